@@ -1,0 +1,188 @@
+"""What skorch lacks of scikit-learn's contract: parameters, cloning, pickling, devices."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from typing import Any
+
+import torch
+from sklearn.base import BaseEstimator, clone
+from skorch import NeuralNet
+
+from atl_sklearn.unrelated._sources import _innermost, clone_unrelated, is_fitted
+
+_PREFIX = "unrelated__"
+
+
+def _is_auto(device: Any) -> bool:
+    return isinstance(device, str) and device == "auto"
+
+
+def resolve_device(device: Any) -> Any:
+    """Return the device that "auto" stands for, or the device itself."""
+    if not _is_auto(device):
+        return device
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+class SklearnContract(NeuralNet):
+    """A skorch net whose parameters, clones and pickles are as scikit-learn has them.
+
+    The three attributes that skorch sets in its constructor are state of the class here, so
+    that a new estimator holds its parameters and nothing else.
+    """
+
+    history_ = None
+    initialized_ = False
+    virtual_params_: dict[str, Any] = {}  # noqa: RUF012 - replaced, never changed
+
+    # What lives during a fit only; None otherwise.
+    _run: Any = None
+    # Whether a fit completed: a network that was only initialised predicts nothing useful.
+    _completed: bool = False
+
+    __repr__ = BaseEstimator.__repr__
+
+    def __init__(self, module: Any, **params: Any) -> None:
+        for name in ("unrelated", "layer", "unrelated_layer", "metric", "aggregation", "weight"):
+            self.__dict__[name] = params.pop(name)
+        for name in ("weight_schedule", "random_state", "precision"):
+            self.__dict__[name] = params.pop(name)
+        super().__init__(module, **params)
+        for name in ("history_", "initialized_", "virtual_params_"):
+            del self.__dict__[name]
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        # skorch takes every module assigned to the net for one to train.
+        if name in ("unrelated", "unrelated_", "module"):
+            object.__setattr__(self, name, value)
+        else:
+            super().__setattr__(name, value)
+
+    @property
+    def device(self) -> Any:
+        """Where the network runs; "auto" reads as the device that it stands for."""
+        return resolve_device(self.__dict__["device"])
+
+    @device.setter
+    def device(self, value: Any) -> None:
+        self.__dict__["device"] = value
+
+    def _get_param_names(self) -> list[str]:
+        return [name for name in super()._get_param_names() if not name.startswith("_")]
+
+    def get_params(self, deep: bool = True, **kwargs: Any) -> dict[str, Any]:
+        """Get parameters for this estimator.
+
+        Parameters
+        ----------
+        deep : bool, default=True
+            Whether the parameters of contained estimators and of callbacks are returned too;
+            those of a fitted `unrelated` are not, since they cannot be set.
+        **kwargs : dict
+            Passed on to skorch.
+
+        Returns
+        -------
+        params : dict
+            From name to value.
+        """
+        params = super().get_params(deep=deep, **kwargs)
+        params["device"] = self.__dict__["device"]
+        if deep and not self._has_settable_unrelated():
+            params = {name: v for name, v in params.items() if not name.startswith(_PREFIX)}
+        return params
+
+    def _has_settable_unrelated(self) -> bool:
+        unrelated = self.unrelated
+        return (
+            isinstance(unrelated, BaseEstimator)
+            and isinstance(_innermost(unrelated), BaseEstimator)
+            and not is_fitted(unrelated)
+        )
+
+    def set_params(self, **params: Any) -> SklearnContract:
+        """Set the parameters of this estimator.
+
+        Parameters
+        ----------
+        **params : dict
+            Parameters by name, nested ones with ``__``. Those of an `unrelated` estimator can be
+            set as long as it is not fitted.
+
+        Returns
+        -------
+        self : object
+            The estimator.
+
+        Raises
+        ------
+        ValueError
+            If there is no such parameter, or it belongs to a fitted `unrelated`.
+        """
+        nested = {name: v for name, v in params.items() if name.startswith(_PREFIX)}
+        own = {name: v for name, v in params.items() if name not in nested}
+        unrelated = own.get("unrelated", self.unrelated)
+        if nested and (not isinstance(unrelated, BaseEstimator) or is_fitted(unrelated)):
+            raise ValueError(
+                f"{sorted(nested)[0]!r} cannot be set: the 'unrelated' parameter of "
+                f"{type(self).__name__} is {'not an estimator' if unrelated is None else 'fitted'}"
+                ", and a fitted network is kept as it is. Pass an unfitted estimator as "
+                "'unrelated' and its labels as y_unrelated in fit to search over its parameters."
+            )
+        if "callbacks" in own and not self.initialized_:
+            # skorch would make them at once; they are checked and made in fit.
+            self.callbacks = own.pop("callbacks")
+        if self.initialized_ and own:
+            with self._stream().active(self.device):
+                super().set_params(**own)
+        else:
+            super().set_params(**own)
+        if nested and unrelated is not None:
+            unrelated.set_params(**{name[len(_PREFIX) :]: v for name, v in nested.items()})
+        return self
+
+    def __sklearn_clone__(self) -> SklearnContract:
+        params = self.get_params(deep=False)
+        unrelated = clone_unrelated(params.pop("unrelated"))
+        params = {name: clone(value, safe=False) for name, value in params.items()}
+        cloned = type(self)(**params, unrelated=unrelated)
+        for name in ("_metadata_request", "_sklearn_output_config"):
+            if name in vars(self):
+                cloned.__dict__[name] = deepcopy(self.__dict__[name])
+        return cloned
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return self._completed
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.three_d_array = True
+        tags.target_tags.required = True
+        return tags
+
+    def __getstate__(self) -> dict[str, Any]:
+        state = super().__getstate__()
+        state.pop("_run", None)  # a checkpoint in the middle of a fit leaves the fit behind
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        device = state["device"]
+        super().__setstate__({**state, "device": resolve_device(device)})
+        if _is_auto(device):
+            self.__dict__["device"] = device
+
+    def load_params(self, f_params: Any = None, *args: Any, **kwargs: Any) -> None:
+        """Load what :meth:`save_params` saved.
+
+        Parameters
+        ----------
+        f_params : file-like, str or None, default=None
+            The network's weights; an initialised estimator is ready to predict with them.
+        *args, **kwargs : object
+            Passed on to skorch: ``f_optimizer``, ``f_criterion``, ``f_history``,
+            ``checkpoint``, ``use_safetensors``.
+        """
+        super().load_params(f_params, *args, **kwargs)
+        if f_params is not None or kwargs.get("checkpoint") is not None:
+            self._completed = True

@@ -1,0 +1,215 @@
+"""Data on their way to the network: a batch at a time, with their weights."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from skorch.dataset import Dataset, get_len
+from skorch.utils import data_from_dataset
+from torch.utils.data import (
+    BatchSampler,
+    DataLoader,
+    RandomSampler,
+    Sampler,
+    SequentialSampler,
+    Subset,
+    default_collate,
+)
+
+
+class Batch:
+    """Some samples; unpacks as the pair (X, y) that skorch and its callbacks expect.
+
+    Parameters
+    ----------
+    X : Tensor of shape (n_samples, ...) or mapping of these
+        Input of the network.
+    y : Tensor of shape (n_samples, ...)
+        Target.
+    task_weight, sample_weight : Tensor of shape (n_samples,) or None
+        Weights of the samples in the task loss, and in the penalty.
+    """
+
+    def __init__(self, X: Any, y: Any, task_weight: Any = None, sample_weight: Any = None) -> None:
+        self.X = X
+        self.y = y
+        self.task_weight = task_weight
+        self.sample_weight = sample_weight
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter((self.X, self.y))
+
+    def __getitem__(self, position: int) -> Any:
+        return (self.X, self.y)[position]
+
+    def __len__(self) -> int:
+        return get_len(self.X)  # skorch asks a batch that is no tuple for its size
+
+    def pin_memory(self) -> Batch:
+        """Return the batch in page-locked memory, as ``DataLoader(pin_memory=True)`` asks."""
+        from torch.utils.data._utils.pin_memory import pin_memory
+
+        return Batch(*map(pin_memory, (self.X, self.y, self.task_weight, self.sample_weight)))
+
+
+def _take(values: Any, index: Any) -> Any:
+    if values is None:
+        return None
+    if isinstance(values, Mapping):
+        return {key: _take(value, index) for key, value in values.items()}
+    if isinstance(values, torch.Tensor):
+        return values[torch.as_tensor(index)]
+    return torch.from_numpy(np.asarray(values[index]))
+
+
+class ArrayData(Dataset):
+    """Arrays, sliced a batch at a time.
+
+    Parameters
+    ----------
+    X : array of shape (n_samples, ...) or mapping of these
+        Input of the network.
+    y : array of shape (n_samples, ...) or None
+        Target, encoded.
+    task_weight, sample_weight : array of shape (n_samples,) or None
+        Weights of the samples in the task loss, and in the penalty.
+    """
+
+    def __init__(self, X: Any, y: Any, task_weight: Any = None, sample_weight: Any = None) -> None:
+        super().__init__(X, y)
+        self.task_weight = task_weight
+        self.sample_weight = sample_weight
+
+    def __getitems__(self, index: Sequence[int]) -> Batch:
+        # A missing y is a zero for each sample: skorch's dummy.
+        y = torch.zeros(len(index)) if self.y is None else _take(self.y, index)
+        weights = (_take(w, index) for w in (self.task_weight, self.sample_weight))
+        return Batch(_take(self.X, index), y, *weights)
+
+
+class LabelledData(torch.utils.data.Dataset):
+    """A user's torch dataset with encoded labels and weights of its samples.
+
+    Parameters
+    ----------
+    dataset : torch.utils.data.Dataset
+        Returns pairs (X, y); its own y is not used.
+    y : array of shape (n_samples, ...)
+        Target, encoded.
+    task_weight, sample_weight : array of shape (n_samples,) or None
+        Weights of the samples in the task loss, and in the penalty.
+    """
+
+    def __init__(
+        self, dataset: Any, y: Any, task_weight: Any = None, sample_weight: Any = None
+    ) -> None:
+        self.dataset = dataset
+        self.y = y
+        self.task_weight = task_weight
+        self.sample_weight = sample_weight
+
+    def __len__(self) -> int:
+        return len(self.dataset)
+
+    def __getitem__(self, index: int) -> tuple[Any, Any]:
+        return self.dataset[index][0], self.y[index]
+
+    def __getitems__(self, index: Sequence[int]) -> Batch:
+        X = default_collate([self.dataset[i][0] for i in index])
+        columns = (self.y, self.task_weight, self.sample_weight)
+        return Batch(X, *(_take(values, index) for values in columns))
+
+
+def targets_of(dataset: Any) -> Any:
+    """Return the targets that a torch dataset holds, reading it sample by sample if need be."""
+    try:
+        _, y = data_from_dataset(dataset)
+    except AttributeError:
+        y = None
+    if y is None:
+        y = [dataset[index][1] for index in range(len(dataset))]
+    return np.asarray([np.asarray(value) for value in y])
+
+
+def is_own_data(dataset: Any) -> bool:
+    """Tell whether `dataset` is one of this module's, or a subset of one."""
+    while isinstance(dataset, Subset):
+        dataset = dataset.dataset
+    return isinstance(dataset, ArrayData | LabelledData)
+
+
+class _Batches(Sampler):
+    """Batches of positions; a single sample left over joins the batch before it.
+
+    BatchNorm cannot train on one sample, and no similarity of samples can be had from it.
+    """
+
+    def __init__(self, order: Sampler, batch_size: int, drop_last: bool) -> None:
+        self._order = order
+        self._batches = BatchSampler(order, batch_size, drop_last)
+
+    def _joins(self) -> bool:
+        size, n_samples = self._batches.batch_size, len(self._order)  # type: ignore[arg-type]
+        return not self._batches.drop_last and 1 < size < n_samples and n_samples % size == 1
+
+    def __len__(self) -> int:
+        return len(self._batches) - self._joins()
+
+    def __iter__(self) -> Iterator[list[int]]:
+        remaining = len(self)
+        batches = iter(self._batches)
+        for batch in batches:
+            remaining -= 1
+            if remaining == 0:
+                batch = batch + next(batches, [])
+            yield batch
+
+
+def _keep(batch: Any) -> Any:
+    return batch
+
+
+def batch_loader(
+    dataset: Any,
+    *,
+    batch_size: int,
+    shuffle: bool,
+    training: bool,
+    drop_last: bool = False,
+    **kwargs: Any,
+) -> DataLoader:
+    """Return a DataLoader that takes whole batches from one of this module's datasets.
+
+    Parameters
+    ----------
+    dataset : ArrayData, LabelledData or Subset
+        The data.
+    batch_size : int
+        Number of samples in a batch; -1 for all of them.
+    shuffle : bool
+        Whether each epoch has its own order. A single batch is never shuffled.
+    training : bool
+        Whether a single sample left over joins the batch before it.
+    drop_last : bool, default=False
+        Whether an incomplete last batch is left out.
+    **kwargs : dict
+        Other arguments of :class:`torch.utils.data.DataLoader`.
+
+    Returns
+    -------
+    loader : DataLoader
+        Yields :class:`Batch`.
+    """
+    n_samples = len(dataset)
+    size = n_samples if batch_size == -1 else batch_size
+    order: Sampler = (
+        RandomSampler(dataset) if shuffle and size < n_samples else SequentialSampler(dataset)
+    )
+    batches = (_Batches if training else BatchSampler)(order, size, drop_last)
+    if not training:
+        # Each iteration draws a seed for its workers; not from the global generator.
+        kwargs.setdefault("generator", torch.Generator())
+    return DataLoader(dataset, batch_sampler=batches, collate_fn=_keep, **kwargs)

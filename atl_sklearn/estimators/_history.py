@@ -1,0 +1,34 @@
+"""The penalty in the history and in the printed table."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from skorch.callbacks import Callback
+
+
+class PenaltyHistory(Callback):
+    """Averages over each epoch what the training steps recorded of the penalty.
+
+    The columns are ``train_objective`` (task loss plus weighted penalties), for each penalty
+    ``train_penalty`` and ``valid_penalty``, and ``penalty_weight``; with several unrelated
+    networks their position is appended (``train_penalty_0``), with several layers the
+    layer's name. A network without penalty has none of them.
+    """
+
+    def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
+        """Record the epoch's averages."""
+        if net._run is None or net._run.penalty is None:
+            return
+        for name, weight in net._run.penalty.epoch_weights(net):
+            net.history.record(name, weight)
+        batches = net.history[-1]["batches"]
+        for stage in ("train", "valid"):
+            names = [*net._run.penalty.names, *(["objective"] if stage == "train" else [])]
+            for name in (f"{stage}_{name}" for name in names):
+                rows = [row for row in batches if name in row]
+                if rows:
+                    sizes = [row[f"{stage}_batch_size"] for row in rows]
+                    average = np.average([row[name] for row in rows], weights=sizes)
+                    net.history.record(name, float(average))

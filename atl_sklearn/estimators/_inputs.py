@@ -1,0 +1,237 @@
+"""Data as users bring them, checked and made into batches."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from scipy.sparse import issparse
+from sklearn.utils.validation import _check_sample_weight, validate_data
+from skorch.dataset import Dataset, get_len
+from skorch.utils import is_dataset, to_tensor
+from torch.utils.data import DataLoader, IterableDataset
+
+from atl_sklearn.estimators._contract import SklearnContract
+from atl_sklearn.estimators._data import (
+    ArrayData,
+    LabelledData,
+    batch_loader,
+    is_own_data,
+    targets_of,
+)
+from atl_sklearn.estimators._parameters import PRECISIONS
+
+
+def is_mapping(X: Any) -> bool:
+    """Tell whether X is a mapping of arrays; one kind of sparse matrix is a mapping too."""
+    return isinstance(X, Mapping) and not issparse(X)
+
+
+class Inputs(SklearnContract):
+    """How classifier and regressor take X, y and weights."""
+
+    # Arguments of validate_data for y.
+    _target_checks: dict[str, Any] = {}  # noqa: RUF012 - never changed
+
+    def _encode_targets(self, y: Any, *, reset: bool) -> Any:
+        raise NotImplementedError  # pragma: no cover
+
+    def _task_weight(self, y: Any, sample_weight: Any) -> Any:
+        """Return the weights of the samples in the task loss; `y` as the user gave it."""
+        return sample_weight
+
+    def _numpy_dtype(self) -> Any:
+        return np.dtype(self.precision)
+
+    def _check_X(self, X: Any) -> Any:
+        """Check X for prediction."""
+        if is_dataset(X) or is_mapping(X):
+            return X
+        if isinstance(X, torch.Tensor):
+            X = X.detach().cpu().numpy()
+        X = validate_data(self, X, reset=False, dtype=self._numpy_dtype(), allow_nd=True)
+        self._check_shape(X)
+        return X
+
+    def _check_shape(self, X: Any) -> None:
+        shape = getattr(self, "input_shape_", None)
+        if shape is not None and X.shape[1:] != shape:
+            expected, got = (", ".join(["n_samples", *map(str, s)]) for s in (shape, X.shape[1:]))
+            raise ValueError(
+                f"X must have shape ({expected}), as in fit. Got ({got}) instead. Pad, cut or "
+                "resample the samples to the same shape."
+            )
+
+    def _check_training_data(self, X: Any, y: Any, *, reset: bool) -> tuple[Any, Any]:
+        """Check X and y of any kind that skorch takes; y comes back as the user's labels."""
+        name = type(self).__name__
+        if is_dataset(X):
+            if isinstance(X, IterableDataset):
+                raise TypeError(
+                    f"{name} needs a torch Dataset with a length and an index. Got "
+                    f"{type(X).__name__}, which is iterable only."
+                )
+            if len(X) == 0:
+                raise ValueError("The Dataset has 0 samples; at least 1 is required.")
+            y = targets_of(X) if y is None else np.asarray(y)
+            shape = np.shape(X[0][0]) if not is_mapping(X[0][0]) else None
+        elif is_mapping(X):
+            if y is None:
+                raise ValueError(f"{name} requires y to be passed, but the target y is None.")
+            X = {key: np.asarray(value) for key, value in X.items()}
+            y, shape = np.asarray(y), None
+        else:
+            X, y = (v.detach().cpu().numpy() if isinstance(v, torch.Tensor) else v for v in (X, y))
+            X, y = validate_data(
+                self,
+                X,
+                y,
+                reset=reset,
+                dtype=self._numpy_dtype(),
+                allow_nd=True,
+                **self._target_checks,
+            )
+            shape = X.shape[1:]
+        if get_len(X) != len(y):
+            raise ValueError(f"X has {get_len(X)} samples, but y has {len(y)}.")
+        if reset:
+            self.input_shape_ = shape
+        elif shape is not None and not is_dataset(X):
+            self._check_shape(X)
+        return X, y
+
+    def _check_weights(self, X: Any, y: Any, sample_weight: Any) -> tuple[Any, Any]:
+        """Return the weights in the task loss, of mean 1, and in the penalty; None without."""
+        dtype = self._numpy_dtype()
+        if sample_weight is not None:
+            # Measured against y, which has as many samples as X of any kind.
+            sample_weight = _check_sample_weight(
+                sample_weight, y, dtype=dtype, ensure_non_negative=True
+            )
+            if not sample_weight.any():
+                raise ValueError("Sample weights must contain at least one non-zero number.")
+        task_weight = self._task_weight(y, sample_weight)
+        if task_weight is not None:
+            task_weight = (task_weight / np.mean(task_weight)).astype(dtype)
+        if task_weight is not None and self.dataset is not Dataset:
+            raise ValueError(
+                "sample_weight and class_weight need the default 'dataset' parameter. "
+                f"Got {self.dataset!r}. Leave it out, or pass a torch Dataset as X."
+            )
+        return task_weight, sample_weight
+
+    def check_data(self, X: Any, y: Any = None) -> None:
+        """Do nothing: the data are checked before, where skorch would look at them again."""
+
+    def get_dataset(self, X: Any, y: Any = None) -> Any:
+        """Return the dataset that is trained on or predicted; see skorch.
+
+        Parameters
+        ----------
+        X : array, mapping or Dataset
+            The data.
+        y : array or None, default=None
+            The targets.
+
+        Returns
+        -------
+        dataset : torch.utils.data.Dataset
+            Arrays are sliced a batch at a time.
+        """
+        weights = (None, None)
+        if self._run is not None and y is not None:  # the training data, not what is predicted
+            weights = (self._run.task_weight, self._run.sample_weight)
+            if is_dataset(X):
+                return LabelledData(X, y, *weights)
+        if self.dataset is not Dataset or is_dataset(X):
+            return super().get_dataset(X, y)
+        return ArrayData(X, y, *weights)
+
+    def get_split_datasets(self, X: Any, y: Any = None, **fit_params: Any) -> tuple[Any, Any]:
+        """Return the datasets for training and validation; see skorch.
+
+        Parameters
+        ----------
+        X : array, mapping or Dataset
+            The data.
+        y : array
+            The encoded targets.
+        **fit_params : dict
+            Passed on to ``train_split``.
+
+        Returns
+        -------
+        dataset_train, dataset_valid : torch.utils.data.Dataset
+            The second is None without ``train_split``.
+        """
+        train, valid = super().get_split_datasets(X, y, **fit_params)
+        if valid is not None and self.dataset is Dataset and not is_own_data(valid):
+            # One that the user made for validation: its labels are the user's.
+            valid = LabelledData(valid, self._encode_targets(targets_of(valid), reset=False))
+        return train, valid
+
+    def get_iterator(self, dataset: Any, training: bool = False) -> Any:
+        """Return the iterator over the batches of a dataset; see skorch.
+
+        Parameters
+        ----------
+        dataset : torch.utils.data.Dataset
+            The data.
+        training : bool, default=False
+            Whether they are trained on: ``iterator_train`` is used, and shuffles unless
+            ``iterator_train__shuffle`` says otherwise.
+
+        Returns
+        -------
+        iterator : iterable
+            Of batches.
+        """
+        stage = "iterator_train" if training else "iterator_valid"
+        iterator, kwargs = getattr(self, stage), self.get_params_for(stage)
+        customised = kwargs.keys() & {"sampler", "batch_sampler", "collate_fn"}
+        if iterator is DataLoader and is_own_data(dataset) and not customised:
+            kwargs = {"batch_size": self.batch_size, "shuffle": training, **kwargs}
+            return batch_loader(dataset, training=training, **kwargs)
+        if training and self._run is not None and self._run.task_weight is not None:
+            raise ValueError(
+                "sample_weight and class_weight need the default 'iterator_train', without a "
+                "sampler, batch_sampler or collate_fn of its own. Leave these out."
+            )
+        if iterator is DataLoader and not training and "generator" not in kwargs:
+            size = kwargs.pop("batch_size", self.batch_size)
+            kwargs["batch_size"] = len(dataset) if size == -1 else size
+            return DataLoader(dataset, generator=torch.Generator(), **kwargs)
+        return super().get_iterator(dataset, training=training)
+
+    def _on_device(self, X: Any) -> Any:
+        """Return a batch as a tensor on the network's device, in its floating type."""
+        X = to_tensor(X, device=self.device)
+        dtype = PRECISIONS[self.precision]
+        if is_mapping(X):
+            return {key: _as_type(value, dtype) for key, value in X.items()}
+        return _as_type(X, dtype)
+
+    def infer(self, x: Any, **fit_params: Any) -> Any:
+        """Run the network on a batch; see skorch.
+
+        Parameters
+        ----------
+        x : array, Tensor or mapping of these
+            The batch.
+        **fit_params : dict
+            Passed on to the network.
+
+        Returns
+        -------
+        y_pred : Tensor
+            What the network returns.
+        """
+        return super().infer(self._on_device(x), **fit_params)
+
+
+def _as_type(value: Any, dtype: torch.dtype) -> Any:
+    if isinstance(value, torch.Tensor) and value.is_floating_point():
+        return value.to(dtype)
+    return value

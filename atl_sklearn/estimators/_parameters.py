@@ -1,0 +1,99 @@
+"""Checks of the estimators' parameters, all of them before training starts."""
+
+from __future__ import annotations
+
+import math
+from numbers import Integral, Real
+from typing import Any
+
+import torch
+
+from atl_sklearn.modules import get_module_names
+from atl_sklearn.similarity import get_aggregation, get_metric, get_weight_schedule
+from atl_sklearn.unrelated._layers import as_choices
+from atl_sklearn.unrelated._sources import as_sources
+
+PRECISIONS = {"float32": torch.float32, "float64": torch.float64}
+
+
+def _refuse(net: Any, name: str, must: str, way_out: str = "") -> ValueError:
+    message = (
+        f"The {name!r} parameter of {type(net).__name__} must be {must}. "
+        f"Got {getattr(net, name)!r} instead."
+    )
+    return ValueError(f"{message} {way_out}".rstrip())
+
+
+def _is_number(value: Any, kind: type = Real) -> bool:
+    return isinstance(value, kind) and not isinstance(value, bool)
+
+
+def _check_weight(net: Any, n_networks: int) -> None:
+    several = isinstance(net.weight, list | tuple)
+    values = net.weight if several else [net.weight]
+    if not all(_is_number(value) and 0 <= value < math.inf for value in values):
+        raise _refuse(
+            net,
+            "weight",
+            "a float in [0, inf), or a list of them, one for each unrelated network",
+            "0 trains the plain network.",
+        )
+    if several and len(values) != n_networks:
+        raise _refuse(
+            net,
+            "weight",
+            f"a float, or a list of one float for each of the {n_networks} unrelated networks",
+        )
+
+
+def _check_module(net: Any) -> None:
+    if isinstance(net.module, str):
+        if net.module not in get_module_names():
+            names = get_module_names()
+            raise _refuse(net, "module", f"a torch.nn.Module, its class, or one of {names}")
+    elif not callable(net.module):
+        raise _refuse(net, "module", "a torch.nn.Module, its class, or a name such as 'auto'")
+
+
+def check_parameters(net: Any) -> None:
+    """Check what `net` was constructed with, as far as it can be without data.
+
+    Parameters
+    ----------
+    net : AntiTransferClassifier or AntiTransferRegressor
+        The estimator; skorch checks the names of its own parameters.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a parameter is of the wrong type or value; the message names it, says what it must
+        be and what it is.
+    """
+    _check_module(net)
+    sources = as_sources(net.unrelated)
+    _check_weight(net, len(sources))
+    as_choices(net.layer, "layer")
+    several = isinstance(net.unrelated, list | tuple) and isinstance(
+        net.unrelated_layer, list | tuple
+    )
+    for choice in net.unrelated_layer if several else [net.unrelated_layer]:
+        if choice is not None:
+            as_choices(choice, "unrelated_layer")
+    get_metric(net.metric)
+    get_aggregation(net.aggregation)
+    get_weight_schedule(net.weight_schedule)
+    if net.precision not in PRECISIONS:
+        raise _refuse(net, "precision", f"one of {sorted(PRECISIONS)}")
+    if not _is_number(net.max_epochs, Integral) or net.max_epochs < 0:
+        raise _refuse(net, "max_epochs", "an int in [0, inf)")
+    if not _is_number(net.batch_size, Integral) or net.batch_size < -1 or net.batch_size == 0:
+        raise _refuse(net, "batch_size", "an int in [1, inf), or -1 for all samples at once")
+    if not _is_number(net.lr) or not 0 <= net.lr < math.inf:
+        raise _refuse(net, "lr", "a float in [0, inf)")
+    class_weight = getattr(net, "class_weight", None)
+    if not (class_weight is None or class_weight == "balanced" or isinstance(class_weight, dict)):
+        raise _refuse(net, "class_weight", "None, 'balanced' or a dict from class to weight")
+    try:
+        torch.device(net.device)
+    except (RuntimeError, TypeError):
+        raise _refuse(net, "device", "'auto' or a device as torch.device takes it") from None

@@ -1,0 +1,337 @@
+"""The regressor."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from sklearn.utils.validation import check_is_fitted
+from skorch import NeuralNet, NeuralNetRegressor
+from skorch.dataset import Dataset
+from torch.utils.data import DataLoader
+
+from atl_sklearn.estimators._training import AntiTransferTraining
+from atl_sklearn.unrelated._layers import LayerChoice
+
+
+class AntiTransferRegressor(AntiTransferTraining, NeuralNetRegressor):
+    """A neural regressor that does not lean on what an unrelated network knows.
+
+    A skorch net: callbacks, ``optimizer__*``, ``module__*``, `save_params` and `partial_fit` work
+    as there; and a scikit-learn regressor.
+
+    Parameters
+    ----------
+    module : str, torch.nn.Module or its class, default="auto"
+        The network. ``"auto"`` takes an :class:`~atl_sklearn.modules.MLP` for 2-D X and a
+        :class:`~atl_sklearn.modules.ConvNet` for 3-D and 4-D X; ``"mlp"``, ``"convnet"`` and
+        ``"vgg"`` name one. A class whose constructor names ``input_shape`` (the shape of one
+        sample), ``n_features_in`` (the length of its first axis) or ``n_outputs`` is given
+        these, unless ``module__input_shape`` and so on are set. An instance is copied, not
+        trained itself. It returns a
+        number for each target.
+    unrelated : fitted estimator, torch.nn.Module, unfitted estimator, list or None, default=None
+        What the network must not lean on: a fitted :class:`AntiTransferClassifier`,
+        :class:`AntiTransferRegressor` or other skorch net, the same in a
+        ``FrozenEstimator``, a fitted ``Pipeline`` that ends in one (its last step is used, so
+        its features must have the shape of X), or a module. It is never changed, and clones of
+        this estimator keep it. An unfitted estimator is cloned and fitted inside `fit` on
+        ``y_unrelated``. A list holds several. None trains a plain network.
+    layer : str, int or list of these, default="last"
+        Where this network is compared: ``"last"``, the last convolution with its nonlinearity,
+        or without convolutions the last hidden layer with its nonlinearity; an index among the
+        convolutions and linear layers in the order in which they run (with its nonlinearity;
+        negative from the end); or the name of any submodule, whose output is taken as it is.
+        :func:`~atl_sklearn.list_layers` shows them. The penalties of several layers are added.
+    unrelated_layer : None, str, int or list of these, default=None
+        Where the unrelated network is compared; None for the same as `layer`. With a list as
+        `unrelated`, a list has one entry for each network.
+    metric : str or callable, default="cka"
+        How aggregated activations are compared; see
+        :func:`~atl_sklearn.similarity.activation_similarity`.
+    aggregation : str or callable, default="spatial_mean"
+        What of the activations is compared; see
+        :func:`~atl_sklearn.similarity.activation_similarity`.
+    weight : float or list of float, default=1.0
+        Weight of the penalty in the loss, in [0, inf); a list has one for each unrelated
+        network. 0 trains a plain network, bit for bit.
+    weight_schedule : {"constant", "linear_warmup", "cosine"} or callable, default="constant"
+        Factor of `weight` by epoch; a callable takes the epoch, counted from 0, and returns it.
+    random_state : int, RandomState instance or None, default=None
+        Determines initialisation, order of batches, dropout and random choices of the penalty.
+        The global generators are not touched by an int.
+    precision : {"float32", "float64"}, default="float32"
+        Floating type of the network and of X, which is cast to it.
+    criterion : class, default=torch.nn.MSELoss
+        Loss of the task.
+    optimizer : class, default=torch.optim.AdamW
+        Optimizer; its arguments are set as ``optimizer__weight_decay`` and so on.
+    lr : float, default=0.003
+        Learning rate.
+    max_epochs : int, default=30
+        Passes over the training data in each call of `fit` and `partial_fit`.
+    batch_size : int, default=32
+        Samples in a batch; -1 for all of them.
+    iterator_train, iterator_valid : class, default=torch.utils.data.DataLoader
+        Iterators over batches; arguments are set as ``iterator_train__num_workers`` and so on.
+        Training data are shuffled unless ``iterator_train__shuffle=False``.
+    dataset : class, default=skorch.dataset.Dataset
+        Wraps the data; the default slices arrays a batch at a time.
+    train_split : callable or None, default=None
+        Splits off validation data, such as ``skorch.dataset.ValidSplit(5)``; None trains on
+        all of X.
+    callbacks : list, "disable" or None, default=None
+        skorch's callbacks.
+    predict_nonlinearity : callable, "auto" or None, default="auto"
+        Applied to what the network returns when predicting.
+    warm_start : bool, default=False
+        Whether `fit` goes on with the weights of the last one.
+    verbose : int, default=0
+        Above 0, a line is printed for each epoch.
+    device : str or torch.device, default="auto"
+        Where the network runs; ``"auto"`` is a GPU if there is one.
+    compile : bool, default=False
+        Whether the network is compiled by ``torch.compile``.
+    use_caching : bool or "auto", default="auto"
+        Whether scoring callbacks keep predictions; see skorch.
+    torch_load_kwargs : dict or None, default=None
+        Arguments of ``torch.load``; see skorch.
+    **kwargs : dict
+        Arguments of the parts, with the part's name in front: ``module__dropout``,
+        ``optimizer__weight_decay``, ``callbacks__print_log``, ...
+
+    Attributes
+    ----------
+    module_ : torch.nn.Module
+        The trained network.
+    unrelated_ : estimator, module, list of these or None
+        What `unrelated` was, fitted.
+    history : skorch.history.History
+        For each epoch ``train_loss`` and ``valid_loss``, which are those of the task;
+        ``train_penalty`` and ``valid_penalty``, the similarity before its weight;
+        ``penalty_weight``; and ``train_objective``, what is minimised. With several unrelated
+        networks, or layers, their positions and names are appended.
+    n_features_in_ : int
+        Length of the first axis of a sample of X.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the columns of a DataFrame.
+    input_shape_ : tuple of int
+        Shape of a sample of X.
+    n_outputs_ : int
+        Number of outputs of the network.
+
+    See Also
+    --------
+    AntiTransferClassifier : The same for classes.
+    atl_sklearn.AntiTransferLoss : The penalty for a training loop of one's own.
+    atl_sklearn.list_layers : Names of layers.
+
+    Notes
+    -----
+    The loss of a batch is ``task loss + weight * sum over layers of metric(aggregation(this
+    network's activations), aggregation(the unrelated network's activations))`` [1]_.
+
+    References
+    ----------
+    .. [1] E. Guizzo, T. Weyde, G. Tarroni, "Anti-transfer learning for task invariance in
+       convolutional neural networks for speech processing", Neural Networks 142, 2021.
+       https://arxiv.org/abs/2006.06494
+
+    Examples
+    --------
+    >>> from sklearn.datasets import make_regression
+    >>> from atl_sklearn import AntiTransferRegressor
+    >>> X, y = make_regression(n_samples=200, n_features=5, random_state=0)
+    >>> unrelated = AntiTransferRegressor(max_epochs=5, random_state=0).fit(X, X[:, 0])
+    >>> model = AntiTransferRegressor(unrelated=unrelated, max_epochs=5, random_state=0)
+    >>> model.fit(X, y / y.std()).predict(X[:2]).shape
+    (2,)
+    """
+
+    # Of y in fit; the defaults are for weights that were loaded.
+    _one_target = True
+    _target_dtype: Any = np.float64
+    _target_checks: dict[str, Any] = {"multi_output": True, "y_numeric": True}  # noqa: RUF012
+
+    def __init__(
+        self,
+        module: Any = "auto",
+        *,
+        unrelated: Any = None,
+        layer: LayerChoice = "last",
+        unrelated_layer: Any = None,
+        metric: Any = "cka",
+        aggregation: Any = "spatial_mean",
+        weight: float | list[float] = 1.0,
+        weight_schedule: Any = "constant",
+        random_state: Any = None,
+        precision: str = "float32",
+        criterion: Any = torch.nn.MSELoss,
+        optimizer: Any = torch.optim.AdamW,
+        lr: float = 0.003,
+        max_epochs: int = 30,
+        batch_size: int = 32,
+        iterator_train: Any = DataLoader,
+        iterator_valid: Any = DataLoader,
+        dataset: Any = Dataset,
+        train_split: Any = None,
+        callbacks: Any = None,
+        predict_nonlinearity: Any = "auto",
+        warm_start: bool = False,
+        verbose: int = 0,
+        device: Any = "auto",
+        compile: bool = False,
+        use_caching: Any = "auto",
+        torch_load_kwargs: dict[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(
+            module,
+            unrelated=unrelated,
+            layer=layer,
+            unrelated_layer=unrelated_layer,
+            metric=metric,
+            aggregation=aggregation,
+            weight=weight,
+            weight_schedule=weight_schedule,
+            random_state=random_state,
+            precision=precision,
+            criterion=criterion,
+            optimizer=optimizer,
+            lr=lr,
+            max_epochs=max_epochs,
+            batch_size=batch_size,
+            iterator_train=iterator_train,
+            iterator_valid=iterator_valid,
+            dataset=dataset,
+            train_split=train_split,
+            callbacks=callbacks,
+            predict_nonlinearity=predict_nonlinearity,
+            warm_start=warm_start,
+            verbose=verbose,
+            device=device,
+            compile=compile,
+            use_caching=use_caching,
+            torch_load_kwargs=torch_load_kwargs,
+            **kwargs,
+        )
+
+    def fit(
+        self,
+        X: Any,
+        y: Any = None,
+        *,
+        sample_weight: Any = None,
+        y_unrelated: Any = None,
+        **fit_params: Any,
+    ) -> AntiTransferRegressor:
+        """Train the network on (X, y).
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, ...), mapping of arrays or torch Dataset
+            Training data with 2 to 4 axes. Arrays are cast to `precision`; mappings and
+            datasets are taken as skorch takes them.
+        y : array-like of shape (n_samples,) or (n_samples, n_targets), default=None
+            Targets; may be None where a Dataset holds it.
+        sample_weight : array-like of shape (n_samples,) or None, default=None
+            Weights of the samples in the task loss and in the penalty.
+        y_unrelated : array-like of shape (n_samples,) or (n_samples, n_unfitted), default=None
+            Labels of the unrelated tasks, on which an unfitted `unrelated` is fitted; a column
+            for each of several. Cross-validation splits them with X.
+        **fit_params : dict
+            Passed on to the network's ``forward`` and to ``train_split``.
+
+        Returns
+        -------
+        self : object
+            The fitted estimator.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If a parameter, X, y or a weight is not what it must be; nothing was trained then.
+        NonFiniteLossError
+            If a loss or the weights became NaN or infinite; `module_` has the last finite ones.
+        """
+        return self._fit(X, y, sample_weight, y_unrelated, fit_params, method="fit")
+
+    def partial_fit(
+        self,
+        X: Any,
+        y: Any = None,
+        classes: Any = None,
+        *,
+        sample_weight: Any = None,
+        y_unrelated: Any = None,
+        **fit_params: Any,
+    ) -> AntiTransferRegressor:
+        """Train for `max_epochs` more epochs, from where the last call ended.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, ...), mapping of arrays or torch Dataset
+            Training data.
+        y : array-like of shape (n_samples,) or (n_samples, n_targets), default=None
+            Targets; may be None where a Dataset holds it.
+        classes : object, default=None
+            Not used; here for skorch's sake.
+        sample_weight : array-like of shape (n_samples,) or None, default=None
+            Weights of the samples in the task loss and in the penalty.
+        y_unrelated : array-like of shape (n_samples,) or (n_samples, n_unfitted), default=None
+            Labels of the unrelated tasks; needed in the first call, as in `fit`.
+        **fit_params : dict
+            Passed on to the network's ``forward`` and to ``train_split``.
+
+        Returns
+        -------
+        self : object
+            The fitted estimator.
+        """
+        return self._fit(X, y, sample_weight, y_unrelated, fit_params, method="partial_fit")
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.target_tags.multi_output = True
+        return tags
+
+    def _encode_targets(self, y: Any, *, reset: bool) -> np.ndarray:
+        if reset:
+            # Predictions come back in it: double precision unless y was single.
+            self._target_dtype = np.result_type(np.asarray(y).dtype, np.float32)
+        columns = np.asarray(y, dtype=self._numpy_dtype())
+        one_target = columns.ndim == 1
+        columns = columns.reshape(len(columns), -1)
+        if reset:
+            self.n_outputs_ = columns.shape[1]
+            self._one_target = one_target
+        elif columns.shape[1] != self.n_outputs_:
+            raise ValueError(
+                f"y must have {self.n_outputs_} targets, as in the first fit. "
+                f"Got {columns.shape[1]} instead."
+            )
+        return columns
+
+    @property
+    def predict_proba(self) -> Any:
+        """Not there: a regressor has no probabilities."""
+        raise AttributeError(f"{type(self).__name__} has no predict_proba; use predict.")
+
+    def predict(self, X: Any) -> np.ndarray:
+        """Return the predicted targets.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, ...), mapping of arrays or torch Dataset
+            Data of the shape seen in `fit`.
+
+        Returns
+        -------
+        y : ndarray of shape (n_samples,) or (n_samples, n_targets)
+            Of the dimension of y in `fit`.
+        """
+        if self._run is None:
+            check_is_fitted(self)
+        y = NeuralNet.predict_proba(self, self._check_X(X)).astype(self._target_dtype)
+        return y[:, 0] if self._one_target and y.shape[1] == 1 else y

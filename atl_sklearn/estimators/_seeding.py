@@ -1,0 +1,54 @@
+"""Random numbers of one fit, apart from everybody else's."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+
+# torch's generator belongs to the process: two fits in two threads take turns.
+_GENERATOR_LOCK = threading.RLock()
+
+
+class RandomStream:
+    """The random numbers of one network's training, continued from fit to fit.
+
+    Parameters
+    ----------
+    seed : int
+        Where the stream starts.
+    """
+
+    def __init__(self, seed: int) -> None:
+        self.seed = seed
+        self._states: dict[str, torch.Tensor] = {}
+
+    @contextmanager
+    def active(self, device: str) -> Iterator[None]:
+        """Let torch's generators speak this stream; afterwards they are as before.
+
+        Parameters
+        ----------
+        device : str
+            Where the network trains; the generator of a GPU is taken care of too.
+        """
+        cuda = [torch.device(device).index or 0] if torch.device(device).type == "cuda" else []
+        with _GENERATOR_LOCK, torch.random.fork_rng(devices=cuda):
+            # default_generator.manual_seed and not torch.manual_seed, which seeds every device
+            if "cpu" in self._states:
+                torch.set_rng_state(self._states["cpu"])
+            else:
+                torch.default_generator.manual_seed(self.seed)
+            for index in cuda:
+                if f"cuda:{index}" in self._states:
+                    torch.cuda.set_rng_state(self._states[f"cuda:{index}"], index)
+                else:
+                    torch.cuda.default_generators[index].manual_seed(self.seed)
+            try:
+                yield
+            finally:
+                self._states["cpu"] = torch.get_rng_state()
+                for index in cuda:
+                    self._states[f"cuda:{index}"] = torch.cuda.get_rng_state(index)

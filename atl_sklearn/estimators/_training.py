@@ -1,0 +1,151 @@
+"""Fitting: from checked data to a trained network."""
+
+from __future__ import annotations
+
+import inspect
+from copy import deepcopy
+from typing import Any
+
+import numpy as np
+import torch
+from sklearn.utils import check_random_state
+from skorch import NeuralNet
+
+from atl_sklearn.estimators._data import is_own_data
+from atl_sklearn.estimators._finiteness import FiniteWeights
+from atl_sklearn.estimators._parameters import PRECISIONS, check_parameters
+from atl_sklearn.estimators._penalty import FitRun, PenaltyRun, weights_of
+from atl_sklearn.estimators._seeding import RandomStream
+from atl_sklearn.estimators._steps import Steps
+from atl_sklearn.modules import get_module
+from atl_sklearn.unrelated._sources import as_sources, fit_sources, is_fitted, label_columns
+
+# Newer skorch resolves metadata for the method that the user called.
+_ROUTES = "_routing_method" in inspect.signature(NeuralNet.fit_loop).parameters
+
+_N_TRIED = 8  # samples with which layers and shapes are tried before training
+
+
+class AntiTransferTraining(Steps):
+    """The training that classifier and regressor share."""
+
+    def _stream(self) -> RandomStream:
+        """Return the running stream of random numbers, beginning it if there is none."""
+        if "_random_stream" not in vars(self):
+            seed = check_random_state(self.random_state).randint(np.iinfo(np.int32).max)
+            self._random_stream = RandomStream(int(seed))
+        return self._random_stream
+
+    def initialize(self) -> Any:
+        """Make network, criterion, optimizer and callbacks; `fit` does it by itself.
+
+        Returns
+        -------
+        self : object
+            The estimator, initialised but not fitted.
+        """
+        with self._stream().active(self.device):
+            return super().initialize()
+
+    def initialize_module(self) -> Any:
+        """Make the network; it is told the sizes of X and y where it asks for them by name."""
+        kwargs = self.get_params_for("module")
+        shape = getattr(self, "input_shape_", None)
+        module = self.module
+        if isinstance(module, str):
+            known = kwargs.get("input_shape", shape)
+            if known is None:
+                raise ValueError(
+                    f"module={module!r} is made to the shape of X, which is not known before "
+                    "fit. Call fit, or set module__input_shape and module__n_outputs."
+                )
+            module = get_module(module, (known,) if isinstance(known, int) else tuple(known))
+        if isinstance(module, torch.nn.Module):
+            # Trained in place it would not be the user's any more.
+            self.module_ = self.initialized_instance(deepcopy(module), kwargs)
+        else:
+            sizes = {
+                "input_shape": shape,
+                "n_features_in": shape[0] if shape else None,
+                "n_outputs": getattr(self, "n_outputs_", None),
+            }
+            asked = inspect.signature(module).parameters
+            given = {name: v for name, v in sizes.items() if name in asked and v is not None}
+            self.module_ = module(**{**given, **kwargs})
+        self.module_ = self.module_.to(PRECISIONS[self.precision])
+        return self
+
+    def _begin(self, X: Any, y: Any, sources: list[Any]) -> None:
+        """Make what lives as long as the fit: the penalty and the guard of the weights."""
+        self._run.weights = FiniteWeights(self.module_)
+        if not sources or not any(weights_of(self.weight, len(sources))):
+            return
+        batches = self.get_dataset(X, y)
+        few = range(min(_N_TRIED, len(batches)))
+        if is_own_data(batches):
+            tried = batches.__getitems__(list(few)).X
+        else:
+            tried = torch.utils.data.default_collate([batches[i][0] for i in few])
+        tried = self._on_device(tried)
+        self._run.penalty = PenaltyRun(self, sources, tried, seed=self._stream().seed)
+
+    def _fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any,
+        y_unrelated: Any,
+        fit_params: dict[str, Any],
+        *,
+        method: str,
+    ) -> Any:
+        continues = self.initialized_ and (method == "partial_fit" or self.warm_start)
+        before = dict(vars(self))
+        try:
+            X, y, sources = self._prepare(X, y, sample_weight, y_unrelated, continues=continues)
+            if not continues:
+                # Popped, and not cleared, for the case that this fit fails before training.
+                for name in ("_random_stream", "history_", "_completed"):
+                    self.__dict__.pop(name, None)
+            with self._stream().active(self.device):
+                if not continues:
+                    super().initialize()
+                self._begin(X, y, sources)
+        except BaseException:
+            self.__dict__.clear()
+            self.__dict__.update(before)
+            raise
+        route = {"_routing_method": method} if _ROUTES else {}
+        try:
+            with self._stream().active(self.device):
+                super().partial_fit(X, y, **route, **fit_params)
+        finally:
+            del self._run
+        if not all(map(is_fitted, sources)):  # not needed, so not fitted
+            self.unrelated_ = None
+        elif isinstance(self.unrelated, list | tuple):
+            self.unrelated_ = sources
+        else:
+            self.unrelated_ = sources[0] if sources else None
+        self._completed = True
+        return self
+
+    def _prepare(
+        self, X: Any, y: Any, sample_weight: Any, y_unrelated: Any, *, continues: bool
+    ) -> tuple[Any, Any, list[Any]]:
+        """Check everything and return the data, the encoded targets and the unrelated tasks."""
+        check_parameters(self)
+        # A first partial_fit may follow initialize(), which knows nothing of the data.
+        reset = not (continues and hasattr(self, "n_outputs_"))
+        X, labels = self._check_training_data(X, y, reset=reset)
+        y = self._encode_targets(labels, reset=reset)
+        task_weight, sample_weight = self._check_weights(X, labels, sample_weight)
+        self._run = FitRun(task_weight, sample_weight)
+
+        sources = as_sources(self.unrelated)
+        if continues and getattr(self, "unrelated_", None) is not None and y_unrelated is None:
+            return X, y, as_sources(self.unrelated_)
+        columns = label_columns(sources, y_unrelated, n_samples=len(y))
+        if any(weights_of(self.weight, len(sources))):
+            sources = fit_sources(sources, X, columns)
+        return X, y, sources

@@ -1,0 +1,8 @@
+"""Networks to train: ready modules with one constructor, ``Module(input_shape, n_outputs)``."""
+
+from atl_sklearn.modules._convnet import ConvNet
+from atl_sklearn.modules._mlp import MLP
+from atl_sklearn.modules._registry import get_module, get_module_names
+from atl_sklearn.modules._vgg import VGG
+
+__all__ = ["MLP", "VGG", "ConvNet", "get_module", "get_module_names"]

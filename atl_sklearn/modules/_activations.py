@@ -1,0 +1,76 @@
+"""Nonlinearities by name, each a module of its own."""
+
+from __future__ import annotations
+
+import copy
+import difflib
+from collections.abc import Callable
+from typing import Any
+
+from torch import nn
+
+_ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
+    "elu": nn.ELU,
+    "gelu": nn.GELU,
+    "identity": nn.Identity,
+    "leaky_relu": nn.LeakyReLU,
+    "logistic": nn.Sigmoid,
+    "relu": nn.ReLU,
+    "silu": nn.SiLU,
+    "tanh": nn.Tanh,
+}
+
+
+def make_activation(activation: Any, owner: str) -> nn.Module:
+    """Make a nonlinearity that shares nothing and changes nothing in place.
+
+    A hook on a layer reads its output; a nonlinearity that works in place would have changed it
+    by the time it is used, and one that stands in two places would be read twice.
+
+    Parameters
+    ----------
+    activation : str, callable or torch.nn.Module
+        A name; a class or another callable without arguments that returns a module; or a
+        module, which is copied.
+    owner : str
+        Who asks, for the error message.
+
+    Returns
+    -------
+    module : torch.nn.Module
+        A new module.
+
+    Raises
+    ------
+    ValueError
+        If there is no such name.
+    TypeError
+        If it is neither of these, or the callable returns something else.
+    """
+    names = sorted(_ACTIVATIONS)
+    if isinstance(activation, str) and activation not in _ACTIVATIONS:
+        near = difflib.get_close_matches(activation.lower(), names, n=1)
+        hint = f" Did you mean {near[0]!r}?" if near else ""
+        raise ValueError(
+            f"The 'activation' parameter of {owner} must be a callable that returns a "
+            f"torch.nn.Module or one of {names}. Got {activation!r} instead.{hint}"
+        )
+    if isinstance(activation, str):
+        module: Any = _ACTIVATIONS[activation]()
+    elif isinstance(activation, nn.Module):
+        module = copy.deepcopy(activation)
+    elif callable(activation):
+        # A callable may return the same module each time.
+        module = copy.deepcopy(activation())
+    else:
+        module = None
+    if not isinstance(module, nn.Module):
+        raise TypeError(
+            f"The 'activation' parameter of {owner} must be one of {names} or a callable without "
+            f"arguments that returns a torch.nn.Module, such as torch.nn.ReLU. Got {activation!r} "
+            "instead."
+        )
+    for part in module.modules():
+        if getattr(part, "inplace", False):
+            setattr(part, "inplace", False)  # noqa: B010 - nn.Module declares no such attribute
+    return module

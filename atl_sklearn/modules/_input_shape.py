@@ -1,0 +1,107 @@
+"""The shape of one sample: what the networks accept, and how batches are brought into it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from numbers import Integral
+from typing import Any
+
+import torch
+
+from atl_sklearn.modules._checks import is_integer
+
+
+def check_input_shape(input_shape: Any, owner: str) -> tuple[int, ...]:
+    """Return the shape of one sample as a tuple of int.
+
+    Parameters
+    ----------
+    input_shape : int or sequence of int
+        ``X.shape[1:]``; an int stands for a feature vector.
+    owner : str
+        Who asks, for the error message.
+
+    Returns
+    -------
+    input_shape : tuple of int
+        At least one axis, all of them at least 1.
+
+    Raises
+    ------
+    ValueError
+        If it is anything else.
+    """
+    shape: Any = (input_shape,) if isinstance(input_shape, Integral) else input_shape
+    well_formed = isinstance(shape, Sequence) and not isinstance(shape, str) and len(shape) > 0
+    if not well_formed or not all(is_integer(size) and size >= 1 for size in shape):
+        raise ValueError(
+            f"The 'input_shape' parameter of {owner} must be X.shape[1:], a tuple of one or more "
+            f"ints in [1, inf), or one such int for feature vectors. Got {input_shape!r} instead."
+        )
+    return tuple(int(size) for size in shape)
+
+
+def check_image_shape(input_shape: Any, owner: str) -> tuple[int, int, int]:
+    """Return the channels, height and width of one image.
+
+    Parameters
+    ----------
+    input_shape : sequence of int
+        (height, width), which is always an image of one channel, or (channels, height, width).
+    owner : str
+        Who asks, for the error message.
+
+    Returns
+    -------
+    image_shape : tuple of three int
+        The channels, the height and the width.
+
+    Raises
+    ------
+    ValueError
+        If the shape has another number of axes.
+    """
+    shape = check_input_shape(input_shape, owner)
+    if len(shape) == 2:
+        return 1, shape[0], shape[1]
+    if len(shape) == 3:
+        return shape[0], shape[1], shape[2]
+    way_out = (
+        "Use MLP for feature vectors."
+        if len(shape) == 1
+        else "Reshape X, or pass a network of your own."
+    )
+    raise ValueError(
+        f"The 'input_shape' parameter of {owner} must be (height, width), for 3-D X of one "
+        f"channel, or (channels, height, width), for 4-D X. Got {shape!r} instead. {way_out}"
+    )
+
+
+def as_vectors(x: torch.Tensor, input_shape: tuple[int, ...], owner: str) -> torch.Tensor:
+    """Return a batch of samples of `input_shape`, flattened to (n_samples, n_features)."""
+    if x.shape[1:] != input_shape:
+        raise _batch_error(x, input_shape, owner)
+    return x.flatten(1)
+
+
+def as_images(x: torch.Tensor, input_shape: tuple[int, ...], owner: str) -> torch.Tensor:
+    """Return a batch of images as (n_samples, n_channels, height, width).
+
+    Height and width may differ from those of `input_shape`: convolutions do not mind.
+    """
+    if x.dim() != len(input_shape) + 1 or (x.dim() == 4 and x.shape[1] != input_shape[0]):
+        raise _batch_error(x, input_shape, owner)
+    return x.unsqueeze(1) if x.dim() == 3 else x
+
+
+def pooling_kernel(height: int, width: int) -> tuple[int, int]:
+    """Return the sides of a pooling window: 2, or 1 along an axis that has nothing left to pool."""
+    return min(height, 2), min(width, 2)
+
+
+def _batch_error(x: torch.Tensor, input_shape: tuple[int, ...], owner: str) -> ValueError:
+    expected = ", ".join(["n_samples", *map(str, input_shape)])
+    return ValueError(
+        f"{owner} was made for input of shape ({expected}), from input_shape={input_shape}. "
+        f"Got {tuple(x.shape)} instead."
+    )

@@ -1,0 +1,366 @@
+"""The similarity of two activations: an aggregation and a metric."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
+from atl_sklearn.similarity._aggregations import (
+    Aggregation,
+    draw_channels,
+    get_aggregation,
+    look_up,
+)
+from atl_sklearn.similarity._batch_metrics import (
+    SampleProducts,
+    center_gram,
+    center_vectors,
+    cka,
+    distance_correlation,
+    hsic,
+)
+from atl_sklearn.similarity._products import RowProducts, row_products
+from atl_sklearn.similarity._row_metrics import cosine, sigmoid_mse, squared_cosine
+
+_ROW_METRICS: dict[str, Callable[..., torch.Tensor]] = {
+    "cosine": cosine,
+    "sigmoid_mse": sigmoid_mse,
+    "squared_cosine": squared_cosine,
+}
+_BATCH_METRICS: dict[str, Callable[..., torch.Tensor]] = {
+    "cka": cka,
+    "distance_correlation": distance_correlation,
+    "hsic": hsic,
+}
+_METRICS = {**_ROW_METRICS, **_BATCH_METRICS}
+
+
+def get_metric_names() -> list[str]:
+    """Return the names that `metric` can have.
+
+    Returns
+    -------
+    names : list of str
+        Sorted.
+
+    Examples
+    --------
+    >>> from atl_sklearn.similarity import get_metric_names
+    >>> get_metric_names()
+    ['cka', 'cosine', 'distance_correlation', 'hsic', 'sigmoid_mse', 'squared_cosine']
+    """
+    return sorted(_METRICS)
+
+
+def get_metric(metric: Any) -> Callable[..., torch.Tensor]:
+    """Return the named metric, or the callable itself.
+
+    Parameters
+    ----------
+    metric : str or callable
+        A name, or a function of two aggregated activations.
+
+    Returns
+    -------
+    metric : callable
+        A named one takes the inner products that :func:`activation_similarity` makes.
+
+    Raises
+    ------
+    ValueError
+        If there is no such name.
+
+    Examples
+    --------
+    >>> from atl_sklearn.similarity import get_metric
+    >>> get_metric("cka").__name__
+    'cka'
+    """
+    return metric if callable(metric) else look_up(_METRICS, metric, "metric")
+
+
+def is_batch_metric(metric: Any) -> bool:
+    """Tell whether a metric compares activations of different shapes.
+
+    Parameters
+    ----------
+    metric : str or callable
+        A metric, as :func:`activation_similarity` takes it.
+
+    Returns
+    -------
+    is_batch_metric : bool
+        True for names of metrics that compare how two networks arrange the samples.
+
+    Examples
+    --------
+    >>> from atl_sklearn.similarity import is_batch_metric
+    >>> is_batch_metric("cka"), is_batch_metric("cosine")
+    (True, False)
+    """
+    return isinstance(metric, str) and metric in _BATCH_METRICS
+
+
+def _check_activations(current: Any, unrelated: Any) -> None:
+    for name, x in (("current", current), ("unrelated", unrelated)):
+        if not isinstance(x, torch.Tensor):
+            raise TypeError(f"{name} must be a torch.Tensor. Got {type(x).__name__} instead.")
+        if not x.is_floating_point():
+            raise TypeError(f"{name} must have a floating type. Got {x.dtype} instead.")
+        if x.ndim < 2 or x.numel() == 0:
+            raise ValueError(
+                f"{name} must have shape (n_samples, n_channels, *spatial), none of them 0. "
+                f"Got {tuple(x.shape)} instead."
+            )
+    if len(current) != len(unrelated):
+        raise ValueError(
+            "Both activations must come from the same samples, the first axis. "
+            f"Got shapes {tuple(current.shape)} and {tuple(unrelated.shape)}."
+        )
+
+
+def _check_shapes(current: torch.Tensor, unrelated: torch.Tensor, name: str, match: Any) -> None:
+    shared = {"channels": slice(1, 2), "positions": slice(2, None)}
+    differ = [
+        what
+        for what in sorted(match)
+        if current.shape[shared[what]] != unrelated.shape[shared[what]]
+    ]
+    if differ:
+        raise ValueError(
+            f"Activations of shapes {tuple(current.shape)} and {tuple(unrelated.shape)} cannot "
+            f"be compared row by row under aggregation {name!r}: they must have the same "
+            f"{' and '.join(differ)}. The metrics {sorted(_BATCH_METRICS)} compare activations "
+            "of different shapes."
+        )
+
+
+def _check_weight(sample_weight: Any, current: torch.Tensor) -> torch.Tensor | None:
+    if sample_weight is None:
+        return None
+    weight = torch.as_tensor(sample_weight, device=current.device)
+    if weight.shape != current.shape[:1]:
+        raise ValueError(
+            f"sample_weight must have shape ({len(current)},), one for each sample. "
+            f"Got {tuple(weight.shape)} instead."
+        )
+    return weight.detach()
+
+
+def _scaled(x: torch.Tensor, largest: torch.Tensor) -> torch.Tensor:
+    """Bring activations to magnitude 1, so that their products neither over- nor underflow."""
+    return x / torch.where(largest > 0, largest, torch.ones_like(largest))
+
+
+def _largest(x: torch.Tensor) -> torch.Tensor:
+    return x.detach().abs().amax()
+
+
+def _products(
+    aggregation: Aggregation, a: torch.Tensor, b: torch.Tensor, weight: torch.Tensor | None
+) -> RowProducts:
+    if aggregation.products is not None:
+        return aggregation.products(a, b, weight)
+    a, b = (_as_rows(aggregation, x) for x in (a, b))
+    if a.shape != b.shape:
+        _check_shapes(a, b, aggregation.name, {"channels", "positions"})
+    return row_products(a, b)
+
+
+def _as_rows(aggregation: Aggregation, x: torch.Tensor) -> torch.Tensor:
+    rows = _aggregated(aggregation, x)
+    return rows.reshape(len(rows), -1, rows.shape[-1])
+
+
+def _aggregated(aggregation: Aggregation, x: torch.Tensor) -> torch.Tensor:
+    rows = aggregation.rows(x)
+    if not isinstance(rows, torch.Tensor) or rows.ndim < 2 or len(rows) != len(x):
+        got = tuple(rows.shape) if isinstance(rows, torch.Tensor) else type(rows).__name__
+        raise ValueError(
+            f"The aggregation {aggregation.name!r} must return a tensor of shape "
+            f"({len(x)}, ..., length). Got {got} instead."
+        )
+    return rows
+
+
+def _row_similarity(
+    metric: str,
+    aggregation: Aggregation,
+    a: torch.Tensor,
+    b: torch.Tensor,
+    weight: torch.Tensor | None,
+) -> torch.Tensor:
+    _check_shapes(a, b, aggregation.name, aggregation.matches)
+    if aggregation.degree is None:
+        return _ROW_METRICS[metric](_products(aggregation, a, b, weight), weight)
+    largest = _largest(a), _largest(b)
+    if metric != "sigmoid_mse":  # cosines are free of scale
+        a, b = (_scaled(x, scale) for x, scale in zip((a, b), largest, strict=True))
+        return _ROW_METRICS[metric](_products(aggregation, a, b, weight), weight)
+    common = torch.maximum(*largest)
+    a, b = _scaled(a, common), _scaled(b, common)
+    # What multiplies the squared error is kept below overflow: the sigmoid is flat long before.
+    power = 2 * aggregation.degree
+    limit = torch.finfo(a.dtype).max ** (0.9 / power)
+    scale = torch.where(common > 0, common, torch.ones_like(common)).clamp_max(limit) ** power
+    return sigmoid_mse(_products(aggregation, a, b, weight), weight, scale)
+
+
+def _side(
+    aggregation: Aggregation, x: torch.Tensor, weight: torch.Tensor | None, p: torch.Tensor
+) -> SampleProducts:
+    if aggregation.degree is not None:
+        there = x if weight is None else x[weight > 0]
+        x = _scaled(x, _largest(there))
+    if aggregation.sample_gram is not None:
+        return center_gram(aggregation.sample_gram(x, weight), p)
+    return center_vectors(_aggregated(aggregation, x).flatten(1), p)
+
+
+def _call(
+    metric: Callable[..., Any],
+    aggregation: Aggregation,
+    a: torch.Tensor,
+    b: torch.Tensor,
+    weight: torch.Tensor | None,
+) -> torch.Tensor:
+    """Call a user's metric on what is compared, explicitly."""
+    if aggregation.pair is not None:
+        _check_shapes(a, b, aggregation.name, aggregation.matches)
+        rows = aggregation.pair(a, b)
+    elif aggregation.name == "batch_gram":
+        rows = aggregation.rows(a), aggregation.rows(b)
+    else:
+        rows = _aggregated(aggregation, a), _aggregated(aggregation, b)
+    kwargs = {}
+    if weight is not None:
+        if "sample_weight" not in inspect.signature(metric).parameters:
+            raise ValueError(
+                f"The metric {getattr(metric, '__name__', metric)!r} takes no sample_weight. "
+                "Give it a keyword argument of that name, or leave out sample_weight."
+            )
+        kwargs["sample_weight"] = weight
+    value = metric(*rows, **kwargs)
+    if not isinstance(value, torch.Tensor) or value.numel() != 1:
+        got = tuple(value.shape) if isinstance(value, torch.Tensor) else type(value).__name__
+        raise ValueError(f"A callable metric must return a tensor with one number. Got {got}.")
+    return value.reshape(())
+
+
+def activation_similarity(
+    current: torch.Tensor,
+    unrelated: torch.Tensor,
+    *,
+    metric: Any = "cka",
+    aggregation: Any = "spatial_mean",
+    sample_weight: Any = None,
+    generator: torch.Generator | None = None,
+) -> torch.Tensor:
+    """Measure how similar two networks' activations are.
+
+    Parameters
+    ----------
+    current, unrelated : Tensor of shape (n_samples, n_channels, *spatial)
+        Activations of a layer of each network for the same samples; vectors of shape
+        (n_samples, n_features) are channels with one position. Half precision is computed in
+        single precision.
+    metric : str or callable, default="cka"
+        How aggregated activations are compared. Sample by sample, which needs equal shapes:
+
+        - ``"squared_cosine"``: square of the mean absolute cosine [1]_, in [0, 1];
+        - ``"cosine"``: mean cosine, in [-1, 1];
+        - ``"sigmoid_mse"``: minus the sigmoid of the mean squared error [1]_, in [-1, -1/2].
+
+        By the arrangement of the samples, for any two shapes:
+
+        - ``"cka"``: linear centred kernel alignment [2]_, in [0, 1];
+        - ``"hsic"``: normalised Hilbert-Schmidt independence criterion [3]_, in [0, 1];
+        - ``"distance_correlation"``: distance correlation [4]_, in [0, 1].
+
+        These are 0 for a batch of one sample. A callable takes the two aggregated activations,
+        built explicitly, and returns one number.
+    aggregation : str or callable, default="spatial_mean"
+        What is compared:
+
+        - ``"none"``: the map of each channel;
+        - ``"mean"``, ``"sum"``, ``"max"``: one map, over the channels;
+        - ``"product"``: the product over channels of (x + 1e-10)^0.001 [1]_, negative values
+          taken as 0;
+        - ``"spatial_mean"``: the mean of each channel;
+        - ``"gram"``: products between the channels of a sample, over channels x positions;
+        - ``"batch_gram"``: products between all channels of all samples [1]_;
+        - ``"pairwise"``: each channel of one with each channel of the other [1]_, so that equal
+          activations score below 1; to the metrics of the samples' arrangement the same as
+          ``"none"``;
+        - ``"stochastic_pairwise"``: the same on a random run of a quarter of the channels.
+
+        A callable takes activations and returns a tensor (n_samples, ..., length), of which
+        the last axis is a row.
+    sample_weight : array-like of shape (n_samples,) or None, default=None
+        Weights, not negative; a weight of 2 counts as the sample twice.
+    generator : torch.Generator or None, default=None
+        For ``"stochastic_pairwise"``; None for the global one.
+
+    Returns
+    -------
+    similarity : Tensor of shape ()
+        Finite, with finite gradient, for finite activations.
+
+    Raises
+    ------
+    TypeError
+        If an activation is not a floating tensor.
+    ValueError
+        If a name is unknown, shapes cannot be compared, or weights do not fit.
+
+    Notes
+    -----
+    Nothing is built that inner products can give: for Gram matrices of C channels at S
+    positions, at most the smaller of C x C and S x S.
+
+    References
+    ----------
+    .. [1] E. Guizzo, T. Weyde, G. Tarroni, "Anti-transfer learning for task invariance in
+       convolutional neural networks for speech processing", Neural Networks 142, 2021.
+       https://arxiv.org/abs/2006.06494
+    .. [2] S. Kornblith, M. Norouzi, H. Lee, G. Hinton, "Similarity of neural network
+       representations revisited", ICML 2019.
+    .. [3] A. Gretton, O. Bousquet, A. Smola, B. Schoelkopf, "Measuring statistical dependence
+       with Hilbert-Schmidt norms", ALT 2005.
+    .. [4] G. Szekely, M. Rizzo, N. Bakirov, "Measuring and testing dependence by correlation
+       of distances", Annals of Statistics 35, 2007.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from atl_sklearn import activation_similarity
+    >>> a = torch.tensor([[0.0, 1.0], [2.0, 0.0], [1.0, 1.0]])
+    >>> activation_similarity(a, 3 * a + 1)
+    tensor(1.0000)
+    >>> activation_similarity(a, torch.ones(3, 5, 4, 4))
+    tensor(0.)
+    >>> activation_similarity(a[:, :, None], a[:, :, None], metric="cosine", aggregation="gram")
+    tensor(0.6667)
+    """
+    how = get_metric(metric)
+    what = get_aggregation(aggregation)
+    _check_activations(current, unrelated)
+    weight = _check_weight(sample_weight, current)
+    with torch.autocast(current.device.type, enabled=False):
+        dtype = torch.promote_types(
+            torch.promote_types(current.dtype, unrelated.dtype), torch.float32
+        )
+        a, b = current.to(dtype), unrelated.to(device=current.device, dtype=dtype)
+        if weight is not None:
+            weight = weight.to(dtype)
+        if what.name == "stochastic_pairwise":
+            a, b = draw_channels(a, b, generator)
+        if not isinstance(metric, str):
+            return _call(how, what, a, b, weight)
+        if metric in _ROW_METRICS:
+            return _row_similarity(metric, what, a, b, weight)
+        p = a.new_full((len(a),), 1 / len(a)) if weight is None else weight / weight.sum()
+        return how(_side(what, a, weight, p), _side(what, b, weight, p), p)

@@ -1,0 +1,93 @@
+"""How the weight of the penalty changes from epoch to epoch."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from numbers import Real
+from typing import Any
+
+from atl_sklearn.similarity._aggregations import look_up
+
+
+def constant(epoch: int, max_epochs: int) -> float:
+    """Return 1."""
+    return 1.0
+
+
+def linear_warmup(epoch: int, max_epochs: int) -> float:
+    """Rise linearly to 1, which is reached after half of the epochs."""
+    return min(1.0, (epoch + 1) / max(1, math.ceil(max_epochs / 2)))
+
+
+def cosine(epoch: int, max_epochs: int) -> float:
+    """Fall from 1 towards 0 along half a cosine, as in cosine annealing."""
+    return 0.5 * (1 + math.cos(math.pi * min(epoch, max_epochs) / max_epochs))
+
+
+_SCHEDULES = {"constant": constant, "cosine": cosine, "linear_warmup": linear_warmup}
+
+
+@dataclass(frozen=True)
+class _OfEpoch:
+    """A user's schedule, which knows the epoch only."""
+
+    schedule: Callable[[int], Any]
+
+    def __call__(self, epoch: int, max_epochs: int) -> float:
+        factor = self.schedule(epoch)
+        is_number = isinstance(factor, Real) and not isinstance(factor, bool)
+        if not is_number or not 0 <= float(factor) < math.inf:
+            raise ValueError(
+                "A callable weight_schedule must return a float in [0, inf) for each epoch. "
+                f"Got {factor!r} for epoch {epoch} instead."
+            )
+        return float(factor)
+
+
+def get_weight_schedule_names() -> list[str]:
+    """Return the names that `weight_schedule` can have.
+
+    Returns
+    -------
+    names : list of str
+        Sorted.
+
+    Examples
+    --------
+    >>> from atl_sklearn.similarity import get_weight_schedule_names
+    >>> get_weight_schedule_names()
+    ['constant', 'cosine', 'linear_warmup']
+    """
+    return sorted(_SCHEDULES)
+
+
+def get_weight_schedule(weight_schedule: Any) -> Callable[[int, int], float]:
+    """Return the named schedule, or one made of a callable.
+
+    Parameters
+    ----------
+    weight_schedule : {"constant", "linear_warmup", "cosine"} or callable
+        ``"constant"`` is 1; ``"linear_warmup"`` rises to 1 over the first half of the epochs;
+        ``"cosine"`` falls from 1 towards 0. A callable takes the epoch, counted from 0.
+
+    Returns
+    -------
+    schedule : callable
+        From epoch, counted from 0, and number of epochs to the factor of the weight.
+
+    Raises
+    ------
+    ValueError
+        If there is no such name, or, when called, if a callable returns no factor in [0, inf).
+
+    Examples
+    --------
+    >>> from atl_sklearn.similarity import get_weight_schedule
+    >>> [get_weight_schedule("linear_warmup")(epoch, 4) for epoch in range(4)]
+    [0.5, 1.0, 1.0, 1.0]
+    """
+    if callable(weight_schedule):
+        return _OfEpoch(weight_schedule)
+    return look_up(_SCHEDULES, weight_schedule, "weight_schedule")

@@ -1,0 +1,165 @@
+"""A frozen network: the unrelated one, as one fit sees it."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+
+from atl_sklearn.unrelated._layers import LayerChoice, LayerList, choose_layers, trace_layers
+from atl_sklearn.unrelated._taps import TapPoint, tap
+
+
+def floating_dtype(network: torch.nn.Module) -> torch.dtype | None:
+    """Return the floating type of a network's parameters (or buffers), None without any."""
+    for tensor in [*network.parameters(), *network.buffers()]:
+        if tensor.is_floating_point():
+            return tensor.dtype
+    return None
+
+
+def private_copy(network: torch.nn.Module) -> torch.nn.Module:
+    """Copy the structure and the buffers of a network and share its parameters.
+
+    Hooks, modes and devices of the copy are its own, so that fits in other threads, and the
+    user's network, never see them; the parameters, which nothing here writes, take no second
+    place in memory.
+
+    Parameters
+    ----------
+    network : torch.nn.Module
+        The network to copy; nothing of it changes.
+
+    Returns
+    -------
+    copied : torch.nn.Module
+        In evaluation mode, its parameters without gradients.
+    """
+    memo: dict[int, Any] = {}
+    for module in network.modules():
+        for parameter in module._parameters.values():
+            if parameter is not None:
+                memo[id(parameter)] = torch.nn.Parameter(parameter.detach(), requires_grad=False)
+        for value in vars(module).values():
+            # Tensors computed from parameters (weight normalisation keeps one) do not deepcopy.
+            if isinstance(value, torch.Tensor):
+                memo[id(value)] = value.detach().clone()
+    return copy.deepcopy(network, memo).eval()
+
+
+class FrozenNetwork:
+    """The activations of a network that is never trained.
+
+    A plain holder and not a module, so that no optimiser finds its parameters and no
+    ``train()`` reaches it.
+
+    Parameters
+    ----------
+    network : torch.nn.Module
+        The unrelated network; copied, so that it stays as it is.
+    device : str or torch.device, default="cpu"
+        Where it runs.
+    label : str, default="The unrelated network"
+        What errors call it.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from atl_sklearn.unrelated import FrozenNetwork
+    >>> net = torch.nn.Sequential(torch.nn.Linear(4, 8), torch.nn.ReLU(), torch.nn.Linear(8, 2))
+    >>> frozen = FrozenNetwork(net)
+    >>> X = torch.zeros(3, 4)
+    >>> frozen.choose(["last", "2"], X)
+    >>> [activations.shape for activations in frozen(X)]
+    [torch.Size([3, 8]), torch.Size([3, 2])]
+    """
+
+    def __init__(
+        self,
+        network: torch.nn.Module,
+        *,
+        device: str | torch.device = "cpu",
+        label: str = "The unrelated network",
+    ) -> None:
+        self._network = private_copy(network).to(device)
+        self._dtype = floating_dtype(network)
+        self._label = label
+        self._points: list[TapPoint] = []
+
+    def _forward(self, X: Any) -> Any:
+        if isinstance(X, Mapping):
+            return self._network(**{key: self._cast(value) for key, value in X.items()})
+        return self._network(self._cast(X))
+
+    def _cast(self, X: Any) -> Any:
+        if isinstance(X, torch.Tensor) and X.is_floating_point() and self._dtype is not None:
+            return X.to(self._dtype)
+        return X
+
+    def list_layers(self, X: Any) -> LayerList:
+        """List the layers that run on a batch.
+
+        Parameters
+        ----------
+        X : Tensor of shape (n_samples, ...) or mapping of these
+            A few samples.
+
+        Returns
+        -------
+        layers : LayerList
+            In the order in which they run.
+
+        Raises
+        ------
+        ValueError
+            If the network cannot take `X`.
+        """
+        try:
+            return trace_layers(self._network, lambda: self._forward(X))
+        except Exception as error:
+            shape = tuple(X.shape) if isinstance(X, torch.Tensor) else "that of a mapping"
+            raise ValueError(
+                f"{self._label} cannot take the data that the target network takes, of shape "
+                f"{shape} (a few samples): {error}. It must have been fitted on data of the same "
+                "shape; of a Pipeline only the last step is used."
+            ) from error
+
+    def choose(self, layer: LayerChoice, X: Any, *, parameter: str = "unrelated_layer") -> None:
+        """Choose the layers whose activations a call returns.
+
+        Parameters
+        ----------
+        layer : str, int or list of these
+            As :func:`choose_layers` takes it.
+        X : Tensor of shape (n_samples, ...) or mapping of these
+            A few samples.
+        parameter : str, default="unrelated_layer"
+            Name of the parameter in errors.
+
+        Raises
+        ------
+        ValueError
+            If there is no such layer, or the network cannot take `X`.
+        """
+        chosen = choose_layers(layer, self.list_layers(X), parameter=parameter)
+        self._points = [found.point for found in chosen]
+
+    def __call__(self, X: Any) -> list[torch.Tensor]:
+        """Return the activations of the chosen layers, running no deeper than they lie.
+
+        Parameters
+        ----------
+        X : Tensor of shape (n_samples, ...) or mapping of these
+            A batch on the device of the network.
+
+        Returns
+        -------
+        activations : list of Tensor of shape (n_samples, ...)
+            One for each chosen layer, without gradients.
+        """
+        # Not inference_mode: some losses cannot take its tensors.
+        with torch.no_grad(), tap(self._network, self._points, stop=True) as recorder:
+            self._forward(X)
+        return recorder.activations()

@@ -1,0 +1,215 @@
+"""What users call an unrelated network, and the ``torch.nn.Module`` inside it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from sklearn.base import BaseEstimator, clone
+from sklearn.exceptions import NotFittedError
+from sklearn.frozen import FrozenEstimator
+from sklearn.pipeline import Pipeline
+from sklearn.utils.validation import check_is_fitted
+from skorch import NeuralNet
+
+_ACCEPTED = (
+    "None, a fitted AntiTransferClassifier, AntiTransferRegressor or other skorch net, a "
+    "FrozenEstimator around one, a fitted Pipeline that ends in one, a torch.nn.Module, an "
+    "unfitted estimator of these kinds together with y_unrelated in fit, or a list of these"
+)
+
+
+def _innermost(source: Any) -> Any:
+    """Return the net or module in `source`, without frozen wrappers and pipelines."""
+    while True:
+        if isinstance(source, FrozenEstimator):
+            source = source.estimator
+        elif isinstance(source, Pipeline):
+            source = source.steps[-1][1]
+        else:
+            return source
+
+
+def check_source(source: Any, parameter: str = "unrelated") -> None:
+    """Check that `source` is something with a network in it, fitted or not.
+
+    Raises
+    ------
+    TypeError
+        If it is not; the message lists what is.
+    """
+    if not isinstance(_innermost(source), NeuralNet | torch.nn.Module) or isinstance(source, type):
+        raise TypeError(f"The {parameter!r} parameter must be {_ACCEPTED}. Got {source!r} instead.")
+
+
+def is_fitted(source: Any) -> bool:
+    """Tell whether the network in `source` is there: fitted, or a plain module."""
+    net = _innermost(source)
+    if isinstance(net, torch.nn.Module):
+        return True
+    try:
+        check_is_fitted(net)
+    except NotFittedError:
+        return False
+    return bool(getattr(net, "initialized_", False))
+
+
+def get_network(source: Any) -> torch.nn.Module:
+    """Return the network in `source`.
+
+    Parameters
+    ----------
+    source : estimator or torch.nn.Module
+        As the ``unrelated`` parameter takes it, one at a time.
+
+    Returns
+    -------
+    network : torch.nn.Module
+        The very module, not a copy; a compiled one is unwrapped, since hooks that are
+        registered after a compiled call never fire.
+
+    Raises
+    ------
+    TypeError
+        If there is no network in `source`.
+    sklearn.exceptions.NotFittedError
+        If it is not fitted.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sklearn.frozen import FrozenEstimator
+    >>> from atl_sklearn import AntiTransferClassifier
+    >>> from atl_sklearn.unrelated import get_network
+    >>> net = AntiTransferClassifier(max_epochs=1).fit([[0.0], [1.0]], [0, 1])
+    >>> get_network(FrozenEstimator(net)) is net.module_
+    True
+    """
+    check_source(source)
+    net = _innermost(source)
+    if not is_fitted(net):
+        raise NotFittedError(f"{type(net).__name__} is not fitted yet, so it has no network.")
+    module = net if isinstance(net, torch.nn.Module) else net.module_
+    return getattr(module, "_orig_mod", module)
+
+
+def prepare_input(source: Any, X: Any) -> Any:
+    """Return X as the network in `source` takes it: after the other steps of a pipeline."""
+    if isinstance(source, FrozenEstimator):
+        return prepare_input(source.estimator, X)
+    if isinstance(source, Pipeline):
+        return prepare_input(source.steps[-1][1], source[:-1].transform(X))
+    return X
+
+
+def as_sources(unrelated: Any) -> list[Any]:
+    """Return ``unrelated`` as a list: empty for None, one entry for each unrelated task.
+
+    Raises
+    ------
+    TypeError
+        If an entry has no network in it.
+    """
+    if unrelated is None:
+        return []
+    several = isinstance(unrelated, list | tuple)
+    sources = list(unrelated) if several else [unrelated]
+    for position, source in enumerate(sources):
+        check_source(source, f"unrelated[{position}]" if several else "unrelated")
+    return sources
+
+
+def clone_unrelated(unrelated: Any) -> Any:
+    """Clone ``unrelated`` for a new estimator: what is fitted is kept by reference.
+
+    A fitted network is data here, not a recipe: a clone must avoid the same one.
+    """
+    if isinstance(unrelated, list | tuple):
+        return type(unrelated)(clone_unrelated(source) for source in unrelated)
+    keeps = isinstance(unrelated, torch.nn.Module) or (
+        isinstance(unrelated, BaseEstimator)
+        and isinstance(_innermost(unrelated), NeuralNet | torch.nn.Module)
+        and is_fitted(unrelated)
+    )
+    return unrelated if keeps else clone(unrelated, safe=False)
+
+
+def label_columns(sources: list[Any], y_unrelated: Any, *, n_samples: int) -> dict[int, Any]:
+    """Return the labels for each of `sources` that is not fitted.
+
+    Parameters
+    ----------
+    sources : list
+        What :func:`as_sources` returned.
+    y_unrelated : array-like of shape (n_samples,) or (n_samples, n_tasks) or None
+        Labels of the unrelated tasks; a column for each unfitted entry of `sources`, or for
+        each entry.
+    n_samples : int
+        How many samples there are.
+
+    Returns
+    -------
+    columns : dict of int to array of shape (n_samples,)
+        From the position in `sources` to its labels.
+
+    Raises
+    ------
+    ValueError
+        If labels are missing, given in vain, or of another number of samples or columns.
+    """
+    pending = [position for position, source in enumerate(sources) if not is_fitted(source)]
+    if y_unrelated is None:
+        if pending:
+            name = type(_innermost(sources[pending[0]])).__name__
+            raise ValueError(
+                f"The 'unrelated' parameter is an unfitted {name} (cloning a fitted one, as a "
+                "grid of values for 'unrelated' does, makes it unfitted). Either pass its labels, "
+                "fit(X, y, y_unrelated=...), and it is fitted on each training set; or fit it "
+                "before and wrap it in sklearn.frozen.FrozenEstimator, which survives cloning."
+            )
+        return {}
+    if not pending:
+        raise ValueError(
+            "y_unrelated was given, but there is no unfitted 'unrelated' estimator to fit on it. "
+            "Leave y_unrelated out, or pass an unfitted estimator as 'unrelated'."
+        )
+    labels = np.asarray(y_unrelated)
+    if labels.ndim not in (1, 2) or len(labels) != n_samples:
+        raise ValueError(
+            f"y_unrelated must have shape (n_samples,) or (n_samples, n_tasks) with n_samples = "
+            f"{n_samples}, as X has. Got shape {labels.shape} instead."
+        )
+    if labels.ndim == 1:
+        labels = labels[:, np.newaxis]
+    if labels.shape[1] == len(pending):
+        return dict(zip(pending, labels.T, strict=True))
+    if labels.shape[1] == len(sources):
+        return {position: labels[:, position] for position in pending}
+    raise ValueError(
+        f"y_unrelated must have one column for each of the {len(pending)} unfitted 'unrelated' "
+        f"estimators. Got {labels.shape[1]} columns instead."
+    )
+
+
+def fit_sources(sources: list[Any], X: Any, columns: dict[int, Any]) -> list[Any]:
+    """Fit clones of those of `sources` that are not fitted.
+
+    Parameters
+    ----------
+    sources : list
+        What :func:`as_sources` returned.
+    X : array, mapping or Dataset of n_samples
+        The training data; of a cross-validation, those of the fold.
+    columns : dict of int to array of shape (n_samples,)
+        What :func:`label_columns` returned.
+
+    Returns
+    -------
+    fitted : list
+        `sources`, with fitted clones in the place of the unfitted.
+    """
+    return [
+        clone(source).fit(X, columns[position]) if position in columns else source
+        for position, source in enumerate(sources)
+    ]
