@@ -1,0 +1,248 @@
+"""LibrosaFeatures as a transformer."""
+
+import pickle
+from functools import partial
+
+import librosa
+import numpy as np
+import pandas as pd
+import pytest
+import soundfile
+from sklearn.base import clone
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV, cross_validate
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from atl_sklearn.audio import BadAudioError, BandStandardizer, LibrosaFeatures
+from atl_sklearn.audio import _librosa_features as module
+
+SR = 8000
+
+EXPECTED_FAILED_CHECKS = {
+    "check_n_features_in": "clips may have any length, so there is no n_features_in_",
+    "check_n_features_in_after_fitting": "clips may have any length",
+    "check_estimators_dtypes": "integers have no agreed scale as audio, so they are refused",
+    "check_methods_sample_order_invariance": "equal to float32 rounding, not to 1e-7",
+}
+
+
+@parametrize_with_checks(
+    [LibrosaFeatures(n_fft=64, duration=0.01, sr=SR, n_mels=4)],
+    expected_failed_checks=lambda estimator: EXPECTED_FAILED_CHECKS,
+)
+def test_sklearn_contract(estimator, check):
+    check(estimator)
+
+
+@pytest.fixture
+def features():
+    return LibrosaFeatures(sr=SR, duration=0.3, n_fft=256, win_length=200, hop_length=96, n_mels=20)
+
+
+@pytest.fixture(scope="module")
+def waves():
+    """Clips of many lengths, more than a batch."""
+    rng = np.random.default_rng(0)
+    lengths = rng.integers(1, 4001, 61)
+    return [rng.normal(0, rng.uniform(0.001, 0.3), length) for length in lengths]
+
+
+@pytest.fixture(scope="module")
+def paths(waves, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("audio")
+    names = [str(folder / f"{i}.wav") for i in range(len(waves))]
+    for name, wave in zip(names, waves, strict=True):
+        soundfile.write(name, wave, SR, subtype="FLOAT")
+    return names
+
+
+def librosa_mel(wave, settings):
+    """What librosa gives for one clip."""
+    wave = librosa.util.fix_length(
+        wave.astype(np.float32), size=round(settings.duration * settings.sr)
+    )
+    return librosa.feature.melspectrogram(
+        y=wave,
+        sr=settings.sr,
+        n_fft=settings.n_fft,
+        win_length=settings.win_length,
+        hop_length=settings.hop_length or (settings.win_length or settings.n_fft) // 4,
+        n_mels=settings.n_mels,
+        fmin=settings.fmin,
+        fmax=settings.fmax,
+    )
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {},
+        {"duration": 0.1001},
+        {"duration": 0.333, "hop_length": 97, "fmin": 50.0, "fmax": 3000.0},
+        {"win_length": None, "hop_length": None, "n_fft": 300, "n_mels": 13},
+    ],
+)
+def test_equal_to_librosa_clip_by_clip(features, waves, parameters):
+    features.set_params(**parameters)
+    mel = features.set_params(feature="mel").fit_transform(waves)
+    log_mel = features.set_params(feature="log_mel").fit_transform(waves)
+    assert mel.dtype == log_mel.dtype == np.float32
+    assert mel.shape == log_mel.shape == (len(waves), *features.output_shape_)
+    for i, wave in enumerate(waves):
+        expected = librosa_mel(wave, features)
+        np.testing.assert_allclose(mel[i], expected, rtol=1e-5, atol=1e-5 * expected.max())
+        level = librosa.power_to_db(expected, ref=np.max, top_db=60)
+        np.testing.assert_allclose(log_mel[i], level, rtol=1e-5, atol=1e-3)
+
+
+def test_paths_and_waveforms_agree(features, waves, paths):
+    expected = features.fit_transform(waves)
+    for X in (paths, np.array(paths), pd.Series(paths)):
+        np.testing.assert_allclose(features.fit_transform(X), expected, atol=1e-3)
+
+
+def test_setup_of_the_experiments():
+    shapes = {
+        duration: LibrosaFeatures(
+            sr=8000, n_fft=256, win_length=200, hop_length=96, n_mels=40, duration=duration
+        )
+        .fit(np.zeros((1, 4)))
+        .output_shape_
+        for duration in (0.563, 0.564, 0.57, 0.575, 0.576)
+    }
+    assert shapes == {
+        0.563: (40, 47),
+        0.564: (40, 48),
+        0.57: (40, 48),
+        0.575: (40, 48),
+        0.576: (40, 49),
+    }
+
+
+def test_threads_and_batches_change_nothing(features, paths, monkeypatch):
+    expected = features.fit_transform(paths)
+    np.testing.assert_array_equal(clone(features).set_params(n_jobs=2).transform(paths), expected)
+    monkeypatch.setattr(module, "_BATCH_SAMPLES", 1)
+    np.testing.assert_allclose(features.transform(paths), expected, rtol=1e-5, atol=1e-4)
+
+
+def test_loudness_only_matters_with_a_fixed_reference(features, waves):
+    soft = [0.1 * wave for wave in waves]
+    features.set_params(ref=1.0, top_db=30)
+    loud_level, soft_level = features.fit_transform(waves), features.fit_transform(soft)
+    np.testing.assert_allclose(loud_level - soft_level, 20, atol=1e-3)
+    features.set_params(ref="max")
+    np.testing.assert_allclose(
+        features.fit_transform(waves), features.fit_transform(soft), atol=1e-3
+    )
+
+
+def test_silence_is_finite_and_does_not_warn(features):
+    X = np.zeros((2, 100))
+    X[1] = 1e-12
+    for feature in ("mel", "log_mel"):
+        for ref in ("max", 1.0):
+            assert np.isfinite(features.set_params(feature=feature, ref=ref).fit_transform(X)).all()
+
+
+def test_floor_is_exact(features, waves):
+    Xt = features.fit_transform(waves)
+    assert Xt.max() == 0
+    assert Xt.min() == -60
+    assert features.set_params(top_db=None).fit_transform(waves).min() < -60
+
+
+def test_a_callable_gets_clip_by_clip(features, waves):
+    mfcc = partial(librosa.feature.mfcc, n_mfcc=5, n_mels=40, n_fft=512)
+    features.set_params(feature=mfcc)
+    Xt = features.fit_transform(waves[:3])
+    assert features.output_shape_ == Xt.shape[1:]
+    clip = librosa.util.fix_length(waves[1], size=2400).astype(np.float32)
+    np.testing.assert_allclose(Xt[1], mfcc(y=clip, sr=SR), rtol=1e-6)
+
+
+def test_features_that_are_not_finite_name_the_clip(features):
+    features.set_params(feature=lambda y, sr: np.where(y[:4] == 0, np.inf, y[:4]).reshape(2, 2))
+    features.fit(np.ones((2, 10)))
+    with pytest.raises(BadAudioError, match=r"X\[1\]: its features are not finite"):
+        features.transform(np.array([[1.0] * 4, [1.0, 0.0, 1.0, 1.0]]))
+
+
+def test_bad_files_are_all_named_with_their_reasons(features, paths, tmp_path):
+    text = tmp_path / "text.wav"
+    text.write_text("no audio")
+    X = [*paths[:55], str(text), *paths[55:], str(tmp_path / "missing.wav")]
+    with pytest.raises(BadAudioError) as caught:
+        features.fit(X).transform(X)
+    message = str(caught.value)
+    assert message.startswith("2 of 63 clips cannot be used:")
+    assert f"X[55] ({text}): it is damaged, or not audio" in message
+    assert f"X[62] ({tmp_path / 'missing.wav'}): it does not exist" in message
+    assert caught.value.indices == [55, 62]
+    again = pickle.loads(pickle.dumps(caught.value))
+    assert str(again) == message
+    assert again.indices == [55, 62]
+
+
+def test_fit_reads_no_file(features):
+    features.fit(["missing.wav"])
+    with pytest.raises(BadAudioError, match="it does not exist"):
+        features.transform(["missing.wav"])
+
+
+def test_clone_pickle_and_stateless_transform(features, waves):
+    expected = features.fit_transform(waves)
+    assert clone(features).get_params() == features.get_params()
+    np.testing.assert_array_equal(pickle.loads(pickle.dumps(features)).transform(waves), expected)
+    np.testing.assert_array_equal(clone(features).transform(waves), expected)
+
+
+def test_in_pipeline_search_and_cross_validation(features, paths):
+    y = np.arange(len(paths)) % 2
+    pipe = make_pipeline(
+        features,
+        BandStandardizer(),
+        FunctionTransformer(lambda X: X.reshape(len(X), -1)),
+        LogisticRegression(C=1e-3),
+    )
+    search = GridSearchCV(pipe, {"librosafeatures__n_mels": [5, 8]}, cv=2, error_score="raise")
+    search.fit(np.array(paths), y)
+    assert search.best_estimator_[0].output_shape_[0] in (5, 8)
+    scores = cross_validate(pipe, pd.Series(paths), y, cv=2, error_score="raise")
+    assert len(scores["test_score"]) == 2
+    pipe.fit(paths, y)
+    assert set(pipe.predict(paths[:5])) <= {0, 1}
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"feature": "cqt"}, "'feature' parameter .* one of .*'log_mel', 'mel'.* Got 'cqt'"),
+        ({"sr": 8000.0}, "'sr' parameter .* an int .* Got 8000.0"),
+        ({"sr": True}, "'sr' parameter"),
+        ({"duration": 0}, "'duration' parameter .* in seconds. Got 0"),
+        ({"duration": np.inf}, "'duration' parameter"),
+        ({"n_fft": 0}, "'n_fft' parameter .* Got 0"),
+        ({"n_fft": 4096}, r"'n_fft' .* at most the length of a clip, 2400 .* raise duration"),
+        ({"win_length": 300}, "'win_length' parameter .* at most n_fft=256"),
+        ({"win_length": -1}, "'win_length' parameter"),
+        ({"win_length": 3, "hop_length": None}, "'hop_length' parameter .* must be given"),
+        ({"hop_length": 0}, "'hop_length' parameter"),
+        ({"n_mels": "40"}, "'n_mels' parameter .* Got '40'"),
+        ({"fmin": 4000}, "'fmin' parameter .* below fmax"),
+        ({"fmin": None}, "'fmin' parameter"),
+        ({"fmax": 4001}, r"'fmax' parameter .* \(0, 4000\]"),
+        ({"top_db": -1}, "'top_db' parameter .* in dB, or None. Got -1"),
+        ({"ref": 0}, "'ref' parameter .* 'max' or a float .* Got 0"),
+        ({"ref": np.max}, "'ref' parameter"),
+        ({"verbose": "yes"}, "'verbose' parameter"),
+    ],
+)
+def test_bad_parameters(features, parameters, message):
+    features.set_params(**parameters)
+    with pytest.raises(ValueError, match=message):
+        features.fit(np.zeros((1, 100)))
+    with pytest.raises(ValueError, match=message):
+        features.transform(np.zeros((1, 100)))
