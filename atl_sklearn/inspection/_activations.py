@@ -1,0 +1,97 @@
+"""The activations of a trained network as features."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+
+from atl_sklearn.unrelated import FrozenNetwork, get_network
+from atl_sklearn.unrelated._sources import prepare_input
+
+
+def _spatial_mean(activations: torch.Tensor) -> torch.Tensor:
+    return activations.flatten(2).mean(dim=2) if activations.ndim > 2 else activations
+
+
+def _none(activations: torch.Tensor) -> torch.Tensor:
+    return activations
+
+
+_AGGREGATIONS: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
+    "none": _none,
+    "spatial_mean": _spatial_mean,
+}
+
+
+def extract_activations(
+    estimator: Any,
+    X: Any,
+    *,
+    layer: str | int = "last",
+    aggregation: str | Callable[[torch.Tensor], torch.Tensor] = "spatial_mean",
+    batch_size: int = 256,
+) -> np.ndarray:
+    """Return the activations of one layer of a trained network.
+
+    Parameters
+    ----------
+    estimator : fitted estimator or torch.nn.Module
+        A fitted :class:`~atl_sklearn.AntiTransferClassifier`,
+        :class:`~atl_sklearn.AntiTransferRegressor` or other skorch net, the same in a
+        ``FrozenEstimator`` or as the last step of a fitted ``Pipeline``, or a module.
+    X : array-like of shape (n_samples, ...)
+        Data as `estimator` takes it.
+    layer : str or int, default="last"
+        A layer, as the estimators take it.
+    aggregation : {"spatial_mean", "none"} or callable, default="spatial_mean"
+        What is made of activations of shape (n_samples, n_channels, *spatial): their mean over
+        positions, all of them, or what a callable returns.
+    batch_size : int, default=256
+        Samples that run through the network at a time.
+
+    Returns
+    -------
+    activations : ndarray of shape (n_samples, n_features)
+        In evaluation mode.
+
+    Raises
+    ------
+    TypeError
+        If there is no network in `estimator`.
+    sklearn.exceptions.NotFittedError
+        If the estimator is not fitted.
+    ValueError
+        If there is no such layer or aggregation, or the network cannot take `X`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from atl_sklearn import AntiTransferClassifier
+    >>> from atl_sklearn.inspection import extract_activations
+    >>> X, y = np.random.default_rng(0).normal(size=(20, 4)), [0, 1] * 10
+    >>> net = AntiTransferClassifier(max_epochs=1, module__hidden_layer_sizes=(8, 3)).fit(X, y)
+    >>> extract_activations(net, X).shape
+    (20, 3)
+    """
+    if not callable(aggregation) and aggregation not in _AGGREGATIONS:
+        raise ValueError(
+            f"The 'aggregation' parameter must be a callable or one of {sorted(_AGGREGATIONS)}. "
+            f"Got {aggregation!r} instead."
+        )
+    aggregate = aggregation if callable(aggregation) else _AGGREGATIONS[aggregation]
+    network = get_network(estimator)
+    devices = {tensor.device for tensor in [*network.parameters(), *network.buffers()]}
+    device = next(iter(devices), torch.device("cpu"))
+    data = torch.as_tensor(np.asarray(prepare_input(estimator, X)))
+    if not data.is_floating_point():
+        data = data.float()
+    frozen = FrozenNetwork(network, device=device, label=type(estimator).__name__)
+    frozen.choose(layer, data[:2].to(device), parameter="layer")
+    features = []
+    for batch in data.split(batch_size):
+        (activations,) = frozen(batch.to(device))
+        features.append(aggregate(activations).flatten(1).cpu())
+    return torch.cat(features).numpy()

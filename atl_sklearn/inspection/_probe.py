@@ -1,0 +1,84 @@
+"""How well something can be read from a network."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from sklearn.linear_model import LogisticRegression, RidgeCV
+from sklearn.model_selection import cross_val_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.utils.multiclass import type_of_target
+
+from atl_sklearn.inspection._activations import extract_activations
+
+
+def probe_score(
+    estimator: Any,
+    X: Any,
+    y: Any,
+    *,
+    layer: str | int = "last",
+    aggregation: Any = "spatial_mean",
+    probe: Any = None,
+    cv: Any = 5,
+    groups: Any = None,
+    scoring: Any = None,
+) -> float:
+    """Measure how well a label can be read from the activations of a network.
+
+    A simple model, the probe [1]_, is trained on the activations of one layer and scored by
+    cross-validation. A network that does not lean on an unrelated task leaves its probe near
+    chance.
+
+    Parameters
+    ----------
+    estimator : fitted estimator or torch.nn.Module
+        The network, as :func:`extract_activations` takes it. It is not trained further.
+    X : array-like of shape (n_samples, ...)
+        Data as `estimator` takes it, which it was not trained on.
+    y : array-like of shape (n_samples,)
+        What is read, such as the label of the unrelated task.
+    layer : str or int, default="last"
+        A layer, as the estimators take it.
+    aggregation : {"spatial_mean", "none"} or callable, default="spatial_mean"
+        What is made of its activations; see :func:`extract_activations`.
+    probe : estimator or None, default=None
+        The model that reads; None for standardisation with logistic regression, or ridge
+        regression where `y` is continuous.
+    cv : int, splitter or iterable, default=5
+        Folds.
+    groups : array-like of shape (n_samples,) or None, default=None
+        Groups for a `cv` that keeps them together.
+    scoring : str, callable or None, default=None
+        Score; None for the probe's own, which is accuracy or R2.
+
+    Returns
+    -------
+    score : float
+        Mean over the folds.
+
+    References
+    ----------
+    .. [1] G. Alain, Y. Bengio, "Understanding intermediate layers using linear classifier
+       probes", 2016. https://arxiv.org/abs/1610.01644
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from atl_sklearn import AntiTransferClassifier
+    >>> from atl_sklearn.inspection import probe_score
+    >>> X = np.random.default_rng(0).normal(size=(60, 4))
+    >>> net = AntiTransferClassifier(max_epochs=5, random_state=0).fit(X, X[:, 0] > 0)
+    >>> probe_score(net, X, X[:, 0] > 0) > 0.8
+    True
+    """
+    y = np.asarray(y)
+    if probe is None:
+        continuous = type_of_target(y) == "continuous"
+        model = RidgeCV(np.logspace(-3, 3, 7)) if continuous else LogisticRegression(max_iter=2000)
+        probe = make_pipeline(StandardScaler(), model)
+    features = extract_activations(estimator, X, layer=layer, aggregation=aggregation)
+    scores = cross_val_score(probe, features, y, cv=cv, groups=groups, scoring=scoring)
+    return float(np.mean(scores))

@@ -1,0 +1,205 @@
+"""Anti-transfer in a minute: a network that does not lean on what another one knows.
+
+Three networks are trained. The *unrelated* one learns the nuisance (the pitch of a note, the
+speaker of a digit) on clips of its own. The *plain* one learns the target (the timbre, the
+digit) on clips in which the nuisance gives the target away. The *anti-transfer* one learns
+from the very same clips, while it is kept from resembling the unrelated network.
+
+Both are then tested on clips in which target and nuisance are independent: how often is the
+target right, and how well can the nuisance still be read from the features, by a probe?
+
+    python examples/quickstart.py               # synthetic notes, nothing to download
+    python examples/quickstart.py --data fsdd   # real speech (downloads 16 MB once)
+"""
+
+import argparse
+import os
+import time
+from dataclasses import dataclass
+
+import numpy as np
+from sklearn.pipeline import make_pipeline
+
+from atl_sklearn import AntiTransferClassifier
+from atl_sklearn.audio import BandStandardizer, LibrosaFeatures
+from atl_sklearn.datasets import fetch_fsdd, make_notes
+from atl_sklearn.inspection import probe_score
+
+
+@dataclass
+class Clips:
+    """Some clips: audio, what to predict, and what not to lean on."""
+
+    audio: object
+    target: np.ndarray
+    nuisance: np.ndarray
+
+
+@dataclass
+class Task:
+    """Three sets of clips, and what turns audio into features."""
+
+    title: str
+    target_name: str
+    nuisance_name: str
+    unrelated: Clips
+    train: Clips
+    test: Clips
+    features: LibrosaFeatures
+
+
+def load_notes():
+    """Timbre of synthetic notes; in training each timbre plays almost only its own pitches."""
+
+    def clips(n_samples, correlation, seed):
+        notes = make_notes(n_samples, correlation=correlation, random_state=seed)
+        return Clips(notes.data, notes.timbre, notes.pitch)
+
+    return Task(
+        title="Synthetic notes",
+        target_name="timbre",
+        nuisance_name="pitch",
+        unrelated=clips(480, 0.0, 0),
+        train=clips(240, 0.96, 1),
+        test=clips(480, 0.0, 2),
+        features=LibrosaFeatures(
+            sr=8000, duration=0.5, n_fft=256, win_length=200, hop_length=96, n_mels=40
+        ),
+    )
+
+
+def load_fsdd():
+    """Spoken digits; in training each digit is spoken almost only by one speaker."""
+    fsdd = fetch_fsdd()
+    speakers = np.unique(fsdd.speaker)
+
+    def clips(keep):
+        return Clips(fsdd.paths[keep], fsdd.digit[keep], fsdd.speaker[keep])
+
+    training = np.zeros(len(fsdd.paths), dtype=bool)
+    for digit in range(10):
+        main, other = (speakers[(digit + shift) % len(speakers)] for shift in (0, 1))
+        of_digit = fsdd.digit == digit
+        training |= of_digit & (fsdd.speaker == main) & (fsdd.take >= 16) & (fsdd.take < 40)
+        training |= of_digit & (fsdd.speaker == other) & (fsdd.take == 16)
+    return Task(
+        title="Free Spoken Digit Dataset",
+        target_name="digit",
+        nuisance_name="speaker",
+        unrelated=clips(fsdd.take >= 40),
+        train=clips(training),
+        test=clips(fsdd.take < 8),
+        features=LibrosaFeatures(
+            sr=8000, duration=0.57, n_fft=256, win_length=200, hop_length=96, n_mels=40
+        ),
+    )
+
+
+def compare(task, seed):
+    """Train the three networks; return their rows of the table and the histories."""
+    front = make_pipeline(task.features, BandStandardizer()).fit(task.train.audio)
+    unrelated, train, test = (
+        front.transform(clips.audio) for clips in (task.unrelated, task.train, task.test)
+    )
+    parameters = {"max_epochs": 30, "random_state": seed}
+
+    knows = AntiTransferClassifier(max_epochs=20, random_state=seed)
+    knows.fit(unrelated, task.unrelated.nuisance)
+    plain = AntiTransferClassifier(**parameters).fit(train, task.train.target)
+    anti = AntiTransferClassifier(unrelated=knows, **parameters).fit(train, task.train.target)
+
+    def row(net, labels):
+        return net.score(test, labels), probe_score(net, test, task.test.nuisance)
+
+    rows = {
+        "unrelated": row(knows, task.test.nuisance),
+        "plain": row(plain, task.test.target),
+        "anti-transfer": row(anti, task.test.target),
+    }
+    return rows, plain.history, anti.history
+
+
+def print_table(task, results):
+    """Print means over the seeds, with their standard deviation."""
+    chance = 1 / len(np.unique(task.test.nuisance))
+    print(
+        f"{task.title}: {len(task.train.target)} training clips in which the "
+        f"{task.nuisance_name} gives the {task.target_name} away,\n"
+        f"{len(task.test.target)} test clips in which it does not; "
+        f"mean and standard deviation of {len(results)} seeds\n"
+    )
+    headings = ("network", "learns", "test accuracy", f"{task.nuisance_name} read by a probe")
+    print("  ".join(h.ljust(w) for h, w in zip(headings, (13, 8, 13, 0), strict=True)))
+    for name in ("unrelated", "plain", "anti-transfer"):
+        values = np.array([rows[name] for rows, _, _ in results])
+        learns = task.nuisance_name if name == "unrelated" else task.target_name
+        cells = [
+            f"{mean:.3f} +- {spread:.3f}"
+            for mean, spread in zip(values.mean(axis=0), values.std(axis=0), strict=True)
+        ]
+        print(f"{name:13}  {learns:8}  {cells[0]}  {cells[1]}")
+    print(f"\n(a probe that reads nothing has {chance:.3f})")
+
+
+def save_figure(task, results, path):
+    """Draw the similarity to the unrelated network by epoch, and the test figures."""
+    import matplotlib.pyplot as plt
+
+    figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.6), layout="constrained")
+    for _, plain, anti in results:
+        epochs = np.arange(1, len(anti) + 1)
+        left.plot(epochs, plain[:, "train_loss"], color="tab:gray", alpha=0.7)
+        left.plot(epochs, anti[:, "train_loss"], color="tab:blue", alpha=0.7)
+        left.plot(epochs, anti[:, "train_penalty"], color="tab:orange", alpha=0.7)
+    left.set(xlabel="epoch", title="Training")
+    left.legend(["task loss, plain", "task loss, anti-transfer", "similarity (CKA)"], fontsize=8)
+
+    names = ("plain", "anti-transfer")
+    values = np.array([[rows[name] for name in names] for rows, _, _ in results])
+    places = np.arange(2)
+    for offset, name in ((-0.2, "plain"), (0.2, "anti-transfer")):
+        of_name = values[:, names.index(name)]
+        right.bar(
+            places + offset,
+            of_name.mean(axis=0),
+            yerr=of_name.std(axis=0),
+            width=0.38,
+            capsize=3,
+            label=name,
+            color="tab:gray" if name == "plain" else "tab:blue",
+        )
+    right.axhline(
+        1 / len(np.unique(task.test.nuisance)), color="k", linestyle=":", linewidth=1,
+        label="chance, probe",
+    )  # fmt: skip
+    right.set_xticks(
+        places, [f"accuracy\n({task.target_name})", f"probe accuracy\n({task.nuisance_name})"]
+    )
+    right.set(ylim=(0, 1), title="Test clips, not confounded")
+    right.legend(fontsize=8)
+    figure.suptitle(task.title)
+    figure.savefig(path, dpi=150)
+
+
+def main():
+    """Run the comparison that the command line asks for."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", choices=["notes", "fsdd"], default="notes")
+    parser.add_argument("--seeds", type=int, default=3, help="how often everything is repeated")
+    parser.add_argument(
+        "--figure", default=None, help="where the figure is saved; quickstart_DATA.png beside this"
+    )
+    options = parser.parse_args()
+    folder = os.path.dirname(os.path.abspath(__file__))
+    path = options.figure or os.path.join(folder, f"quickstart_{options.data}.png")
+
+    start = time.perf_counter()
+    task = load_fsdd() if options.data == "fsdd" else load_notes()
+    results = [compare(task, seed) for seed in range(options.seeds)]
+    print_table(task, results)
+    save_figure(task, results, path)
+    print(f"figure: {path}\n{time.perf_counter() - start:.0f} s")
+
+
+if __name__ == "__main__":
+    main()
