@@ -67,7 +67,7 @@ class Steps(Inputs):
             if training:
                 self.history.record_batch("train_objective", objective.item())
         for part, value in parts.items():
-            if not np.isfinite(value):
+            if run is not None and not np.isfinite(value):
                 self._stop_for(part)
         return {"loss": task_loss, "objective": objective, "y_pred": y_pred}
 

@@ -147,6 +147,8 @@ def _check_weight(sample_weight: Any, current: torch.Tensor) -> torch.Tensor | N
             f"sample_weight must have shape ({len(current)},), one for each sample. "
             f"Got {tuple(weight.shape)} instead."
         )
+    if bool((weight < 0).any()):
+        raise ValueError(f"sample_weight must not be negative. Got {weight.min().item()}.")
     return weight.detach()
 
 
@@ -300,7 +302,8 @@ def activation_similarity(
         A callable takes activations and returns a tensor (n_samples, ..., length), of which
         the last axis is a row.
     sample_weight : array-like of shape (n_samples,) or None, default=None
-        Weights, not negative; a weight of 2 counts as the sample twice.
+        Weights, not negative; a weight of 2 counts as the sample twice. Samples without any
+        weight have the similarity 0.
     generator : torch.Generator or None, default=None
         For ``"stochastic_pairwise"``; None for the global one.
 
@@ -356,6 +359,8 @@ def activation_similarity(
         a, b = current.to(dtype), unrelated.to(device=current.device, dtype=dtype)
         if weight is not None:
             weight = weight.to(dtype)
+            if not bool(weight.any()):
+                return (a * 0).sum()
         if what.name == "stochastic_pairwise":
             a, b = draw_channels(a, b, generator)
         if not isinstance(metric, str):

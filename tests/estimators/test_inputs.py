@@ -239,6 +239,21 @@ def test_balanced_classes_are_weights(tabular):
     assert (plain.predict(X) == 1).sum() < (balanced.predict(X) == 1).sum()
 
 
+@pytest.mark.parametrize("metric", ["cka", "cosine"])
+def test_a_batch_may_be_without_weight(metric, tabular, unrelated):
+    X, y, _ = tabular
+    weight = np.repeat([0.0, 1.0], 40)
+    net = AntiTransferClassifier(
+        unrelated=unrelated,
+        metric=metric,
+        layer=0,
+        batch_size=20,
+        iterator_train__shuffle=False,
+        **FAST,
+    ).fit(X, y, sample_weight=weight)
+    assert np.isfinite(net.history[:, "train_objective"]).all()
+
+
 @pytest.mark.parametrize(
     ("weight", "match"),
     [

@@ -227,6 +227,20 @@ def test_weights_of_another_length_are_refused():
         activation_similarity(CURRENT[0], UNRELATED[0][0], sample_weight=torch.ones(5))
 
 
+def test_negative_weights_are_refused():
+    with pytest.raises(ValueError, match=r"must not be negative. Got -1"):
+        activation_similarity(CURRENT[0], UNRELATED[0][0], sample_weight=[-1.0, 1, 1, 1, 1, 1])
+
+
+@pytest.mark.parametrize("metric", ["cka", "hsic", "cosine", "sigmoid_mse"])
+def test_a_batch_without_weight_has_no_similarity(metric):
+    a = CURRENT[0].clone().requires_grad_()
+    value = activation_similarity(a, UNRELATED[0][0], metric=metric, sample_weight=torch.zeros(6))
+    value.backward()
+    assert value.item() == 0
+    assert not a.grad.any()
+
+
 # ---- registries ---------------------------------------------------------------------------
 
 

@@ -1,0 +1,59 @@
+"""From audio to a search over the weight, as users write it."""
+
+import numpy as np
+from sklearn.model_selection import GridSearchCV, GroupKFold, cross_validate
+from sklearn.pipeline import make_pipeline
+
+from atl_sklearn import AntiTransferClassifier, list_layers
+from atl_sklearn.audio import BandStandardizer, LibrosaFeatures
+from atl_sklearn.datasets import fetch_fsdd, make_notes
+
+SMALL = {
+    "module__channels": (4, 6),
+    "module__pool_after": (0,),
+    "max_epochs": 2,
+    "random_state": 0,
+}
+
+
+def front(sr, duration):
+    features = LibrosaFeatures(sr=sr, duration=duration, n_fft=256, n_mels=12, hop_length=256)
+    return make_pipeline(features, BandStandardizer())
+
+
+def test_notes_from_waveforms_to_a_grid():
+    notes = make_notes(48, correlation=0.8, random_state=0)
+    before = front(notes.sr, 0.25)
+    pitch = make_pipeline(before, AntiTransferClassifier(**SMALL)).fit(notes.data, notes.pitch)
+    pipeline = make_pipeline(before, AntiTransferClassifier(unrelated=pitch, **SMALL))
+    grid = {"antitransferclassifier__weight": [0, 1.0]}
+    search = GridSearchCV(pipeline, grid, cv=2, error_score="raise")
+    search.fit(notes.data, notes.target_names[notes.timbre])
+    assert set(search.predict(notes.data)) <= set(notes.target_names)
+    best = search.best_estimator_[-1]
+    assert best.unrelated is pitch
+    names = [layer.name for layer in list_layers(pitch, notes.data)]
+    assert "blocks.1.activation" in names
+
+
+def test_speech_from_paths_with_the_nuisance_fitted_in_each_fold(
+    data_folder, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("ATL_SKLEARN_DATA", str(data_folder))
+    fsdd = fetch_fsdd(data_home=tmp_path, download_if_missing=False)
+    keep = np.flatnonzero((fsdd.take < 6) & (fsdd.digit < 3))
+    paths, digits, speakers = fsdd.paths[keep], fsdd.digit[keep], fsdd.speaker[keep]
+    net = AntiTransferClassifier(unrelated=AntiTransferClassifier(**SMALL), **SMALL)
+    results = cross_validate(
+        make_pipeline(front(8000, 0.5), net),
+        paths,
+        digits,
+        groups=speakers,
+        cv=GroupKFold(3),
+        params={"antitransferclassifier__y_unrelated": speakers},
+        return_estimator=True,
+        error_score="raise",
+    )
+    for fitted in results["estimator"]:
+        assert len(fitted[-1].unrelated_.classes_) == 4  # the other two speak in the test fold
+        assert np.isfinite(fitted[-1].history[:, "train_penalty"]).all()
