@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from atl_sklearn.unrelated import FrozenNetwork, get_network
-from atl_sklearn.unrelated._sources import prepare_input
+from atl_sklearn.unrelated._frozen import freeze
 
 
 def _spatial_mean(activations: torch.Tensor) -> torch.Tensor:
@@ -82,16 +81,10 @@ def extract_activations(
             f"Got {aggregation!r} instead."
         )
     aggregate = aggregation if callable(aggregation) else _AGGREGATIONS[aggregation]
-    network = get_network(estimator)
-    devices = {tensor.device for tensor in [*network.parameters(), *network.buffers()]}
-    device = next(iter(devices), torch.device("cpu"))
-    data = torch.as_tensor(np.asarray(prepare_input(estimator, X)))
-    if not data.is_floating_point():
-        data = data.float()
-    frozen = FrozenNetwork(network, device=device, label=type(estimator).__name__)
-    frozen.choose(layer, data[:2].to(device), parameter="layer")
+    frozen, data = freeze(estimator, X)
+    frozen.choose(layer, data[:2], parameter="layer")
     features = []
     for batch in data.split(batch_size):
-        (activations,) = frozen(batch.to(device))
+        (activations,) = frozen(batch)
         features.append(aggregate(activations).flatten(1).cpu())
     return torch.cat(features).numpy()

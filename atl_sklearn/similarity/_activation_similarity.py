@@ -12,144 +12,12 @@ from atl_sklearn.similarity._aggregations import (
     Aggregation,
     draw_channels,
     get_aggregation,
-    look_up,
 )
-from atl_sklearn.similarity._batch_metrics import (
-    SampleProducts,
-    center_gram,
-    center_vectors,
-    cka,
-    distance_correlation,
-    hsic,
-)
+from atl_sklearn.similarity._batch_metrics import SampleProducts, center_gram, center_vectors
+from atl_sklearn.similarity._checks import check_activations, check_shapes, check_weight
+from atl_sklearn.similarity._metrics import ROW_METRICS, get_metric
 from atl_sklearn.similarity._products import RowProducts, row_products
-from atl_sklearn.similarity._row_metrics import cosine, sigmoid_mse, squared_cosine
-
-_ROW_METRICS: dict[str, Callable[..., torch.Tensor]] = {
-    "cosine": cosine,
-    "sigmoid_mse": sigmoid_mse,
-    "squared_cosine": squared_cosine,
-}
-_BATCH_METRICS: dict[str, Callable[..., torch.Tensor]] = {
-    "cka": cka,
-    "distance_correlation": distance_correlation,
-    "hsic": hsic,
-}
-_METRICS = {**_ROW_METRICS, **_BATCH_METRICS}
-
-
-def get_metric_names() -> list[str]:
-    """Return the names that `metric` can have.
-
-    Returns
-    -------
-    names : list of str
-        Sorted.
-
-    Examples
-    --------
-    >>> from atl_sklearn.similarity import get_metric_names
-    >>> get_metric_names()
-    ['cka', 'cosine', 'distance_correlation', 'hsic', 'sigmoid_mse', 'squared_cosine']
-    """
-    return sorted(_METRICS)
-
-
-def get_metric(metric: Any) -> Callable[..., torch.Tensor]:
-    """Return the named metric, or the callable itself.
-
-    Parameters
-    ----------
-    metric : str or callable
-        A name, or a function of two aggregated activations.
-
-    Returns
-    -------
-    metric : callable
-        A named one takes the inner products that :func:`activation_similarity` makes.
-
-    Raises
-    ------
-    ValueError
-        If there is no such name.
-
-    Examples
-    --------
-    >>> from atl_sklearn.similarity import get_metric
-    >>> get_metric("cka").__name__
-    'cka'
-    """
-    return metric if callable(metric) else look_up(_METRICS, metric, "metric")
-
-
-def is_batch_metric(metric: Any) -> bool:
-    """Tell whether a metric compares activations of different shapes.
-
-    Parameters
-    ----------
-    metric : str or callable
-        A metric, as :func:`activation_similarity` takes it.
-
-    Returns
-    -------
-    is_batch_metric : bool
-        True for names of metrics that compare how two networks arrange the samples.
-
-    Examples
-    --------
-    >>> from atl_sklearn.similarity import is_batch_metric
-    >>> is_batch_metric("cka"), is_batch_metric("cosine")
-    (True, False)
-    """
-    return isinstance(metric, str) and metric in _BATCH_METRICS
-
-
-def _check_activations(current: Any, unrelated: Any) -> None:
-    for name, x in (("current", current), ("unrelated", unrelated)):
-        if not isinstance(x, torch.Tensor):
-            raise TypeError(f"{name} must be a torch.Tensor. Got {type(x).__name__} instead.")
-        if not x.is_floating_point():
-            raise TypeError(f"{name} must have a floating type. Got {x.dtype} instead.")
-        if x.ndim < 2 or x.numel() == 0:
-            raise ValueError(
-                f"{name} must have shape (n_samples, n_channels, *spatial), none of them 0. "
-                f"Got {tuple(x.shape)} instead."
-            )
-    if len(current) != len(unrelated):
-        raise ValueError(
-            "Both activations must come from the same samples, the first axis. "
-            f"Got shapes {tuple(current.shape)} and {tuple(unrelated.shape)}."
-        )
-
-
-def _check_shapes(current: torch.Tensor, unrelated: torch.Tensor, name: str, match: Any) -> None:
-    shared = {"channels": slice(1, 2), "positions": slice(2, None)}
-    differ = [
-        what
-        for what in sorted(match)
-        if current.shape[shared[what]] != unrelated.shape[shared[what]]
-    ]
-    if differ:
-        raise ValueError(
-            f"Activations of shapes {tuple(current.shape)} and {tuple(unrelated.shape)} cannot "
-            f"be compared row by row under aggregation {name!r}: they must have the same "
-            f"{' and '.join(differ)}. The metrics {sorted(_BATCH_METRICS)} compare activations "
-            "of different shapes."
-        )
-
-
-def _check_weight(sample_weight: Any, current: torch.Tensor) -> torch.Tensor | None:
-    if sample_weight is None:
-        return None
-    weight = torch.as_tensor(sample_weight, device=current.device)
-    if weight.shape != current.shape[:1]:
-        raise ValueError(
-            f"sample_weight must have shape ({len(current)},), one for each sample. "
-            f"Got {tuple(weight.shape)} instead."
-        )
-    if bool((weight < 0).any()):
-        raise ValueError(f"sample_weight must not be negative. Got {weight.min().item()}.")
-    return weight.detach()
+from atl_sklearn.similarity._row_metrics import sigmoid_mse
 
 
 def _scaled(x: torch.Tensor, largest: torch.Tensor) -> torch.Tensor:
@@ -168,7 +36,7 @@ def _products(
         return aggregation.products(a, b, weight)
     a, b = (_as_rows(aggregation, x) for x in (a, b))
     if a.shape != b.shape:
-        _check_shapes(a, b, aggregation.name, {"channels", "positions"})
+        check_shapes(a, b, aggregation.name, {"channels", "positions"})
     return row_products(a, b)
 
 
@@ -195,13 +63,13 @@ def _row_similarity(
     b: torch.Tensor,
     weight: torch.Tensor | None,
 ) -> torch.Tensor:
-    _check_shapes(a, b, aggregation.name, aggregation.matches)
+    check_shapes(a, b, aggregation.name, aggregation.matches)
     if aggregation.degree is None:
-        return _ROW_METRICS[metric](_products(aggregation, a, b, weight), weight)
+        return ROW_METRICS[metric](_products(aggregation, a, b, weight), weight)
     largest = _largest(a), _largest(b)
     if metric != "sigmoid_mse":  # cosines are free of scale
         a, b = (_scaled(x, scale) for x, scale in zip((a, b), largest, strict=True))
-        return _ROW_METRICS[metric](_products(aggregation, a, b, weight), weight)
+        return ROW_METRICS[metric](_products(aggregation, a, b, weight), weight)
     common = torch.maximum(*largest)
     a, b = _scaled(a, common), _scaled(b, common)
     # What multiplies the squared error is kept below overflow: the sigmoid is flat long before.
@@ -231,7 +99,7 @@ def _call(
 ) -> torch.Tensor:
     """Call a user's metric on what is compared, explicitly."""
     if aggregation.pair is not None:
-        _check_shapes(a, b, aggregation.name, aggregation.matches)
+        check_shapes(a, b, aggregation.name, aggregation.matches)
         rows = aggregation.pair(a, b)
     elif aggregation.name == "batch_gram":
         rows = aggregation.rows(a), aggregation.rows(b)
@@ -350,8 +218,8 @@ def activation_similarity(
     """
     how = get_metric(metric)
     what = get_aggregation(aggregation)
-    _check_activations(current, unrelated)
-    weight = _check_weight(sample_weight, current)
+    check_activations(current, unrelated)
+    weight = check_weight(sample_weight, current)
     with torch.autocast(current.device.type, enabled=False):
         dtype = torch.promote_types(
             torch.promote_types(current.dtype, unrelated.dtype), torch.float32
@@ -365,7 +233,7 @@ def activation_similarity(
             a, b = draw_channels(a, b, generator)
         if not isinstance(metric, str):
             return _call(how, what, a, b, weight)
-        if metric in _ROW_METRICS:
+        if metric in ROW_METRICS:
             return _row_similarity(metric, what, a, b, weight)
         p = a.new_full((len(a),), 1 / len(a)) if weight is None else weight / weight.sum()
         return how(_side(what, a, weight, p), _side(what, b, weight, p), p)

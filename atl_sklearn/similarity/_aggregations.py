@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import torch
 
 from atl_sklearn.similarity._products import RowProducts, gram_row_products, maps
+from atl_sklearn.similarity._registry import look_up
 
 _PRODUCT_EXPONENT = 0.001
 _PRODUCT_OFFSET = 1e-10
@@ -237,39 +237,6 @@ def get_aggregation(aggregation: Any) -> Aggregation:
         name = getattr(aggregation, "__name__", type(aggregation).__name__)
         return Aggregation(name, aggregation, degree=None)
     return look_up(_AGGREGATIONS, aggregation, "aggregation")
-
-
-def look_up(registry: dict[str, Any], name: Any, parameter: str) -> Any:
-    """Return what is registered under a name.
-
-    Parameters
-    ----------
-    registry : dict
-        From name to object.
-    name : object
-        What the user gave.
-    parameter : str
-        Name of the parameter in the error.
-
-    Returns
-    -------
-    found : object
-        ``registry[name]``.
-
-    Raises
-    ------
-    ValueError
-        If there is no such name; the message lists those there are, and near ones.
-    """
-    try:
-        return registry[name]
-    except (KeyError, TypeError):
-        near = difflib.get_close_matches(name, registry, n=1) if isinstance(name, str) else []
-        hint = f" Did you mean {near[0]!r}?" if near else ""
-        raise ValueError(
-            f"{parameter} must be a callable or one of {sorted(registry)}. "
-            f"Got {name!r} instead.{hint}"
-        ) from None
 
 
 def draw_channels(

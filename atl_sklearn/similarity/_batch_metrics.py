@@ -7,6 +7,7 @@ samples. Each is an expectation under the weights of the samples, which sum to 1
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 
@@ -26,12 +27,9 @@ class SampleProducts:
     vectors: torch.Tensor | None
     gram: torch.Tensor | None
 
-    def inner_products(self) -> torch.Tensor:
+    def inner_products(self) -> Any:
         """Return the centred inner products of shape (n_samples, n_samples)."""
-        if self.gram is not None:
-            return self.gram
-        assert self.vectors is not None
-        return self.vectors @ self.vectors.mT
+        return self.gram if self.vectors is None else self.vectors @ self.vectors.mT
 
     def distances(self) -> torch.Tensor:
         """Return the Euclidean distances of shape (n_samples, n_samples)."""

@@ -9,8 +9,9 @@ from typing import Any, NamedTuple
 
 import torch
 
-from atl_sklearn.similarity._activation_similarity import activation_similarity, get_metric
+from atl_sklearn.similarity._activation_similarity import activation_similarity
 from atl_sklearn.similarity._aggregations import get_aggregation
+from atl_sklearn.similarity._metrics import get_metric
 
 Activations = torch.Tensor | Sequence[torch.Tensor]
 

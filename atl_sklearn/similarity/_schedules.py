@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from numbers import Real
 from typing import Any
 
-from atl_sklearn.similarity._aggregations import look_up
+from atl_sklearn.similarity._registry import look_up
 
 
 def constant(epoch: int, max_epochs: int) -> float:

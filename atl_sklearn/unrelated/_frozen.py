@@ -6,9 +6,11 @@ import copy
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import torch
 
 from atl_sklearn.unrelated._layers import LayerChoice, LayerList, choose_layers, trace_layers
+from atl_sklearn.unrelated._sources import get_network, prepare_input
 from atl_sklearn.unrelated._taps import TapPoint, tap
 
 
@@ -49,6 +51,39 @@ def private_copy(network: torch.nn.Module) -> torch.nn.Module:
     return copy.deepcopy(network, memo).eval()
 
 
+def _takes_indices(network: torch.nn.Module) -> bool:
+    return any(isinstance(m, torch.nn.Embedding | torch.nn.EmbeddingBag) for m in network.modules())
+
+
+def freeze(estimator: Any, X: Any) -> tuple[FrozenNetwork, torch.Tensor]:
+    """Return the network in an estimator, frozen where it is, and data as it takes them.
+
+    Parameters
+    ----------
+    estimator : fitted estimator or torch.nn.Module
+        As :func:`get_network` takes it.
+    X : array-like or Tensor of shape (n_samples, ...)
+        Data as `estimator` takes it.
+
+    Returns
+    -------
+    frozen : FrozenNetwork
+        The network.
+    data : Tensor of shape (n_samples, ...)
+        After the other steps of a pipeline.
+    """
+    network = get_network(estimator)
+    data = prepare_input(estimator, X)
+    if not isinstance(data, torch.Tensor):
+        data = torch.as_tensor(np.asarray(data))
+    if not data.is_floating_point() and not _takes_indices(network):
+        data = data.float()
+    devices = {tensor.device for tensor in [*network.parameters(), *network.buffers()]}
+    device = next(iter(devices), torch.device("cpu"))
+    label = type(estimator).__name__
+    return FrozenNetwork(network, device=device, label=label), data
+
+
 class FrozenNetwork:
     """The activations of a network that is never trained.
 
@@ -84,6 +119,7 @@ class FrozenNetwork:
         label: str = "The unrelated network",
     ) -> None:
         self._network = private_copy(network).to(device)
+        self._device = device
         self._dtype = floating_dtype(network)
         self._label = label
         self._points: list[TapPoint] = []
@@ -94,9 +130,10 @@ class FrozenNetwork:
         return self._network(self._cast(X))
 
     def _cast(self, X: Any) -> Any:
-        if isinstance(X, torch.Tensor) and X.is_floating_point() and self._dtype is not None:
-            return X.to(self._dtype)
-        return X
+        if not isinstance(X, torch.Tensor):
+            return X
+        floating = X.is_floating_point() and self._dtype is not None
+        return X.to(device=self._device, dtype=self._dtype if floating else X.dtype)
 
     def list_layers(self, X: Any) -> LayerList:
         """List the layers that run on a batch.
@@ -152,7 +189,7 @@ class FrozenNetwork:
         Parameters
         ----------
         X : Tensor of shape (n_samples, ...) or mapping of these
-            A batch on the device of the network.
+            A batch.
 
         Returns
         -------

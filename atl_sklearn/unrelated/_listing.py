@@ -4,12 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-import torch
-
-from atl_sklearn.unrelated._frozen import FrozenNetwork
+from atl_sklearn.unrelated._frozen import freeze
 from atl_sklearn.unrelated._layers import LayerList
-from atl_sklearn.unrelated._sources import get_network, prepare_input
 
 
 def list_layers(estimator: Any, X: Any) -> LayerList:
@@ -52,16 +48,5 @@ def list_layers(estimator: Any, X: Any) -> LayerList:
            1     ReLU    (n_samples, 8)
     1      2     Linear  (n_samples, 2)
     """
-    network = get_network(estimator)
-    devices = {tensor.device for tensor in [*network.parameters(), *network.buffers()]}
-    device = next(iter(devices), torch.device("cpu"))
-    few = prepare_input(estimator, X[:2])
-    few = few if isinstance(few, torch.Tensor) else torch.as_tensor(np.asarray(few))
-    frozen = FrozenNetwork(network, device=device, label=type(estimator).__name__)
-    if not few.is_floating_point() and not _takes_indices(network):
-        few = few.float()
-    return frozen.list_layers(few.to(device))
-
-
-def _takes_indices(network: torch.nn.Module) -> bool:
-    return any(isinstance(m, torch.nn.Embedding | torch.nn.EmbeddingBag) for m in network.modules())
+    frozen, few = freeze(estimator, X[:2])
+    return frozen.list_layers(few)

@@ -1,0 +1,57 @@
+"""Checks of activations and weights."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from atl_sklearn.similarity._metrics import BATCH_METRICS
+
+
+def check_activations(current: Any, unrelated: Any) -> None:
+    for name, x in (("current", current), ("unrelated", unrelated)):
+        if not isinstance(x, torch.Tensor):
+            raise TypeError(f"{name} must be a torch.Tensor. Got {type(x).__name__} instead.")
+        if not x.is_floating_point():
+            raise TypeError(f"{name} must have a floating type. Got {x.dtype} instead.")
+        if x.ndim < 2 or x.numel() == 0:
+            raise ValueError(
+                f"{name} must have shape (n_samples, n_channels, *spatial), none of them 0. "
+                f"Got {tuple(x.shape)} instead."
+            )
+    if len(current) != len(unrelated):
+        raise ValueError(
+            "Both activations must come from the same samples, the first axis. "
+            f"Got shapes {tuple(current.shape)} and {tuple(unrelated.shape)}."
+        )
+
+
+def check_shapes(current: torch.Tensor, unrelated: torch.Tensor, name: str, match: Any) -> None:
+    shared = {"channels": slice(1, 2), "positions": slice(2, None)}
+    differ = [
+        what
+        for what in sorted(match)
+        if current.shape[shared[what]] != unrelated.shape[shared[what]]
+    ]
+    if differ:
+        raise ValueError(
+            f"Activations of shapes {tuple(current.shape)} and {tuple(unrelated.shape)} cannot "
+            f"be compared row by row under aggregation {name!r}: they must have the same "
+            f"{' and '.join(differ)}. The metrics {sorted(BATCH_METRICS)} compare activations "
+            "of different shapes."
+        )
+
+
+def check_weight(sample_weight: Any, current: torch.Tensor) -> torch.Tensor | None:
+    if sample_weight is None:
+        return None
+    weight = torch.as_tensor(sample_weight, device=current.device)
+    if weight.shape != current.shape[:1]:
+        raise ValueError(
+            f"sample_weight must have shape ({len(current)},), one for each sample. "
+            f"Got {tuple(weight.shape)} instead."
+        )
+    if bool((weight < 0).any()):
+        raise ValueError(f"sample_weight must not be negative. Got {weight.min().item()}.")
+    return weight.detach()
