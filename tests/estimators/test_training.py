@@ -249,6 +249,7 @@ def test_callbacks(tabular, unrelated, tmp_path):
     with open(tmp_path / "n.pkl", "rb") as file:
         kept = pickle.load(file)
     assert kept.module_(torch.zeros(1, 6)).shape == (1, 2)
+    assert kept._run is None  # what only the fit needs is not in the checkpoint
 
 
 def test_early_stopping_sees_the_task_loss(tabular, unrelated):
@@ -297,6 +298,21 @@ def test_optimizers_with_closures_minimise_the_objective(tabular, unrelated):
     ).fit(X, y)  # fmt: skip
     objective = net.history[:, "train_objective"]
     assert objective[-1] < objective[0]
+
+
+def test_a_closure_returns_the_objective(tabular, unrelated):
+    X, y, _ = tabular
+    returned = []
+
+    class Watching(torch.optim.SGD):
+        def step(self, closure=None):
+            returned.append(super().step(closure).item())
+
+    net = AntiTransferClassifier(
+        unrelated=unrelated, weight=3.0, optimizer=Watching, batch_size=-1, max_epochs=3,
+        random_state=0,
+    ).fit(X, y)  # fmt: skip
+    assert returned == pytest.approx(net.history[:, "train_objective"])
 
 
 def test_overridden_losses_are_used(tabular, unrelated):

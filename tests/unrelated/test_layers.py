@@ -155,6 +155,17 @@ def test_tracing_changes_nothing():
     assert not any(module._forward_hooks for module in network.modules())
 
 
+def test_tracing_takes_no_random_numbers():
+    class Noisy(nn.Sequential):
+        def forward(self, x):
+            return super().forward(x + torch.rand_like(x))
+
+    network = Noisy(nn.Linear(4, 2))
+    state = torch.get_rng_state()
+    layers_of(network, X4)
+    assert torch.equal(torch.get_rng_state(), state)
+
+
 def test_in_place_changes_are_noticed():
     changed = [layer.changed_in_place for layer in layers_of(small_convnet(), IMAGES)]
     assert not any(changed)
