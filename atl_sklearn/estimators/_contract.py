@@ -40,6 +40,8 @@ class SklearnContract(NeuralNet):
     _run: Any = None
     # Whether a fit completed: a network that was only initialised predicts nothing useful.
     _completed: bool = False
+    # Whether the network was described anew since it was made.
+    _module_changed: bool = False
 
     __repr__ = BaseEstimator.__repr__
 
@@ -108,7 +110,8 @@ class SklearnContract(NeuralNet):
         ----------
         **params : dict
             Parameters by name, nested ones with ``__``. Those of an `unrelated` estimator can be
-            set as long as it is not fitted.
+            set as long as it is not fitted. Those of the network take effect in the next fit,
+            which then starts anew.
 
         Returns
         -------
@@ -133,6 +136,14 @@ class SklearnContract(NeuralNet):
         if "callbacks" in own and not self.initialized_:
             # skorch would make them at once; they are checked and made in fit.
             self.callbacks = own.pop("callbacks")
+        of_module = {n: v for n, v in own.items() if n == "module" or n.startswith("module__")}
+        if self.initialized_ and of_module:
+            # skorch would make a new network at once, and the fitted one would be lost; here the
+            # next fit makes it.
+            self.__dict__.update(of_module)
+            self._params_to_validate.update(of_module)
+            self._module_changed = True
+            own = {name: value for name, value in own.items() if name not in of_module}
         if self.initialized_ and own:
             with self._stream().active(self.device):
                 super().set_params(**own)

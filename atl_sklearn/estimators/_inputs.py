@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,6 +11,7 @@ import torch
 from scipy.sparse import issparse
 from sklearn.utils.validation import _check_sample_weight, validate_data
 from skorch.dataset import Dataset, get_len
+from skorch.helper import SliceDataset
 from skorch.utils import is_dataset, to_tensor
 from torch.utils.data import DataLoader, IterableDataset
 
@@ -27,6 +29,23 @@ from atl_sklearn.estimators._parameters import PRECISIONS
 def is_mapping(X: Any) -> bool:
     """Tell whether X is a mapping of arrays; one kind of sparse matrix is a mapping too."""
     return isinstance(X, Mapping) and not issparse(X)
+
+
+def accepted(function: Any, names: Any) -> frozenset[str]:
+    """Return those of `names` that a function, if there is one, takes as keyword arguments."""
+    if function is None:
+        return frozenset()
+    parameters = inspect.signature(function).parameters
+    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values()):
+        return frozenset(names)
+    return frozenset(names) & parameters.keys()
+
+
+def as_array(X: Any) -> Any:
+    """Return tensors, and skorch's slices of datasets, as arrays; anything else as it is."""
+    if isinstance(X, SliceDataset):
+        return np.stack([np.asarray(value) for value in X])
+    return X.detach().cpu().numpy() if isinstance(X, torch.Tensor) else X
 
 
 class Inputs(SklearnContract):
@@ -49,8 +68,7 @@ class Inputs(SklearnContract):
         """Check X for prediction."""
         if is_dataset(X) or is_mapping(X):
             return X
-        if isinstance(X, torch.Tensor):
-            X = X.detach().cpu().numpy()
+        X = as_array(X)
         X = validate_data(self, X, reset=False, dtype=self._numpy_dtype(), allow_nd=True)
         self._check_shape(X)
         return X
@@ -83,11 +101,10 @@ class Inputs(SklearnContract):
             X = {key: np.asarray(value) for key, value in X.items()}
             y, shape = np.asarray(y), None
         else:
-            X, y = (v.detach().cpu().numpy() if isinstance(v, torch.Tensor) else v for v in (X, y))
             X, y = validate_data(
                 self,
-                X,
-                y,
+                as_array(X),
+                as_array(y),
                 reset=reset,
                 dtype=self._numpy_dtype(),
                 allow_nd=True,
@@ -166,7 +183,8 @@ class Inputs(SklearnContract):
         dataset_train, dataset_valid : torch.utils.data.Dataset
             The second is None without ``train_split``.
         """
-        train, valid = super().get_split_datasets(X, y, **fit_params)
+        of_split = accepted(self.train_split, fit_params)
+        train, valid = super().get_split_datasets(X, y, **{n: fit_params[n] for n in of_split})
         if valid is not None and self.dataset is Dataset and not is_own_data(valid):
             # One that the user made for validation: its labels are the user's.
             valid = LabelledData(valid, self._encode_targets(targets_of(valid), reset=False))
@@ -228,6 +246,8 @@ class Inputs(SklearnContract):
         y_pred : Tensor
             What the network returns.
         """
+        if self._run is not None:
+            fit_params = {n: v for n, v in fit_params.items() if n in self._run.forward_params}
         return super().infer(self._on_device(x), **fit_params)
 
 

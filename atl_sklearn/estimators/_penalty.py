@@ -208,6 +208,8 @@ class FitRun:
     ----------
     task_weight, sample_weight : array of shape (n_samples,) or None
         Weights of the training samples in the task loss, and in the penalty.
+    forward_params : frozenset of str
+        Names of arguments of fit that the network's ``forward`` takes.
     penalty : PenaltyRun or None
         None for a plain network.
     weights : FiniteWeights or None
@@ -216,5 +218,6 @@ class FitRun:
 
     task_weight: Any = None
     sample_weight: Any = None
+    forward_params: frozenset[str] = frozenset()
     penalty: PenaltyRun | None = None
     weights: Any = None

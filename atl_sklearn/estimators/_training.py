@@ -13,8 +13,9 @@ from skorch import NeuralNet
 
 from atl_sklearn.estimators._data import is_own_data
 from atl_sklearn.estimators._finiteness import FiniteWeights
+from atl_sklearn.estimators._inputs import accepted
 from atl_sklearn.estimators._parameters import PRECISIONS, check_parameters
-from atl_sklearn.estimators._penalty import FitRun, PenaltyRun, weights_of
+from atl_sklearn.estimators._penalty import FitRun, PenaltyRun, uncompiled, weights_of
 from atl_sklearn.estimators._seeding import RandomStream
 from atl_sklearn.estimators._steps import Steps
 from atl_sklearn.modules import get_module
@@ -44,6 +45,7 @@ class AntiTransferTraining(Steps):
         self : object
             The estimator, initialised but not fitted.
         """
+        self.__dict__.pop("_completed", None)
         with self._stream().active(self.device):
             return super().initialize()
 
@@ -75,8 +77,15 @@ class AntiTransferTraining(Steps):
         self.module_ = self.module_.to(PRECISIONS[self.precision])
         return self
 
-    def _begin(self, X: Any, y: Any, sources: list[Any]) -> None:
+    def _begin(self, X: Any, y: Any, sources: list[Any], fit_params: dict[str, Any]) -> None:
         """Make what lives as long as the fit: the penalty and the guard of the weights."""
+        self._run.forward_params = accepted(uncompiled(self.module_).forward, fit_params)
+        known = self._run.forward_params | accepted(self.train_split, fit_params)
+        if fit_params.keys() - known:
+            raise TypeError(
+                f"{type(self).__name__}.fit got arguments {sorted(fit_params.keys() - known)} "
+                "that neither the network's forward nor train_split takes."
+            )
         self._run.weights = FiniteWeights(self.module_)
         if not sources or not any(weights_of(self.weight, len(sources))):
             return
@@ -99,18 +108,19 @@ class AntiTransferTraining(Steps):
         *,
         method: str,
     ) -> Any:
-        continues = self.initialized_ and (method == "partial_fit" or self.warm_start)
+        wants_more = method == "partial_fit" or self.warm_start
+        continues = self.initialized_ and wants_more and not self._module_changed
         before = dict(vars(self))
         try:
             X, y, sources = self._prepare(X, y, sample_weight, y_unrelated, continues=continues)
             if not continues:
                 # Popped, and not cleared, for the case that this fit fails before training.
-                for name in ("_random_stream", "history_", "_completed"):
+                for name in ("_random_stream", "history_", "_completed", "_module_changed"):
                     self.__dict__.pop(name, None)
             with self._stream().active(self.device):
                 if not continues:
                     super().initialize()
-                self._begin(X, y, sources)
+                self._begin(X, y, sources, fit_params)
         except BaseException:
             self.__dict__.clear()
             self.__dict__.update(before)
@@ -121,6 +131,7 @@ class AntiTransferTraining(Steps):
                 super().partial_fit(X, y, **route, **fit_params)
         finally:
             del self._run
+        self.__dict__["_unrelated_given"] = self.unrelated
         if not all(map(is_fitted, sources)):  # not needed, so not fitted
             self.unrelated_ = None
         elif isinstance(self.unrelated, list | tuple):
@@ -143,7 +154,8 @@ class AntiTransferTraining(Steps):
         self._run = FitRun(task_weight, sample_weight)
 
         sources = as_sources(self.unrelated)
-        if continues and getattr(self, "unrelated_", None) is not None and y_unrelated is None:
+        same = continues and self.__dict__.get("_unrelated_given") is self.unrelated
+        if same and self.unrelated_ is not None and y_unrelated is None:
             return X, y, as_sources(self.unrelated_)
         columns = label_columns(sources, y_unrelated, n_samples=len(y))
         if any(weights_of(self.weight, len(sources))):

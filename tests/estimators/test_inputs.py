@@ -9,7 +9,7 @@ import torch
 from sklearn.base import clone
 from sklearn.model_selection import cross_val_score
 from skorch.dataset import Dataset, ValidSplit
-from skorch.helper import predefined_split
+from skorch.helper import SliceDataset, predefined_split
 from torch import nn
 from torch.utils.data import IterableDataset, TensorDataset
 
@@ -148,6 +148,17 @@ def test_torch_datasets_train_the_same_network(tabular, unrelated):
     unfitted = AntiTransferClassifier(unrelated=clone(unrelated), **FAST)
     unfitted.fit(tensors, y_unrelated=nuisance)
     np.testing.assert_allclose(unfitted.predict_proba(X), expected.predict_proba(X), atol=1e-6)
+
+
+def test_slices_of_a_dataset_are_searched(tabular, unrelated):
+    X, y, _ = tabular
+    dataset = Dataset(X.astype(np.float32), y)
+    net = AntiTransferClassifier(unrelated=unrelated, **FAST)
+    scores = [
+        cross_val_score(net, data, labels, cv=2, error_score="raise")
+        for data, labels in [(SliceDataset(dataset), SliceDataset(dataset, idx=1)), (X, y)]
+    ]
+    np.testing.assert_array_equal(*scores)
 
 
 def test_weights_of_a_torch_dataset(tabular):

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from sklearn.exceptions import NotFittedError
+from sklearn.model_selection import GroupKFold
 from skorch import NeuralNetClassifier
 from skorch.callbacks import Checkpoint, EarlyStopping, EpochScoring, LRScheduler
 from skorch.dataset import ValidSplit
@@ -347,6 +348,62 @@ def test_fit_arguments_reach_the_network(tabular, unrelated):
     net = AntiTransferClassifier(Scaled, batch_size=-1, max_epochs=1, random_state=0)
     net.fit(X, y, scale=0.0)
     assert net.history[0, "train_loss"] == pytest.approx(np.log(2))
+    proba = net.predict_proba(X)
+    with pytest.raises(TypeError, match=r"arguments \['scales'\] that neither"):
+        net.fit(X, y, scales=0.0)
+    np.testing.assert_array_equal(net.predict_proba(X), proba)
+
+
+def test_groups_reach_the_split_and_not_the_network(tabular, unrelated):
+    X, y, _ = tabular
+    groups = np.arange(80) % 4
+    seen = []
+
+    class Watching(AntiTransferClassifier):
+        def validation_step(self, batch, **fit_params):
+            seen.append(batch.X)
+            return super().validation_step(batch, **fit_params)
+
+    net = Watching(unrelated=unrelated, train_split=ValidSplit(GroupKFold(4)), **FAST)
+    net.fit(X, y, groups=groups)
+    validated = torch.cat(seen[:1]).numpy()
+    (group,) = {groups[np.flatnonzero(np.isclose(X[:, 0], row[0]))[0]] for row in validated}
+    assert len(validated) == np.sum(groups == group)
+
+
+def test_a_network_described_anew_is_made_in_the_next_fit(tabular):
+    X, y, _ = tabular
+    net = AntiTransferClassifier(warm_start=True, **FAST).fit(X, y)
+    proba = net.predict_proba(X)
+    net.set_params(module__hidden_layer_sizes=(3,))
+    np.testing.assert_array_equal(net.predict_proba(X), proba)
+    net.fit(X, y)
+    assert net.module_.hidden[0].linear.out_features == 3
+    assert len(net.history) == 2
+    net.set_params(module__hiden=3)
+    with pytest.raises(TypeError, match="hiden"):
+        net.partial_fit(X, y)
+
+
+def test_initialising_again_unfits(tabular):
+    X, y, _ = tabular
+    net = AntiTransferClassifier(**FAST).fit(X, y).initialize()
+    with pytest.raises(NotFittedError):
+        net.predict(X)
+
+
+def test_another_unrelated_network_for_the_continuation(tabular, unrelated):
+    X, y, nuisance = tabular
+    net = AntiTransferClassifier(unrelated=AntiTransferClassifier(**FAST), **FAST)
+    net.fit(X, y, y_unrelated=nuisance)
+    fitted = net.unrelated_
+    assert net.partial_fit(X, y).unrelated_ is fitted
+    net = pickle.loads(pickle.dumps(net))
+    net.partial_fit(X, y).set_params(unrelated=unrelated).partial_fit(X, y)
+    assert net.unrelated_ is unrelated
+    net.set_params(unrelated=None).partial_fit(X, y)
+    assert net.unrelated_ is None
+    assert "train_penalty" not in net.history[-1]
 
 
 @pytest.mark.slow
