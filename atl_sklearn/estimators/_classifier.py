@@ -324,6 +324,17 @@ class AntiTransferClassifier(AntiTransferTraining, NeuralNetClassifier):
             )
         return codes.astype(np.int64)
 
+    def _check_output(self, output: Any) -> None:
+        of_classes = isinstance(self.criterion_, torch.nn.CrossEntropyLoss | torch.nn.NLLLoss)
+        if not (of_classes and isinstance(output, torch.Tensor)):
+            return  # a loss of the user's own knows what it takes
+        if output.ndim < 2 or output.shape[1] < self.n_outputs_:
+            raise ValueError(
+                f"The network must return scores of shape (n_samples, {self.n_outputs_}), one for "
+                f"each class. Got {tuple(output.shape)} for {len(output)} samples. A module whose "
+                "constructor has an argument n_outputs is told their number."
+            )
+
     def _task_weight(self, y: Any, sample_weight: Any) -> Any:
         if self.class_weight is None:
             return sample_weight

@@ -57,6 +57,9 @@ class Inputs(SklearnContract):
     def _encode_targets(self, y: Any, *, reset: bool) -> Any:
         raise NotImplementedError  # pragma: no cover
 
+    def _check_output(self, output: Any) -> None:
+        """Check what the network returns for a few samples."""
+
     def _task_weight(self, y: Any, sample_weight: Any) -> Any:
         """Return the weights of the samples in the task loss; `y` as the user gave it."""
         return sample_weight
@@ -247,7 +250,7 @@ class Inputs(SklearnContract):
             What the network returns.
         """
         if self._run is not None:
-            fit_params = {n: v for n, v in fit_params.items() if n in self._run.forward_params}
+            fit_params = self._run.forward_params
         return super().infer(self._on_device(x), **fit_params)
 
 

@@ -7,6 +7,7 @@ from numbers import Integral, Real
 from typing import Any
 
 import torch
+from skorch.callbacks import Callback
 
 from atl_sklearn.modules import get_module_names
 from atl_sklearn.similarity import get_aggregation, get_metric, get_weight_schedule
@@ -55,6 +56,22 @@ def _check_module(net: Any) -> None:
         raise _refuse(net, "module", "a torch.nn.Module, its class, or a name such as 'auto'")
 
 
+def _check_callbacks(net: Any) -> None:
+    callbacks = net.callbacks
+    if callbacks is None or (isinstance(callbacks, str) and callbacks == "disable"):
+        return
+    found = []
+    if isinstance(callbacks, list):
+        found = [c[1] if isinstance(c, tuple | list) and len(c) == 2 else c for c in callbacks]
+    is_callback = [
+        isinstance(c, Callback) or (isinstance(c, type) and issubclass(c, Callback)) for c in found
+    ]
+    if not isinstance(callbacks, list) or not all(is_callback):
+        raise _refuse(
+            net, "callbacks", "None, 'disable' or a list of skorch callbacks or (name, callback)"
+        )
+
+
 def check_parameters(net: Any) -> None:
     """Check what `net` was constructed with, as far as it can be without data.
 
@@ -90,6 +107,14 @@ def check_parameters(net: Any) -> None:
         raise _refuse(net, "batch_size", "an int in [1, inf), or -1 for all samples at once")
     if not _is_number(net.lr) or not 0 <= net.lr < math.inf:
         raise _refuse(net, "lr", "a float in [0, inf)")
+    for name in ("criterion", "optimizer", "iterator_train", "iterator_valid", "dataset"):
+        if not callable(getattr(net, name)) and name not in ("criterion", "dataset"):
+            raise _refuse(net, name, "a class")
+        if isinstance(getattr(net, name), str):
+            raise _refuse(net, name, "a class, not its name")
+    if net.train_split is not None and not callable(net.train_split):
+        raise _refuse(net, "train_split", "None or a callable such as skorch.dataset.ValidSplit(5)")
+    _check_callbacks(net)
     class_weight = getattr(net, "class_weight", None)
     if not (class_weight is None or class_weight == "balanced" or isinstance(class_weight, dict)):
         raise _refuse(net, "class_weight", "None, 'balanced' or a dict from class to weight")

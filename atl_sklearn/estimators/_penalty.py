@@ -93,7 +93,10 @@ class PenaltyRun:
             metric=net.metric, aggregation=net.aggregation, weight=self._weights
         )
 
-        layers = choose_layers(net.layer, trace_layers(self._network, lambda: net.infer(X)))
+        def forward() -> Any:
+            return net._run.try_out(net, X)
+
+        layers = choose_layers(net.layer, trace_layers(self._network, forward))
         self._points = [layer.point for layer in layers]
         self._frozen = []
         choices = _unrelated_choices(net, len(sources))
@@ -121,15 +124,9 @@ class PenaltyRun:
 
     def _try_out(self, net: Any, X: Any, layers: Sequence[Layer]) -> None:
         """Compare a few samples, so that what cannot be compared fails before training."""
-        training = self._network.training
-        self._network.eval()
-        try:
-            with torch.no_grad(), torch.random.fork_rng(devices=[]):
-                with tap(self._network, self._points) as recorder:
-                    net.infer(X)
-                current = recorder.activations()
-        finally:
-            self._network.train(training)
+        with tap(self._network, self._points) as recorder:
+            net._run.try_out(net, X)
+        current = recorder.activations()
         generator = torch.Generator(device="cpu").manual_seed(0)
         for position, frozen in enumerate(self._frozen):
             for layer, ours, theirs in zip(layers, current, frozen(X), strict=True):
@@ -208,8 +205,8 @@ class FitRun:
     ----------
     task_weight, sample_weight : array of shape (n_samples,) or None
         Weights of the training samples in the task loss, and in the penalty.
-    forward_params : frozenset of str
-        Names of arguments of fit that the network's ``forward`` takes.
+    forward_params : dict
+        Arguments of fit that the network's ``forward`` takes.
     penalty : PenaltyRun or None
         None for a plain network.
     weights : FiniteWeights or None
@@ -218,6 +215,18 @@ class FitRun:
 
     task_weight: Any = None
     sample_weight: Any = None
-    forward_params: frozenset[str] = frozenset()
+    forward_params: dict[str, Any] = field(default_factory=dict)
     penalty: PenaltyRun | None = None
     weights: Any = None
+
+    def try_out(self, net: Any, X: Any) -> Any:
+        """Return what the network makes of a few samples, which leaves no trace in it."""
+        net._set_training(False)
+        module = net.module_
+        # A compiled network would never run hooks that come after its first call.
+        net.__dict__["module_"] = uncompiled(module)
+        try:
+            with torch.no_grad(), torch.random.fork_rng(devices=[]):
+                return net.infer(X, **self.forward_params)
+        finally:
+            net.__dict__["module_"] = module

@@ -313,6 +313,17 @@ class AntiTransferRegressor(AntiTransferTraining, NeuralNetRegressor):
             )
         return columns
 
+    def _check_output(self, output: Any) -> None:
+        of_torch = type(self.criterion_).__module__.startswith("torch.nn")
+        if not (of_torch and isinstance(output, torch.Tensor)):
+            return  # a loss of the user's own knows what it takes
+        if output.shape[1:] != (self.n_outputs_,):
+            raise ValueError(
+                f"The network must return numbers of shape (n_samples, {self.n_outputs_}), one for "
+                f"each target. Got {tuple(output.shape)} for {len(output)} samples. A module whose "
+                "constructor has an argument n_outputs is told their number."
+            )
+
     @property
     def predict_proba(self) -> Any:
         """Not there: a regressor has no probabilities."""

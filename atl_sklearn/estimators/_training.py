@@ -79,16 +79,15 @@ class AntiTransferTraining(Steps):
 
     def _begin(self, X: Any, y: Any, sources: list[Any], fit_params: dict[str, Any]) -> None:
         """Make what lives as long as the fit: the penalty and the guard of the weights."""
-        self._run.forward_params = accepted(uncompiled(self.module_).forward, fit_params)
-        known = self._run.forward_params | accepted(self.train_split, fit_params)
-        if fit_params.keys() - known:
+        of_forward = accepted(uncompiled(self.module_).forward, fit_params)
+        unknown = fit_params.keys() - of_forward - accepted(self.train_split, fit_params)
+        if unknown:
             raise TypeError(
-                f"{type(self).__name__}.fit got arguments {sorted(fit_params.keys() - known)} "
-                "that neither the network's forward nor train_split takes."
+                f"{type(self).__name__}.fit got arguments {sorted(unknown)} that neither the "
+                "network's forward nor train_split takes."
             )
+        self._run.forward_params = {name: fit_params[name] for name in of_forward}
         self._run.weights = FiniteWeights(self.module_)
-        if not sources or not any(weights_of(self.weight, len(sources))):
-            return
         batches = self.get_dataset(X, y)
         few = range(min(_N_TRIED, len(batches)))
         if is_own_data(batches):
@@ -96,6 +95,9 @@ class AntiTransferTraining(Steps):
         else:
             tried = torch.utils.data.default_collate([batches[i][0] for i in few])
         tried = self._on_device(tried)
+        self._check_output(self._run.try_out(self, tried))
+        if not any(weights_of(self.weight, len(sources))):
+            return
         self._run.penalty = PenaltyRun(self, sources, tried, seed=self._stream().seed)
 
     def _fit(
@@ -155,7 +157,7 @@ class AntiTransferTraining(Steps):
 
         sources = as_sources(self.unrelated)
         same = continues and self.__dict__.get("_unrelated_given") is self.unrelated
-        if same and self.unrelated_ is not None and y_unrelated is None:
+        if same and getattr(self, "unrelated_", None) is not None and y_unrelated is None:
             return X, y, as_sources(self.unrelated_)
         columns = label_columns(sources, y_unrelated, n_samples=len(y))
         if any(weights_of(self.weight, len(sources))):

@@ -159,8 +159,8 @@ class FrozenNetwork:
             shape = tuple(X.shape) if isinstance(X, torch.Tensor) else "that of a mapping"
             raise ValueError(
                 f"{self._label} cannot take the data that the target network takes, of shape "
-                f"{shape} (a few samples): {error}. It must have been fitted on data of the same "
-                "shape; of a Pipeline only the last step is used."
+                f"{shape} (a few samples): {str(error).rstrip('.')}. It must have been fitted on "
+                "data of the same shape; of a Pipeline only the last step is used."
             ) from error
 
     def choose(self, layer: LayerChoice, X: Any, *, parameter: str = "unrelated_layer") -> None:

@@ -174,6 +174,12 @@ def label_columns(sources: list[Any], y_unrelated: Any, *, n_samples: int) -> di
             "y_unrelated was given, but there is no unfitted 'unrelated' estimator to fit on it. "
             "Leave y_unrelated out, or pass an unfitted estimator as 'unrelated'."
         )
+    for position in pending:
+        if isinstance(sources[position], FrozenEstimator):
+            raise ValueError(
+                "The 'unrelated' parameter is a FrozenEstimator around an estimator that is not "
+                "fitted. Fit it before it is frozen, or pass it without FrozenEstimator."
+            )
     labels = np.asarray(y_unrelated)
     if labels.ndim not in (1, 2) or len(labels) != n_samples:
         raise ValueError(
@@ -182,10 +188,11 @@ def label_columns(sources: list[Any], y_unrelated: Any, *, n_samples: int) -> di
         )
     if labels.ndim == 1:
         labels = labels[:, np.newaxis]
-    if labels.shape[1] == len(pending):
-        return dict(zip(pending, labels.T, strict=True))
-    if labels.shape[1] == len(sources):
-        return {position: labels[:, position] for position in pending}
+    if labels.shape[1] in (len(pending), len(sources)):
+        positions = pending if labels.shape[1] == len(pending) else range(len(sources))
+        # Columns of different types, as a DataFrame has them, get their own again.
+        columns = {p: np.asarray(labels[:, c].tolist()) for c, p in enumerate(positions)}
+        return {position: columns[position] for position in pending}
     raise ValueError(
         f"y_unrelated must have one column for each of the {len(pending)} unfitted 'unrelated' "
         f"estimators. Got {labels.shape[1]} columns instead."

@@ -36,6 +36,13 @@ FAST = {"max_epochs": 1, "random_state": 0}
         ({"lr": -0.1}, "'lr'"),
         ({"class_weight": "even"}, "'class_weight' .* 'balanced'"),
         ({"device": "gpu"}, "'device' .* 'auto'"),
+        ({"optimizer": "adam"}, "'optimizer' .* a class"),
+        ({"criterion": "mse"}, "'criterion' .* a class, not its name"),
+        ({"iterator_train": None}, "'iterator_train' .* a class"),
+        ({"train_split": 5}, "'train_split' .* Got 5 instead"),
+        ({"callbacks": "stop"}, "'callbacks' .* 'disable'"),
+        ({"callbacks": [3]}, "'callbacks' .* list of skorch callbacks"),
+        ({"module__n_outputs": 1}, r"\(n_samples, 2\), one for each class. Got \(8, 1\)"),
         ({"random_state": "seed"}, "cannot be used to seed"),
         ({"wieght": 1}, "unexpected argument.* wieght"),
         ({"module__layers": 3}, "layers"),
@@ -64,6 +71,21 @@ def test_a_failed_fit_leaves_a_fitted_network_as_it_was(tabular, unrelated):
     assert len(net.history) == 1
     assert vars(net).keys() == before.keys()
     np.testing.assert_array_equal(net.predict_proba(X), proba)
+
+
+class Flat(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.linear = nn.Linear(6, 1)
+
+    def forward(self, x):
+        return self.linear(x)[:, 0]
+
+
+def test_a_regression_network_must_return_a_column_for_each_target(tabular):
+    X, y, _ = tabular
+    with pytest.raises(ValueError, match=r"\(n_samples, 1\), one for each target. Got \(8,\)"):
+        AntiTransferRegressor(Flat, **FAST).fit(X, y)
 
 
 # ---- modules ------------------------------------------------------------------------------

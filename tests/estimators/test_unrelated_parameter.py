@@ -4,6 +4,7 @@ import copy
 import pickle
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from joblib import Parallel, delayed, parallel_backend
@@ -411,6 +412,22 @@ def test_several_unfitted_networks_have_a_column_each(tabular):
     for position in range(2):
         expected = AntiTransferClassifier(**FAST).fit(X, labels[:, position])
         assert_same_state(state_of(net.unrelated_[position]), state_of(expected))
+
+
+def test_columns_of_a_frame_keep_their_types(tabular):
+    X, y, nuisance = tabular
+    frame = pd.DataFrame({"who": np.array(["a", "b"])[nuisance], "how": X[:, 2] > 0})
+    net = AntiTransferClassifier(unrelated=[AntiTransferClassifier(**FAST)] * 2, **FAST)
+    net.fit(X, y, y_unrelated=frame)
+    assert net.unrelated_[0].classes_.tolist() == ["a", "b"]
+    assert net.unrelated_[1].classes_.dtype == bool
+
+
+def test_freezing_comes_after_fitting(tabular):
+    X, y, nuisance = tabular
+    net = AntiTransferClassifier(unrelated=FrozenEstimator(AntiTransferClassifier()))
+    with pytest.raises(ValueError, match="Fit it before it is frozen"):
+        net.fit(X, y, y_unrelated=nuisance)
 
 
 def test_fitted_and_unfitted_networks_mix(tabular, unrelated):
