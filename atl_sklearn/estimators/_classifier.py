@@ -267,6 +267,7 @@ class AntiTransferClassifier(AntiTransferTraining, NeuralNetClassifier):
         NonFiniteLossError
             If a loss or the weights became NaN or infinite; `module_` has the last finite ones.
         """
+        self._declared_classes = None
         return self._fit(X, y, sample_weight, y_unrelated, fit_params, method="fit")
 
     def partial_fit(

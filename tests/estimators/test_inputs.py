@@ -83,6 +83,7 @@ def test_partial_fit_names_all_classes_in_the_first_call(tabular):
     assert net.classes_.tolist() == [0, 1, 2]
     with pytest.raises(ValueError, match=r"not among the classes \[0, 1, 2\]: \[3\]"):
         net.partial_fit(X, y + 2)
+    assert net.fit(X, y).classes_.tolist() == [0, 1]
 
 
 # ---- shapes and containers ----------------------------------------------------------------
