@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -99,6 +100,7 @@ class PenaltyRun:
         layers = choose_layers(net.layer, trace_layers(self._network, forward))
         self._points = [layer.point for layer in layers]
         self._frozen = []
+        ours = set(map(id, self._network.parameters()))
         choices = _unrelated_choices(net, len(sources))
         parameter = "layer" if net.unrelated_layer is None else "unrelated_layer"
         for position, (source, choice) in enumerate(zip(sources, choices, strict=True)):
@@ -108,7 +110,11 @@ class PenaltyRun:
                     f"which chooses {len(layers)}. Got {choice!r} instead."
                 )
             label = "The unrelated network" + (f" {position}" if len(sources) > 1 else "")
-            frozen = FrozenNetwork(get_network(source), device=net.device, label=label)
+            network = get_network(source)
+            if ours & set(map(id, network.parameters())):
+                # The network in training itself: what it is now stays, though it is trained.
+                network = deepcopy(network)
+            frozen = FrozenNetwork(network, device=net.device, label=label)
             _choose(frozen, choice, X, parameter)
             self._frozen.append(frozen)
 

@@ -187,6 +187,16 @@ def test_the_network_may_be_its_own_unrelated_one(tabular, unrelated):
     assert net.history[0]["train_penalty"] > 0.5
 
 
+def test_the_network_in_training_may_be_its_own_unrelated_one(tabular):
+    X, y, _ = tabular
+    nets = [AntiTransferClassifier(**FAST).fit(X, y) for _ in range(2)]
+    itself, copied = nets[0].module_, copy.deepcopy(nets[1].module_)
+    for net, other in zip(nets, (itself, copied), strict=True):
+        net.set_params(unrelated=other, weight=3.0).partial_fit(X, y)
+    assert nets[0].history[:, "train_penalty"][2:] == nets[1].history[:, "train_penalty"][2:]
+    assert_same_state(state_of(nets[0]), state_of(nets[1]))
+
+
 def test_hooks_are_gone_and_it_pickles_after_an_exception(tabular, unrelated):
     X, y, _ = tabular
 
