@@ -62,9 +62,7 @@ def load_notes():
         unrelated=clips(480, 0.0, 0),
         train=clips(240, 0.96, 1),
         test=clips(480, 0.0, 2),
-        features=LibrosaFeatures(
-            sr=8000, duration=0.5, n_fft=256, win_length=200, hop_length=96, n_mels=40
-        ),
+        features=LibrosaFeatures(sr=8000, duration=0.5, n_fft=256, hop_length=128, n_mels=40),
     )
 
 
