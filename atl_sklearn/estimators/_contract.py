@@ -48,7 +48,9 @@ class SklearnContract(NeuralNet):
     def __init__(self, module: Any, **params: Any) -> None:
         for name in ("unrelated", "layer", "unrelated_layer", "metric", "aggregation", "weight"):
             self.__dict__[name] = params.pop(name)
-        for name in ("weight_schedule", "random_state", "precision"):
+        for name in ("weight_schedule", "penalty_data", "penalty_batch_size", "conditional"):
+            self.__dict__[name] = params.pop(name)
+        for name in ("random_state", "precision"):
             self.__dict__[name] = params.pop(name)
         super().__init__(module, **params)
         for name in ("history_", "initialized_", "virtual_params_"):

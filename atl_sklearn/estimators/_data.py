@@ -123,6 +123,29 @@ class LabelledData(torch.utils.data.Dataset):
         return Batch(X, *(_take(values, index) for values in columns))
 
 
+class UnlabeledData(torch.utils.data.Dataset):
+    """A user's torch dataset without its labels, if it has any.
+
+    Parameters
+    ----------
+    dataset : torch.utils.data.Dataset
+        Returns X, or pairs (X, y).
+    """
+
+    def __init__(self, dataset: Any) -> None:
+        self.dataset = dataset
+
+    def __len__(self) -> int:
+        return len(self.dataset)
+
+    def __getitem__(self, index: int) -> Any:
+        item = self.dataset[index]
+        return item[0] if isinstance(item, tuple | list) else item
+
+    def __getitems__(self, index: Sequence[int]) -> Batch:
+        return Batch(default_collate([self[i] for i in index]), None)
+
+
 def targets_of(dataset: Any) -> Any:
     """Return the targets that a torch dataset holds, reading it sample by sample if need be."""
     try:

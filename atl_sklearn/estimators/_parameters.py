@@ -10,10 +10,16 @@ import torch
 from skorch.callbacks import Callback
 
 from atl_sklearn.modules import get_module_names
-from atl_sklearn.similarity import get_aggregation, get_metric, get_weight_schedule
+from atl_sklearn.similarity import (
+    get_aggregation,
+    get_metric,
+    get_weight_schedule,
+    is_batch_metric,
+)
 from atl_sklearn.unrelated._layers import as_choices
 from atl_sklearn.unrelated._sources import as_sources
 
+_PENALTY_DATA = ("auto", "both", "train", "unlabeled")
 PRECISIONS = {"float32": torch.float32, "float64": torch.float64}
 
 
@@ -32,13 +38,16 @@ def _is_number(value: Any, kind: type = Real) -> bool:
 def _check_weight(net: Any, n_networks: int) -> None:
     several = isinstance(net.weight, list | tuple)
     values = net.weight if several else [net.weight]
-    if not all(_is_number(value) and 0 <= value < math.inf for value in values):
-        raise _refuse(
-            net,
-            "weight",
-            "a float in [0, inf), or a list of them, one for each unrelated network",
-            "0 trains the plain network.",
-        )
+    for value in values:
+        if isinstance(value, str) and value == "auto":
+            continue
+        if not (_is_number(value) and 0 <= value < math.inf):
+            raise _refuse(
+                net,
+                "weight",
+                "a float in [0, inf), 'auto', or a list of these, one for each unrelated network",
+                "0 trains the plain network.",
+            )
     if several and len(values) != n_networks:
         raise _refuse(
             net,
@@ -72,6 +81,29 @@ def _check_callbacks(net: Any) -> None:
         )
 
 
+def _check_comparison(net: Any) -> None:
+    n_layers = len(as_choices(net.layer, "layer"))
+    for name, get in (("metric", get_metric), ("aggregation", get_aggregation)):
+        option = getattr(net, name)
+        for entry in option if isinstance(option, list | tuple) else [option]:
+            get(entry)
+        if isinstance(option, list | tuple) and len(option) != n_layers:
+            raise _refuse(net, name, f"one entry, or a list of one for each of {n_layers} layers")
+    metrics = net.metric if isinstance(net.metric, list | tuple) else [net.metric]
+    if net.conditional and not all(is_batch_metric(metric) for metric in metrics):
+        raise _refuse(
+            net,
+            "conditional",
+            "False for metrics that compare sample by sample",
+            f"Got metric={net.metric!r} with it; 'cka' compares the arrangement of the samples.",
+        )
+    if net.penalty_data not in _PENALTY_DATA:
+        raise _refuse(net, "penalty_data", f"one of {sorted(_PENALTY_DATA)}")
+    size = net.penalty_batch_size
+    if not _is_number(size, Integral) or size < 2:
+        raise _refuse(net, "penalty_batch_size", "an int in [2, inf)")
+
+
 def check_parameters(net: Any) -> None:
     """Check what `net` was constructed with, as far as it can be without data.
 
@@ -96,8 +128,7 @@ def check_parameters(net: Any) -> None:
     for choice in net.unrelated_layer if several else [net.unrelated_layer]:
         if choice is not None:
             as_choices(choice, "unrelated_layer")
-    get_metric(net.metric)
-    get_aggregation(net.aggregation)
+    _check_comparison(net)
     get_weight_schedule(net.weight_schedule)
     if net.precision not in PRECISIONS:
         raise _refuse(net, "precision", f"one of {sorted(PRECISIONS)}")

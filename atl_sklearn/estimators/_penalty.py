@@ -10,16 +10,15 @@ from typing import Any
 
 import torch
 
-from atl_sklearn.similarity import (
-    AntiTransferLoss,
-    AntiTransferPenalty,
-    activation_similarity,
-    get_weight_schedule,
-)
+from atl_sklearn.estimators._seeding import own_random_numbers
+from atl_sklearn.estimators._unlabeled import UnlabeledBatches
+from atl_sklearn.similarity import AntiTransferLoss, AntiTransferPenalty, get_weight_schedule
 from atl_sklearn.unrelated import FrozenNetwork, get_network
 from atl_sklearn.unrelated._layers import Layer, as_choices, choose_layers, trace_layers
+from atl_sklearn.unrelated._sources import get_nonlinearity
 from atl_sklearn.unrelated._taps import tap
 
+_READER_RATE = 3e-3  # learning rate of what adversarial metrics train
 # Apart from the stream that initialises and shuffles, so that the penalty does not change it.
 _PENALTY_STREAM = 0x5EED
 
@@ -29,11 +28,12 @@ def uncompiled(module: torch.nn.Module) -> torch.nn.Module:
     return getattr(module, "_orig_mod", module)
 
 
-def weights_of(weight: Any, n_networks: int) -> list[float]:
-    """Return one weight for each unrelated network."""
-    if isinstance(weight, list | tuple):
-        return [float(value) for value in weight]
-    return [float(weight)] * n_networks
+def unique(names: list[str]) -> list[str]:
+    """Return the names, those that occur again with the number of the occurrence."""
+    return [
+        name if name not in names[:position] else f"{name}_{names[:position].count(name) + 1}"
+        for position, name in enumerate(names)
+    ]
 
 
 def _unrelated_choices(net: Any, n_networks: int, parameter: str = "unrelated_layer") -> list[Any]:
@@ -49,6 +49,20 @@ def _unrelated_choices(net: Any, n_networks: int, parameter: str = "unrelated_la
             )
         return list(net.unrelated_layer)
     return [net.unrelated_layer] * n_networks
+
+
+@contextmanager
+def kept_buffers(network: torch.nn.Module) -> Iterator[None]:
+    """Let the block change copies of the network's buffers, which are dropped afterwards."""
+    kept = [(module, dict(module._buffers)) for module in network.modules()]
+    try:
+        for module, buffers in kept:
+            for name, value in buffers.items():
+                module._buffers[name] = None if value is None else value.clone()
+        yield
+    finally:
+        for module, buffers in kept:
+            module._buffers.update(buffers)
 
 
 @dataclass
@@ -67,16 +81,25 @@ class Tapped:
 class PenaltyRun:
     """The penalty of one fit.
 
+    Kept apart are the data that the task loss sees, the data that the penalty sees, and what
+    the frozen side returns for them.
+
     Parameters
     ----------
     net : AntiTransferClassifier or AntiTransferRegressor
         Initialised; its parameters say what is compared.
     sources : list
         The fitted unrelated estimators or modules.
+    weights : list of float
+        A weight for each of `sources`.
     X : Tensor of shape (n_samples, ...) or mapping of these
         A few samples, with which everything is tried before training starts.
     seed : int
         Seeds what the penalty draws at random.
+    unlabeled : ArrayData, UnlabeledData or None, default=None
+        Unlabeled data.
+    state : dict or None, default=None
+        What :meth:`state` returned after an earlier fit that this one continues.
 
     Raises
     ------
@@ -85,70 +108,128 @@ class PenaltyRun:
         be compared.
     """
 
-    def __init__(self, net: Any, sources: Sequence[Any], X: Any, *, seed: int) -> None:
+    def __init__(
+        self,
+        net: Any,
+        sources: Sequence[Any],
+        weights: list[float],
+        X: Any,
+        *,
+        seed: int,
+        unlabeled: Any = None,
+        state: dict[str, Any] | None = None,
+    ) -> None:
         self._network = uncompiled(net.module_)
         self._generator = torch.Generator(device="cpu").manual_seed(seed ^ _PENALTY_STREAM)
         self._schedule = get_weight_schedule(net.weight_schedule)
-        self._weights = weights_of(net.weight, len(sources))
+        self._weights = weights
         self._loss = AntiTransferLoss(
             metric=net.metric, aggregation=net.aggregation, weight=self._weights
         )
-
-        def forward() -> Any:
-            return net._run.try_out(net, X)
-
-        layers = choose_layers(net.layer, trace_layers(self._network, forward))
+        layers = choose_layers(
+            net.layer, trace_layers(self._network, lambda: net._run.try_out(net, X))
+        )
+        if any(layer.kind == "output" and layer.name == "posterior" for layer in layers):
+            raise ValueError(
+                "The 'layer' parameter cannot be 'posterior', which belongs to the unrelated "
+                "network: set layer='output' for what this network returns, and "
+                "unrelated_layer='posterior'."
+            )
         self._points = [layer.point for layer in layers]
-        self._frozen = []
+        self._frozen = self._freeze(net, sources, X, len(layers))
+
+        several_networks, several_layers = len(sources) > 1, len(layers) > 1
+        suffixes = [f"_{position}" * several_networks for position in range(len(sources))]
+        names = unique([layer.name for layer in layers])
+        self.names = [
+            f"penalty{suffix}" + f"_{name}" * several_layers
+            for suffix in suffixes
+            for name in names
+        ]
+        self._weight_names = [f"penalty_weight{suffix}" for suffix in suffixes]
+        self._try_out(net, X, layers, seed)
+        parameters = list(self._loss.parameters())
+        self._readers = torch.optim.AdamW(parameters, lr=_READER_RATE) if parameters else None
+        self._unlabeled = None
+        if unlabeled is not None:
+            self._unlabeled = UnlabeledBatches(unlabeled, net.penalty_batch_size, self._generator)
+            self._try_out(net, net._on_device(self._unlabeled.few(len(X))), layers, seed)
+        data = net.penalty_data
+        if data == "auto":
+            data = "train" if unlabeled is None else "unlabeled"
+        self._of_batch = data in ("train", "both")
+        if state is not None:
+            self._resume(state)
+
+    def _freeze(
+        self, net: Any, sources: Sequence[Any], X: Any, n_layers: int
+    ) -> list[FrozenNetwork]:
+        """Return the unrelated networks, frozen, with their layers chosen."""
+        found = []
         ours = set(map(id, self._network.parameters()))
         choices = _unrelated_choices(net, len(sources))
         parameter = "layer" if net.unrelated_layer is None else "unrelated_layer"
         for position, (source, choice) in enumerate(zip(sources, choices, strict=True)):
-            if len(as_choices(choice, parameter)) != len(layers):
+            if len(as_choices(choice, parameter)) != n_layers:
                 raise ValueError(
                     f"The 'unrelated_layer' parameter must choose as many layers as 'layer', "
-                    f"which chooses {len(layers)}. Got {choice!r} instead."
+                    f"which chooses {n_layers}. Got {choice!r} instead."
                 )
             label = "The unrelated network" + (f" {position}" if len(sources) > 1 else "")
             network = get_network(source)
             if ours & set(map(id, network.parameters())):
                 # The network in training itself: what it is now stays, though it is trained.
                 network = deepcopy(network)
-            frozen = FrozenNetwork(network, device=net.device, label=label)
+            frozen = FrozenNetwork(
+                network, device=net.device, label=label, nonlinearity=get_nonlinearity(source)
+            )
             _choose(frozen, choice, X, parameter)
-            self._frozen.append(frozen)
+            found.append(frozen)
+        return found
 
-        several_networks, several_layers = len(sources) > 1, len(layers) > 1
-        suffixes = [f"_{position}" * several_networks for position in range(len(sources))]
-        self.names = [
-            f"penalty{suffix}" + f"_{layer.name}" * several_layers
-            for suffix in suffixes
-            for layer in layers
-        ]
-        self._weight_names = [f"penalty_weight{suffix}" for suffix in suffixes]
-        self._try_out(net, X, layers)
-
-    def _try_out(self, net: Any, X: Any, layers: Sequence[Layer]) -> None:
+    def _try_out(self, net: Any, X: Any, layers: Sequence[Layer], seed: int) -> None:
         """Compare a few samples, so that what cannot be compared fails before training."""
         with tap(self._network, self._points) as recorder:
             net._run.try_out(net, X)
         current = recorder.activations()
+        theirs = [frozen(X) for frozen in self._frozen]
+        if not self._loss.adversaries:
+            with torch.random.fork_rng(devices=[]):
+                torch.default_generator.manual_seed(seed ^ _PENALTY_STREAM)
+                self._loss.initialize(current, *theirs)
         generator = torch.Generator(device="cpu").manual_seed(0)
-        for position, frozen in enumerate(self._frozen):
-            for layer, ours, theirs in zip(layers, current, frozen(X), strict=True):
+        for position, activations in enumerate(theirs):
+            for index, layer in enumerate(layers):
                 try:
-                    activation_similarity(
-                        ours,
-                        theirs,
-                        metric=net.metric,
-                        aggregation=net.aggregation,
-                        generator=generator,
+                    self._loss.similarity(
+                        position, index, current, activations, generator=generator
                     )
                 except ValueError as error:
                     raise ValueError(
                         f"Layer {layer.name!r} cannot be compared with its counterpart in "
                         f"unrelated network {position}: {error}"
                     ) from error
+
+    def state(self) -> dict[str, Any]:
+        """Return what a later fit needs to go on where this one ended."""
+        return {
+            "generator": self._generator.get_state(),
+            "remaining": self._unlabeled.remaining if self._unlabeled is not None else [],
+            "n_unlabeled": len(self._unlabeled) if self._unlabeled is not None else 0,
+            "loss": self._loss.state_dict(),
+            "readers": self._readers.state_dict() if self._readers is not None else None,
+        }
+
+    def _resume(self, state: dict[str, Any]) -> None:
+        self._generator.set_state(state["generator"])
+        if self._unlabeled is not None and len(self._unlabeled) == state["n_unlabeled"]:
+            self._unlabeled.remaining = state["remaining"]
+        shapes = {name: value.shape for name, value in self._loss.state_dict().items()}
+        if self._readers is not None and shapes == {
+            name: value.shape for name, value in state["loss"].items()
+        }:
+            self._loss.load_state_dict(state["loss"])
+            self._readers.load_state_dict(state["readers"])
 
     def factor(self, net: Any) -> float:
         """Return what the schedule makes of the weight in the running epoch."""
@@ -163,8 +244,33 @@ class PenaltyRun:
             for name, weight in zip(self._weight_names, self._weights, strict=True)
         ]
 
+    def begin_step(self) -> None:
+        """Draw the unlabeled batch of a training step."""
+        if self._unlabeled is not None:
+            self._unlabeled.draw()
+
+    def zero_grad(self) -> None:
+        """Forget the gradients of what adversarial metrics train."""
+        if self._readers is not None:
+            self._readers.zero_grad()
+
+    def end_step(self) -> None:
+        """Let adversarial metrics learn from the step."""
+        if self._readers is not None:
+            self._readers.step()
+
+    def compares_batch(self, *, training: bool) -> bool:
+        """Tell whether the batch of the task loss is compared; in validation it always is."""
+        return self._of_batch or not training
+
+    def compares_unlabeled(self, *, training: bool) -> bool:
+        """Tell whether unlabeled data are compared."""
+        return self._unlabeled is not None and training
+
     @contextmanager
-    def watch(self, X: Any, sample_weight: torch.Tensor | None) -> Iterator[Tapped]:
+    def watch(
+        self, X: Any, sample_weight: torch.Tensor | None, condition: Any = None
+    ) -> Iterator[Tapped]:
         """Read the activations that the block's forward pass makes, and compare them.
 
         Parameters
@@ -173,6 +279,8 @@ class PenaltyRun:
             The batch that the block passes through the network in training.
         sample_weight : Tensor of shape (n_samples,) or None
             Weights of the samples in the penalty.
+        condition : Tensor of shape (n_samples, ...), callable or None, default=None
+            What both networks may know; a callable returns it when the block has ended.
 
         Yields
         ------
@@ -187,8 +295,28 @@ class PenaltyRun:
             current,
             *(frozen(X) for frozen in self._frozen),
             sample_weight=sample_weight,
+            condition=condition() if callable(condition) else condition,
             generator=self._generator,
         )
+
+    def of_unlabeled(self, net: Any) -> AntiTransferPenalty:
+        """Return the penalty of the step's unlabeled batch.
+
+        The network's buffers (running statistics of BatchNorm, say) stay those of the training
+        batches, and dropout does not take random numbers from them.
+        """
+        assert self._unlabeled is not None
+        X = net._on_device(self._unlabeled.batch)
+        seed = int(torch.randint(2**62, (), generator=self._generator))
+        output: list[Any] = []
+        condition = (lambda: net._known_of(output[0])) if net.conditional else None
+        with (
+            own_random_numbers(seed, net.device),
+            kept_buffers(self._network),
+            self.watch(X, None, condition) as tapped,
+        ):
+            output.append(net.infer(X))
+        return tapped.penalty
 
 
 def _choose(frozen: FrozenNetwork, choice: Any, X: Any, parameter: str) -> None:
@@ -211,6 +339,8 @@ class FitRun:
     ----------
     task_weight, sample_weight : array of shape (n_samples,) or None
         Weights of the training samples in the task loss, and in the penalty.
+    unlabeled : ArrayData, UnlabeledData or None
+        Data that only the penalty sees.
     forward_params : dict
         Arguments of fit that the network's ``forward`` takes.
     penalty : PenaltyRun or None
@@ -221,6 +351,7 @@ class FitRun:
 
     task_weight: Any = None
     sample_weight: Any = None
+    unlabeled: Any = None
     forward_params: dict[str, Any] = field(default_factory=dict)
     penalty: PenaltyRun | None = None
     weights: Any = None

@@ -45,19 +45,35 @@ class AntiTransferRegressor(AntiTransferTraining, NeuralNetRegressor):
         negative from the end); or the name of any submodule, whose output is taken as it is.
         :func:`~atl_sklearn.list_layers` shows them. The penalties of several layers are added.
     unrelated_layer : None, str, int or list of these, default=None
-        Where the unrelated network is compared; None for the same as `layer`. With a list as
-        `unrelated`, a list has one entry for each network.
-    metric : str or callable, default="cka"
-        How aggregated activations are compared; see
+        Where the unrelated network is compared; None for the same as `layer`. ``"output"`` is
+        what the network returns, ``"posterior"`` the probabilities made of it (of a plain
+        module: its softmax). With a list as `unrelated`, a list has one entry for each network.
+    metric : str, callable or list of these, default="cross_correlation"
+        How aggregated activations are compared, a list for each layer; see
+        :func:`~atl_sklearn.similarity.activation_similarity`. ``"adversarial"`` trains a
+        small network to read the unrelated activations from this network's, which is trained
+        to prevent it; see :class:`~atl_sklearn.AntiTransferLoss`.
+    aggregation : str, callable or list of these, default="spatial_mean"
+        What of the activations is compared, a list for each layer; see
         :func:`~atl_sklearn.similarity.activation_similarity`.
-    aggregation : str or callable, default="spatial_mean"
-        What of the activations is compared; see
-        :func:`~atl_sklearn.similarity.activation_similarity`.
-    weight : float or list of float, default=1.0
+    weight : float, "auto" or list of these, default=1.0
         Weight of the penalty in the loss, in [0, inf); a list has one for each unrelated
-        network. 0 trains a plain network, bit for bit.
+        network. 0 trains a plain network, bit for bit. ``"auto"`` is the share of the target's
+        variance in the training data that the unrelated network's answers explain: 1 where they
+        give the target away, 0 where there is nothing to lean on.
     weight_schedule : {"constant", "linear_warmup", "cosine"} or callable, default="constant"
         Factor of `weight` by epoch; a callable takes the epoch, counted from 0, and returns it.
+    penalty_data : {"auto", "unlabeled", "train", "both"}, default="auto"
+        What the penalty is computed on: batches of ``X_unlabeled`` in `fit`, the training
+        batches, or the mean of both; ``"auto"`` is ``"unlabeled"`` where there is
+        ``X_unlabeled``, otherwise ``"train"``. BatchNorm normalises unlabeled batches by
+        themselves, and its running statistics come from the training batches only.
+    penalty_batch_size : int, default=96
+        Samples in an unlabeled batch; all of ``X_unlabeled`` if it has fewer.
+    conditional : bool, default=False
+        Whether what the target explains (for classes their means) is left out of the
+        comparison, for a target that may legitimately go along with the unrelated task. On
+        unlabeled data the network's predictions stand for the target.
     random_state : int, RandomState instance or None, default=None
         Determines initialisation, order of batches, dropout and random choices of the penalty.
         The global generators are not touched by an int.
@@ -107,6 +123,8 @@ class AntiTransferRegressor(AntiTransferTraining, NeuralNetRegressor):
         The trained network.
     unrelated_ : estimator, module, list of these or None
         What `unrelated` was, fitted.
+    weight_ : float or list of float
+        The weight that was used; a list where `unrelated` is one.
     history : skorch.history.History
         For each epoch ``train_loss`` and ``valid_loss``, which are those of the task;
         ``train_penalty`` and ``valid_penalty``, the similarity before its weight;
@@ -114,7 +132,7 @@ class AntiTransferRegressor(AntiTransferTraining, NeuralNetRegressor):
         networks, or layers, their positions and names are appended.
     n_features_in_ : int
         Length of the first axis of a sample of X.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Names of the columns of a DataFrame.
     input_shape_ : tuple of int
         Shape of a sample of X.
@@ -161,10 +179,13 @@ class AntiTransferRegressor(AntiTransferTraining, NeuralNetRegressor):
         unrelated: Any = None,
         layer: LayerChoice = "last",
         unrelated_layer: Any = None,
-        metric: Any = "cka",
+        metric: Any = "cross_correlation",
         aggregation: Any = "spatial_mean",
         weight: float | list[float] = 1.0,
         weight_schedule: Any = "constant",
+        penalty_data: str = "auto",
+        penalty_batch_size: int = 96,
+        conditional: bool = False,
         random_state: Any = None,
         precision: str = "float32",
         criterion: Any = torch.nn.MSELoss,
@@ -195,6 +216,9 @@ class AntiTransferRegressor(AntiTransferTraining, NeuralNetRegressor):
             aggregation=aggregation,
             weight=weight,
             weight_schedule=weight_schedule,
+            penalty_data=penalty_data,
+            penalty_batch_size=penalty_batch_size,
+            conditional=conditional,
             random_state=random_state,
             precision=precision,
             criterion=criterion,
@@ -224,6 +248,7 @@ class AntiTransferRegressor(AntiTransferTraining, NeuralNetRegressor):
         *,
         sample_weight: Any = None,
         y_unrelated: Any = None,
+        X_unlabeled: Any = None,
         **fit_params: Any,
     ) -> AntiTransferRegressor:
         """Train the network on (X, y).
@@ -240,6 +265,12 @@ class AntiTransferRegressor(AntiTransferTraining, NeuralNetRegressor):
         y_unrelated : array-like of shape (n_samples,) or (n_samples, n_unfitted), default=None
             Labels of the unrelated tasks, on which an unfitted `unrelated` is fitted; a column
             for each of several. Cross-validation splits them with X.
+        X_unlabeled : array-like of shape (n_unlabeled, ...), mapping or torch Dataset, default=None
+            Data of the kind and shape of X without labels, which only the penalty sees; see
+            `penalty_data`. It must not have as many samples as X, because cross-validation
+            would split it then; of a Dataset, the first of each item is used. A Pipeline
+            transforms it if it was made with ``transform_input=["X_unlabeled"]`` and metadata
+            routing is enabled.
         **fit_params : dict
             Passed on to the network's ``forward`` and to ``train_split``.
 
@@ -255,7 +286,7 @@ class AntiTransferRegressor(AntiTransferTraining, NeuralNetRegressor):
         NonFiniteLossError
             If a loss or the weights became NaN or infinite; `module_` has the last finite ones.
         """
-        return self._fit(X, y, sample_weight, y_unrelated, fit_params, method="fit")
+        return self._fit(X, y, sample_weight, y_unrelated, X_unlabeled, fit_params, method="fit")
 
     def partial_fit(
         self,
@@ -265,6 +296,7 @@ class AntiTransferRegressor(AntiTransferTraining, NeuralNetRegressor):
         *,
         sample_weight: Any = None,
         y_unrelated: Any = None,
+        X_unlabeled: Any = None,
         **fit_params: Any,
     ) -> AntiTransferRegressor:
         """Train for `max_epochs` more epochs, from where the last call ended.
@@ -281,6 +313,8 @@ class AntiTransferRegressor(AntiTransferTraining, NeuralNetRegressor):
             Weights of the samples in the task loss and in the penalty.
         y_unrelated : array-like of shape (n_samples,) or (n_samples, n_unfitted), default=None
             Labels of the unrelated tasks; needed in the first call, as in `fit`.
+        X_unlabeled : array-like of shape (n_unlabeled, ...), mapping or torch Dataset, default=None
+            Unlabeled data, as in `fit`; needed in each call that uses them.
         **fit_params : dict
             Passed on to the network's ``forward`` and to ``train_split``.
 
@@ -289,7 +323,9 @@ class AntiTransferRegressor(AntiTransferTraining, NeuralNetRegressor):
         self : object
             The fitted estimator.
         """
-        return self._fit(X, y, sample_weight, y_unrelated, fit_params, method="partial_fit")
+        return self._fit(
+            X, y, sample_weight, y_unrelated, X_unlabeled, fit_params, method="partial_fit"
+        )
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -5,11 +5,35 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 
 # torch's generator belongs to the process: two fits in two threads take turns.
 _GENERATOR_LOCK = threading.RLock()
+
+
+def _cuda_devices(device: Any) -> list[int]:
+    return [torch.device(device).index or 0] if torch.device(device).type == "cuda" else []
+
+
+@contextmanager
+def own_random_numbers(seed: int, device: Any) -> Iterator[None]:
+    """Let the block draw from a stream of its own; the running one goes on as if it had not.
+
+    Parameters
+    ----------
+    seed : int
+        Where the block's stream starts.
+    device : str or torch.device
+        Where the block draws, besides the CPU.
+    """
+    cuda = _cuda_devices(device)
+    with torch.random.fork_rng(devices=cuda):
+        torch.default_generator.manual_seed(seed)
+        for index in cuda:
+            torch.cuda.default_generators[index].manual_seed(seed)
+        yield
 
 
 class RandomStream:
@@ -34,7 +58,7 @@ class RandomStream:
         device : str
             Where the network trains; the generator of a GPU is taken care of too.
         """
-        cuda = [torch.device(device).index or 0] if torch.device(device).type == "cuda" else []
+        cuda = _cuda_devices(device)
         with _GENERATOR_LOCK, torch.random.fork_rng(devices=cuda):
             # default_generator.manual_seed and not torch.manual_seed, which seeds every device
             if "cpu" in self._states:

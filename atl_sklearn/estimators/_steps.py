@@ -47,11 +47,15 @@ class Steps(Inputs):
         Xi = self._on_device(Xi)
         run = self._run
         penalty = run.penalty if run is not None else None
-        if penalty is None:
-            watched: Any = nullcontext()
-        else:
+        if penalty is not None and penalty.compares_batch(training=training):
             weight = getattr(batch, "sample_weight", None)
-            watched = penalty.watch(Xi, None if weight is None else weight.to(self.device))
+            watched: Any = penalty.watch(
+                Xi,
+                None if weight is None else weight.to(self.device),
+                yi if self.conditional else None,
+            )
+        else:
+            watched = nullcontext()
         with watched as tapped:
             y_pred = self.infer(Xi, **fit_params)
         task_loss = self._task_loss(y_pred, batch, Xi, yi, training=training)
@@ -59,9 +63,13 @@ class Steps(Inputs):
         stage = "train" if training else "valid"
         parts = {f"{stage} task loss": task_loss.item()}
         if penalty is not None:
-            objective = task_loss + penalty.factor(self) * tapped.penalty.total
-            values = tapped.penalty.parts.detach().reshape(-1).tolist()
-            for name, value in zip(penalty.names, values, strict=True):
+            found = [] if tapped is None else [tapped.penalty]
+            if penalty.compares_unlabeled(training=training):
+                found.append(penalty.of_unlabeled(self))
+            total = torch.stack([one.total for one in found]).mean()
+            objective = task_loss + penalty.factor(self) * total
+            similarities = torch.stack([one.parts.detach() for one in found]).mean(dim=0)
+            for name, value in zip(penalty.names, similarities.reshape(-1).tolist(), strict=True):
                 self.history.record_batch(f"{stage}_{name}", value)
                 parts[f"{stage} {name}"] = value
             if training:
@@ -70,6 +78,11 @@ class Steps(Inputs):
             if run is not None and not np.isfinite(value):
                 self._stop_for(part)
         return {"loss": task_loss, "objective": objective, "y_pred": y_pred}
+
+    def _known_of(self, output: Any) -> torch.Tensor:
+        """Return what the network knows of the target: probabilities or predictions."""
+        output = output[0] if isinstance(output, tuple) else output
+        return self._get_predict_nonlinearity()(output).detach()
 
     def _stop_for(self, part: str) -> None:
         weighted = self._run.penalty is not None
@@ -111,9 +124,14 @@ class Steps(Inputs):
             As :meth:`train_step_single` returns it.
         """
         accumulator = self.get_train_step_accumulator()
+        penalty = self._run.penalty if self._run is not None else None
+        if penalty is not None:
+            penalty.begin_step()
 
         def closure() -> Any:
             self._zero_grad_optimizer()
+            if penalty is not None:
+                penalty.zero_grad()
             step = self.train_step_single(batch, **fit_params)
             accumulator.store_step({"loss": step["loss"], "y_pred": step["y_pred"]})
             self.notify(
@@ -125,6 +143,8 @@ class Steps(Inputs):
             return step["objective"]
 
         self._step_optimizer(closure)
+        if penalty is not None:
+            penalty.end_step()
         return accumulator.get_step()
 
     def validation_step(self, batch: Any, **fit_params: Any) -> dict[str, Any]:

@@ -11,18 +11,37 @@ import torch
 from sklearn.utils import check_random_state
 from skorch import NeuralNet
 
+from atl_sklearn.estimators._confounding import confounding, given_weights
 from atl_sklearn.estimators._data import is_own_data
 from atl_sklearn.estimators._finiteness import FiniteWeights
 from atl_sklearn.estimators._inputs import accepted
 from atl_sklearn.estimators._parameters import PRECISIONS, check_parameters
-from atl_sklearn.estimators._penalty import FitRun, PenaltyRun, uncompiled, weights_of
+from atl_sklearn.estimators._penalty import FitRun, PenaltyRun, uncompiled
 from atl_sklearn.estimators._seeding import RandomStream
 from atl_sklearn.estimators._steps import Steps
+from atl_sklearn.estimators._unlabeled import check_pipeline, check_unlabeled
 from atl_sklearn.modules import get_module
-from atl_sklearn.unrelated._sources import as_sources, fit_sources, is_fitted, label_columns
+from atl_sklearn.unrelated import FrozenNetwork, get_network
+from atl_sklearn.unrelated._sources import (
+    as_sources,
+    fit_sources,
+    get_nonlinearity,
+    is_fitted,
+    label_columns,
+)
 
 # Newer skorch resolves metadata for the method that the user called.
 _ROUTES = "_routing_method" in inspect.signature(NeuralNet.fit_loop).parameters
+
+# State that the next training does not take over.
+_OF_ONE_TRAINING = (
+    "_random_stream",
+    "_penalty_state",
+    "history_",
+    "_completed",
+    "_module_changed",
+    "weight_",
+)
 
 _N_TRIED = 8  # samples with which layers and shapes are tried before training
 
@@ -96,9 +115,50 @@ class AntiTransferTraining(Steps):
             tried = torch.utils.data.default_collate([batches[i][0] for i in few])
         tried = self._on_device(tried)
         self._check_output(self._run.try_out(self, tried))
-        if not any(weights_of(self.weight, len(sources))):
-            return
-        self._run.penalty = PenaltyRun(self, sources, tried, seed=self._stream().seed)
+        weights = self._resolve_weights(sources, batches, tried)
+        several = isinstance(self.unrelated, list | tuple)
+        self.__dict__["weight_"] = weights if several else (weights[0] if weights else 0.0)
+        if any(weights):
+            self._run.penalty = PenaltyRun(
+                self,
+                sources,
+                weights,
+                tried,
+                seed=self._stream().seed,
+                unlabeled=self._run.unlabeled if self.penalty_data != "train" else None,
+                state=self.__dict__.get("_penalty_state"),
+            )
+
+    def _resolve_weights(self, sources: list[Any], batches: Any, tried: Any) -> list[float]:
+        """Return a number for each weight, measuring those that are "auto"."""
+        weights = given_weights(self.weight, len(sources))
+        if "auto" not in weights:
+            return weights
+        frozen = {}
+        for position, (source, weight) in enumerate(zip(sources, weights, strict=True)):
+            if weight == "auto":
+                frozen[position] = FrozenNetwork(
+                    get_network(source),
+                    device=self.device,
+                    nonlinearity=get_nonlinearity(source),
+                )
+                frozen[position].choose("posterior", tried)
+        answers: dict[int, list[Any]] = {position: [] for position in frozen}
+        targets = []
+        for X, y in self.get_iterator(batches, training=False):
+            targets.append(np.asarray(y))
+            for position, network in frozen.items():
+                answers[position].append(network(self._on_device(X))[0].flatten(1).cpu().numpy())
+        return [
+            confounding(
+                np.concatenate(answers[position]),
+                np.concatenate(targets),
+                self._run.sample_weight,
+            )
+            if position in frozen
+            else weight
+            for position, weight in enumerate(weights)
+        ]
 
     def _fit(
         self,
@@ -106,18 +166,23 @@ class AntiTransferTraining(Steps):
         y: Any,
         sample_weight: Any,
         y_unrelated: Any,
+        X_unlabeled: Any,
         fit_params: dict[str, Any],
         *,
         method: str,
     ) -> Any:
+        if X_unlabeled is not None:
+            check_pipeline(depth=3)
         wants_more = method == "partial_fit" or self.warm_start
         continues = self.initialized_ and wants_more and not self._module_changed
         before = dict(vars(self))
         try:
-            X, y, sources = self._prepare(X, y, sample_weight, y_unrelated, continues=continues)
+            X, y, sources = self._prepare(
+                X, y, sample_weight, y_unrelated, X_unlabeled, continues=continues
+            )
             if not continues:
                 # Popped, and not cleared, for the case that this fit fails before training.
-                for name in ("_random_stream", "history_", "_completed", "_module_changed"):
+                for name in _OF_ONE_TRAINING:
                     self.__dict__.pop(name, None)
             with self._stream().active(self.device):
                 if not continues:
@@ -131,6 +196,8 @@ class AntiTransferTraining(Steps):
         try:
             with self._stream().active(self.device):
                 super().partial_fit(X, y, **route, **fit_params)
+            if self._run.penalty is not None:
+                self.__dict__["_penalty_state"] = self._run.penalty.state()
         finally:
             del self._run
         self.__dict__["_unrelated_given"] = self.unrelated
@@ -144,7 +211,14 @@ class AntiTransferTraining(Steps):
         return self
 
     def _prepare(
-        self, X: Any, y: Any, sample_weight: Any, y_unrelated: Any, *, continues: bool
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any,
+        y_unrelated: Any,
+        X_unlabeled: Any,
+        *,
+        continues: bool,
     ) -> tuple[Any, Any, list[Any]]:
         """Check everything and return the data, the encoded targets and the unrelated tasks."""
         check_parameters(self)
@@ -153,13 +227,23 @@ class AntiTransferTraining(Steps):
         X, labels = self._check_training_data(X, y, reset=reset)
         y = self._encode_targets(labels, reset=reset)
         task_weight, sample_weight = self._check_weights(X, labels, sample_weight)
-        self._run = FitRun(task_weight, sample_weight)
+        unlabeled = None
+        if X_unlabeled is not None:
+            unlabeled = check_unlabeled(
+                X_unlabeled, n_samples=len(y), check_X=self._check_X, shape=self.input_shape_
+            )
+        elif self.penalty_data in ("unlabeled", "both"):
+            raise ValueError(
+                f"penalty_data={self.penalty_data!r} needs unlabeled data: pass them as "
+                "X_unlabeled to fit, or set penalty_data='train'."
+            )
+        self._run = FitRun(task_weight, sample_weight, unlabeled)
 
         sources = as_sources(self.unrelated)
         same = continues and self.__dict__.get("_unrelated_given") is self.unrelated
         if same and getattr(self, "unrelated_", None) is not None and y_unrelated is None:
             return X, y, as_sources(self.unrelated_)
         columns = label_columns(sources, y_unrelated, n_samples=len(y))
-        if any(weights_of(self.weight, len(sources))):
+        if any(given_weights(self.weight, len(sources))):
             sources = fit_sources(sources, X, columns)
         return X, y, sources

@@ -46,7 +46,7 @@ def extract_activations(
     layer : str or int, default="last"
         A layer, as the estimators take it.
     aggregation : {"spatial_mean", "none"} or callable, default="spatial_mean"
-        What is made of activations of shape (n_samples, n_channels, *spatial): their mean over
+        What is made of activations of shape (n_samples, n_channels, ...): their mean over
         positions, all of them, or what a callable returns.
     batch_size : int, default=256
         Samples that run through the network at a time.

@@ -13,11 +13,21 @@ from atl_sklearn.similarity._aggregations import (
     draw_channels,
     get_aggregation,
 )
-from atl_sklearn.similarity._batch_metrics import SampleProducts, center_gram, center_vectors
-from atl_sklearn.similarity._checks import check_activations, check_shapes, check_weight
-from atl_sklearn.similarity._metrics import ROW_METRICS, get_metric
+from atl_sklearn.similarity._checks import (
+    check_activations,
+    check_condition,
+    check_shapes,
+    check_weight,
+)
+from atl_sklearn.similarity._metrics import ROW_METRICS, get_metric, is_batch_metric
 from atl_sklearn.similarity._products import RowProducts, row_products
 from atl_sklearn.similarity._row_metrics import sigmoid_mse
+from atl_sklearn.similarity._sample_products import (
+    SampleProducts,
+    center_gram,
+    center_vectors,
+    partial_out,
+)
 
 
 def _scaled(x: torch.Tensor, largest: torch.Tensor) -> torch.Tensor:
@@ -79,15 +89,45 @@ def _row_similarity(
     return sigmoid_mse(_products(aggregation, a, b, weight), weight, scale)
 
 
-def _side(
-    aggregation: Aggregation, x: torch.Tensor, weight: torch.Tensor | None, p: torch.Tensor
+def sample_products(
+    aggregation: Aggregation,
+    x: torch.Tensor,
+    weight: torch.Tensor | None,
+    p: torch.Tensor,
+    condition: torch.Tensor | None,
+    *,
+    explicit: bool = False,
 ) -> SampleProducts:
+    """Return one side of a comparison of samples.
+
+    Parameters
+    ----------
+    aggregation : Aggregation
+        What of the activations is compared.
+    x : Tensor of shape (n_samples, n_channels, ...)
+        Activations in at least single precision.
+    weight : Tensor of shape (n_samples,) or None
+        Weights of the samples.
+    p : Tensor of shape (n_samples,)
+        The same, summing to 1.
+    condition : Tensor of shape (n_samples, n_variables) or None
+        What is partialled out.
+    explicit : bool, default=False
+        Whether vectors are built where inner products would do.
+
+    Returns
+    -------
+    products : SampleProducts
+        Centred.
+    """
     if aggregation.degree is not None:
         there = x if weight is None else x[weight > 0]
         x = _scaled(x, _largest(there))
-    if aggregation.sample_gram is not None:
-        return center_gram(aggregation.sample_gram(x, weight), p)
-    return center_vectors(_aggregated(aggregation, x).flatten(1), p)
+    if aggregation.sample_gram is not None and not explicit:
+        side = center_gram(aggregation.sample_gram(x, weight), p)
+    else:
+        side = center_vectors(_aggregated(aggregation, x).flatten(1), p)
+    return side if condition is None else partial_out(side, p, condition)
 
 
 def _call(
@@ -124,20 +164,21 @@ def activation_similarity(
     current: torch.Tensor,
     unrelated: torch.Tensor,
     *,
-    metric: Any = "cka",
+    metric: Any = "cross_correlation",
     aggregation: Any = "spatial_mean",
     sample_weight: Any = None,
+    condition: Any = None,
     generator: torch.Generator | None = None,
 ) -> torch.Tensor:
     """Measure how similar two networks' activations are.
 
     Parameters
     ----------
-    current, unrelated : Tensor of shape (n_samples, n_channels, *spatial)
+    current, unrelated : Tensor of shape (n_samples, n_channels, ...)
         Activations of a layer of each network for the same samples; vectors of shape
         (n_samples, n_features) are channels with one position. Half precision is computed in
         single precision.
-    metric : str or callable, default="cka"
+    metric : str or callable, default="cross_correlation"
         How aggregated activations are compared. Sample by sample, which needs equal shapes:
 
         - ``"squared_cosine"``: square of the mean absolute cosine [1]_, in [0, 1];
@@ -147,11 +188,18 @@ def activation_similarity(
         By the arrangement of the samples, for any two shapes:
 
         - ``"cka"``: linear centred kernel alignment [2]_, in [0, 1];
+        - ``"debiased_cka"``: the same from distinct samples only [5]_, so that it is 0 on
+          average for independent activations in batches of any size;
         - ``"hsic"``: normalised Hilbert-Schmidt independence criterion [3]_, in [0, 1];
-        - ``"distance_correlation"``: distance correlation [4]_, in [0, 1].
+        - ``"distance_correlation"``: distance correlation [4]_, in [0, 1];
+        - ``"cross_correlation"``: root mean square correlation of each feature with each of
+          the other side, in [0, 1];
+        - ``"ridge_r2"``: share of the variance of `unrelated` that ridge regression on
+          `current` explains, in [0, 1].
 
         These are 0 for a batch of one sample. A callable takes the two aggregated activations,
-        built explicitly, and returns one number.
+        built explicitly, and returns one number. ``"adversarial"``, whose read-out is trained,
+        is only to be had from :class:`AntiTransferLoss`.
     aggregation : str or callable, default="spatial_mean"
         What is compared:
 
@@ -171,7 +219,12 @@ def activation_similarity(
         the last axis is a row.
     sample_weight : array-like of shape (n_samples,) or None, default=None
         Weights, not negative; a weight of 2 counts as the sample twice. Samples without any
-        weight have the similarity 0.
+        weight have the similarity 0. To ``"debiased_cka"`` it is importance only: a repeated
+        sample is not a distinct one.
+    condition : array-like of shape (n_samples,) or (n_samples, n_variables) or None, default=None
+        What the two sides may share: classes (integers) or numbers, such as probabilities of
+        the classes. What a linear function of them says of the activations, for classes their
+        means, is removed before the arrangements of the samples are compared.
     generator : torch.Generator or None, default=None
         For ``"stochastic_pairwise"``; None for the global one.
 
@@ -185,7 +238,8 @@ def activation_similarity(
     TypeError
         If an activation is not a floating tensor.
     ValueError
-        If a name is unknown, shapes cannot be compared, or weights do not fit.
+        If a name is unknown, shapes cannot be compared, weights or `condition` do not fit, or
+        `condition` is given to a metric that compares sample by sample.
 
     Notes
     -----
@@ -203,13 +257,15 @@ def activation_similarity(
        with Hilbert-Schmidt norms", ALT 2005.
     .. [4] G. Szekely, M. Rizzo, N. Bakirov, "Measuring and testing dependence by correlation
        of distances", Annals of Statistics 35, 2007.
+    .. [5] T. Nguyen, M. Raghu, S. Kornblith, "Do wide and deep networks learn the same
+       things?", ICLR 2021.
 
     Examples
     --------
     >>> import torch
     >>> from atl_sklearn import activation_similarity
     >>> a = torch.tensor([[0.0, 1.0], [2.0, 0.0], [1.0, 1.0]])
-    >>> activation_similarity(a, 3 * a + 1)
+    >>> activation_similarity(a, 3 * a + 1, metric="cka")
     tensor(1.0000)
     >>> activation_similarity(a, torch.ones(3, 5, 4, 4))
     tensor(0.)
@@ -220,6 +276,12 @@ def activation_similarity(
     what = get_aggregation(aggregation)
     check_activations(current, unrelated)
     weight = check_weight(sample_weight, current)
+    given = check_condition(condition, current)
+    if given is not None and not is_batch_metric(metric):
+        raise ValueError(
+            f"The metric {metric!r} compares sample by sample, so it cannot take a condition. "
+            "Leave it out, or use a metric of the samples' arrangement such as 'cka'."
+        )
     with torch.autocast(current.device.type, enabled=False):
         dtype = torch.promote_types(
             torch.promote_types(current.dtype, unrelated.dtype), torch.float32
@@ -236,4 +298,8 @@ def activation_similarity(
         if metric in ROW_METRICS:
             return _row_similarity(metric, what, a, b, weight)
         p = a.new_full((len(a),), 1 / len(a)) if weight is None else weight / weight.sum()
-        return how(_side(what, a, weight, p), _side(what, b, weight, p), p)
+        given = None if given is None else given.to(dtype)
+        # The features of a sample's Gram matrix are few; those of a batch's would not fit.
+        explicit = metric == "cross_correlation" and what.name == "gram"
+        sides = [sample_products(what, x, weight, p, given, explicit=explicit) for x in (a, b)]
+        return how(*sides, p)

@@ -26,7 +26,7 @@ class Aggregation:
     name : str
         Its name, or that of the callable.
     rows : callable
-        From activations (n_samples, n_channels, *spatial) to what is compared, explicitly; its
+        From activations (n_samples, n_channels, ...) to what is compared, explicitly; its
         last axis is the row of row-wise metrics.
     matches : frozenset of {"channels", "positions"}
         What two activations must share to be compared row by row.
@@ -212,7 +212,7 @@ def get_aggregation(aggregation: Any) -> Aggregation:
     Parameters
     ----------
     aggregation : str or callable
-        A name, or a function of activations (n_samples, n_channels, *spatial) that returns a
+        A name, or a function of activations (n_samples, n_channels, ...) that returns a
         tensor (n_samples, ..., length).
 
     Returns
@@ -246,14 +246,14 @@ def draw_channels(
 
     Parameters
     ----------
-    current, unrelated : Tensor of shape (n_samples, n_channels, *spatial)
+    current, unrelated : Tensor of shape (n_samples, n_channels, ...)
         Activations; each side has its own run where their numbers of channels differ.
     generator : torch.Generator or None
         Draws where the run begins; it goes on at the first channel after the last.
 
     Returns
     -------
-    current, unrelated : Tensor of shape (n_samples, max(1, n_channels // 4), *spatial)
+    current, unrelated : Tensor of shape (n_samples, max(1, n_channels // 4), ...)
         The run.
     """
     device = "cpu" if generator is None else generator.device

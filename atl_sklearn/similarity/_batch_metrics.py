@@ -6,46 +6,18 @@ samples. Each is an expectation under the weights of the samples, which sum to 1
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable
 
 import torch
 
+from atl_sklearn.similarity._sample_products import (
+    SampleProducts,
+    center,
+    safe_root,
+    standardise,
+)
 
-@dataclass(frozen=True)
-class SampleProducts:
-    """One side of a comparison of samples.
-
-    Attributes
-    ----------
-    vectors : Tensor of shape (n_samples, n_features) or None
-        Centred vectors of the samples, where they are there.
-    gram : Tensor of shape (n_samples, n_samples) or None
-        Their centred inner products; None where `vectors` give them.
-    """
-
-    vectors: torch.Tensor | None
-    gram: torch.Tensor | None
-
-    def inner_products(self) -> Any:
-        """Return the centred inner products of shape (n_samples, n_samples)."""
-        return self.gram if self.vectors is None else self.vectors @ self.vectors.mT
-
-    def distances(self) -> torch.Tensor:
-        """Return the Euclidean distances of shape (n_samples, n_samples)."""
-        if self.vectors is not None:
-            # By differences: products lose the small distances to rounding.
-            mode = "donot_use_mm_for_euclid_dist"
-            return torch.cdist(self.vectors, self.vectors, compute_mode=mode)
-        gram = self.inner_products()
-        norms = gram.diagonal()
-        return _root(norms[:, None] + norms - 2 * gram)
-
-
-def _root(square: torch.Tensor) -> torch.Tensor:
-    """Return the square root, with gradient 0 where it is 0."""
-    there = square > torch.finfo(square.dtype).tiny
-    return torch.where(there, torch.where(there, square, 1.0).sqrt(), 0.0)
+_DEBIASED_FLOOR = 1e-2  # of the biased variance, under which the debiased one is not trusted
 
 
 def _ratio(covariance: torch.Tensor, first: torch.Tensor, second: torch.Tensor) -> torch.Tensor:
@@ -53,60 +25,6 @@ def _ratio(covariance: torch.Tensor, first: torch.Tensor, second: torch.Tensor) 
     there = (first > 0) & (second > 0)
     safe = [torch.where(there, value, 1.0).sqrt() for value in (first, second)]
     return torch.where(there, covariance / safe[0] / safe[1], covariance * 0.0)
-
-
-def _rescale(x: torch.Tensor, reference: torch.Tensor | float) -> torch.Tensor:
-    """Divide by the largest magnitude; what is rounding of `reference` becomes 0."""
-    largest = x.detach().abs().amax()
-    rounding = 8 * torch.finfo(x.dtype).eps * reference
-    return torch.where(largest > rounding, x / torch.where(largest > 0, largest, 1.0), x * 0.0)
-
-
-def center_vectors(vectors: torch.Tensor, p: torch.Tensor) -> SampleProducts:
-    """Center vectors under weights.
-
-    Parameters
-    ----------
-    vectors : Tensor of shape (n_samples, n_features)
-        Vectors of the samples.
-    p : Tensor of shape (n_samples,)
-        Weights that sum to 1.
-
-    Returns
-    -------
-    products : SampleProducts
-        Of magnitude 1; every metric here is free of scale.
-    """
-    counted = vectors * (p > 0)[:, None]  # a sample without weight must not set the scale
-    centred = (vectors - p @ vectors) * (p > 0)[:, None]
-    return SampleProducts(_rescale(centred, counted.detach().abs().amax()), None)
-
-
-def center_gram(gram: torch.Tensor, p: torch.Tensor) -> SampleProducts:
-    """Center inner products under weights.
-
-    Parameters
-    ----------
-    gram : Tensor of shape (n_samples, n_samples)
-        Inner products of the samples.
-    p : Tensor of shape (n_samples,)
-        Weights that sum to 1.
-
-    Returns
-    -------
-    products : SampleProducts
-        Of magnitude 1.
-    """
-    there = (p > 0).to(gram.dtype)
-    centred = center(gram, p) * there[:, None] * there
-    counted = gram.detach() * there[:, None] * there
-    return SampleProducts(None, _rescale(centred, counted.abs().amax()))
-
-
-def center(matrix: torch.Tensor, p: torch.Tensor) -> torch.Tensor:
-    """Remove the weighted means of rows and columns of a symmetric matrix."""
-    means = matrix @ p
-    return matrix - means[:, None] - means + p @ means
 
 
 def _covariance(first: torch.Tensor, second: torch.Tensor, p: torch.Tensor) -> torch.Tensor:
@@ -208,4 +126,98 @@ def distance_correlation(a: SampleProducts, b: SampleProducts, p: torch.Tensor) 
     .. [1] G. Szekely, M. Rizzo, N. Bakirov, "Measuring and testing dependence by correlation
        of distances", Annals of Statistics 35, 2007.
     """
-    return _root(_correlation(center(a.distances(), p), center(b.distances(), p), p))
+    return safe_root(_correlation(center(a.distances(), p), center(b.distances(), p), p))
+
+
+def _distinct(first: torch.Tensor, second: torch.Tensor, p: torch.Tensor) -> torch.Tensor:
+    """Return the covariance of two kernels over distinct samples only: a U-statistic."""
+    off = 1 - torch.eye(len(p), dtype=p.dtype, device=p.device)
+    k, l, one = first * off, second * off, off  # noqa: E741 - as in the literature
+    squares = p.square()
+
+    def over_two(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+        return p @ (x * y) @ p
+
+    def over_three(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+        # (i, j) and (i, m), without j = m
+        return p @ ((x @ p) * (y @ p)) - p @ (x * y) @ squares
+
+    def over_four(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+        # (i, j) and (m, o), without those that share one sample, or both
+        pairs = (p @ x @ p) * (p @ y @ p)
+        one_shared = squares @ ((x @ p) * (y @ p)) - squares @ (x * y) @ squares
+        return pairs - 4 * one_shared - 2 * (squares @ (x * y) @ squares)
+
+    def mean(over: Callable[..., torch.Tensor]) -> torch.Tensor:
+        return over(k, l) / over(one, one)
+
+    return mean(over_two) + mean(over_four) - 2 * mean(over_three)
+
+
+def debiased_cka(a: SampleProducts, b: SampleProducts, p: torch.Tensor) -> torch.Tensor:
+    """Return the linear centred kernel alignment without the bias of small batches.
+
+    The covariances are U-statistics, over distinct samples only, so that their expectation is
+    0 for independent activations whatever the size of the batch. Single batches come out
+    below 0.
+
+    Parameters
+    ----------
+    a, b : SampleProducts
+        The two sides.
+    p : Tensor of shape (n_samples,)
+        Weights that sum to 1; here a weight of 2 is not the sample twice, which would be no
+        distinct one.
+
+    Returns
+    -------
+    similarity : Tensor of shape ()
+        1 where the samples' inner products agree up to a factor; 0 with fewer than 4 samples.
+
+    References
+    ----------
+    .. [1] L. Song, A. Smola, A. Gretton, J. Bedo, K. Borgwardt, "Feature selection via
+       dependence maximization", JMLR 13, 2012.
+    .. [2] T. Nguyen, M. Raghu, S. Kornblith, "Do wide and deep networks learn the same
+       things?", ICLR 2021.
+    """
+    gram_a, gram_b = a.inner_products(), b.inner_products()
+    if int((p > 0).sum()) < 4:
+        return _covariance(gram_a, gram_b, p) * 0.0
+    variances = []
+    for gram in (gram_a, gram_b):
+        # Without bias a variance may come out at or below 0.
+        floor = _DEBIASED_FLOOR * _covariance(gram, gram, p)
+        variances.append(torch.maximum(_distinct(gram, gram, p), floor))
+    return _ratio(_distinct(gram_a, gram_b, p), *variances)
+
+
+def cross_correlation(a: SampleProducts, b: SampleProducts, p: torch.Tensor) -> torch.Tensor:
+    """Return the root mean square correlation of each feature with each of the other side.
+
+    Its square is, up to a factor, the covariance that linear centred kernel alignment has for
+    standardised features: features count alike, however large they are. The root keeps the
+    gradient from vanishing with the correlations.
+
+    Parameters
+    ----------
+    a, b : SampleProducts
+        The two sides.
+    p : Tensor of shape (n_samples,)
+        Weights that sum to 1.
+
+    Returns
+    -------
+    similarity : Tensor of shape ()
+        In [0, 1].
+    """
+    if a.vectors is None or b.vectors is None:
+        raise ValueError(
+            "The metric 'cross_correlation' needs features, which the aggregation 'batch_gram' "
+            "does not build. Use another aggregation, such as 'gram', or the metric 'cka'."
+        )
+    u, v = standardise(a, p), standardise(b, p)
+    n_pairs = u.shape[1] * v.shape[1]
+    if n_pairs <= len(p) ** 2:
+        return safe_root((u.mT @ (v * p[:, None])).square().sum() / n_pairs)
+    return safe_root(_covariance(u @ u.mT, v @ v.mT, p) / n_pairs)

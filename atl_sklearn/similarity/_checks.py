@@ -17,7 +17,7 @@ def check_activations(current: Any, unrelated: Any) -> None:
             raise TypeError(f"{name} must have a floating type. Got {x.dtype} instead.")
         if x.ndim < 2 or x.numel() == 0:
             raise ValueError(
-                f"{name} must have shape (n_samples, n_channels, *spatial), none of them 0. "
+                f"{name} must have shape (n_samples, n_channels, ...), none of them 0. "
                 f"Got {tuple(x.shape)} instead."
             )
     if len(current) != len(unrelated):
@@ -55,3 +55,20 @@ def check_weight(sample_weight: Any, current: torch.Tensor) -> torch.Tensor | No
     if bool((weight < 0).any()):
         raise ValueError(f"sample_weight must not be negative. Got {weight.min().item()}.")
     return weight.detach()
+
+
+def check_condition(condition: Any, current: torch.Tensor) -> torch.Tensor | None:
+    """Return what is partialled out as columns of numbers; integers are classes."""
+    if condition is None:
+        return None
+    given = torch.as_tensor(condition, device=current.device).detach()
+    if given.ndim not in (1, 2) or len(given) != len(current):
+        raise ValueError(
+            f"condition must have shape ({len(current)},) or ({len(current)}, n_variables). "
+            f"Got {tuple(given.shape)} instead."
+        )
+    if given.is_floating_point():
+        return given.reshape(len(given), -1)
+    if given.ndim == 2:
+        raise ValueError("condition must have one axis if it has classes, or be numbers.")
+    return torch.nn.functional.one_hot(torch.unique(given, return_inverse=True)[1])

@@ -10,8 +10,9 @@ from typing import Any, NamedTuple
 import torch
 
 from atl_sklearn.similarity._activation_similarity import activation_similarity
+from atl_sklearn.similarity._adversary import Adversary
 from atl_sklearn.similarity._aggregations import get_aggregation
-from atl_sklearn.similarity._metrics import get_metric
+from atl_sklearn.similarity._metrics import ADVERSARIAL, get_metric
 
 Activations = torch.Tensor | Sequence[torch.Tensor]
 
@@ -52,15 +53,37 @@ def _weights(value: Any, name: str) -> float | tuple[float, ...]:
     return float(value)
 
 
-def _spread(weight: float | tuple[float, ...], count: int, name: str, of: str) -> list[float]:
-    if isinstance(weight, float):
-        return [weight] * count
-    if len(weight) != count:
+def _entries(option: Any) -> list[Any]:
+    return list(option) if isinstance(option, list | tuple) else [option]
+
+
+def _spread(option: Any, count: int, name: str, of: str = "layers") -> list[Any]:
+    """Return one entry for each layer or network."""
+    if not isinstance(option, list | tuple):
+        return [option] * count
+    if len(option) != count:
         raise ValueError(
-            f"The {name!r} parameter of AntiTransferLoss must have one float for each of the "
-            f"{count} {of}. Got {list(weight)} instead."
+            f"The {name!r} parameter of AntiTransferLoss must have one entry for each of the "
+            f"{count} {of}. Got {list(option)} instead."
         )
-    return list(weight)
+    return list(option)
+
+
+def _as_lists(
+    current: Activations, unrelated: Sequence[Activations]
+) -> tuple[list[torch.Tensor], list[list[torch.Tensor]]]:
+    """Return the activations of each layer, and for each network those of its layers."""
+    layers = [current] if isinstance(current, torch.Tensor) else list(current)
+    networks = [[x] if isinstance(x, torch.Tensor) else list(x) for x in unrelated]
+    if not networks or not layers:
+        raise ValueError("AntiTransferLoss needs activations of at least one unrelated network.")
+    for position, network in enumerate(networks):
+        if len(network) != len(layers):
+            raise ValueError(
+                f"Unrelated network {position} has activations of {len(network)} layers, but "
+                f"the current network has {len(layers)}."
+            )
+    return layers, networks
 
 
 class AntiTransferLoss(torch.nn.Module):
@@ -68,10 +91,15 @@ class AntiTransferLoss(torch.nn.Module):
 
     Parameters
     ----------
-    metric : str or callable, default="cka"
-        How aggregated activations are compared; see :func:`activation_similarity`.
-    aggregation : str or callable, default="spatial_mean"
-        What of the activations is compared; see :func:`activation_similarity`.
+    metric : str, callable or list of these, default="cross_correlation"
+        How aggregated activations are compared, or one for each layer; see
+        :func:`activation_similarity`. ``"adversarial"`` is the share of the unrelated
+        activations' variance that a small network explains, which is trained to explain it
+        while the penalty is minimised; :meth:`initialize` makes it, and its parameters belong
+        into the optimizer, which minimises the total for all of them.
+    aggregation : str, callable or list of these, default="spatial_mean"
+        What of the activations is compared, or one for each layer; see
+        :func:`activation_similarity`.
     weight : float or list of float, default=1.0
         Weight of the penalty in [0, inf), or one for each unrelated network.
     layer_weight : float, list of float or None, default=None
@@ -97,7 +125,7 @@ class AntiTransferLoss(torch.nn.Module):
     --------
     >>> import torch
     >>> from atl_sklearn import AntiTransferLoss
-    >>> loss = AntiTransferLoss(weight=0.5)
+    >>> loss = AntiTransferLoss(metric="cka", weight=0.5)
     >>> current = torch.tensor([[0.0], [1.0], [2.0]], requires_grad=True)
     >>> penalty = loss(current, torch.tensor([[0.0], [1.0], [1.0]]))
     >>> penalty.parts.detach()
@@ -108,18 +136,21 @@ class AntiTransferLoss(torch.nn.Module):
     def __init__(
         self,
         *,
-        metric: Any = "cka",
+        metric: Any = "cross_correlation",
         aggregation: Any = "spatial_mean",
         weight: float | Sequence[float] = 1.0,
         layer_weight: float | Sequence[float] | None = None,
     ) -> None:
         super().__init__()
-        get_metric(metric)
-        get_aggregation(aggregation)
+        for option, get in ((metric, get_metric), (aggregation, get_aggregation)):
+            for entry in _entries(option):
+                get(entry)
         self.metric = metric
         self.aggregation = aggregation
         self.weight = _weights(weight, "weight")
         self.layer_weight = _weights(1.0 if layer_weight is None else layer_weight, "layer_weight")
+        # One for each network and layer, network by network, where the metric is adversarial.
+        self.adversaries = torch.nn.ModuleDict()
 
     def extra_repr(self) -> str:
         """Return the parameters for the module's representation."""
@@ -128,23 +159,116 @@ class AntiTransferLoss(torch.nn.Module):
             f"layer_weight={self.layer_weight}"
         )
 
+    def _of_layers(self, n_layers: int) -> list[tuple[Any, Any]]:
+        """Return metric and aggregation for each layer."""
+        columns = [
+            _spread(option, n_layers, name)
+            for name, option in (("metric", self.metric), ("aggregation", self.aggregation))
+        ]
+        return list(zip(*columns, strict=True))
+
+    def initialize(self, current: Activations, *unrelated: Activations) -> AntiTransferLoss:
+        """Make what adversarial metrics train, for activations of these shapes.
+
+        Nothing is made for other metrics, which need no call of this method.
+
+        Parameters
+        ----------
+        current : Tensor of shape (n_samples, n_channels, ...), or a list, one for each layer
+            Activations of the network in training for a few samples.
+        *unrelated : the same, for each unrelated network
+            Activations of the unrelated networks for the same samples.
+
+        Returns
+        -------
+        self : AntiTransferLoss
+            Its ``parameters()`` belong into the optimizer.
+
+        Raises
+        ------
+        ValueError
+            If layers and metrics do not correspond.
+
+        Examples
+        --------
+        >>> import torch
+        >>> from atl_sklearn import AntiTransferLoss
+        >>> loss = AntiTransferLoss(metric="adversarial")
+        >>> len(list(loss.initialize(torch.ones(2, 8), torch.ones(2, 5)).parameters()))
+        4
+        """
+        layers, networks = _as_lists(current, unrelated)
+        for position, network in enumerate(networks):
+            for index, (metric, aggregation) in enumerate(self._of_layers(len(layers))):
+                if isinstance(metric, str) and metric == ADVERSARIAL:
+                    self.adversaries[f"{position}_{index}"] = Adversary.for_activations(
+                        layers[index], network[index], aggregation
+                    )
+        return self
+
+    def similarity(
+        self, position: int, index: int, current: Any, unrelated: Any, **kwargs: Any
+    ) -> torch.Tensor:
+        """Compute one of the parts.
+
+        Parameters
+        ----------
+        position : int
+            Of the unrelated network.
+        index : int
+            Of the layer.
+        current, unrelated : list of Tensor
+            Activations of all layers of the two networks.
+        **kwargs : dict
+            Arguments of :func:`activation_similarity`.
+
+        Returns
+        -------
+        similarity : Tensor of shape ()
+            Without its weight.
+
+        Raises
+        ------
+        RuntimeError
+            If an adversarial metric was not initialised.
+        """
+        metric, aggregation = self._of_layers(len(current))[index]
+        ours, theirs = current[index], unrelated[index]
+        if not (isinstance(metric, str) and metric == ADVERSARIAL):
+            return activation_similarity(
+                ours, theirs, metric=metric, aggregation=aggregation, **kwargs
+            )
+        if f"{position}_{index}" not in self.adversaries:
+            raise RuntimeError(
+                "AntiTransferLoss(metric='adversarial') has parameters, which must be made for "
+                "the activations before training: call its initialize with activations of a few "
+                "samples, and give its parameters() to the optimizer."
+            )
+        kwargs.pop("generator", None)
+        adversary = self.adversaries[f"{position}_{index}"]
+        return adversary(ours, theirs, aggregation=aggregation, **kwargs)
+
     def forward(
         self,
         current: Activations,
         *unrelated: Activations,
         sample_weight: Any = None,
+        condition: Any = None,
         generator: torch.Generator | None = None,
     ) -> AntiTransferPenalty:
         """Compute the penalty of a batch.
 
         Parameters
         ----------
-        current : Tensor of shape (n_samples, n_channels, *spatial), or a list, one for each layer
+        current : Tensor of shape (n_samples, n_channels, ...), or a list, one for each layer
             Activations of the network in training.
         *unrelated : the same, for each unrelated network
             Activations of the unrelated networks for the same samples.
         sample_weight : array-like of shape (n_samples,) or None, default=None
             Weights of the samples.
+        condition : array-like of shape (n_samples,) or (n_samples, n_variables) or None
+            What both may share, and is left out of the comparison; see
+            :func:`activation_similarity`.
         generator : torch.Generator or None, default=None
             For random aggregations.
 
@@ -158,32 +282,24 @@ class AntiTransferLoss(torch.nn.Module):
         TypeError, ValueError
             If layers, networks or weights do not correspond, or activations cannot be
             compared.
+        RuntimeError
+            If an adversarial metric was not initialised.
         """
-        layers = [current] if isinstance(current, torch.Tensor) else list(current)
-        networks = [[x] if isinstance(x, torch.Tensor) else list(x) for x in unrelated]
-        if not networks or not layers:
-            raise ValueError(
-                "AntiTransferLoss needs activations of at least one unrelated network."
-            )
-        for position, network in enumerate(networks):
-            if len(network) != len(layers):
-                raise ValueError(
-                    f"Unrelated network {position} has activations of {len(network)} layers, but "
-                    f"the current network has {len(layers)}."
-                )
+        layers, networks = _as_lists(current, unrelated)
         weights = _spread(self.weight, len(networks), "weight", "unrelated networks")
         layer_weights = _spread(self.layer_weight, len(layers), "layer_weight", "layers")
         parts = [
-            activation_similarity(
-                ours,
-                theirs,
-                metric=self.metric,
-                aggregation=self.aggregation,
+            self.similarity(
+                position,
+                index,
+                layers,
+                network,
                 sample_weight=sample_weight,
+                condition=condition,
                 generator=generator,
             )
-            for network in networks
-            for ours, theirs in zip(layers, network, strict=True)
+            for position, network in enumerate(networks)
+            for index in range(len(layers))
         ]
         factors = [weight * factor for weight in weights for factor in layer_weights]
         # Without those of weight 0, which may be infinite.

@@ -7,8 +7,15 @@ from typing import Any
 
 import torch
 
-from atl_sklearn.similarity._batch_metrics import cka, distance_correlation, hsic
+from atl_sklearn.similarity._batch_metrics import (
+    cka,
+    cross_correlation,
+    debiased_cka,
+    distance_correlation,
+    hsic,
+)
 from atl_sklearn.similarity._registry import look_up
+from atl_sklearn.similarity._ridge import ridge_r2
 from atl_sklearn.similarity._row_metrics import cosine, sigmoid_mse, squared_cosine
 
 ROW_METRICS: dict[str, Callable[..., torch.Tensor]] = {
@@ -18,10 +25,24 @@ ROW_METRICS: dict[str, Callable[..., torch.Tensor]] = {
 }
 BATCH_METRICS: dict[str, Callable[..., torch.Tensor]] = {
     "cka": cka,
+    "cross_correlation": cross_correlation,
+    "debiased_cka": debiased_cka,
     "distance_correlation": distance_correlation,
     "hsic": hsic,
+    "ridge_r2": ridge_r2,
 }
-_METRICS = {**ROW_METRICS, **BATCH_METRICS}
+ADVERSARIAL = "adversarial"  # has parameters of its own, so that AntiTransferLoss computes it
+
+
+def _adversarial(*args: Any, **kwargs: Any) -> torch.Tensor:
+    raise ValueError(
+        "The metric 'adversarial' trains a network that reads the activations, so there is no "
+        "value without it. Use AntiTransferLoss(metric='adversarial'), or metric='ridge_r2', "
+        "whose read-out is in closed form."
+    )
+
+
+_METRICS = {**ROW_METRICS, **BATCH_METRICS, ADVERSARIAL: _adversarial}
 
 
 def get_metric_names() -> list[str]:
@@ -35,8 +56,8 @@ def get_metric_names() -> list[str]:
     Examples
     --------
     >>> from atl_sklearn.similarity import get_metric_names
-    >>> get_metric_names()
-    ['cka', 'cosine', 'distance_correlation', 'hsic', 'sigmoid_mse', 'squared_cosine']
+    >>> get_metric_names()[:5]
+    ['adversarial', 'cka', 'cosine', 'cross_correlation', 'debiased_cka']
     """
     return sorted(_METRICS)
 
@@ -87,4 +108,4 @@ def is_batch_metric(metric: Any) -> bool:
     >>> is_batch_metric("cka"), is_batch_metric("cosine")
     (True, False)
     """
-    return isinstance(metric, str) and metric in BATCH_METRICS
+    return isinstance(metric, str) and (metric in BATCH_METRICS or metric == ADVERSARIAL)

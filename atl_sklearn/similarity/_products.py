@@ -110,7 +110,7 @@ def maps(x: torch.Tensor) -> torch.Tensor:
 
     Parameters
     ----------
-    x : Tensor of shape (n_samples, n_channels, *spatial)
+    x : Tensor of shape (n_samples, n_channels, ...)
         Activations; a vector has one position in each channel.
 
     Returns

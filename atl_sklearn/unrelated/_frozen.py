@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 import torch
 
-from atl_sklearn.unrelated._layers import LayerChoice, LayerList, choose_layers, trace_layers
-from atl_sklearn.unrelated._sources import get_network, prepare_input
-from atl_sklearn.unrelated._taps import TapPoint, tap
+from atl_sklearn.unrelated._layers import (
+    Layer,
+    LayerChoice,
+    LayerList,
+    choose_layers,
+    trace_layers,
+)
+from atl_sklearn.unrelated._sources import get_network, get_nonlinearity, prepare_input
+from atl_sklearn.unrelated._taps import tap
 
 
 def floating_dtype(network: torch.nn.Module) -> torch.dtype | None:
@@ -81,7 +87,19 @@ def freeze(estimator: Any, X: Any) -> tuple[FrozenNetwork, torch.Tensor]:
     devices = {tensor.device for tensor in [*network.parameters(), *network.buffers()]}
     device = next(iter(devices), torch.device("cpu"))
     label = type(estimator).__name__
-    return FrozenNetwork(network, device=device, label=label), data
+    nonlinearity = get_nonlinearity(estimator)
+    return FrozenNetwork(network, device=device, label=label, nonlinearity=nonlinearity), data
+
+
+def to_probabilities(output: torch.Tensor) -> torch.Tensor:
+    """Return the softmax over the classes of scores, or the sigmoid of a single score."""
+    if output.ndim > 1 and output.shape[1] > 1:
+        return output.softmax(dim=1)
+    return output.sigmoid()
+
+
+def _is_posterior(layer: Layer) -> bool:
+    return layer.kind == "output" and layer.name == "posterior"
 
 
 class FrozenNetwork:
@@ -98,6 +116,9 @@ class FrozenNetwork:
         Where it runs.
     label : str, default="The unrelated network"
         What errors call it.
+    nonlinearity : callable or None, default=None
+        Makes the layer ``"posterior"`` of what the network returns; None for
+        :func:`to_probabilities`.
 
     Examples
     --------
@@ -117,12 +138,14 @@ class FrozenNetwork:
         *,
         device: str | torch.device = "cpu",
         label: str = "The unrelated network",
+        nonlinearity: Callable[[torch.Tensor], torch.Tensor] | None = None,
     ) -> None:
         self._network = private_copy(network).to(device)
         self._device = device
         self._dtype = floating_dtype(network)
         self._label = label
-        self._points: list[TapPoint] = []
+        self._nonlinearity = nonlinearity or to_probabilities
+        self._layers: list[Layer] = []
 
     def _forward(self, X: Any) -> Any:
         if isinstance(X, Mapping):
@@ -180,8 +203,7 @@ class FrozenNetwork:
         ValueError
             If there is no such layer, or the network cannot take `X`.
         """
-        chosen = choose_layers(layer, self.list_layers(X), parameter=parameter)
-        self._points = [found.point for found in chosen]
+        self._layers = choose_layers(layer, self.list_layers(X), parameter=parameter)
 
     def __call__(self, X: Any) -> list[torch.Tensor]:
         """Return the activations of the chosen layers, running no deeper than they lie.
@@ -197,6 +219,11 @@ class FrozenNetwork:
             One for each chosen layer, without gradients.
         """
         # Not inference_mode: some losses cannot take its tensors.
-        with torch.no_grad(), tap(self._network, self._points, stop=True) as recorder:
-            self._forward(X)
-        return recorder.activations()
+        points = [layer.point for layer in self._layers]
+        with torch.no_grad():
+            with tap(self._network, points, stop=True) as recorder:
+                self._forward(X)
+            return [
+                self._nonlinearity(activation) if _is_posterior(layer) else activation
+                for layer, activation in zip(self._layers, recorder.activations(), strict=True)
+            ]

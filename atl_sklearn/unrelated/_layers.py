@@ -14,7 +14,10 @@ from torch.nn.modules.conv import _ConvNd
 
 from atl_sklearn.unrelated._taps import TapPoint, first_tensor
 
-_Kind = Literal["convolution", "linear", "nonlinearity", "passing", "other"]
+_Kind = Literal["convolution", "linear", "nonlinearity", "passing", "other", "output"]
+
+# What the network itself returns, which is no layer of it.
+OUTPUTS = ("output", "posterior")
 
 # What may stand between a layer and its nonlinearity.
 _PASSING_MODULES = frozenset({"batchnorm", "instancenorm", "normalization", "dropout", "pooling"})
@@ -39,8 +42,9 @@ class Layer:
         Which run of the module this is; above 0 only for a module used in several places.
     changed_in_place : bool
         Whether a later operation changes its output in place.
-    kind : {"convolution", "linear", "nonlinearity", "passing", "other"}
-        What it is when a layer's nonlinearity is looked for.
+    kind : {"convolution", "linear", "nonlinearity", "passing", "other", "output"}
+        What it is when a layer's nonlinearity is looked for; ``"output"`` for what the network
+        itself returns.
 
     Examples
     --------
@@ -62,7 +66,8 @@ class Layer:
     @property
     def point(self) -> TapPoint:
         """Where its activation is read."""
-        return TapPoint(self.name, self.run, self.changed_in_place)
+        name = "" if self.kind == "output" else self.name
+        return TapPoint(name, self.run, self.changed_in_place)
 
 
 class LayerList(tuple[Layer, ...]):
@@ -263,7 +268,9 @@ def choose_layers(
         ``"last"``: the last convolution with its nonlinearity; without convolutions, the last
         hidden linear layer with its nonlinearity. An index among the convolutions and linear
         layers, negative ones from the end: that layer with its nonlinearity. A name: the
-        output of exactly that module; of its last run where it runs several times.
+        output of exactly that module; of its last run where it runs several times. ``"output"``
+        and ``"posterior"``, unless modules have these names: what the network returns, which
+        the caller may turn into probabilities.
     layers : LayerList
         What :func:`trace_layers` found.
     parameter : str, default="layer"
@@ -287,6 +294,8 @@ def choose_layers(
             chosen.append(_by_index(choice, layers, parameter))
         elif choice == "last" and not any(known.name == "last" for known in layers):
             chosen.append(_last(layers, parameter))
+        elif choice in OUTPUTS and not any(known.name == choice for known in layers):
+            chosen.append(Layer(choice, "output", (), None, 0, False, "output"))
         else:
             chosen.append(_by_name(choice, layers, parameter))
     return chosen

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -92,6 +93,15 @@ def get_network(source: Any) -> torch.nn.Module:
         raise NotFittedError(f"{type(net).__name__} is not fitted yet, so it has no network.")
     module = net if isinstance(net, torch.nn.Module) else net.module_
     return getattr(module, "_orig_mod", module)
+
+
+def get_nonlinearity(source: Any) -> Callable[[torch.Tensor], torch.Tensor] | None:
+    """Return what makes probabilities of the output of the network in `source`.
+
+    None for a plain module, which does not say what its output is.
+    """
+    net = _innermost(source)
+    return net._get_predict_nonlinearity() if isinstance(net, NeuralNet) else None
 
 
 def prepare_input(source: Any, X: Any) -> Any:

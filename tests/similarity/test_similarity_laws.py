@@ -13,18 +13,29 @@ from atl_sklearn.similarity import (
     is_batch_metric,
 )
 
-METRICS = get_metric_names()
+METRICS = [name for name in get_metric_names() if name != "adversarial"]  # has parameters
 AGGREGATIONS = get_aggregation_names()
 ROW_METRICS = [name for name in METRICS if not is_batch_metric(name)]
 BATCH_METRICS = [name for name in METRICS if is_batch_metric(name)]
 RANGES = {
     "cka": (0, 1),
     "cosine": (-1, 1),
+    "cross_correlation": (0, 1),
+    "debiased_cka": (-np.inf, np.inf),
     "distance_correlation": (0, 1),
     "hsic": (0, 1),
+    "ridge_r2": (0, 1),
     "sigmoid_mse": (-1, -0.5),
     "squared_cosine": (0, 1),
 }
+# Equal activations score below 1: a ridge keeps from it, or correlations between features.
+BELOW_ONE = {"cross_correlation", "ridge_r2"}
+COMBINATIONS = [
+    (metric, aggregation)
+    for metric in METRICS
+    for aggregation in AGGREGATIONS
+    if (metric, aggregation) != ("cross_correlation", "batch_gram")
+]
 quick = settings(max_examples=8, deadline=None, derandomize=True)
 shapes = st.tuples(st.integers(2, 6), st.integers(1, 5), st.integers(1, 4), st.integers(1, 3))
 seeds = st.integers(0, 2**16)
@@ -45,8 +56,7 @@ def similarity(a, b, metric, aggregation, **kwargs):
     )
 
 
-@pytest.mark.parametrize("aggregation", AGGREGATIONS)
-@pytest.mark.parametrize("metric", METRICS)
+@pytest.mark.parametrize(("metric", "aggregation"), COMBINATIONS)
 class TestAll:
     @quick
     @given(shape=shapes, seed=seeds)
@@ -58,6 +68,8 @@ class TestAll:
     @quick
     @given(shape=shapes, seed=seeds)
     def test_symmetry(self, metric, aggregation, shape, seed):
+        if metric == "ridge_r2":
+            return  # one side predicts the other
         a, b = draw(shape, seed, positive=True)
         torch.testing.assert_close(
             similarity(a, b, metric, aggregation), similarity(b, a, metric, aggregation)
@@ -76,6 +88,8 @@ class TestAll:
     @quick
     @given(shape=shapes, seed=seeds)
     def test_weights_are_repetitions(self, metric, aggregation, shape, seed):
+        if metric == "debiased_cka":
+            return  # compares distinct samples only
         a, b = draw(shape, seed, positive=True)
         counts = np.random.RandomState(seed + 1).randint(3, size=len(a))
         counts[0] = 2
@@ -108,6 +122,9 @@ class TestAll:
     def test_equal_activations_are_most_similar(self, metric, aggregation):
         a, b = draw((6, 4, 3, 2), 0, positive=True)
         equal = similarity(a, a, metric, aggregation).item()
+        if metric in BELOW_ONE:
+            assert 0 < equal < 1
+            return
         assert equal >= similarity(a, b, metric, aggregation).item()
         if "pairwise" not in aggregation or is_batch_metric(metric):
             most = {"sigmoid_mse": -0.5}.get(metric, 1.0)
@@ -136,8 +153,10 @@ def test_hsic_gradient_is_that_at_a_fixed_bandwidth():
     torch.testing.assert_close(a.grad, again.grad)
 
 
-@pytest.mark.parametrize("aggregation", [name for name in AGGREGATIONS if name != "product"])
-@pytest.mark.parametrize("metric", [name for name in METRICS if name != "sigmoid_mse"])
+@pytest.mark.parametrize(
+    ("metric", "aggregation"),
+    [pair for pair in COMBINATIONS if pair[0] != "sigmoid_mse" and pair[1] != "product"],
+)
 @quick
 @given(seed=seeds, factor=st.floats(1e-3, 1e3), other=st.floats(1e-3, 1e3))
 def test_scale(metric, aggregation, seed, factor, other):
@@ -149,8 +168,9 @@ def test_scale(metric, aggregation, seed, factor, other):
     )  # fmt: skip
 
 
-@pytest.mark.parametrize("aggregation", [n for n in AGGREGATIONS if n != "stochastic_pairwise"])
-@pytest.mark.parametrize("metric", METRICS)
+@pytest.mark.parametrize(
+    ("metric", "aggregation"), [pair for pair in COMBINATIONS if pair[1] != "stochastic_pairwise"]
+)
 @quick
 @given(seed=seeds)
 def test_order_of_channels_of_both(metric, aggregation, seed):
@@ -162,8 +182,14 @@ def test_order_of_channels_of_both(metric, aggregation, seed):
     )
 
 
-@pytest.mark.parametrize("aggregation", ["none", "mean", "max", "spatial_mean", "gram"])
-@pytest.mark.parametrize("metric", BATCH_METRICS)
+@pytest.mark.parametrize(
+    ("metric", "aggregation"),
+    [
+        pair
+        for pair in COMBINATIONS
+        if pair[0] in BATCH_METRICS and pair[1] in ("none", "mean", "max", "spatial_mean", "gram")
+    ],
+)
 @quick
 @given(seed=seeds)
 def test_order_of_channels_of_one(metric, aggregation, seed):
@@ -174,7 +200,7 @@ def test_order_of_channels_of_one(metric, aggregation, seed):
     )
 
 
-@pytest.mark.parametrize("metric", BATCH_METRICS)
+@pytest.mark.parametrize("metric", [n for n in BATCH_METRICS if n != "cross_correlation"])
 @quick
 @given(seed=seeds)
 def test_rotation_and_shift_of_one(metric, seed):
@@ -184,7 +210,8 @@ def test_rotation_and_shift_of_one(metric, seed):
     torch.testing.assert_close(
         similarity(moved, b, metric, "none"), similarity(a, b, metric, "none")
     )
-    assert similarity(moved, a, metric, "none").item() == pytest.approx(1, abs=1e-6)
+    if metric not in BELOW_ONE:
+        assert similarity(moved, a, metric, "none").item() == pytest.approx(1, abs=1e-6)
 
 
 def test_squared_cosine_is_no_mean_of_squares():

@@ -1,0 +1,148 @@
+"""Unlabeled data, which only the penalty sees: checked, and in batches."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import torch
+from sklearn.pipeline import Pipeline
+from skorch.dataset import get_len
+from skorch.helper import SliceDataset
+from skorch.utils import is_dataset
+from torch.utils.data import IterableDataset
+
+from atl_sklearn.estimators._data import ArrayData, UnlabeledData
+
+_WAY_OUT_OF_SPLITS = (
+    "scikit-learn's cross-validation splits an array that has as many samples as X together with "
+    "X, and hands on any other whole. Add or leave out a sample of X_unlabeled; outside of "
+    "cross-validation it can also be passed as a torch Dataset, such as "
+    "TensorDataset(torch.as_tensor(X_unlabeled))."
+)
+
+
+def check_unlabeled(X_unlabeled: Any, *, n_samples: int, check_X: Any, shape: Any) -> Any:
+    """Check unlabeled data.
+
+    Parameters
+    ----------
+    X_unlabeled : array, mapping of arrays or torch Dataset
+        What the user passed.
+    n_samples : int
+        Number of samples of X.
+    check_X : callable
+        Checks arrays as data for prediction are checked.
+    shape : tuple of int or None
+        Shape of a sample of X, where it has one.
+
+    Returns
+    -------
+    data : ArrayData or UnlabeledData
+        To be sliced a batch at a time.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the data are not of the kind or shape of X, have fewer than two samples, or as many
+        as X, so that they may be a part of what was meant.
+    """
+    split_up = isinstance(X_unlabeled, list) and all(isinstance(x, tuple) for x in X_unlabeled)
+    if split_up and not isinstance(X_unlabeled, SliceDataset):
+        raise ValueError(
+            "X_unlabeled is a list of tuples: a torch Dataset that was split, because it has as "
+            f"many samples as X. {_WAY_OUT_OF_SPLITS}"
+        )
+    data: Any
+    if is_dataset(X_unlabeled):
+        if isinstance(X_unlabeled, IterableDataset):
+            raise TypeError(
+                "X_unlabeled must be an array or a torch Dataset with a length and an index. Got "
+                f"{type(X_unlabeled).__name__}, which is iterable only."
+            )
+        data = UnlabeledData(X_unlabeled)
+    else:
+        try:
+            data = ArrayData(check_X(X_unlabeled), None)
+        except (TypeError, ValueError) as error:
+            raise type(error)(f"X_unlabeled does not fit X: {error}") from error
+        if get_len(data.X) == n_samples:
+            raise ValueError(
+                f"X_unlabeled has as many samples as X ({n_samples}), so it may be a part of "
+                f"what was meant: {_WAY_OUT_OF_SPLITS}"
+            )
+    if len(data) < 2:
+        raise ValueError(f"X_unlabeled must have at least 2 samples. Got {len(data)}.")
+    got = getattr(data[0], "shape", None) if is_dataset(X_unlabeled) else None
+    if shape is not None and got is not None and tuple(got) != tuple(shape):
+        raise ValueError(
+            f"The samples of X_unlabeled must have shape {tuple(shape)}, as those of X. "
+            f"Got {tuple(got)} instead."
+        )
+    return data
+
+
+def check_pipeline(depth: int = 2) -> None:
+    """Refuse unlabeled data that a Pipeline hands on without transforming them.
+
+    Parameters
+    ----------
+    depth : int, default=2
+        How many calls above this one `fit` was called.
+
+    Raises
+    ------
+    ValueError
+        If the caller is a Pipeline with other steps whose ``transform_input`` does not name
+        X_unlabeled.
+    """
+    # A Pipeline does not say that it is one; what has been transformed looks like what has not.
+    pipeline = sys._getframe(depth).f_locals.get("self")
+    if not isinstance(pipeline, Pipeline):
+        return
+    transforms = any(step not in (None, "passthrough") for _, step in pipeline.steps[:-1])
+    if transforms and "X_unlabeled" not in (getattr(pipeline, "transform_input", None) or ()):
+        name = pipeline.steps[-1][0]
+        raise ValueError(
+            "X_unlabeled came through a Pipeline that transforms X, but not X_unlabeled. Make it "
+            f'with transform_input=["X_unlabeled"], after sklearn.set_config('
+            "enable_metadata_routing=True) and with the estimator's "
+            "set_fit_request(X_unlabeled=True), and pass X_unlabeled without the step's name "
+            f"({name}__) in front."
+        )
+
+
+class UnlabeledBatches:
+    """Random batches without end: every sample once, then all of them anew.
+
+    Parameters
+    ----------
+    data : ArrayData or UnlabeledData
+        The data.
+    batch_size : int
+        Number of samples in a batch; all of them if there are fewer. An incomplete rest of a
+        round is left out.
+    generator : torch.Generator
+        Draws the order.
+    """
+
+    def __init__(self, data: Any, batch_size: int, generator: torch.Generator) -> None:
+        self._data = data
+        self._size = min(batch_size, len(data))
+        self._generator = generator
+        self.remaining: list[int] = []
+        self.batch: Any = None
+
+    def __len__(self) -> int:
+        return len(self._data)
+
+    def draw(self) -> None:
+        """Go on to the next batch."""
+        if len(self.remaining) < self._size:
+            self.remaining = torch.randperm(len(self._data), generator=self._generator).tolist()
+        index, self.remaining = self.remaining[: self._size], self.remaining[self._size :]
+        self.batch = self._data.__getitems__(index).X
+
+    def few(self, n_samples: int) -> Any:
+        """Return the first samples, with which everything is tried before training."""
+        return self._data.__getitems__(list(range(min(n_samples, len(self._data))))).X

@@ -1,0 +1,176 @@
+"""One side of a comparison of samples: centred vectors, or their inner products."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+_VARIANCE_FLOOR = 1e-3  # of the mean variance, under which a feature counts as constant
+
+
+def safe_root(square: torch.Tensor) -> torch.Tensor:
+    """Return the square root, with gradient 0 where it is 0."""
+    there = square > torch.finfo(square.dtype).tiny
+    return torch.where(there, torch.where(there, square, 1.0).sqrt(), 0.0)
+
+
+@dataclass(frozen=True)
+class SampleProducts:
+    """One side of a comparison of samples.
+
+    Attributes
+    ----------
+    vectors : Tensor of shape (n_samples, n_features) or None
+        Centred vectors of the samples, where they are there.
+    gram : Tensor of shape (n_samples, n_samples) or None
+        Their centred inner products; None where `vectors` give them.
+    """
+
+    vectors: torch.Tensor | None
+    gram: torch.Tensor | None
+
+    def inner_products(self) -> Any:
+        """Return the centred inner products of shape (n_samples, n_samples)."""
+        return self.gram if self.vectors is None else self.vectors @ self.vectors.mT
+
+    def distances(self) -> torch.Tensor:
+        """Return the Euclidean distances of shape (n_samples, n_samples)."""
+        if self.vectors is not None:
+            # By differences: products lose the small distances to rounding.
+            mode = "donot_use_mm_for_euclid_dist"
+            return torch.cdist(self.vectors, self.vectors, compute_mode=mode)
+        gram = self.inner_products()
+        norms = gram.diagonal()
+        return safe_root(norms[:, None] + norms - 2 * gram)
+
+    def narrow(self, n_samples: int) -> bool:
+        """Tell whether there are vectors with fewer features than samples."""
+        return self.vectors is not None and self.vectors.shape[1] < n_samples
+
+
+def _rescale(x: torch.Tensor, reference: torch.Tensor | float) -> torch.Tensor:
+    """Divide by the largest magnitude; what is rounding of `reference` becomes 0."""
+    largest = x.detach().abs().amax()
+    rounding = 8 * torch.finfo(x.dtype).eps * reference
+    return torch.where(largest > rounding, x / torch.where(largest > 0, largest, 1.0), x * 0.0)
+
+
+def center_vectors(vectors: torch.Tensor, p: torch.Tensor) -> SampleProducts:
+    """Center vectors under weights.
+
+    Parameters
+    ----------
+    vectors : Tensor of shape (n_samples, n_features)
+        Vectors of the samples.
+    p : Tensor of shape (n_samples,)
+        Weights that sum to 1.
+
+    Returns
+    -------
+    products : SampleProducts
+        Of magnitude 1; every metric here is free of scale.
+    """
+    counted = vectors * (p > 0)[:, None]  # a sample without weight must not set the scale
+    centred = (vectors - p @ vectors) * (p > 0)[:, None]
+    return SampleProducts(_rescale(centred, counted.detach().abs().amax()), None)
+
+
+def center_gram(gram: torch.Tensor, p: torch.Tensor) -> SampleProducts:
+    """Center inner products under weights.
+
+    Parameters
+    ----------
+    gram : Tensor of shape (n_samples, n_samples)
+        Inner products of the samples.
+    p : Tensor of shape (n_samples,)
+        Weights that sum to 1.
+
+    Returns
+    -------
+    products : SampleProducts
+        Of magnitude 1.
+    """
+    there = (p > 0).to(gram.dtype)
+    centred = center(gram, p) * there[:, None] * there
+    counted = gram.detach() * there[:, None] * there
+    return SampleProducts(None, _rescale(centred, counted.abs().amax()))
+
+
+def center(matrix: torch.Tensor, p: torch.Tensor) -> torch.Tensor:
+    """Remove the weighted means of rows and columns of a symmetric matrix."""
+    means = matrix @ p
+    return matrix - means[:, None] - means + p @ means
+
+
+def regression(given: torch.Tensor, p: torch.Tensor) -> torch.Tensor:
+    """Return the matrix that fits centred columns by a linear function of given variables.
+
+    Parameters
+    ----------
+    given : Tensor of shape (n_samples, n_variables)
+        The variables; one-hot classes fit the mean of each class.
+    p : Tensor of shape (n_samples,)
+        Weights that sum to 1.
+
+    Returns
+    -------
+    matrix : Tensor of shape (n_samples, n_samples)
+        Fitted values are its product with the columns.
+    """
+    given = given - p @ given
+    weighted = given * p[:, None]
+    moments = weighted.mT @ given
+    # One-hot columns, centred, are dependent: a trace of ridge makes the moments regular.
+    ridge = 10 * torch.finfo(given.dtype).eps * moments.diagonal().sum() + given.new_tensor(1e-30)
+    moments = moments + ridge * torch.eye(len(moments), dtype=given.dtype, device=given.device)
+    there = (p > 0).to(given.dtype)[:, None]
+    return there * given @ torch.linalg.solve(moments, weighted.mT)
+
+
+def partial_out(side: SampleProducts, p: torch.Tensor, given: torch.Tensor) -> SampleProducts:
+    """Remove what a linear function of given variables says of the samples.
+
+    Parameters
+    ----------
+    side : SampleProducts
+        Centred, of magnitude 1.
+    p : Tensor of shape (n_samples,)
+        Weights that sum to 1.
+    given : Tensor of shape (n_samples, n_variables)
+        The variables; for one-hot classes, what remains is centred within each class.
+
+    Returns
+    -------
+    products : SampleProducts
+        Of the residuals, of magnitude 1.
+    """
+    fits = regression(given, p)
+    if side.vectors is not None:
+        return SampleProducts(_rescale(side.vectors - fits @ side.vectors, 1.0), None)
+    keeps = torch.eye(len(p), dtype=given.dtype, device=given.device) - fits
+    return SampleProducts(None, _rescale(keeps @ side.inner_products() @ keeps.mT, 1.0))
+
+
+def standardise(side: SampleProducts, p: torch.Tensor) -> torch.Tensor:
+    """Return the vectors with features of variance 1, or less where they hardly vary.
+
+    Parameters
+    ----------
+    side : SampleProducts
+        Has vectors.
+    p : Tensor of shape (n_samples,)
+        Weights that sum to 1.
+
+    Returns
+    -------
+    vectors : Tensor of shape (n_samples, n_features)
+        Centred.
+    """
+    assert side.vectors is not None
+    variance = p @ side.vectors.square()
+    mean = variance.mean()
+    # Vectors of magnitude 1 have no smaller variance unless they are constant.
+    there = mean > torch.finfo(mean.dtype).tiny
+    return side.vectors / torch.where(there, variance + _VARIANCE_FLOOR * mean, 1.0).sqrt()
