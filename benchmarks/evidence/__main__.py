@@ -1,0 +1,44 @@
+"""Make the runs, and the report of all that are there."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from benchmarks.evidence.methods import METHODS
+from benchmarks.evidence.protocols import PROTOCOLS
+from benchmarks.evidence.report import write_report
+from benchmarks.evidence.runs import run_all
+
+
+def main() -> None:
+    """Run what the command line asks for."""
+    folder = Path(__file__).parents[2] / "docs" / "evidence"
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.evidence", description=__doc__)
+    parser.add_argument("--protocols", nargs="+", choices=list(PROTOCOLS), default=list(PROTOCOLS))
+    parser.add_argument("--methods", nargs="+", choices=list(METHODS), default=list(METHODS))
+    parser.add_argument("--folds", nargs="+", type=int, help="all by default")
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--jobs", type=int, help="processes; as many as cores by default")
+    parser.add_argument("--runs", type=Path, default=folder / "runs.jsonl")
+    parser.add_argument("--report", action="store_true", help="no new runs, the report only")
+    options = parser.parse_args()
+    if not options.report:
+        run_all(
+            options.runs,
+            options.protocols,
+            options.methods,
+            folds=options.folds,
+            n_seeds=options.seeds,
+            n_jobs=options.jobs,
+        )
+    for row in write_report(options.runs, options.runs.parent):
+        if row.rule == "untuned":
+            print(
+                f"{row.protocol:20} {row.method:28} {row.n_folds:2} folds  accuracy "
+                f"{row.accuracy:.3f}  gain {row.gain:+5.1f}  probe {row.probe:.3f}"
+            )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,91 @@
+"""What one fold of a protocol consists of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+
+@dataclass
+class Clips:
+    """Samples with the label of the target and that of the nuisance."""
+
+    X: np.ndarray
+    target: np.ndarray
+    nuisance: np.ndarray
+    weight: np.ndarray | None = None
+
+    def take(self, keep: np.ndarray) -> Clips:
+        """Return some of the samples."""
+        weight = None if self.weight is None else self.weight[keep]
+        return Clips(self.X[keep], self.target[keep], self.nuisance[keep], weight)
+
+
+@dataclass
+class Fold:
+    """All data of a fold.
+
+    Attributes
+    ----------
+    train : Clips
+        What every method trains on.
+    unrelated : Clips
+        What the unrelated network trains on, with the label of the nuisance.
+    unlabeled : Clips
+        What the penalty may see; only comparators that say so read its labels.
+    valid, valid_like_test : Clips
+        For the selection: in the condition of the training data, and in that of the test.
+    test : Clips
+        What is reported.
+    probe : Clips
+        On which the nuisance is probed.
+    balanced : Clips or None
+        As many samples as `train`, in which the nuisance does not give the target away.
+    unlabeled_wide : Clips or None
+        Unlabeled data that include the conditions of the test.
+    max_epochs, unrelated_epochs : int
+        Passes over `train` and `unrelated`.
+    """
+
+    train: Clips
+    unrelated: Clips
+    unlabeled: Clips
+    valid: Clips
+    valid_like_test: Clips
+    test: Clips
+    probe: Clips
+    balanced: Clips | None = None
+    unlabeled_wide: Clips | None = None
+    max_epochs: int = 30
+    unrelated_epochs: int = 20
+    net: dict[str, Any] = field(default_factory=dict)
+
+
+PARTS = (
+    "train",
+    "unrelated",
+    "unlabeled",
+    "valid",
+    "valid_like_test",
+    "test",
+    "probe",
+    "balanced",
+    "unlabeled_wide",
+)
+
+
+def standardised(fold: Fold) -> Fold:
+    """Standardise every band (or feature) on the training samples."""
+    X = fold.train.X
+    axes = (0, *range(2, X.ndim)) if X.ndim == 3 else (0,)
+    if X.ndim == 4:
+        axes = (0, 1, 2, 3)
+    mean, spread = X.mean(axes, keepdims=True), X.std(axes, keepdims=True)
+    spread[spread == 0] = 1
+    for name in PARTS:
+        part = getattr(fold, name)
+        if part is not None:
+            part.X = ((part.X - mean) / spread).astype(np.float32)
+    return fold

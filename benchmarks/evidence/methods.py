@@ -1,0 +1,289 @@
+"""The methods: each makes a fitted model of a fold, a seed and one tuned value."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from sklearn.base import clone
+from skorch.callbacks import GradientNormClipping, LRScheduler
+
+from atl_sklearn import AntiTransferClassifier
+from atl_sklearn.inspection import extract_activations
+from atl_sklearn.modules import get_module
+from benchmarks.evidence.comparators import ErasedFeatures, GradientReversal, initialised_from
+from benchmarks.evidence.folds import Clips, Fold
+
+
+def network(fold: Fold, n_samples: int, epochs: int, seed: int, **params: Any) -> Any:
+    """Return the estimator that all methods share: AdamW, one cycle, clipped gradients."""
+    batch_size = 32
+    # a single sample that is left over joins the batch before it
+    n_batches = -(-n_samples // batch_size) - (n_samples % batch_size == 1)
+    callbacks = [
+        ("clip", GradientNormClipping(5)),
+        (
+            "cycle",
+            LRScheduler(
+                torch.optim.lr_scheduler.OneCycleLR,
+                max_lr=3e-3,
+                total_steps=n_batches * epochs,
+                step_every="batch",
+            ),
+        ),
+    ]
+    settings = {
+        "max_epochs": epochs,
+        "batch_size": batch_size,
+        "optimizer__weight_decay": 1e-4,
+        "random_state": seed,
+        "callbacks": [*params.pop("callbacks", []), *callbacks],
+        **params,
+    }
+    return AntiTransferClassifier(**settings)
+
+
+def fit_unrelated(fold: Fold, index: int) -> Any:
+    """Fit the unrelated network of a fold."""
+    part = fold.unrelated
+    net = network(fold, len(part.X), fold.unrelated_epochs, 900 + index)
+    return net.fit(part.X, part.nuisance)
+
+
+@dataclass
+class Fitted:
+    """A model with the two things that are measured of it."""
+
+    predict: Callable[[np.ndarray], np.ndarray]
+    features: Callable[[np.ndarray], np.ndarray]
+    extra: dict[str, Any] = field(default_factory=dict)
+
+
+def _of_net(net: Any) -> Fitted:
+    return Fitted(
+        net.predict,
+        lambda X: extract_activations(net, X, layer="last"),
+        {"weight": getattr(net, "weight_", None)},
+    )
+
+
+@dataclass
+class Method:
+    """One method.
+
+    Attributes
+    ----------
+    title : str
+        For tables.
+    values : tuple
+        What is tuned, the untuned value first.
+    build : callable
+        From (fold, unrelated network, seed, value) to a fitted model.
+    zero : bool
+        Whether the tuning may also choose the plain network.
+    labels : str
+        Which labels of the nuisance it needs, besides those of the unrelated network.
+    parts : tuple of str
+        Data that the fold must have.
+    images : bool
+        Whether it needs the layers of a ConvNet.
+    """
+
+    title: str
+    values: tuple[Any, ...]
+    build: Callable[..., Fitted]
+    zero: bool = False
+    labels: str = "none"
+    parts: tuple[str, ...] = ()
+    images: bool = False
+
+    def applies_to(self, fold: Fold) -> bool:
+        """Tell whether the fold has the data and the layers that the method needs."""
+        there = all(getattr(fold, part) is not None for part in self.parts)
+        return there and (fold.train.X.ndim > 2 or not self.images)
+
+
+def _plain(fold: Fold, unrelated: Any, seed: int, value: float) -> Fitted:
+    net = network(fold, len(fold.train.X), fold.max_epochs, seed, optimizer__weight_decay=value)
+    return _of_net(net.fit(fold.train.X, fold.train.target))
+
+
+def _balanced(fold: Fold, unrelated: Any, seed: int, value: float) -> Fitted:
+    part = fold.balanced
+    net = network(fold, len(part.X), fold.max_epochs, seed, optimizer__weight_decay=value)
+    return _of_net(net.fit(part.X, part.target))
+
+
+def _from_unrelated(fold: Fold, unrelated: Any, seed: int, value: float) -> Fitted:
+    shape = fold.train.X.shape[1:]
+    n_outputs = len(np.unique(fold.train.target))
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        module = get_module("auto", shape)(input_shape=shape, n_outputs=n_outputs)
+    net = network(
+        fold,
+        len(fold.train.X),
+        fold.max_epochs,
+        seed,
+        module=initialised_from(unrelated, module),
+        optimizer__weight_decay=value,
+    )
+    return _of_net(net.fit(fold.train.X, fold.train.target))
+
+
+def _last_layer(fold: Fold) -> str:
+    return "hidden.1.activation" if fold.train.X.ndim == 2 else "blocks.4.activation"
+
+
+def _reversal(part: str) -> Callable[..., Fitted]:
+    def build(fold: Fold, unrelated: Any, seed: int, value: float) -> Fitted:
+        clips: Clips = getattr(fold, part)
+        reversal = GradientReversal(clips.X, clips.nuisance, _last_layer(fold), value, seed=seed)
+        net = network(
+            fold,
+            len(fold.train.X),
+            fold.max_epochs,
+            seed,
+            callbacks=[("reversal", reversal)],
+        )
+        return _of_net(net.fit(fold.train.X, fold.train.target))
+
+    return build
+
+
+def _erased(fold: Fold, unrelated: Any, seed: int, value: float) -> Fitted:
+    net = network(fold, len(fold.train.X), fold.max_epochs, seed)
+    net.fit(fold.train.X, fold.train.target)
+    erased = ErasedFeatures(net, _last_layer(fold), value).fit(fold)
+    return Fitted(erased.predict, erased.features)
+
+
+def _anti(
+    data: str | None = None, *, random: bool = False, auto: bool = False, **params: Any
+) -> Callable[..., Fitted]:
+    """Anti-transfer; `data` names the unlabeled part, None for the training batches."""
+
+    def build(fold: Fold, unrelated: Any, seed: int, value: Any) -> Fitted:
+        source = unrelated
+        if random:
+            source = clone(unrelated).set_params(random_state=7000 + seed)
+            source.set_params(max_epochs=0)
+            source.fit(fold.unrelated.X, fold.unrelated.nuisance)
+        options = {"weight": "auto" if auto else value, **params}
+        net = network(fold, len(fold.train.X), fold.max_epochs, seed, unrelated=source, **options)
+        unlabeled = None if data is None else getattr(fold, data).X
+        return _of_net(net.fit(fold.train.X, fold.train.target, X_unlabeled=unlabeled))
+
+    return build
+
+
+_WEIGHTS = (1.0, 0.3, 3.0)
+_DECAYS = (1e-4, 1e-2, 1e-1)
+
+
+def _published(aggregation: str, layer: Any = "last") -> Method:
+    place = {"last": "last", 0: "first", 2: "middle"}[layer]
+    return Method(
+        f"published: squared cosine, {aggregation}, {place} layer",
+        _WEIGHTS,
+        _anti(metric="squared_cosine", aggregation=aggregation, layer=layer),
+        zero=True,
+    )
+
+
+def _ours(
+    title: str,
+    *,
+    data: str | None = "unlabeled",
+    scale: float = 1.0,
+    images: bool = False,
+    **params: Any,
+) -> Method:
+    return Method(
+        title,
+        tuple(scale * weight for weight in _WEIGHTS),
+        _anti(data, **params),
+        zero=True,
+        parts=() if data is None else (data,),
+        images=images,
+    )
+
+
+_POSTERIOR = {"unrelated_layer": "posterior"}
+_COMBINED = {
+    "layer": ["last", "last"],
+    "unrelated_layer": ["last", "posterior"],
+    "metric": ["adversarial", "ridge_r2"],
+}
+
+METHODS: dict[str, Method] = {
+    "plain": Method("plain network", _DECAYS, _plain),
+    "balanced": Method(
+        "plain network, balanced data (ceiling)", _DECAYS, _balanced, parts=("balanced",)
+    ),
+    "from-unrelated": Method("weights from the unrelated network", _DECAYS, _from_unrelated),
+    "reversal-train": Method(
+        "gradient reversal, labels of the training data",
+        _WEIGHTS,
+        _reversal("train"),
+        zero=True,
+        labels="training data",
+    ),
+    "reversal-labels": Method(
+        "gradient reversal, labels of the further data",
+        _WEIGHTS,
+        _reversal("unlabeled"),
+        zero=True,
+        labels="further data",
+    ),
+    "erasure": Method(
+        "linear concept erasure (LEACE) of the plain network",
+        (1.0, 0.01, 0.1),
+        _erased,
+        zero=True,
+        labels="further data",
+    ),
+    "published-batch-gram": _published("batch_gram"),
+    "published-batch-gram-first": _published("batch_gram", 0),
+    "published-batch-gram-middle": _published("batch_gram", 2),
+    "published-gram": _published("gram"),
+    "published-max": _published("max"),
+    "published-pairwise": _published("pairwise"),
+    "random": _ours("random frozen network (control), cross-correlation, unlabeled", random=True),
+    "cka-train": _ours("CKA, training batches", data=None, metric="cka"),
+    "cka-posterior-train": _ours(
+        "CKA to the posterior, training batches", data=None, metric="cka", **_POSTERIOR
+    ),
+    "cross-train": _ours("cross-correlation, training batches", data=None),
+    "cka": _ours("CKA, unlabeled", metric="cka"),
+    "cka-posterior": _ours("CKA to the posterior, unlabeled", metric="cka", **_POSTERIOR),
+    "cka-debiased": _ours("debiased CKA, unlabeled", metric="debiased_cka"),
+    "cross-conditional": _ours("cross-correlation within classes, unlabeled", conditional=True),
+    "cross": _ours("cross-correlation, unlabeled (default)"),
+    "ridge": _ours("ridge R2 of the features, unlabeled", metric="ridge_r2"),
+    "ridge-posterior": _ours(
+        "ridge R2 of the posterior, unlabeled", metric="ridge_r2", **_POSTERIOR
+    ),
+    "adversarial": _ours("adversarial on the features, unlabeled", metric="adversarial"),
+    "adversarial-ridge": _ours("adversarial and ridge R2, unlabeled", **_COMBINED),
+    "cross-layers": _ours(
+        "cross-correlation at the last three blocks, unlabeled", layer=[2, 3, 4], images=True
+    ),
+    "cross-wide": _ours(
+        "cross-correlation, unlabeled with the test's conditions", data="unlabeled_wide"
+    ),
+    "cross-both": _ours("cross-correlation, training batches and unlabeled", penalty_data="both"),
+    "cross-all": _ours("cross-correlation, unlabeled, batches of 240", penalty_batch_size=240),
+    "auto": Method(
+        "automatic weight: the package's defaults, unlabeled",
+        ("auto",),
+        _anti("unlabeled", auto=True),
+        parts=("unlabeled",),
+    ),
+    "auto-train": Method(
+        "automatic weight: the package's defaults, training batches", ("auto",), _anti(auto=True)
+    ),
+}

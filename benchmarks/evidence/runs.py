@@ -1,0 +1,196 @@
+"""Running: one JSON line a run, none of them twice."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+import warnings
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import joblib
+import numpy as np
+import torch
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import cross_val_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from benchmarks.evidence.folds import Clips, Fold
+from benchmarks.evidence.methods import METHODS, Fitted, fit_unrelated
+from benchmarks.evidence.protocols import PROTOCOLS
+
+SELECTIONS = ("valid", "valid_like_test")
+
+
+def read_runs(path: Path) -> list[dict[str, Any]]:
+    """Return the runs in a file; a line that an interruption cut short is left out."""
+    if not path.exists():
+        return []
+    runs = []
+    for line in path.read_text().splitlines():
+        try:
+            runs.append(json.loads(line))
+        except json.JSONDecodeError:
+            continue
+    return runs
+
+
+def _write(path: Path, run: dict[str, Any]) -> None:
+    # One write of one short line in append mode: processes do not tear each other's lines.
+    line = json.dumps(run) + "\n"
+    if path.exists() and path.stat().st_size and path.read_bytes()[-1:] != b"\n":
+        line = "\n" + line
+    with open(path, "a") as file:
+        file.write(line)
+
+
+def _accuracy(model: Fitted, part: Clips) -> float:
+    return float(np.average(model.predict(part.X) == part.target, weights=part.weight))
+
+
+def measure(model: Fitted, fold: Fold) -> dict[str, Any]:
+    """Return what is reported of a fitted model, and what it is selected by."""
+    right = model.predict(fold.test.X) == fold.test.target
+    groups = [right[fold.test.nuisance == g].mean() for g in np.unique(fold.test.nuisance)]
+    probe = make_pipeline(StandardScaler(), LogisticRegression(max_iter=2000))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        read = cross_val_score(probe, model.features(fold.probe.X), fold.probe.nuisance, cv=5)
+    return {
+        "accuracy": float(right.mean()),
+        "worst_group": float(min(groups)),
+        "probe": float(read.mean()),
+        **{name: _accuracy(model, getattr(fold, name)) for name in SELECTIONS},
+        **model.extra,
+    }
+
+
+class FoldRuns:
+    """All runs of one fold of one protocol.
+
+    Parameters
+    ----------
+    protocol : str
+        Its name.
+    index : int
+        Of the fold.
+    path : Path
+        The file with the runs.
+    """
+
+    def __init__(self, protocol: str, index: int, path: Path) -> None:
+        self.protocol = protocol
+        self.index = index
+        self.path = path
+        self._fold: Fold | None = None
+        self._unrelated: Any = None
+        self._done = {
+            (run["method"], run["seed"], run["value"]): run
+            for run in read_runs(path)
+            if (run["protocol"], run["fold"]) == (protocol, index)
+        }
+
+    def _prepare(self) -> Fold:
+        if self._fold is None:
+            self._fold = PROTOCOLS[self.protocol][0](self.index)
+        return self._fold
+
+    def _unrelated_network(self) -> Any:
+        if self._unrelated is None:
+            self._unrelated = fit_unrelated(self._prepare(), self.index)
+        return self._unrelated
+
+    def run(self, name: str, seed: int, value: Any) -> dict[str, Any]:
+        """Return one run, from the file if it is there."""
+        key = (name, seed, value)
+        if key not in self._done:
+            fold, unrelated = self._prepare(), self._unrelated_network()
+            start = time.perf_counter()
+            model = METHODS[name].build(fold, unrelated, seed, value)
+            seconds = time.perf_counter() - start
+            run = {
+                "protocol": self.protocol,
+                "fold": self.index,
+                "method": name,
+                "seed": seed,
+                "value": value,
+                **measure(model, fold),
+                "seconds": round(seconds, 2),
+            }
+            _write(self.path, run)
+            self._done[key] = run
+        return self._done[key]
+
+    def run_method(self, name: str, n_seeds: int, *, tune: bool = True) -> None:
+        """Tune with the first seed; run what was selected, and the untuned, with all seeds."""
+        if not METHODS[name].applies_to(self._prepare()):
+            return
+        values = METHODS[name].values if tune else METHODS[name].values[:1]
+        first = [self.run(name, 0, value) for value in values]
+        chosen = {METHODS[name].values[0]}
+        chosen |= {select(first, selection)["value"] for selection in SELECTIONS}
+        for value in METHODS[name].values:
+            if value in chosen:
+                for seed in range(1, n_seeds):
+                    self.run(name, seed, value)
+
+
+def select(runs: Sequence[dict[str, Any]], selection: str) -> dict[str, Any]:
+    """Return the run with the best validation score; of equals the first."""
+    return max(runs, key=lambda run: run[selection])
+
+
+def _run_fold(
+    protocol: str, index: int, methods: Sequence[str], n_seeds: int, tune: bool, path: Path
+) -> None:
+    torch.set_num_threads(1)
+    runs = FoldRuns(protocol, index, path)
+    for name in methods:
+        runs.run_method(name, n_seeds, tune=tune)
+        print(f"{protocol} fold {index}: {name}", flush=True)
+
+
+def tasks(protocols: Sequence[str], folds: Sequence[int] | None) -> Iterator[tuple[str, int]]:
+    """Yield the folds of the protocols."""
+    for protocol in protocols:
+        for index in range(PROTOCOLS[protocol][1]) if folds is None else folds:
+            yield protocol, index
+
+
+def run_all(
+    path: Path,
+    protocols: Sequence[str],
+    methods: Sequence[str],
+    *,
+    folds: Sequence[int] | None = None,
+    n_seeds: int = 3,
+    n_jobs: int | None = None,
+    tune: bool = True,
+) -> None:
+    """Make all runs that are not in the file yet, in parallel.
+
+    Parameters
+    ----------
+    path : Path
+        The file with the runs, one JSON line each.
+    protocols, methods : sequence of str
+        Names.
+    folds : sequence of int or None, default=None
+        None for all of each protocol.
+    n_seeds : int, default=3
+        Initialisations and orders of batches.
+    n_jobs : int or None, default=None
+        Processes; None for as many as there are cores.
+    tune : bool, default=True
+        Whether all values of a method are tried; otherwise the first alone is run.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    n_jobs = n_jobs or os.cpu_count() or 1
+    joblib.Parallel(n_jobs=n_jobs, batch_size=1)(
+        joblib.delayed(_run_fold)(protocol, index, methods, n_seeds, tune, path)
+        for protocol, index in tasks(protocols, folds)
+    )

@@ -1,0 +1,242 @@
+"""The measurement itself: folds, comparators, resuming, and the arithmetic of the report."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from scipy import stats
+
+from atl_sklearn import AntiTransferClassifier
+from atl_sklearn.inspection import extract_activations
+from atl_sklearn.modules import MLP
+
+pytest.importorskip("concept_erasure", reason="concept_erasure is not installed")
+
+from benchmarks.evidence.comparators import (
+    ErasedFeatures,
+    GradientReversal,
+    initialised_from,
+)
+from benchmarks.evidence.folds import PARTS, Clips, Fold
+from benchmarks.evidence.methods import METHODS
+from benchmarks.evidence.protocols import PROTOCOLS, TITLES, digit_images, table
+from benchmarks.evidence.report import interval, summarise, tables, write_report
+from benchmarks.evidence.runs import FoldRuns, read_runs, run_all, select
+
+
+class TestFolds:
+    @pytest.mark.parametrize("make", [digit_images, table])
+    def test_parts_share_no_sample(self, make):
+        fold = make(0)
+        parts = [getattr(fold, name) for name in PARTS if name != "probe"]
+        rows = np.concatenate([p.X.reshape(len(p.X), -1) for p in parts if p is not None])
+        if make is table:  # images of other backgrounds may coincide
+            assert len(np.unique(rows, axis=0)) == len(rows)
+        assert np.isfinite(rows).all()
+
+    def test_the_nuisance_gives_the_digit_away_in_training_only(self):
+        def agreement(part, fold):
+            own = [np.bincount(fold.train.nuisance[fold.train.target == d]).argmax()
+                   for d in range(10)]  # fmt: skip
+            return np.mean(np.array(own)[part.target] == part.nuisance)
+
+        for nuisance, chance in (("background", 0.2), ("rotation", 0.25)):
+            fold = digit_images(1, nuisance)
+            assert agreement(fold.train, fold) > 0.92
+            assert agreement(fold.valid, fold) > 0.9
+            for part in (fold.test, fold.unlabeled, fold.valid_like_test, fold.balanced):
+                assert agreement(part, fold) == pytest.approx(chance, abs=0.1)
+
+    def test_speech(self, data_folder):
+        make, n_folds = PROTOCOLS["fsdd-96"]
+        assert n_folds == 5
+        fold = make(3)
+        agree = [np.bincount(fold.train.nuisance[fold.train.target == d]).max() for d in range(10)]
+        assert agree == [24] * 10
+        assert len(fold.test.X) == 480
+        assert len(fold.unlabeled.X) == 240
+        new = PROTOCOLS["fsdd-new-speaker"][0](2)
+        assert 2 not in new.train.nuisance
+        assert set(new.test.nuisance) == {2}
+        assert 2 not in new.unlabeled.nuisance
+        assert 2 in new.unlabeled_wide.nuisance
+
+    def test_every_protocol_has_a_title(self):
+        assert TITLES.keys() == PROTOCOLS.keys()
+
+
+def small_fold():
+    rng = np.random.RandomState(0)
+
+    def part(n, share):
+        target = rng.randint(2, size=n)
+        nuisance = np.where(rng.uniform(size=n) < share, target, rng.randint(2, size=n))
+        X = rng.normal(size=(n, 4)).astype(np.float32)
+        X[:, 0] += target
+        X[:, 1] += 4 * nuisance
+        return Clips(X, target, nuisance)
+
+    sizes = {"train": 100, "unrelated": 100, "unlabeled": 90, "valid": 60, "valid_like_test": 60,
+             "test": 200, "probe": 200}  # fmt: skip
+    shares = {"train": 0.9, "valid": 0.9}
+    return Fold(**{name: part(n, shares.get(name, 0.0)) for name, n in sizes.items()})
+
+
+class TestComparators:
+    def test_gradient_reversal_hides_the_nuisance(self):
+        fold = small_fold()
+
+        def fit(weight):
+            reversal = GradientReversal(
+                fold.unlabeled.X, fold.unlabeled.nuisance, "hidden.1.activation", weight
+            )
+            net = AntiTransferClassifier(callbacks=[("r", reversal)], random_state=0)
+            return net.set_params(max_epochs=20).fit(fold.train.X, fold.train.target)
+
+        plain = AntiTransferClassifier(random_state=0, max_epochs=20)
+        plain.fit(fold.train.X, fold.train.target)
+        none, some = fit(0.0), fit(1.0)
+        for ours, theirs in zip(none.module_.parameters(), plain.module_.parameters(), strict=True):
+            assert torch.equal(ours, theirs)
+        assert some.score(fold.test.X, fold.test.target) > plain.score(
+            fold.test.X, fold.test.target
+        )
+
+    def test_erasure_leaves_nothing_linear(self):
+        fold = small_fold()
+        net = AntiTransferClassifier(random_state=0, max_epochs=5)
+        net.fit(fold.train.X, fold.train.target)
+        erased = ErasedFeatures(net, "hidden.1.activation", 1.0).fit(fold)
+        features = erased.features(fold.unlabeled.X)
+        nuisance = fold.unlabeled.nuisance
+        means = [features[nuisance == k].mean(axis=0) for k in (0, 1)]
+        np.testing.assert_allclose(means[0], means[1], atol=1e-6)
+        raw = extract_activations(net, fold.unlabeled.X, layer="hidden.1.activation")
+        assert np.abs(raw[nuisance == 0].mean(0) - raw[nuisance == 1].mean(0)).max() > 0.1
+        assert erased.predict(fold.test.X).shape == (200,)
+
+    def test_initialised_from(self):
+        fold = small_fold()
+        unrelated = AntiTransferClassifier(random_state=0, max_epochs=1)
+        unrelated.fit(fold.unrelated.X, fold.unrelated.nuisance)
+        module = MLP(input_shape=(4,), n_outputs=3)
+        made = initialised_from(unrelated, module)
+        weights = unrelated.module_.state_dict()
+        for name, value in made.state_dict().items():
+            same = name in weights and torch.equal(value, weights[name])
+            assert same == (not name.startswith("head."))
+
+
+class TestRuns:
+    def test_nothing_is_run_twice(self, tmp_path, monkeypatch):
+        path = tmp_path / "runs.jsonl"
+        run_all(path, ["table"], ["plain", "cross"], folds=[0], n_seeds=2, n_jobs=1)
+        runs = read_runs(path)
+        keys = [(r["method"], r["seed"], r["value"]) for r in runs]
+        assert len(set(keys)) == len(keys)
+        for name in ("plain", "cross"):
+            assert {k[2] for k in keys if k[0] == name and k[1] == 0} == set(METHODS[name].values)
+            assert (name, 1, METHODS[name].values[0]) in keys
+
+        def refuse(*args, **kwargs):
+            raise AssertionError("run again")
+
+        monkeypatch.setattr("benchmarks.evidence.runs.measure", refuse)
+        run_all(path, ["table"], ["plain", "cross"], folds=[0], n_seeds=2, n_jobs=1)
+        assert read_runs(path) == runs
+
+    def test_an_interrupted_line_is_run_again(self, tmp_path):
+        path = tmp_path / "runs.jsonl"
+        run_all(path, ["table"], ["plain"], folds=[0], n_seeds=1, n_jobs=1, tune=False)
+        whole = path.read_text()
+        path.write_text(whole + whole[:30])
+        assert len(read_runs(path)) == 1
+        found = FoldRuns("table", 0, path).run("plain", 1, 1e-4)
+        runs = read_runs(path)
+        assert len(runs) == 2
+        assert runs[1] == found
+
+    def test_the_same_run_has_the_same_result(self, tmp_path):
+        found = [
+            FoldRuns("table", 1, tmp_path / name).run("auto", 0, "auto") for name in ("a", "b")
+        ]
+        for run in found:
+            del run["seconds"]
+        assert found[0] == found[1]
+
+    @pytest.mark.parametrize("name", METHODS)
+    def test_every_method_runs(self, tmp_path, name, monkeypatch):
+        def brief(index):
+            return replace(digit_images(index), max_epochs=1, unrelated_epochs=1)
+
+        monkeypatch.setitem(PROTOCOLS, "digits-background", (brief, 5))
+        runs = FoldRuns("digits-background", 7, tmp_path / "runs.jsonl")
+        runs.run_method(name, 1, tune=False)
+        if METHODS[name].applies_to(digit_images(7)):
+            assert 0 <= read_runs(tmp_path / "runs.jsonl")[0]["accuracy"] <= 1
+
+
+def made_up_runs(gains, *, method="cross", valid=0.5):
+    """Return runs of two methods on folds, with gains in points for each fold and seed."""
+    runs = []
+    for fold, of_fold in enumerate(gains):
+        for seed, gain in enumerate(of_fold):
+            for name, value, accuracy in [("plain", 1e-4, 0.5), (method, 1.0, 0.5 + gain / 100)]:
+                runs.append({"protocol": "table", "fold": fold, "method": name, "seed": seed,
+                             "value": value, "accuracy": accuracy, "worst_group": 0.4,
+                             "probe": 0.6, "valid": 0.5, "valid_like_test": 0.5})  # fmt: skip
+        for name in ("plain", method):
+            for value in METHODS[name].values[1:]:
+                runs.append({**runs[-1], "method": name, "seed": 0, "value": value,
+                             "valid": 0.0, "valid_like_test": 0.0})  # fmt: skip
+    return runs
+
+
+class TestReport:
+    def test_paired_differences(self):
+        rows = summarise(made_up_runs([[1, 3], [5, 7], [-2, 0]]))
+        row = next(r for r in rows if r.method == "cross" and r.rule == "untuned")
+        means = np.array([2, 6, -1.0])
+        assert row.gain == pytest.approx(means.mean())
+        expected = stats.ttest_1samp(means, 0).confidence_interval(0.95)
+        assert (row.low, row.high) == pytest.approx((expected.low, expected.high))
+        assert (row.wins, row.losses, row.n_folds, row.n_runs) == (4, 1, 3, 6)
+        assert row.accuracy == pytest.approx(0.5 + means.mean() / 100)
+
+    def test_selection_may_choose_the_plain_network(self):
+        runs = made_up_runs([[4, 4]])
+        for run in runs:
+            if run["method"] == "cross":
+                run["valid"], run["valid_like_test"] = 0.4, 0.6
+        rows = {r.rule: r for r in summarise(runs) if r.method == "cross"}
+        assert rows["valid"].gain == 0
+        assert rows["valid"].values == {"0": 1}
+        assert rows["valid_like_test"].gain == pytest.approx(4)
+        assert rows["valid_like_test"].values == {"1.0": 1}
+
+    def test_what_is_not_complete_is_left_out(self):
+        runs = [r for r in made_up_runs([[1, 1], [2, 2]])
+                if not (r["method"] == "cross" and r["fold"] == 1 and r["seed"] == 1)]  # fmt: skip
+        row = next(r for r in summarise(runs) if r.method == "cross" and r.rule == "untuned")
+        assert row.n_folds == 1
+        assert row.gain == pytest.approx(1)
+
+    def test_interval_of_one_fold_is_infinite(self):
+        assert interval(np.array([1.0])) == (-np.inf, np.inf)
+
+    def test_select_prefers_the_first_of_equals(self):
+        assert select([{"valid": 1, "a": 0}, {"valid": 1, "a": 1}], "valid")["a"] == 0
+
+    def test_files(self, tmp_path):
+        pytest.importorskip("matplotlib")
+        path = tmp_path / "runs.jsonl"
+        runs = made_up_runs([[1, 3], [5, 7]])
+        path.write_text("".join(json.dumps(run) + "\n" for run in runs))
+        rows = write_report(path, tmp_path)
+        assert len(json.loads((tmp_path / "summary.json").read_text())) == len(rows)
+        text = (tmp_path / "tables.rst").read_text()
+        assert text == tables(rows)
+        assert "+4.0 [" in text
+        assert (tmp_path / "table.png").stat().st_size > 1000
