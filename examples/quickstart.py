@@ -1,11 +1,12 @@
 """Anti-transfer in a minute: a network that does not lean on what another one knows.
 
-Three networks are trained. The *unrelated* one learns the nuisance (the pitch of a note, the
-speaker of a digit) on clips of its own. The *plain* one learns the target (the timbre, the
-digit) on clips in which the nuisance gives the target away. The *anti-transfer* one learns
-from the very same clips, while it is kept from resembling the unrelated network.
+The *unrelated* network learns the nuisance (the pitch of a note, the speaker of a digit) on clips
+of its own. The *plain* one learns the target (the timbre, the digit) on clips in which the
+nuisance gives the target away. The *anti-transfer* ones learn from the very same clips, while they
+are kept from resembling the unrelated network: on the training clips themselves, or on further
+clips that need no labels.
 
-Both are then tested on clips in which target and nuisance are independent: how often is the
+All are then tested on clips in which target and nuisance are independent: how often is the
 target right, and how well can the nuisance still be read from the features, by a probe?
 
     python examples/quickstart.py               # synthetic notes, nothing to download
@@ -25,6 +26,12 @@ from atl_sklearn.audio import BandStandardizer, LibrosaFeatures
 from atl_sklearn.datasets import fetch_fsdd, make_notes
 from atl_sklearn.inspection import probe_score
 
+COLORS = {
+    "plain": "tab:gray",
+    "anti-transfer": "tab:blue",
+    "anti-transfer, unlabeled": "tab:orange",
+}
+
 
 @dataclass
 class Clips:
@@ -37,13 +44,14 @@ class Clips:
 
 @dataclass
 class Task:
-    """Three sets of clips, and what turns audio into features."""
+    """Sets of clips, and what turns audio into features."""
 
     title: str
     target_name: str
     nuisance_name: str
     unrelated: Clips
     train: Clips
+    unlabeled: Clips
     test: Clips
     features: LibrosaFeatures
 
@@ -61,6 +69,7 @@ def load_notes():
         nuisance_name="pitch",
         unrelated=clips(480, 0.0, 0),
         train=clips(240, 0.96, 1),
+        unlabeled=clips(250, 0.0, 3),
         test=clips(480, 0.0, 2),
         features=LibrosaFeatures(sr=8000, duration=0.5, n_fft=256, hop_length=128, n_mels=40),
     )
@@ -86,6 +95,7 @@ def load_fsdd():
         nuisance_name="speaker",
         unrelated=clips(fsdd.take >= 40),
         train=clips(training),
+        unlabeled=clips((fsdd.take >= 12) & (fsdd.take < 16)),
         test=clips(fsdd.take < 8),
         features=LibrosaFeatures(
             sr=8000, duration=0.57, n_fft=256, win_length=200, hop_length=96, n_mels=40
@@ -96,8 +106,9 @@ def load_fsdd():
 def compare(task, n_seeds):
     """Train the networks; return for each seed their rows of the table and the histories."""
     front = make_pipeline(task.features, BandStandardizer()).fit(task.train.audio)
-    X_unrelated, X_train, X_test = (
-        front.transform(clips.audio) for clips in (task.unrelated, task.train, task.test)
+    X_unrelated, X_train, X_unlabeled, X_test = (
+        front.transform(clips.audio)
+        for clips in (task.unrelated, task.train, task.unlabeled, task.test)
     )
 
     def row(net, labels):
@@ -109,16 +120,20 @@ def compare(task, n_seeds):
 
     results = []
     for seed in range(n_seeds):
-        plain = AntiTransferClassifier(max_epochs=30, random_state=seed)
-        plain.fit(X_train, task.train.target)
-        anti = AntiTransferClassifier(unrelated=unrelated, max_epochs=30, random_state=seed)
-        anti.fit(X_train, task.train.target)
-        rows = {
-            "unrelated": knows,
-            "plain": row(plain, task.test.target),
-            "anti-transfer": row(anti, task.test.target),
+        nets = {
+            "plain": AntiTransferClassifier(max_epochs=30, random_state=seed),
+            "anti-transfer": AntiTransferClassifier(
+                unrelated=unrelated, max_epochs=30, random_state=seed
+            ),
+            "anti-transfer, unlabeled": AntiTransferClassifier(
+                unrelated=unrelated, max_epochs=30, random_state=seed
+            ),
         }
-        results.append((rows, plain.history, anti.history))
+        for name, net in nets.items():
+            unlabeled = X_unlabeled if "unlabeled" in name else None
+            net.fit(X_train, task.train.target, X_unlabeled=unlabeled)
+        rows = {name: row(net, task.test.target) for name, net in nets.items()}
+        results.append(({"unrelated": knows, **rows}, nets))
     return results
 
 
@@ -132,44 +147,46 @@ def print_table(task, results):
         f"mean and standard deviation of {len(results)} seeds\n"
     )
     headings = ("network", "learns", "test accuracy", f"{task.nuisance_name} read by a probe")
-    print("  ".join(h.ljust(w) for h, w in zip(headings, (13, 8, 13, 0), strict=True)))
-    for name in ("unrelated", "plain", "anti-transfer"):
-        values = np.array([rows[name] for rows, _, _ in results])
+    print("  ".join(h.ljust(w) for h, w in zip(headings, (24, 8, 15, 0), strict=True)))
+    for name in ("unrelated", *COLORS):
+        values = np.array([rows[name] for rows, _ in results])
         learns = task.nuisance_name if name == "unrelated" else task.target_name
         cells = [
             f"{mean:.3f} +- {spread:.3f}"
             for mean, spread in zip(values.mean(axis=0), values.std(axis=0), strict=True)
         ]
-        print(f"{name:13}  {learns:8}  {cells[0]}  {cells[1]}")
+        print(f"{name:24}  {learns:8}  {cells[0]}  {cells[1]}")
     print(f"\n(a probe that reads nothing has {chance:.3f})")
 
 
 def save_figure(task, results, path):
-    """Draw the similarity to the unrelated network by epoch, and the test figures."""
+    """Draw the loss of the task and the similarity by epoch, and the test figures."""
     import matplotlib.pyplot as plt
 
     figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.6), layout="constrained")
-    for _, plain, anti in results:
-        epochs = np.arange(1, len(anti) + 1)
-        left.plot(epochs, plain[:, "train_loss"], color="tab:gray", alpha=0.7)
-        left.plot(epochs, anti[:, "train_loss"], color="tab:blue", alpha=0.7)
-        left.plot(epochs, anti[:, "train_penalty"], color="tab:orange", alpha=0.7)
+    for _, nets in results:
+        for name, net in nets.items():
+            epochs = np.arange(1, len(net.history) + 1)
+            left.plot(epochs, net.history[:, "train_loss"], color=COLORS[name], alpha=0.7)
+            if name != "plain":
+                penalty = net.history[:, "train_penalty"]
+                left.plot(epochs, penalty, color=COLORS[name], alpha=0.7, linestyle=":")
+    left.plot([], [], color="k", label="loss of the task")
+    left.plot([], [], color="k", linestyle=":", label="similarity")
     left.set(xlabel="epoch", title="Training")
-    left.legend(["task loss, plain", "task loss, anti-transfer", "similarity (CKA)"], fontsize=8)
+    left.legend(fontsize=8)
 
-    names = ("plain", "anti-transfer")
-    values = np.array([[rows[name] for name in names] for rows, _, _ in results])
     places = np.arange(2)
-    for offset, name in ((-0.2, "plain"), (0.2, "anti-transfer")):
-        of_name = values[:, names.index(name)]
+    for offset, name in zip((-0.26, 0, 0.26), COLORS, strict=True):
+        values = np.array([rows[name] for rows, _ in results])
         right.bar(
             places + offset,
-            of_name.mean(axis=0),
-            yerr=of_name.std(axis=0),
-            width=0.38,
+            values.mean(axis=0),
+            yerr=values.std(axis=0),
+            width=0.24,
             capsize=3,
             label=name,
-            color="tab:gray" if name == "plain" else "tab:blue",
+            color=COLORS[name],
         )
     right.axhline(
         1 / len(np.unique(task.test.nuisance)), color="k", linestyle=":", linewidth=1,

@@ -61,8 +61,10 @@ class AntiTransferRegressor(AntiTransferTraining, NeuralNetRegressor):
         network. 0 trains a plain network, bit for bit. ``"auto"`` is the share of the target's
         variance in the training data that the unrelated network's answers explain: 1 where they
         give the target away, 0 where there is nothing to lean on.
-    weight_schedule : {"constant", "linear_warmup", "cosine"} or callable, default="constant"
-        Factor of `weight` by epoch; a callable takes the epoch, counted from 0, and returns it.
+    weight_schedule : str or callable, default="constant"
+        Factor of `weight` by epoch: ``"constant"``, ``"linear_warmup"``, ``"sigmoid_warmup"``,
+        ``"cosine"`` (see :func:`~atl_sklearn.similarity.get_weight_schedule`), or a callable
+        that takes the epoch, counted from 0, and returns it.
     penalty_data : {"auto", "unlabeled", "train", "both"}, default="auto"
         What the penalty is computed on: batches of ``X_unlabeled`` in `fit`, the training
         batches, or the mean of both; ``"auto"`` is ``"unlabeled"`` where there is

@@ -26,7 +26,21 @@ def cosine(epoch: int, max_epochs: int) -> float:
     return 0.5 * (1 + math.cos(math.pi * min(epoch, max_epochs) / max_epochs))
 
 
-_SCHEDULES = {"constant": constant, "cosine": cosine, "linear_warmup": linear_warmup}
+def sigmoid_warmup(epoch: int, max_epochs: int) -> float:
+    """Rise along half a sigmoid to 1 in the last epoch, as gradient reversal does."""
+
+    def rise(progress: float) -> float:
+        return 2 / (1 + math.exp(-10 * progress)) - 1
+
+    return rise(min(1.0, (epoch + 1) / max_epochs)) / rise(1.0)
+
+
+_SCHEDULES = {
+    "constant": constant,
+    "cosine": cosine,
+    "linear_warmup": linear_warmup,
+    "sigmoid_warmup": sigmoid_warmup,
+}
 
 
 @dataclass(frozen=True)
@@ -58,7 +72,7 @@ def get_weight_schedule_names() -> list[str]:
     --------
     >>> from atl_sklearn.similarity import get_weight_schedule_names
     >>> get_weight_schedule_names()
-    ['constant', 'cosine', 'linear_warmup']
+    ['constant', 'cosine', 'linear_warmup', 'sigmoid_warmup']
     """
     return sorted(_SCHEDULES)
 
@@ -68,8 +82,9 @@ def get_weight_schedule(weight_schedule: Any) -> Callable[[int, int], float]:
 
     Parameters
     ----------
-    weight_schedule : {"constant", "linear_warmup", "cosine"} or callable
+    weight_schedule : {"constant", "linear_warmup", "sigmoid_warmup", "cosine"} or callable
         ``"constant"`` is 1; ``"linear_warmup"`` rises to 1 over the first half of the epochs;
+        ``"sigmoid_warmup"`` rises fast at first, as the reversal of gradients does in [1]_;
         ``"cosine"`` falls from 1 towards 0. A callable takes the epoch, counted from 0.
 
     Returns
@@ -81,6 +96,10 @@ def get_weight_schedule(weight_schedule: Any) -> Callable[[int, int], float]:
     ------
     ValueError
         If there is no such name, or, when called, if a callable returns no factor in [0, inf).
+
+    References
+    ----------
+    .. [1] Y. Ganin et al., "Domain-adversarial training of neural networks", JMLR 17, 2016.
 
     Examples
     --------
