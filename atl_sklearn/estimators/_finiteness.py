@@ -65,7 +65,7 @@ def _remedy(part: str, weighted: bool) -> str:
     if "penalty" in part:
         return (
             "Use a smaller weight, a weight_schedule that starts small, or another metric or "
-            "aggregation ('cka' on 'spatial_mean' is the most stable)."
+            "aggregation ('cross_correlation' or 'cka' of 'spatial_mean' are bounded)."
         )
     remedy = "Lower lr, clip gradients (skorch.callbacks.GradientNormClipping), or scale X and y."
     return remedy + (" A smaller weight of the penalty may help too." if weighted else "")

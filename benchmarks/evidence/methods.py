@@ -180,6 +180,48 @@ def _anti(
     return build
 
 
+def _augmented(X: np.ndarray, rng: np.random.RandomState) -> np.ndarray:
+    """Return clips shifted in time by up to a tenth, with a band and a stretch of them masked."""
+    X = X.copy()
+    for clip in X:
+        n_bands, n_frames = clip.shape[-2:]
+        clip[:] = np.roll(clip, rng.randint(-n_frames // 10, n_frames // 10 + 1), axis=-1)
+        band, frame = rng.randint(n_bands - 5), rng.randint(n_frames - 6)
+        clip[..., band : band + rng.randint(6), :] = 0  # the mean, after standardising
+        clip[..., frame : frame + rng.randint(7)] = 0
+    return X
+
+
+def _augmentation(*, anti: bool) -> Callable[..., Fitted]:
+    """Train on varied copies for which the unrelated network's answer stays the same."""
+    n_copies = 3
+
+    def copies(X: np.ndarray, unrelated: Any, rng: np.random.RandomState) -> Any:
+        answer = unrelated.predict(X)
+        found, kept = [X], [np.arange(len(X))]
+        for _ in range(n_copies):
+            varied = _augmented(X, rng)
+            same = unrelated.predict(varied) == answer
+            found.append(varied[same])
+            kept.append(np.flatnonzero(same))
+        return np.concatenate(found), np.concatenate(kept)
+
+    def build(fold: Fold, unrelated: Any, seed: int, value: float) -> Fitted:
+        rng = np.random.RandomState(8000 + seed)
+        X, index = copies(fold.train.X, unrelated, rng)
+        # As many steps as without the copies.
+        epochs = max(1, round(fold.max_epochs * len(fold.train.X) / len(X)))
+        options = {"unrelated": unrelated, "weight": value} if anti else {}
+        if not anti:
+            options["optimizer__weight_decay"] = value
+        net = network(fold, len(X), epochs, seed, **options)
+        unlabeled = copies(fold.unlabeled.X, unrelated, rng)[0] if anti else None
+        net.fit(X, fold.train.target[index], X_unlabeled=unlabeled)
+        return _of_net(net)
+
+    return build
+
+
 _WEIGHTS = (1.0, 0.3, 3.0)
 _DECAYS = (1e-4, 1e-2, 1e-1)
 
@@ -277,6 +319,20 @@ METHODS: dict[str, Method] = {
     ),
     "cross-both": _ours("cross-correlation, training batches and unlabeled", penalty_data="both"),
     "cross-all": _ours("cross-correlation, unlabeled, batches of 240", penalty_batch_size=240),
+    "augmented": Method(
+        "plain network, copies that keep the unrelated network's answer",
+        _DECAYS,
+        _augmentation(anti=False),
+        images=True,
+    ),
+    "cross-augmented": Method(
+        "cross-correlation, unlabeled, copies that keep the unrelated network's answer",
+        _WEIGHTS,
+        _augmentation(anti=True),
+        zero=True,
+        parts=("unlabeled",),
+        images=True,
+    ),
     "auto": Method(
         "automatic weight: the package's defaults, unlabeled",
         ("auto",),
