@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 
+from atl_sklearn.estimators._fit_run import uncompiled
 from atl_sklearn.estimators._seeding import own_random_numbers
 from atl_sklearn.estimators._unlabeled import UnlabeledBatches
 from atl_sklearn.similarity import AntiTransferLoss, AntiTransferPenalty, get_weight_schedule
@@ -21,11 +22,6 @@ from atl_sklearn.unrelated._taps import tap
 _READER_RATE = 3e-3  # learning rate of what adversarial metrics train
 # Apart from the stream that initialises and shuffles, so that the penalty does not change it.
 _PENALTY_STREAM = 0x5EED
-
-
-def uncompiled(module: torch.nn.Module) -> torch.nn.Module:
-    """Return the module inside a compiled one, or the module itself."""
-    return getattr(module, "_orig_mod", module)
 
 
 def unique(names: list[str]) -> list[str]:
@@ -329,41 +325,3 @@ def _choose(frozen: FrozenNetwork, choice: Any, X: Any, parameter: str) -> None:
                 f"{error} This is the unrelated network; name its layer by unrelated_layer."
             ) from None
         raise
-
-
-@dataclass
-class FitRun:
-    """What exists only while an estimator is being fitted.
-
-    Attributes
-    ----------
-    task_weight, sample_weight : array of shape (n_samples,) or None
-        Weights of the training samples in the task loss, and in the penalty.
-    unlabeled : ArrayData, UnlabeledData or None
-        Data that only the penalty sees.
-    forward_params : dict
-        Arguments of fit that the network's ``forward`` takes.
-    penalty : PenaltyRun or None
-        None for a plain network.
-    weights : FiniteWeights or None
-        The guard against weights that are not finite.
-    """
-
-    task_weight: Any = None
-    sample_weight: Any = None
-    unlabeled: Any = None
-    forward_params: dict[str, Any] = field(default_factory=dict)
-    penalty: PenaltyRun | None = None
-    weights: Any = None
-
-    def try_out(self, net: Any, X: Any) -> Any:
-        """Return what the network makes of a few samples, which leaves no trace in it."""
-        net._set_training(False)
-        module = net.module_
-        # A compiled network would never run hooks that come after its first call.
-        net.__dict__["module_"] = uncompiled(module)
-        try:
-            with torch.no_grad(), torch.random.fork_rng(devices=[]):
-                return net.infer(X, **self.forward_params)
-        finally:
-            net.__dict__["module_"] = module

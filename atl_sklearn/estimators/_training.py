@@ -14,9 +14,10 @@ from skorch import NeuralNet
 from atl_sklearn.estimators._confounding import confounding, given_weights
 from atl_sklearn.estimators._data import is_own_data
 from atl_sklearn.estimators._finiteness import FiniteWeights
+from atl_sklearn.estimators._fit_run import FitRun, uncompiled
 from atl_sklearn.estimators._inputs import accepted
 from atl_sklearn.estimators._parameters import PRECISIONS, check_parameters
-from atl_sklearn.estimators._penalty import FitRun, PenaltyRun, uncompiled
+from atl_sklearn.estimators._penalty import PenaltyRun
 from atl_sklearn.estimators._seeding import RandomStream
 from atl_sklearn.estimators._steps import Steps
 from atl_sklearn.estimators._unlabeled import check_pipeline, check_unlabeled

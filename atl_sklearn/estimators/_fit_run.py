@@ -1,0 +1,51 @@
+"""What exists only while an estimator is being fitted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+
+
+def uncompiled(module: torch.nn.Module) -> torch.nn.Module:
+    """Return the module inside a compiled one, or the module itself."""
+    return getattr(module, "_orig_mod", module)
+
+
+@dataclass
+class FitRun:
+    """What exists only while an estimator is being fitted.
+
+    Attributes
+    ----------
+    task_weight, sample_weight : array of shape (n_samples,) or None
+        Weights of the training samples in the task loss, and in the penalty.
+    unlabeled : ArrayData, UnlabeledData or None
+        Data that only the penalty sees.
+    forward_params : dict
+        Arguments of fit that the network's ``forward`` takes.
+    penalty : PenaltyRun or None
+        None for a plain network.
+    weights : FiniteWeights or None
+        The guard against weights that are not finite.
+    """
+
+    task_weight: Any = None
+    sample_weight: Any = None
+    unlabeled: Any = None
+    forward_params: dict[str, Any] = field(default_factory=dict)
+    penalty: Any = None
+    weights: Any = None
+
+    def try_out(self, net: Any, X: Any) -> Any:
+        """Return what the network makes of a few samples, which leaves no trace in it."""
+        net._set_training(False)
+        module = net.module_
+        # A compiled network would never run hooks that come after its first call.
+        net.__dict__["module_"] = uncompiled(module)
+        try:
+            with torch.no_grad(), torch.random.fork_rng(devices=[]):
+                return net.infer(X, **self.forward_params)
+        finally:
+            net.__dict__["module_"] = module
