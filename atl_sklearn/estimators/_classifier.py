@@ -77,6 +77,11 @@ class AntiTransferClassifier(AntiTransferTraining, NeuralNetClassifier):
         Whether what the target explains (for classes their means) is left out of the
         comparison, for a target that may legitimately go along with the unrelated task. On
         unlabeled data the network's predictions stand for the target.
+    cache_size : int, default=2**30
+        Bytes of the unrelated networks' activations that are kept during `fit`, for the
+        training and for the unlabeled data, so that they are computed once. Where they need
+        more, or come from a torch Dataset, whose samples may change, they are computed in every
+        step; 0 does so always.
     class_weight : dict, "balanced" or None, default=None
         Weights of the classes in the task loss.
     random_state : int, RandomState instance or None, default=None
@@ -196,6 +201,7 @@ class AntiTransferClassifier(AntiTransferTraining, NeuralNetClassifier):
         penalty_data: str = "auto",
         penalty_batch_size: int = 96,
         conditional: bool = False,
+        cache_size: int = 2**30,
         class_weight: Any = None,
         random_state: Any = None,
         precision: str = "float32",
@@ -232,6 +238,7 @@ class AntiTransferClassifier(AntiTransferTraining, NeuralNetClassifier):
             penalty_data=penalty_data,
             penalty_batch_size=penalty_batch_size,
             conditional=conditional,
+            cache_size=cache_size,
             random_state=random_state,
             precision=precision,
             criterion=criterion,

@@ -31,13 +31,24 @@ class Batch:
         Target.
     task_weight, sample_weight : Tensor of shape (n_samples,) or None
         Weights of the samples in the task loss, and in the penalty.
+    index : Tensor of shape (n_samples,) or None
+        Positions of the samples in arrays, which are the same in every epoch; None where the
+        data may change.
     """
 
-    def __init__(self, X: Any, y: Any, task_weight: Any = None, sample_weight: Any = None) -> None:
+    def __init__(
+        self,
+        X: Any,
+        y: Any,
+        task_weight: Any = None,
+        sample_weight: Any = None,
+        index: Any = None,
+    ) -> None:
         self.X = X
         self.y = y
         self.task_weight = task_weight
         self.sample_weight = sample_weight
+        self.index = index
 
     def __iter__(self) -> Iterator[Any]:
         return iter((self.X, self.y))
@@ -52,7 +63,10 @@ class Batch:
         """Return the batch in page-locked memory, as ``DataLoader(pin_memory=True)`` asks."""
         from torch.utils.data._utils.pin_memory import pin_memory
 
-        return Batch(*map(pin_memory, (self.X, self.y, self.task_weight, self.sample_weight)))
+        X, y, task_weight, sample_weight = map(
+            pin_memory, (self.X, self.y, self.task_weight, self.sample_weight)
+        )
+        return Batch(X, y, task_weight, sample_weight, self.index)
 
 
 def _take(values: Any, index: Any) -> Any:
@@ -86,8 +100,10 @@ class ArrayData(Dataset):
     def __getitems__(self, index: Sequence[int]) -> Batch:
         # A missing y is a zero for each sample: skorch's dummy.
         y = torch.zeros(len(index)) if self.y is None else _take(self.y, index)
-        weights = (_take(w, index) for w in (self.task_weight, self.sample_weight))
-        return Batch(_take(self.X, index), y, *weights)
+        task_weight, sample_weight = (
+            _take(weight, index) for weight in (self.task_weight, self.sample_weight)
+        )
+        return Batch(_take(self.X, index), y, task_weight, sample_weight, torch.as_tensor(index))
 
 
 class LabelledData(torch.utils.data.Dataset):

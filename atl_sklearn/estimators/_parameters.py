@@ -102,6 +102,8 @@ def _check_comparison(net: Any) -> None:
     size = net.penalty_batch_size
     if not _is_number(size, Integral) or size < 2:
         raise _refuse(net, "penalty_batch_size", "an int in [2, inf)")
+    if not _is_number(net.cache_size, Integral) or net.cache_size < 0:
+        raise _refuse(net, "cache_size", "an int in [0, inf), a number of bytes")
 
 
 def check_parameters(net: Any) -> None:

@@ -13,10 +13,16 @@ import torch
 from atl_sklearn.estimators._fit_run import uncompiled
 from atl_sklearn.estimators._seeding import own_random_numbers
 from atl_sklearn.estimators._unlabeled import UnlabeledBatches
-from atl_sklearn.similarity import AntiTransferLoss, AntiTransferPenalty, get_weight_schedule
+from atl_sklearn.similarity import (
+    AntiTransferLoss,
+    AntiTransferPenalty,
+    get_aggregation,
+    get_weight_schedule,
+)
 from atl_sklearn.unrelated import FrozenNetwork, get_network
 from atl_sklearn.unrelated._layers import Layer, as_choices, choose_layers, trace_layers
 from atl_sklearn.unrelated._sources import get_nonlinearity
+from atl_sklearn.unrelated._store import ActivationStore
 from atl_sklearn.unrelated._taps import tap
 
 _READER_RATE = 3e-3  # learning rate of what adversarial metrics train
@@ -90,6 +96,8 @@ class PenaltyRun:
         A weight for each of `sources`.
     X : Tensor of shape (n_samples, ...) or mapping of these
         A few samples, with which everything is tried before training starts.
+    n_samples : int
+        Number of training samples.
     seed : int
         Seeds what the penalty draws at random.
     unlabeled : ArrayData, UnlabeledData or None, default=None
@@ -111,6 +119,7 @@ class PenaltyRun:
         weights: list[float],
         X: Any,
         *,
+        n_samples: int,
         seed: int,
         unlabeled: Any = None,
         state: dict[str, Any] | None = None,
@@ -132,6 +141,12 @@ class PenaltyRun:
                 "unrelated_layer='posterior'."
             )
         self._points = [layer.point for layer in layers]
+        aggregations = net.aggregation
+        if not isinstance(aggregations, list | tuple):
+            aggregations = [aggregations] * len(layers)
+        self._compacts = [get_aggregation(aggregation).compact for aggregation in aggregations]
+        sizes = (n_samples, 0 if unlabeled is None else len(unlabeled))
+        self._stores = [ActivationStore(size, net.cache_size) for size in sizes]
         self._frozen = self._freeze(net, sources, X, len(layers))
 
         several_networks, several_layers = len(sources) > 1, len(layers) > 1
@@ -265,7 +280,13 @@ class PenaltyRun:
 
     @contextmanager
     def watch(
-        self, X: Any, sample_weight: torch.Tensor | None, condition: Any = None
+        self,
+        X: Any,
+        sample_weight: torch.Tensor | None,
+        condition: Any = None,
+        *,
+        index: Any = None,
+        unlabeled: bool = False,
     ) -> Iterator[Tapped]:
         """Read the activations that the block's forward pass makes, and compare them.
 
@@ -277,6 +298,10 @@ class PenaltyRun:
             Weights of the samples in the penalty.
         condition : Tensor of shape (n_samples, ...), callable or None, default=None
             What both networks may know; a callable returns it when the block has ended.
+        index : Tensor of shape (n_samples,) or None, default=None
+            Positions of the samples in their data set, if they are the same in every epoch.
+        unlabeled : bool, default=False
+            Whether the data set is that of the unlabeled samples.
 
         Yields
         ------
@@ -289,11 +314,29 @@ class PenaltyRun:
         current = recorder.activations()
         tapped.penalty = self._loss(
             current,
-            *(frozen(X) for frozen in self._frozen),
+            *self._unrelated_activations(X, index, self._stores[unlabeled]),
             sample_weight=sample_weight,
             condition=condition() if callable(condition) else condition,
             generator=self._generator,
         )
+
+    def _unrelated_activations(
+        self, X: Any, index: Any, store: ActivationStore
+    ) -> list[list[torch.Tensor]]:
+        """Return the activations of each unrelated network, from the store if they are there."""
+
+        @torch.no_grad()
+        def compute() -> list[torch.Tensor]:
+            found = []
+            for frozen in self._frozen:
+                for compact, x in zip(self._compacts, frozen(X), strict=True):
+                    x = x.to(torch.promote_types(x.dtype, torch.float32))
+                    found.append(x if compact is None else compact(x))
+            return found
+
+        found = store.get(index, compute)
+        size = len(self._points)
+        return [found[start : start + size] for start in range(0, len(found), size)]
 
     def of_unlabeled(self, net: Any) -> AntiTransferPenalty:
         """Return the penalty of the step's unlabeled batch.
@@ -302,14 +345,15 @@ class PenaltyRun:
         batches, and dropout does not take random numbers from them.
         """
         assert self._unlabeled is not None
-        X = net._on_device(self._unlabeled.batch)
+        batch = self._unlabeled.batch
+        X = net._on_device(batch.X)
         seed = int(torch.randint(2**62, (), generator=self._generator))
         output: list[Any] = []
         condition = (lambda: net._known_of(output[0])) if net.conditional else None
         with (
             own_random_numbers(seed, net.device),
             kept_buffers(self._network),
-            self.watch(X, None, condition) as tapped,
+            self.watch(X, None, condition, index=batch.index, unlabeled=True) as tapped,
         ):
             output.append(net.infer(X))
         return tapped.penalty

@@ -76,6 +76,11 @@ class AntiTransferRegressor(AntiTransferTraining, NeuralNetRegressor):
         Whether what the target explains (for classes their means) is left out of the
         comparison, for a target that may legitimately go along with the unrelated task. On
         unlabeled data the network's predictions stand for the target.
+    cache_size : int, default=2**30
+        Bytes of the unrelated networks' activations that are kept during `fit`, for the
+        training and for the unlabeled data, so that they are computed once. Where they need
+        more, or come from a torch Dataset, whose samples may change, they are computed in every
+        step; 0 does so always.
     random_state : int, RandomState instance or None, default=None
         Determines initialisation, order of batches, dropout and random choices of the penalty.
         The global generators are not touched by an int.
@@ -188,6 +193,7 @@ class AntiTransferRegressor(AntiTransferTraining, NeuralNetRegressor):
         penalty_data: str = "auto",
         penalty_batch_size: int = 96,
         conditional: bool = False,
+        cache_size: int = 2**30,
         random_state: Any = None,
         precision: str = "float32",
         criterion: Any = torch.nn.MSELoss,
@@ -221,6 +227,7 @@ class AntiTransferRegressor(AntiTransferTraining, NeuralNetRegressor):
             penalty_data=penalty_data,
             penalty_batch_size=penalty_batch_size,
             conditional=conditional,
+            cache_size=cache_size,
             random_state=random_state,
             precision=precision,
             criterion=criterion,

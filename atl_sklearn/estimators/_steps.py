@@ -53,6 +53,7 @@ class Steps(Inputs):
                 Xi,
                 None if weight is None else weight.to(self.device),
                 yi if self.conditional else None,
+                index=getattr(batch, "index", None),
             )
         else:
             watched = nullcontext()

@@ -125,6 +125,7 @@ class AntiTransferTraining(Steps):
                 sources,
                 weights,
                 tried,
+                n_samples=len(batches),
                 seed=self._stream().seed,
                 unlabeled=self._run.unlabeled if self.penalty_data != "train" else None,
                 state=self.__dict__.get("_penalty_state"),

@@ -141,7 +141,7 @@ class UnlabeledBatches:
         if len(self.remaining) < self._size:
             self.remaining = torch.randperm(len(self._data), generator=self._generator).tolist()
         index, self.remaining = self.remaining[: self._size], self.remaining[self._size :]
-        self.batch = self._data.__getitems__(index).X
+        self.batch = self._data.__getitems__(index)
 
     def few(self, n_samples: int) -> Any:
         """Return the first samples, with which everything is tried before training."""

@@ -40,6 +40,9 @@ class Aggregation:
         those of `rows`, flattened.
     pair : callable or None
         What is compared, of both sides, where the sides differ; None for `rows` of each.
+    compact : callable or None
+        From activations to smaller ones that come to the same in every comparison; None where
+        there are none.
     """
 
     name: str
@@ -49,6 +52,7 @@ class Aggregation:
     products: Callable[..., RowProducts] | None = None
     sample_gram: Callable[..., torch.Tensor] | None = None
     pair: Callable[..., tuple[torch.Tensor, torch.Tensor]] | None = None
+    compact: Callable[[torch.Tensor], torch.Tensor] | None = None
 
 
 def _none(x: torch.Tensor) -> torch.Tensor:
@@ -166,6 +170,25 @@ def _pairs(a: torch.Tensor, b: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor
     return a.repeat_interleave(n_channels, dim=1).flatten(1), b.repeat(1, n_channels, 1).flatten(1)
 
 
+def _one_map(rows: Callable[[torch.Tensor], torch.Tensor]) -> Callable[..., torch.Tensor]:
+    """Return the function that keeps of all channels the one map that is compared."""
+
+    def compact(x: torch.Tensor) -> torch.Tensor:
+        return rows(x).reshape(len(x), 1, *x.shape[2:])
+
+    return compact
+
+
+def _gram_factor(x: torch.Tensor) -> torch.Tensor:
+    """Return square factors with the same Gram matrices, where maps are longer than channels."""
+    x = maps(x)
+    n_channels, n_positions = x.shape[1:]
+    if n_positions <= n_channels:
+        return x
+    # F' = QR, so that F F' = R' R; the factor makes up for the number of positions.
+    return torch.linalg.qr(x.mT, mode="r").R.mT * (n_channels / n_positions) ** 0.5
+
+
 _BOTH = frozenset({"channels", "positions"})
 _CHANNELS = frozenset({"channels"})
 _POSITIONS = frozenset({"positions"})
@@ -174,12 +197,14 @@ _AGGREGATIONS = {
     aggregation.name: aggregation
     for aggregation in (
         Aggregation("none", _none, _BOTH),
-        Aggregation("mean", _mean, _POSITIONS),
-        Aggregation("sum", _sum, _POSITIONS),
-        Aggregation("max", _max, _POSITIONS),
+        Aggregation("mean", _mean, _POSITIONS, compact=_one_map(_mean)),
+        Aggregation("sum", _sum, _POSITIONS, compact=_one_map(_sum)),
+        Aggregation("max", _max, _POSITIONS, compact=_one_map(_max)),
         Aggregation("product", _product, _POSITIONS, degree=None),
-        Aggregation("spatial_mean", _spatial_mean, _CHANNELS),
-        Aggregation("gram", _gram, _CHANNELS, 2.0, _gram_products, _gram_sample_gram),
+        Aggregation("spatial_mean", _spatial_mean, _CHANNELS, compact=_spatial_mean),
+        Aggregation(
+            "gram", _gram, _CHANNELS, 2.0, _gram_products, _gram_sample_gram, compact=_gram_factor
+        ),
         Aggregation(
             "batch_gram", _batch_gram, _CHANNELS, 2.0, _batch_gram_products, _batch_gram_sample_gram
         ),
