@@ -19,6 +19,7 @@ def main() -> None:
     parser.add_argument("--methods", nargs="+", choices=list(METHODS), default=list(METHODS))
     parser.add_argument("--folds", nargs="+", type=int, help="all by default")
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--untuned", action="store_true", help="the default values only")
     parser.add_argument("--jobs", type=int, help="processes; as many as cores by default")
     parser.add_argument("--runs", type=Path, default=folder / "runs.jsonl")
     parser.add_argument("--report", action="store_true", help="no new runs, the report only")
@@ -31,6 +32,7 @@ def main() -> None:
             folds=options.folds,
             n_seeds=options.seeds,
             n_jobs=options.jobs,
+            tune=not options.untuned,
         )
     for row in write_report(options.runs, options.runs.parent):
         if row.rule == "untuned":

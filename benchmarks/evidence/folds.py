@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -45,6 +44,8 @@ class Fold:
         As many samples as `train`, in which the nuisance does not give the target away.
     unlabeled_wide : Clips or None
         Unlabeled data that include the conditions of the test.
+    second : Clips or None
+        The samples of `unrelated` with the label of a second nuisance.
     max_epochs, unrelated_epochs : int
         Passes over `train` and `unrelated`.
     """
@@ -58,9 +59,9 @@ class Fold:
     probe: Clips
     balanced: Clips | None = None
     unlabeled_wide: Clips | None = None
+    second: Clips | None = None
     max_epochs: int = 30
     unrelated_epochs: int = 20
-    net: dict[str, Any] = field(default_factory=dict)
 
 
 PARTS = (
@@ -73,6 +74,7 @@ PARTS = (
     "probe",
     "balanced",
     "unlabeled_wide",
+    "second",
 )
 
 

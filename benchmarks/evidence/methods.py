@@ -46,9 +46,9 @@ def network(fold: Fold, n_samples: int, epochs: int, seed: int, **params: Any) -
     return AntiTransferClassifier(**settings)
 
 
-def fit_unrelated(fold: Fold, index: int) -> Any:
-    """Fit the unrelated network of a fold."""
-    part = fold.unrelated
+def fit_unrelated(fold: Fold, index: int, part: Clips | None = None) -> Any:
+    """Fit the unrelated network of a fold, on `part` or on what the fold has for it."""
+    part = fold.unrelated if part is None else part
     net = network(fold, len(part.X), fold.unrelated_epochs, 900 + index)
     return net.fit(part.X, part.nuisance)
 
@@ -178,6 +178,14 @@ def _anti(
         return _of_net(net.fit(fold.train.X, fold.train.target, X_unlabeled=unlabeled))
 
     return build
+
+
+def _several(fold: Fold, unrelated: Any, seed: int, value: float) -> Fitted:
+    """Anti-transfer from two unrelated networks, each with the weight."""
+    both = [unrelated, fit_unrelated(fold, seed, fold.second)]
+    options = {"unrelated": both, "weight": [value, value]}
+    net = network(fold, len(fold.train.X), fold.max_epochs, seed, **options)
+    return _of_net(net.fit(fold.train.X, fold.train.target, X_unlabeled=fold.unlabeled.X))
 
 
 def _augmented(X: np.ndarray, rng: np.random.RandomState) -> np.ndarray:
@@ -313,6 +321,18 @@ METHODS: dict[str, Method] = {
     "adversarial-ridge": _ours("adversarial and ridge R2, unlabeled", **_COMBINED),
     "cross-layers": _ours(
         "cross-correlation at the last three blocks, unlabeled", layer=[2, 3, 4], images=True
+    ),
+    "cross-first": _ours("cross-correlation at the first block, unlabeled", layer=0, images=True),
+    "cross-warmup": _ours(
+        "cross-correlation, weight rising, unlabeled", weight_schedule="sigmoid_warmup"
+    ),
+    "cross-decay": _ours("cross-correlation, weight falling, unlabeled", weight_schedule="cosine"),
+    "cross-several": Method(
+        "cross-correlation to two unrelated networks, unlabeled",
+        _WEIGHTS,
+        _several,
+        zero=True,
+        parts=("unlabeled", "second"),
     ),
     "cross-wide": _ours(
         "cross-correlation, unlabeled with the test's conditions", data="unlabeled_wide"

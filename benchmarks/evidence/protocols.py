@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 
+import librosa
 import numpy as np
 import soundfile
 from sklearn.datasets import load_breast_cancer, load_digits
@@ -86,15 +87,29 @@ def fsdd_confounded(index: int, confounding: float = 0.96, *, same_clips: bool =
     )
 
 
+@functools.cache
+def _register() -> np.ndarray:
+    """Return for each clip whether its median pitch is low, middle or high."""
+    pitch = [
+        np.median(librosa.yin(wave, fmin=60, fmax=400, sr=_SPEECH["sr"], frame_length=512))
+        for wave in _waveforms()
+    ]
+    return np.digitize(pitch, np.quantile(pitch, [1 / 3, 2 / 3]))
+
+
 def fsdd_speaker(index: int) -> Fold:
     """Digits by a speaker who is not in the training data; 5 clips a digit and speaker."""
     speech = _speech()
     speaker, take = speech["speaker"], speech["take"]
     known = speaker != index
+    unrelated = known & (take >= 40)
     return standardised(
         Fold(
             train=_part(known & (take >= 16) & (take < 21)),
-            unrelated=_part(known & (take >= 40)),
+            unrelated=_part(unrelated),
+            second=Clips(
+                speech["X"][unrelated], speech["digit"][unrelated], _register()[unrelated]
+            ),
             unlabeled=_part(known & (take >= 12) & (take < 16)),
             unlabeled_wide=_part((take >= 12) & (take < 16)),
             valid=_part(known & (take >= 8) & (take < 12)),
@@ -168,11 +183,12 @@ def fsdd_small(index: int, n_train: int = 120, snr: float | None = None) -> Fold
     train = np.concatenate(
         [rng.choice(pool[digit[pool] == d], n_train // 10, replace=False) for d in range(10)]
     )
-    held_out = (take >= 8) & (take < 12)
+    held_out, late = (take >= 8) & (take < 12), take >= 40
     return standardised(
         Fold(
             train=part(train),
-            unrelated=part(take >= 40),
+            unrelated=part(late),
+            second=None if snr is None else Clips(X[late], digit[late], speech["speaker"][late]),
             unlabeled=part((take >= 12) & (take < 16)),
             valid=part(held_out),
             valid_like_test=part(held_out),

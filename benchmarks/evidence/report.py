@@ -68,11 +68,11 @@ Runs = dict[tuple[str, int, Any], dict[str, Any]]  # by method, seed and value, 
 def _chosen(runs: Runs, name: str, rule: str) -> tuple[str, Any] | None:
     """Return the method and value that a rule chooses on one fold."""
     method = METHODS[name]
+    if rule == "untuned":
+        return name, method.values[0]
     first = [runs.get((name, 0, value)) for value in method.values]
     if None in first:
         return None
-    if rule == "untuned":
-        return name, method.values[0]
     found: list[Any] = list(first)
     if method.zero:
         zero = runs.get((ZERO, 0, METHODS[ZERO].values[0]))
@@ -94,8 +94,8 @@ def summarise(runs: list[dict[str, Any]]) -> list[Row]:
     Returns
     -------
     rows : list of Row
-        In the order of protocols, methods and rules. Methods that did not run yet are left
-        out, and so are folds on which a method, or the plain network, is not complete.
+        In the order of protocols, methods and rules. A run counts where the plain network has
+        one of the same fold and seed; what did not run yet is left out.
     """
     by_fold: dict[tuple[str, int], Runs] = defaultdict(dict)
     for run in runs:
@@ -124,9 +124,10 @@ def _pairs(
             continue
         ours = [runs.get((chosen[0], seed, chosen[1])) for seed in seeds]
         theirs = [runs.get((plain[0], seed, plain[1])) for seed in seeds]
-        if None in ours or None in theirs:
+        paired = [(a, b) for a, b in zip(ours, theirs, strict=True) if a and b]
+        if not paired:
             continue
-        pairs.append([(a, b) for a, b in zip(ours, theirs, strict=True) if a and b])
+        pairs.append(paired)
         values["0" if chosen[0] != name else str(chosen[1])] += 1
     return pairs, dict(values)
 

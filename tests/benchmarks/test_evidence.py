@@ -216,12 +216,17 @@ class TestReport:
         assert rows["valid_like_test"].gain == pytest.approx(4)
         assert rows["valid_like_test"].values == {"1.0": 1}
 
-    def test_what_is_not_complete_is_left_out(self):
-        runs = [r for r in made_up_runs([[1, 1], [2, 2]])
-                if not (r["method"] == "cross" and r["fold"] == 1 and r["seed"] == 1)]  # fmt: skip
+    def test_runs_without_a_counterpart_are_left_out(self):
+        runs = [r for r in made_up_runs([[1, 1], [2, 4], [8, 8]])
+                if (r["method"], r["fold"], r["seed"]) != ("plain", 1, 1)
+                and (r["method"], r["fold"]) != ("cross", 2)]  # fmt: skip
         row = next(r for r in summarise(runs) if r.method == "cross" and r.rule == "untuned")
-        assert row.n_folds == 1
-        assert row.gain == pytest.approx(1)
+        assert (row.n_folds, row.n_runs) == (2, 3)
+        assert row.gain == pytest.approx(1.5)
+
+    def test_untuned_methods_need_no_other_value(self):
+        runs = [r for r in made_up_runs([[1], [2]]) if r["value"] in (1.0, 1e-4)]
+        assert {r.rule for r in summarise(runs)} == {"untuned"}
 
     def test_interval_of_one_fold_is_infinite(self):
         assert interval(np.array([1.0])) == (-np.inf, np.inf)
