@@ -17,6 +17,7 @@ from atl_sklearn.similarity import (
     is_batch_metric,
 )
 from atl_sklearn.unrelated._layers import as_choices
+from atl_sklearn.unrelated._memory import get_memory
 from atl_sklearn.unrelated._sources import as_sources
 
 _PENALTY_DATA = ("auto", "both", "train", "unlabeled")
@@ -104,6 +105,7 @@ def _check_comparison(net: Any) -> None:
         raise _refuse(net, "penalty_batch_size", "an int in [2, inf)")
     if not _is_number(net.cache_size, Integral) or net.cache_size < 0:
         raise _refuse(net, "cache_size", "an int in [0, inf), a number of bytes")
+    get_memory(net.memory)
 
 
 def check_parameters(net: Any) -> None:

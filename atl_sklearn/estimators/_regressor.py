@@ -81,6 +81,10 @@ class AntiTransferRegressor(AntiTransferTraining, NeuralNetRegressor):
         training and for the unlabeled data, so that they are computed once. Where they need
         more, or come from a torch Dataset, whose samples may change, they are computed in every
         step; 0 does so always.
+    memory : None, str, path-like or joblib.Memory, default=None
+        Folder in which what is computed of unrelated networks is kept on disk, so that other
+        fits find it: other candidates of a search, other processes. It is found by the
+        network's weights, the layers and the data, never by time or name.
     random_state : int, RandomState instance or None, default=None
         Determines initialisation, order of batches, dropout and random choices of the penalty.
         The global generators are not touched by an int.
@@ -194,6 +198,7 @@ class AntiTransferRegressor(AntiTransferTraining, NeuralNetRegressor):
         penalty_batch_size: int = 96,
         conditional: bool = False,
         cache_size: int = 2**30,
+        memory: Any = None,
         random_state: Any = None,
         precision: str = "float32",
         criterion: Any = torch.nn.MSELoss,
@@ -228,6 +233,7 @@ class AntiTransferRegressor(AntiTransferTraining, NeuralNetRegressor):
             penalty_batch_size=penalty_batch_size,
             conditional=conditional,
             cache_size=cache_size,
+            memory=memory,
             random_state=random_state,
             precision=precision,
             criterion=criterion,

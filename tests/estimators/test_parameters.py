@@ -30,6 +30,8 @@ FAST = {"max_epochs": 1, "random_state": 0}
         ({"module": "convnett"}, r"'module' parameter .* must be .*'convnet'"),
         ({"module": 3}, "'module' parameter"),
         ({"precision": "double"}, r"'precision' .* one of \['float32', 'float64'\].*'double'"),
+        ({"memory": 3}, r"'memory' parameter must be None, a folder .* or a joblib.Memory. Got 3"),
+        ({"memory": __file__}, "'memory' parameter must be None, a folder"),
         ({"max_epochs": -1}, r"'max_epochs' .* an int in \[0, inf\). Got -1"),
         ({"max_epochs": 1.5}, "'max_epochs'"),
         ({"batch_size": 0}, "'batch_size' .* -1 for all"),
