@@ -19,6 +19,8 @@ from torch.utils.data import (
     default_collate,
 )
 
+_TORCH_TYPES = [np.dtype(name) for name in ("f4", "f8", "i8", "i4", "i2", "i1", "u1", "?")]
+
 
 class Batch:
     """Some samples; unpacks as the pair (X, y) that skorch and its callbacks expect.
@@ -57,7 +59,8 @@ class Batch:
         return (self.X, self.y)[position]
 
     def __len__(self) -> int:
-        return get_len(self.X)  # skorch asks a batch that is no tuple for its size
+        # skorch asks a batch that is no tuple for its size
+        return len(self.X) if isinstance(self.X, torch.Tensor) else get_len(self.X)
 
     def pin_memory(self) -> Batch:
         """Return the batch in page-locked memory, as ``DataLoader(pin_memory=True)`` asks."""
@@ -75,8 +78,23 @@ def _take(values: Any, index: Any) -> Any:
     if isinstance(values, Mapping):
         return {key: _take(value, index) for key, value in values.items()}
     if isinstance(values, torch.Tensor):
-        return values[torch.as_tensor(index)]
-    return torch.from_numpy(np.asarray(values[index]))
+        return values.index_select(0, index)
+    return torch.from_numpy(np.asarray(values[index.numpy()]))
+
+
+def _as_tensors(values: Any) -> Any:
+    """Return arrays as tensors of the same memory, where torch can have them."""
+    if isinstance(values, Mapping):
+        return {key: _as_tensors(value) for key, value in values.items()}
+    # torch warns of arrays that must not be written, such as joblib's maps of files, and takes
+    # none that run backwards.
+    takes = (
+        isinstance(values, np.ndarray)
+        and values.dtype in _TORCH_TYPES
+        and values.flags.writeable
+        and min(values.strides, default=0) >= 0
+    )
+    return torch.from_numpy(values) if takes else values
 
 
 class ArrayData(Dataset):
@@ -96,14 +114,14 @@ class ArrayData(Dataset):
         super().__init__(X, y)
         self.task_weight = task_weight
         self.sample_weight = sample_weight
+        self._columns = tuple(map(_as_tensors, (X, y, task_weight, sample_weight)))
 
     def __getitems__(self, index: Sequence[int]) -> Batch:
-        # A missing y is a zero for each sample: skorch's dummy.
-        y = torch.zeros(len(index)) if self.y is None else _take(self.y, index)
-        task_weight, sample_weight = (
-            _take(weight, index) for weight in (self.task_weight, self.sample_weight)
-        )
-        return Batch(_take(self.X, index), y, task_weight, sample_weight, torch.as_tensor(index))
+        places = torch.as_tensor(index)
+        X, y, task_weight, sample_weight = (_take(column, places) for column in self._columns)
+        if y is None:  # a zero for each sample: skorch's dummy
+            y = torch.zeros(len(places))
+        return Batch(X, y, task_weight, sample_weight, places)
 
 
 class LabelledData(torch.utils.data.Dataset):
@@ -136,7 +154,8 @@ class LabelledData(torch.utils.data.Dataset):
     def __getitems__(self, index: Sequence[int]) -> Batch:
         X = default_collate([self.dataset[i][0] for i in index])
         columns = (self.y, self.task_weight, self.sample_weight)
-        return Batch(X, *(_take(values, index) for values in columns))
+        places = torch.as_tensor(index)
+        return Batch(X, *(_take(values, places) for values in columns))
 
 
 class UnlabeledData(torch.utils.data.Dataset):
@@ -211,6 +230,21 @@ def _keep(batch: Any) -> Any:
     return batch
 
 
+class _Loader(DataLoader):
+    """A DataLoader that fetches whole batches without machinery where it has no workers."""
+
+    def __iter__(self) -> Any:
+        if self.num_workers or self.pin_memory:
+            return super().__iter__()
+        return self._fetched()
+
+    def _fetched(self) -> Iterator[Any]:
+        # What a DataLoader draws for its workers: the order is the same with and without.
+        torch.empty((), dtype=torch.int64).random_(generator=self.generator)
+        for index in self.batch_sampler or ():
+            yield self.dataset.__getitems__(index)  # type: ignore[attr-defined]
+
+
 def batch_loader(
     dataset: Any,
     *,
@@ -251,4 +285,4 @@ def batch_loader(
     if not training:
         # Each iteration draws a seed for its workers; not from the global generator.
         kwargs.setdefault("generator", torch.Generator())
-    return DataLoader(dataset, batch_sampler=batches, collate_fn=_keep, **kwargs)
+    return _Loader(dataset, batch_sampler=batches, collate_fn=_keep, **kwargs)

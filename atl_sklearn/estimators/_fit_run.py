@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -29,6 +30,13 @@ class FitRun:
         None for a plain network.
     weights : FiniteWeights or None
         The guard against weights that are not finite.
+    mode : bool or None
+        Whether the network was set to train or to evaluate; None if something else may have
+        changed it.
+    listeners : dict
+        Which callbacks do something in which event.
+    exits : contextlib.ExitStack
+        What must be ended with the fit, whether it succeeds or not.
     """
 
     task_weight: Any = None
@@ -37,6 +45,9 @@ class FitRun:
     forward_params: dict[str, Any] = field(default_factory=dict)
     penalty: Any = None
     weights: Any = None
+    mode: bool | None = None
+    listeners: dict[str, Any] = field(default_factory=dict)
+    exits: ExitStack = field(default_factory=ExitStack)
 
     def try_out(self, net: Any, X: Any) -> Any:
         """Return what the network makes of a few samples, which leaves no trace in it."""

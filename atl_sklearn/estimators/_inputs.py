@@ -226,10 +226,18 @@ class Inputs(SklearnContract):
             return DataLoader(dataset, generator=torch.Generator(), **kwargs)
         return super().get_iterator(dataset, training=training)
 
+    @property
+    def _running_device(self) -> Any:
+        """The device as torch knows it, or None where something else places the data."""
+        device = self.device
+        return None if device is None else torch.device(device)
+
     def _on_device(self, X: Any) -> Any:
         """Return a batch as a tensor on the network's device, in its floating type."""
-        X = to_tensor(X, device=self.device)
-        dtype = PRECISIONS[self.precision]
+        device, dtype = self._running_device, PRECISIONS[self.precision]
+        if isinstance(X, torch.Tensor) and X.device == device and X.dtype == dtype:
+            return X
+        X = to_tensor(X, device=device)
         if is_mapping(X):
             return {key: _as_type(value, dtype) for key, value in X.items()}
         return _as_type(X, dtype)
@@ -251,7 +259,10 @@ class Inputs(SklearnContract):
         """
         if self._run is not None:
             fit_params = self._run.forward_params
-        return super().infer(self._on_device(x), **fit_params)
+        x = self._on_device(x)
+        if isinstance(x, torch.Tensor):
+            return self.module_(x, **fit_params)
+        return super().infer(x, **fit_params)
 
 
 def _as_type(value: Any, dtype: torch.dtype) -> Any:

@@ -23,7 +23,7 @@ from atl_sklearn.unrelated import FrozenNetwork, get_network
 from atl_sklearn.unrelated._layers import Layer, as_choices, choose_layers, trace_layers
 from atl_sklearn.unrelated._sources import get_nonlinearity
 from atl_sklearn.unrelated._store import ActivationStore
-from atl_sklearn.unrelated._taps import tap
+from atl_sklearn.unrelated._taps import Taps
 
 _READER_RATE = 3e-3  # learning rate of what adversarial metrics train
 # Apart from the stream that initialises and shuffles, so that the penalty does not change it.
@@ -140,7 +140,9 @@ class PenaltyRun:
                 "network: set layer='output' for what this network returns, and "
                 "unrelated_layer='posterior'."
             )
-        self._points = [layer.point for layer in layers]
+        # Before the first step, since a compiled network knows no hooks that come later.
+        self._taps = Taps(self._network, [layer.point for layer in layers])
+        net._run.exits.callback(self._taps.remove)
         aggregations = net.aggregation
         if not isinstance(aggregations, list | tuple):
             aggregations = [aggregations] * len(layers)
@@ -200,9 +202,9 @@ class PenaltyRun:
 
     def _try_out(self, net: Any, X: Any, layers: Sequence[Layer], seed: int) -> None:
         """Compare a few samples, so that what cannot be compared fails before training."""
-        with tap(self._network, self._points) as recorder:
+        with self._taps.read():
             net._run.try_out(net, X)
-        current = recorder.activations()
+        current = self._taps.activations()
         theirs = [frozen(X) for frozen in self._frozen]
         if not self._loss.adversaries:
             with torch.random.fork_rng(devices=[]):
@@ -309,9 +311,9 @@ class PenaltyRun:
             Has the penalty as soon as the block has ended.
         """
         tapped = Tapped()
-        with tap(self._network, self._points) as recorder:
+        with self._taps.read():
             yield tapped
-        current = recorder.activations()
+        current = self._taps.activations()
         tapped.penalty = self._loss(
             current,
             *self._unrelated_activations(X, index, self._stores[unlabeled]),
@@ -335,7 +337,7 @@ class PenaltyRun:
             return found
 
         found = store.get(index, compute)
-        size = len(self._points)
+        size = len(self._compacts)
         return [found[start : start + size] for start in range(0, len(found), size)]
 
     def of_unlabeled(self, net: Any) -> AntiTransferPenalty:

@@ -44,6 +44,9 @@ _OF_ONE_TRAINING = (
     "weight_",
 )
 
+_FUSED = (torch.optim.Adam, torch.optim.AdamW, torch.optim.SGD)
+_OTHER_FORMS = {"fused", "foreach", "capturable", "differentiable"}
+
 _N_TRIED = 8  # samples with which layers and shapes are tried before training
 
 
@@ -96,6 +99,37 @@ class AntiTransferTraining(Steps):
             self.module_ = module(**{**given, **kwargs})
         self.module_ = self.module_.to(PRECISIONS[self.precision])
         return self
+
+    def get_params_for_optimizer(self, prefix: str, named_parameters: Any) -> Any:
+        """Return the arguments of an optimizer; see skorch.
+
+        torch's fused form, which makes one step of all parameters at once, is chosen where
+        there is one and no other form is asked for.
+
+        Parameters
+        ----------
+        prefix : str
+            Which optimizer.
+        named_parameters : iterable of (str, Parameter)
+            What it trains.
+
+        Returns
+        -------
+        args : list
+            Groups of parameters.
+        kwargs : dict
+            Other arguments.
+        """
+        named_parameters = list(named_parameters)
+        args, kwargs = super().get_params_for_optimizer(prefix, named_parameters)
+        optimizer = getattr(self, prefix, None)
+        fits = all(
+            parameter.is_floating_point() and parameter.device.type in ("cpu", "cuda")
+            for _, parameter in named_parameters
+        )
+        if optimizer in _FUSED and fits and not kwargs.keys() & _OTHER_FORMS:
+            kwargs["fused"] = True
+        return args, kwargs
 
     def _begin(self, X: Any, y: Any, sources: list[Any], fit_params: dict[str, Any]) -> None:
         """Make what lives as long as the fit: the penalty and the guard of the weights."""
@@ -191,6 +225,8 @@ class AntiTransferTraining(Steps):
                     super().initialize()
                 self._begin(X, y, sources, fit_params)
         except BaseException:
+            if self._run is not None:
+                self._run.exits.close()
             self.__dict__.clear()
             self.__dict__.update(before)
             raise
@@ -201,6 +237,7 @@ class AntiTransferTraining(Steps):
             if self._run.penalty is not None:
                 self.__dict__["_penalty_state"] = self._run.penalty.state()
         finally:
+            self._run.exits.close()
             del self._run
         self.__dict__["_unrelated_given"] = self.unrelated
         if not all(map(is_fitted, sources)):  # not needed, so not fitted
