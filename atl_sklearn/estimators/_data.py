@@ -135,12 +135,21 @@ class LabelledData(torch.utils.data.Dataset):
         Target, encoded.
     task_weight, sample_weight : array of shape (n_samples,) or None
         Weights of the samples in the task loss, and in the penalty.
+    same : bool, default=False
+        Whether its samples are the same in every epoch.
     """
 
     def __init__(
-        self, dataset: Any, y: Any, task_weight: Any = None, sample_weight: Any = None
+        self,
+        dataset: Any,
+        y: Any,
+        task_weight: Any = None,
+        sample_weight: Any = None,
+        *,
+        same: bool = False,
     ) -> None:
         self.dataset = dataset
+        self.same = same
         self.y = y
         self.task_weight = task_weight
         self.sample_weight = sample_weight
@@ -155,7 +164,8 @@ class LabelledData(torch.utils.data.Dataset):
         X = default_collate([self.dataset[i][0] for i in index])
         columns = (self.y, self.task_weight, self.sample_weight)
         places = torch.as_tensor(index)
-        return Batch(X, *(_take(values, places) for values in columns))
+        y, task_weight, sample_weight = (_take(values, places) for values in columns)
+        return Batch(X, y, task_weight, sample_weight, places if self.same else None)
 
 
 class UnlabeledData(torch.utils.data.Dataset):
@@ -165,10 +175,13 @@ class UnlabeledData(torch.utils.data.Dataset):
     ----------
     dataset : torch.utils.data.Dataset
         Returns X, or pairs (X, y).
+    same : bool, default=False
+        Whether its samples are the same in every epoch.
     """
 
-    def __init__(self, dataset: Any) -> None:
+    def __init__(self, dataset: Any, *, same: bool = False) -> None:
         self.dataset = dataset
+        self.same = same
 
     def __len__(self) -> int:
         return len(self.dataset)
@@ -178,7 +191,27 @@ class UnlabeledData(torch.utils.data.Dataset):
         return item[0] if isinstance(item, tuple | list) else item
 
     def __getitems__(self, index: Sequence[int]) -> Batch:
-        return Batch(default_collate([self[i] for i in index]), None)
+        places = torch.as_tensor(index) if self.same else None
+        return Batch(default_collate([self[i] for i in index]), None, index=places)
+
+
+class SingleSamples(torch.utils.data.Dataset):
+    """One of this module's datasets for an iterator that takes sample by sample.
+
+    Parameters
+    ----------
+    dataset : ArrayData, LabelledData or Subset
+        The data.
+    """
+
+    def __init__(self, dataset: Any) -> None:
+        self.dataset = dataset
+
+    def __len__(self) -> int:
+        return len(self.dataset)
+
+    def __getitem__(self, index: int) -> Any:
+        return self.dataset[index]
 
 
 def targets_of(dataset: Any) -> Any:

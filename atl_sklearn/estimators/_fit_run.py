@@ -35,6 +35,8 @@ class FitRun:
         changed it.
     listeners : dict
         Which callbacks do something in which event.
+    scaler : torch.amp.GradScaler or None
+        Scales the loss in half precision.
     exits : contextlib.ExitStack
         What must be ended with the fit, whether it succeeds or not.
     """
@@ -47,6 +49,7 @@ class FitRun:
     weights: Any = None
     mode: bool | None = None
     listeners: dict[str, Any] = field(default_factory=dict)
+    scaler: Any = None
     exits: ExitStack = field(default_factory=ExitStack)
 
     def try_out(self, net: Any, X: Any) -> Any:

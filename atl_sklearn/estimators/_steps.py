@@ -219,8 +219,12 @@ class Steps(Inputs):
         """
         self._set_training(True)
         step = self._step(batch, training=True, **fit_params)
-        step["objective"].backward()
+        scaler = self._run.scaler if self._run is not None else None
+        self._backward(step["objective"] if scaler is None else scaler.scale(step["objective"]))
         return step
+
+    def _backward(self, objective: Any) -> None:
+        objective.backward()
 
     def train_step(self, batch: Any, **fit_params: Any) -> dict[str, Any]:
         """Make one step of the optimizer, which minimises the objective; see skorch.
@@ -241,6 +245,10 @@ class Steps(Inputs):
         penalty = self._run.penalty if self._run is not None else None
         if penalty is not None:
             penalty.begin_step()
+        scaler = self._run.scaler if self._run is not None else None
+        optimizers = [getattr(self, f"{name}_") for name in self._optimizers]
+        if penalty is not None and penalty.readers is not None:
+            optimizers.append(penalty.readers)
 
         def closure() -> Any:
             self._zero_grad_optimizer()
@@ -248,6 +256,9 @@ class Steps(Inputs):
                 penalty.zero_grad()
             step = self.train_step_single(batch, **fit_params)
             accumulator.store_step({"loss": step["loss"], "y_pred": step["y_pred"]})
+            if scaler is not None:  # callbacks see the gradients as they are
+                for optimizer in optimizers:
+                    scaler.unscale_(optimizer)
             if self._run is None or self._hears_gradients():
                 self.notify(
                     "on_grad_computed",
@@ -257,9 +268,15 @@ class Steps(Inputs):
                 )
             return step["objective"]
 
-        self._step_optimizer(closure)
-        if penalty is not None:
-            penalty.end_step()
+        if scaler is None:
+            self._step_optimizer(closure)
+            if penalty is not None:
+                penalty.end_step()
+        else:
+            closure()
+            for optimizer in optimizers:
+                scaler.step(optimizer)
+            scaler.update()
         return accumulator.get_step()
 
     def _hears_gradients(self) -> bool:

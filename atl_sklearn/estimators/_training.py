@@ -142,6 +142,8 @@ class AntiTransferTraining(Steps):
             )
         self._run.forward_params = {name: fit_params[name] for name in of_forward}
         self._run.weights = FiniteWeights(self.module_)
+        if self.precision == "float16":
+            self._run.scaler = torch.amp.GradScaler(next(self.module_.parameters()).device.type)
         batches = self.get_dataset(X, y)
         few = range(min(_N_TRIED, len(batches)))
         if is_own_data(batches):
@@ -159,7 +161,7 @@ class AntiTransferTraining(Steps):
                 sources,
                 weights,
                 tried,
-                n_samples=len(batches),
+                data=batches,
                 seed=self._stream().seed,
                 unlabeled=self._run.unlabeled if self.penalty_data != "train" else None,
                 state=self.__dict__.get("_penalty_state"),
@@ -269,7 +271,11 @@ class AntiTransferTraining(Steps):
         unlabeled = None
         if X_unlabeled is not None:
             unlabeled = check_unlabeled(
-                X_unlabeled, n_samples=len(y), check_X=self._check_X, shape=self.input_shape_
+                X_unlabeled,
+                n_samples=len(y),
+                check_X=self._check_X,
+                shape=self.input_shape_,
+                same=self.cache in ("mapped", "memory"),
             )
         elif self.penalty_data in ("unlabeled", "both"):
             raise ValueError(

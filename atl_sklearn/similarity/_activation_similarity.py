@@ -20,6 +20,7 @@ from atl_sklearn.similarity._checks import (
     check_weight,
 )
 from atl_sklearn.similarity._metrics import ROW_METRICS, get_metric, is_batch_metric
+from atl_sklearn.similarity._prepared import Prepared
 from atl_sklearn.similarity._products import RowProducts, row_products
 from atl_sklearn.similarity._row_metrics import sigmoid_mse
 from atl_sklearn.similarity._sample_products import (
@@ -87,6 +88,27 @@ def _row_similarity(
     limit = torch.finfo(a.dtype).max ** (0.9 / power)
     scale = torch.where(common > 0, common, torch.ones_like(common)).clamp_max(limit) ** power
     return sigmoid_mse(_products(aggregation, a, b, weight), weight, scale)
+
+
+def _prepared_similarity(
+    metric: str, aggregation: Aggregation, current: torch.Tensor, b: Prepared, sample_weight: Any
+) -> torch.Tensor:
+    """Compare rows of which the frozen side, and its norms, were made before."""
+    weight = check_weight(sample_weight, current)
+    with torch.autocast(current.device.type, enabled=False):
+        dtype = torch.promote_types(current.dtype, b.small.dtype)  # b is not half
+        a, b = current.to(dtype), b.to(device=current.device, dtype=dtype)
+        if weight is not None:
+            weight = weight.to(dtype)
+            if not bool(weight.any()):
+                return (a * 0).sum()
+        a = _scaled(a, _largest(a))
+        if aggregation.products is not None:
+            found = aggregation.products(a, b.small, weight, b.squares)
+        else:
+            rows = _as_rows(aggregation, a)
+            found = row_products(rows, _as_rows(aggregation, b.small), b.squares)
+        return ROW_METRICS[metric](found, weight)
 
 
 def sample_products(
@@ -162,7 +184,7 @@ def _call(
 
 def activation_similarity(
     current: torch.Tensor,
-    unrelated: torch.Tensor,
+    unrelated: torch.Tensor | Prepared,
     *,
     metric: Any = "cross_correlation",
     aggregation: Any = "spatial_mean",
@@ -274,6 +296,8 @@ def activation_similarity(
     """
     how = get_metric(metric)
     what = get_aggregation(aggregation)
+    if isinstance(unrelated, Prepared):
+        return _prepared_similarity(metric, what, current, unrelated, sample_weight)
     check_activations(current, unrelated)
     weight = check_weight(sample_weight, current)
     given = check_condition(condition, current)

@@ -17,7 +17,7 @@ from atl_sklearn.unrelated._layers import (
     trace_layers,
 )
 from atl_sklearn.unrelated._sources import get_network, get_nonlinearity, prepare_input
-from atl_sklearn.unrelated._taps import Taps
+from atl_sklearn.unrelated._taps import TapPoint, Taps
 
 
 def floating_dtype(network: torch.nn.Module) -> torch.dtype | None:
@@ -147,6 +147,16 @@ class FrozenNetwork:
         self._nonlinearity = nonlinearity or to_probabilities
         self._layers: list[Layer] = []
         self._taps = Taps(self._network, [])
+
+    @property
+    def network(self) -> torch.nn.Module:
+        """The network's copy."""
+        return self._network
+
+    @property
+    def chosen(self) -> list[tuple[TapPoint, str]]:
+        """Where the chosen activations are read, and what is made of them."""
+        return [(layer.point, layer.name) for layer in self._layers]
 
     def _forward(self, X: Any) -> Any:
         if isinstance(X, Mapping):

@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 import torch
 from skorch.callbacks import Callback
+from skorch.dataset import ValidSplit
 from torch import nn
+from torch.utils.data import WeightedRandomSampler, default_collate
 
 from atl_sklearn import AntiTransferClassifier
 from atl_sklearn.estimators._data import ArrayData, batch_loader
@@ -134,3 +136,14 @@ def test_the_mode_of_frozen_parts_is_their_own(tabular):
     without = AntiTransferClassifier(MLP, **FAST).fit(X, y)
     assert torch.equal(state_of(frozen), state_of(without))
     assert isinstance(frozen.module_.hidden, nn.Module) and not frozen.module_.hidden.training
+
+
+@pytest.mark.parametrize("train_split", [None, ValidSplit(2)])
+def test_iterators_of_ones_own(tabular, train_split):
+    X, y, _ = tabular
+    for params in (
+        {"iterator_train__sampler": WeightedRandomSampler([1.0] * (len(y) // 2), 20)},
+        {"iterator_train__collate_fn": default_collate},
+    ):
+        net = AntiTransferClassifier(train_split=train_split, **params, **FAST).fit(X, y)
+        assert np.isfinite(net.history[-1, "train_loss"])

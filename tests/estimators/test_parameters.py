@@ -29,7 +29,7 @@ FAST = {"max_epochs": 1, "random_state": 0}
         ({"layer": 9}, "layer=9 is out of range"),
         ({"module": "convnett"}, r"'module' parameter .* must be .*'convnet'"),
         ({"module": 3}, "'module' parameter"),
-        ({"precision": "double"}, r"'precision' .* one of \['float32', 'float64'\].*'double'"),
+        ({"precision": "double"}, r"'precision' .* one of \['bfloat16', .*'float64'\].*'double'"),
         ({"memory": 3}, r"'memory' parameter must be None, a folder .* or a joblib.Memory. Got 3"),
         ({"memory": __file__}, "'memory' parameter must be None, a folder"),
         ({"max_epochs": -1}, r"'max_epochs' .* an int in \[0, inf\). Got -1"),

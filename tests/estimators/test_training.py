@@ -114,7 +114,8 @@ def test_history_has_task_loss_penalty_and_weight_for_both_stages(tabular, unrel
 def test_the_table_prints_them(tabular, unrelated, capsys):
     X, y, _ = tabular
     net = AntiTransferClassifier(unrelated=unrelated, verbose=1, **FAST).fit(X, y)
-    header = capsys.readouterr().out.splitlines()[0]
+    where, header, *_ = capsys.readouterr().out.splitlines()
+    assert where.startswith("Unrelated activations of training data: kept in memory (")
     for column in ("train_loss", "train_penalty", "penalty_weight", "train_objective"):
         assert column in header
     AntiTransferClassifier(unrelated=unrelated, **FAST).fit(X, y)
