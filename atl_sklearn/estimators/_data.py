@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -78,7 +79,7 @@ def _take(values: Any, index: Any) -> Any:
     if isinstance(values, Mapping):
         return {key: _take(value, index) for key, value in values.items()}
     if isinstance(values, torch.Tensor):
-        return values.index_select(0, index)
+        return values.index_select(0, index.to(values.device))
     return torch.from_numpy(np.asarray(values[index.numpy()]))
 
 
@@ -95,6 +96,21 @@ def _as_tensors(values: Any) -> Any:
         and min(values.strides, default=0) >= 0
     )
     return torch.from_numpy(values) if takes else values
+
+
+def _n_bytes(values: Any) -> float:
+    """Return the size of tensors; infinity for what torch cannot hold."""
+    if values is None:
+        return 0
+    if isinstance(values, Mapping):
+        return sum(map(_n_bytes, values.values()))
+    return values.numel() * values.element_size() if isinstance(values, torch.Tensor) else math.inf
+
+
+def _moved(values: Any, device: torch.device) -> Any:
+    if isinstance(values, Mapping):
+        return {key: _moved(value, device) for key, value in values.items()}
+    return None if values is None else values.to(device)
 
 
 class ArrayData(Dataset):
@@ -115,6 +131,20 @@ class ArrayData(Dataset):
         self.task_weight = task_weight
         self.sample_weight = sample_weight
         self._columns = tuple(map(_as_tensors, (X, y, task_weight, sample_weight)))
+
+    def place(self, device: torch.device, limit: float) -> None:
+        """Move everything to a device, once and for all batches, if it has at most `limit` bytes.
+
+        Parameters
+        ----------
+        device : torch.device
+            Where batches are wanted.
+        limit : float
+            Bytes that may be taken there.
+        """
+        size = sum(map(_n_bytes, self._columns))
+        if 0 < size <= limit:
+            self._columns = tuple(_moved(column, device) for column in self._columns)
 
     def __getitems__(self, index: Sequence[int]) -> Batch:
         places = torch.as_tensor(index)

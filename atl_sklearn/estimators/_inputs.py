@@ -14,7 +14,7 @@ from sklearn.utils.validation import _check_sample_weight, validate_data
 from skorch.dataset import Dataset, get_len
 from skorch.helper import SliceDataset
 from skorch.utils import is_dataset, to_tensor
-from torch.utils.data import DataLoader, IterableDataset
+from torch.utils.data import DataLoader, IterableDataset, Subset
 
 from atl_sklearn.estimators._contract import SklearnContract
 from atl_sklearn.estimators._data import (
@@ -26,6 +26,8 @@ from atl_sklearn.estimators._data import (
     targets_of,
 )
 from atl_sklearn.estimators._parameters import HALF_PRECISIONS, PRECISIONS
+
+_GPU_SHARE = 0.25  # of a GPU's free memory, up to which arrays are moved there at once
 
 
 def is_mapping(X: Any) -> bool:
@@ -220,6 +222,10 @@ class Inputs(SklearnContract):
         iterator, kwargs = getattr(self, stage), self.get_params_for(stage)
         if self._makes_batches(dataset, stage):
             kwargs = {"batch_size": self.batch_size, "shuffle": training, **kwargs}
+            if self._run is not None and not (
+                kwargs.get("num_workers") or kwargs.get("pin_memory")
+            ):
+                self._place(dataset)
             return batch_loader(dataset, training=training, **kwargs)
         if training and self._run is not None and self._run.task_weight is not None:
             raise ValueError(
@@ -233,6 +239,14 @@ class Inputs(SklearnContract):
             kwargs["batch_size"] = len(dataset) if size == -1 else size
             return DataLoader(dataset, generator=torch.Generator(), **kwargs)
         return super().get_iterator(dataset, training=training)
+
+    def _place(self, dataset: Any) -> None:
+        """Move arrays to a GPU at once, where they take a small part of what is free there."""
+        while isinstance(dataset, Subset):
+            dataset = dataset.dataset
+        device = self._running_device
+        if isinstance(dataset, ArrayData) and device is not None and device.type == "cuda":
+            dataset.place(device, _GPU_SHARE * torch.cuda.mem_get_info(device)[0])
 
     @property
     def _running_device(self) -> Any:
@@ -253,6 +267,9 @@ class Inputs(SklearnContract):
         device, dtype = self._running_device, PRECISIONS[self.precision]
         if isinstance(X, torch.Tensor) and X.device == device and X.dtype == dtype:
             return X
+        if isinstance(X, torch.Tensor):
+            kind = dtype if X.is_floating_point() else X.dtype
+            return X.to(device=device, dtype=kind, non_blocking=True)
         X = to_tensor(X, device=device)
         if is_mapping(X):
             return {key: _as_type(value, dtype) for key, value in X.items()}

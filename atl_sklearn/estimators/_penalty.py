@@ -142,6 +142,7 @@ class PenaltyRun:
         self.readers = torch.optim.AdamW(parameters, lr=_READER_RATE) if parameters else None
         self._unlabeled = None
         if unlabeled is not None:
+            net._place(unlabeled)
             self._unlabeled = UnlabeledBatches(unlabeled, net.penalty_batch_size, self._generator)
             few = net._on_device(self._unlabeled.few(_N_TRIED))
             self._try_out(net, few, layers, seed)

@@ -74,7 +74,7 @@ def _max(x: torch.Tensor) -> torch.Tensor:
 
 
 def _spatial_mean(x: torch.Tensor) -> torch.Tensor:
-    return maps(x).mean(dim=2)
+    return x if x.ndim == 2 else maps(x).mean(dim=2)
 
 
 def _bounded_log(x: torch.Tensor) -> torch.Tensor:

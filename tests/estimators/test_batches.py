@@ -147,3 +147,19 @@ def test_iterators_of_ones_own(tabular, train_split):
     ):
         net = AntiTransferClassifier(train_split=train_split, **params, **FAST).fit(X, y)
         assert np.isfinite(net.history[-1, "train_loss"])
+
+
+def test_arrays_move_to_a_device_at_once_if_they_fit():
+    X, y = np.zeros((5, 3), dtype=np.float32), np.zeros(5, dtype=np.int64)
+    size = 4 * 15 + 8 * 5 + 4 * 5
+    for limit, device in ((size, "meta"), (size - 1, "cpu")):
+        data = ArrayData({"a": X}, y, np.ones(5, dtype=np.float32))
+        data.place(torch.device("meta"), limit)
+        batch = data.__getitems__([2, 1])
+        assert batch.X["a"].shape == (2, 3)
+        assert {batch.X["a"].device.type, batch.y.device.type} == {device}
+        assert batch.task_weight.device.type == device
+        assert batch.index.tolist() == [2, 1]
+    strings = ArrayData({"a": np.array(["x"] * 5)}, y)
+    strings.place(torch.device("meta"), 1e9)
+    assert strings._columns[1].device.type == "cpu"
