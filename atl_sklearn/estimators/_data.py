@@ -63,6 +63,14 @@ class Batch:
         # skorch asks a batch that is no tuple for its size
         return len(self.X) if isinstance(self.X, torch.Tensor) else get_len(self.X)
 
+    def to(self, device: Any, non_blocking: bool = False) -> Batch:
+        """Return the batch on a device, as accelerate asks; `index` stays on the CPU."""
+        X, y, task_weight, sample_weight = (
+            _moved(values, device, non_blocking=non_blocking)
+            for values in (self.X, self.y, self.task_weight, self.sample_weight)
+        )
+        return Batch(X, y, task_weight, sample_weight, self.index)
+
     def pin_memory(self) -> Batch:
         """Return the batch in page-locked memory, as ``DataLoader(pin_memory=True)`` asks."""
         from torch.utils.data._utils.pin_memory import pin_memory
@@ -107,10 +115,10 @@ def _n_bytes(values: Any) -> float:
     return values.numel() * values.element_size() if isinstance(values, torch.Tensor) else math.inf
 
 
-def _moved(values: Any, device: torch.device) -> Any:
+def _moved(values: Any, device: torch.device, *, non_blocking: bool = False) -> Any:
     if isinstance(values, Mapping):
-        return {key: _moved(value, device) for key, value in values.items()}
-    return None if values is None else values.to(device)
+        return {key: _moved(x, device, non_blocking=non_blocking) for key, x in values.items()}
+    return None if values is None else values.to(device, non_blocking=non_blocking)
 
 
 class ArrayData(Dataset):

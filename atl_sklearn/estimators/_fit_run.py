@@ -9,9 +9,15 @@ from typing import Any
 import torch
 
 
-def uncompiled(module: torch.nn.Module) -> torch.nn.Module:
-    """Return the module inside a compiled one, or the module itself."""
-    return getattr(module, "_orig_mod", module)
+def unwrapped(module: torch.nn.Module) -> torch.nn.Module:
+    """Return the module inside a compiled or a distributed one, or the module itself."""
+    while True:
+        if isinstance(module, torch.nn.parallel.DistributedDataParallel):
+            module = module.module
+        elif hasattr(module, "_orig_mod"):
+            module = module._orig_mod  # type: ignore[assignment]
+        else:
+            return module
 
 
 @dataclass
@@ -57,7 +63,7 @@ class FitRun:
         net._set_training(False)
         module = net.module_
         # A compiled network would never run hooks that come after its first call.
-        net.__dict__["module_"] = uncompiled(module)
+        net.__dict__["module_"] = unwrapped(module)
         try:
             with torch.no_grad(), torch.random.fork_rng(devices=[]):
                 return net.infer(X, **self.forward_params)

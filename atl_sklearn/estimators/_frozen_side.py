@@ -54,6 +54,7 @@ def _freeze(
     """Return the unrelated networks, frozen, with their layers chosen."""
     found = []
     ours = set(map(id, network.parameters()))
+    device = next(network.parameters()).device if net.device is None else net.device
     choices = _unrelated_choices(net, len(sources))
     parameter = "layer" if net.unrelated_layer is None else "unrelated_layer"
     for position, (source, choice) in enumerate(zip(sources, choices, strict=True)):
@@ -68,7 +69,7 @@ def _freeze(
             # The network in training itself: what it is now stays, though it is trained.
             module = deepcopy(module)
         frozen = FrozenNetwork(
-            module, device=net.device, label=label, nonlinearity=get_nonlinearity(source)
+            module, device=device, label=label, nonlinearity=get_nonlinearity(source)
         )
         _choose(frozen, choice, X, parameter)
         found.append(frozen)

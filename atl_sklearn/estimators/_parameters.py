@@ -171,6 +171,7 @@ def check_parameters(net: Any) -> None:
     if not (class_weight is None or class_weight == "balanced" or isinstance(class_weight, dict)):
         raise _refuse(net, "class_weight", "None, 'balanced' or a dict from class to weight")
     try:
-        torch.device(net.device)
+        if net.device is not None:  # None leaves it to the module, and to accelerate
+            torch.device(net.device)
     except (RuntimeError, TypeError):
         raise _refuse(net, "device", "'auto' or a device as torch.device takes it") from None

@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from atl_sklearn.estimators._fit_run import uncompiled
+from atl_sklearn.estimators._fit_run import unwrapped
 from atl_sklearn.estimators._frozen_side import FrozenSide
 from atl_sklearn.estimators._seeding import own_random_numbers
 from atl_sklearn.estimators._unlabeled import UnlabeledBatches
@@ -106,7 +106,7 @@ class PenaltyRun:
         unlabeled: Any = None,
         state: dict[str, Any] | None = None,
     ) -> None:
-        self._network = uncompiled(net.module_)
+        self._network = unwrapped(net.module_)
         self._generator = torch.Generator(device="cpu").manual_seed(seed ^ _PENALTY_STREAM)
         self._schedule = get_weight_schedule(net.weight_schedule)
         self._weights = weights

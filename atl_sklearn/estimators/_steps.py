@@ -255,6 +255,12 @@ class Steps(Inputs):
             if penalty is not None:
                 penalty.zero_grad()
             step = self.train_step_single(batch, **fit_params)
+            if "objective" not in step:
+                raise TypeError(
+                    f"{type(self).__name__}.train_step_single must return the 'objective' of "
+                    "AntiTransferTraining's, which has the penalty. With skorch's AccelerateMixin "
+                    "let it call AntiTransferClassifier.train_step_single, and override _backward."
+                )
             accumulator.store_step({"loss": step["loss"], "y_pred": step["y_pred"]})
             if scaler is not None:  # callbacks see the gradients as they are
                 for optimizer in optimizers:

@@ -14,7 +14,7 @@ from skorch import NeuralNet
 from atl_sklearn.estimators._confounding import confounding, given_weights
 from atl_sklearn.estimators._data import is_own_data
 from atl_sklearn.estimators._finiteness import FiniteWeights
-from atl_sklearn.estimators._fit_run import FitRun, uncompiled
+from atl_sklearn.estimators._fit_run import FitRun, unwrapped
 from atl_sklearn.estimators._inputs import accepted
 from atl_sklearn.estimators._parameters import PRECISIONS, check_parameters
 from atl_sklearn.estimators._penalty import PenaltyRun
@@ -133,7 +133,7 @@ class AntiTransferTraining(Steps):
 
     def _begin(self, X: Any, y: Any, sources: list[Any], fit_params: dict[str, Any]) -> None:
         """Make what lives as long as the fit: the penalty and the guard of the weights."""
-        of_forward = accepted(uncompiled(self.module_).forward, fit_params)
+        of_forward = accepted(unwrapped(self.module_).forward, fit_params)
         unknown = fit_params.keys() - of_forward - accepted(self.train_split, fit_params)
         if unknown:
             raise TypeError(
@@ -225,6 +225,8 @@ class AntiTransferTraining(Steps):
             with self._stream().active(self.device):
                 if not continues:
                     super().initialize()
+                    if hasattr(self, "_initialize_accelerator"):  # of skorch's AccelerateMixin
+                        self._initialize_accelerator()
                 self._begin(X, y, sources, fit_params)
         except BaseException:
             if self._run is not None:
