@@ -50,7 +50,7 @@ class SklearnContract(NeuralNet):
             self.__dict__[name] = params.pop(name)
         for name in ("weight_schedule", "penalty_data", "penalty_batch_size", "conditional"):
             self.__dict__[name] = params.pop(name)
-        for name in ("cache_size", "random_state", "precision"):
+        for name in ("cache", "cache_size", "memory", "random_state", "precision"):
             self.__dict__[name] = params.pop(name)
         super().__init__(module, **params)
         for name in ("history_", "initialized_", "virtual_params_"):

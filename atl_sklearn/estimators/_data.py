@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -18,6 +19,8 @@ from torch.utils.data import (
     Subset,
     default_collate,
 )
+
+_TORCH_TYPES = [np.dtype(name) for name in ("f4", "f8", "i8", "i4", "i2", "i1", "u1", "?")]
 
 
 class Batch:
@@ -57,7 +60,16 @@ class Batch:
         return (self.X, self.y)[position]
 
     def __len__(self) -> int:
-        return get_len(self.X)  # skorch asks a batch that is no tuple for its size
+        # skorch asks a batch that is no tuple for its size
+        return len(self.X) if isinstance(self.X, torch.Tensor) else get_len(self.X)
+
+    def to(self, device: Any, non_blocking: bool = False) -> Batch:
+        """Return the batch on a device, as accelerate asks; `index` stays on the CPU."""
+        X, y, task_weight, sample_weight = (
+            _moved(values, device, non_blocking=non_blocking)
+            for values in (self.X, self.y, self.task_weight, self.sample_weight)
+        )
+        return Batch(X, y, task_weight, sample_weight, self.index)
 
     def pin_memory(self) -> Batch:
         """Return the batch in page-locked memory, as ``DataLoader(pin_memory=True)`` asks."""
@@ -75,8 +87,38 @@ def _take(values: Any, index: Any) -> Any:
     if isinstance(values, Mapping):
         return {key: _take(value, index) for key, value in values.items()}
     if isinstance(values, torch.Tensor):
-        return values[torch.as_tensor(index)]
-    return torch.from_numpy(np.asarray(values[index]))
+        return values.index_select(0, index.to(values.device))
+    return torch.from_numpy(np.asarray(values[index.numpy()]))
+
+
+def _as_tensors(values: Any) -> Any:
+    """Return arrays as tensors of the same memory, where torch can have them."""
+    if isinstance(values, Mapping):
+        return {key: _as_tensors(value) for key, value in values.items()}
+    # torch warns of arrays that must not be written, such as joblib's maps of files, and takes
+    # none that run backwards.
+    takes = (
+        isinstance(values, np.ndarray)
+        and values.dtype in _TORCH_TYPES
+        and values.flags.writeable
+        and min(values.strides, default=0) >= 0
+    )
+    return torch.from_numpy(values) if takes else values
+
+
+def _n_bytes(values: Any) -> float:
+    """Return the size of tensors; infinity for what torch cannot hold."""
+    if values is None:
+        return 0
+    if isinstance(values, Mapping):
+        return sum(map(_n_bytes, values.values()))
+    return values.numel() * values.element_size() if isinstance(values, torch.Tensor) else math.inf
+
+
+def _moved(values: Any, device: torch.device, *, non_blocking: bool = False) -> Any:
+    if isinstance(values, Mapping):
+        return {key: _moved(x, device, non_blocking=non_blocking) for key, x in values.items()}
+    return None if values is None else values.to(device, non_blocking=non_blocking)
 
 
 class ArrayData(Dataset):
@@ -96,14 +138,28 @@ class ArrayData(Dataset):
         super().__init__(X, y)
         self.task_weight = task_weight
         self.sample_weight = sample_weight
+        self._columns = tuple(map(_as_tensors, (X, y, task_weight, sample_weight)))
+
+    def place(self, device: torch.device, limit: float) -> None:
+        """Move everything to a device, once and for all batches, if it has at most `limit` bytes.
+
+        Parameters
+        ----------
+        device : torch.device
+            Where batches are wanted.
+        limit : float
+            Bytes that may be taken there.
+        """
+        size = sum(map(_n_bytes, self._columns))
+        if 0 < size <= limit:
+            self._columns = tuple(_moved(column, device) for column in self._columns)
 
     def __getitems__(self, index: Sequence[int]) -> Batch:
-        # A missing y is a zero for each sample: skorch's dummy.
-        y = torch.zeros(len(index)) if self.y is None else _take(self.y, index)
-        task_weight, sample_weight = (
-            _take(weight, index) for weight in (self.task_weight, self.sample_weight)
-        )
-        return Batch(_take(self.X, index), y, task_weight, sample_weight, torch.as_tensor(index))
+        places = torch.as_tensor(index)
+        X, y, task_weight, sample_weight = (_take(column, places) for column in self._columns)
+        if y is None:  # a zero for each sample: skorch's dummy
+            y = torch.zeros(len(places))
+        return Batch(X, y, task_weight, sample_weight, places)
 
 
 class LabelledData(torch.utils.data.Dataset):
@@ -117,12 +173,21 @@ class LabelledData(torch.utils.data.Dataset):
         Target, encoded.
     task_weight, sample_weight : array of shape (n_samples,) or None
         Weights of the samples in the task loss, and in the penalty.
+    same : bool, default=False
+        Whether its samples are the same in every epoch.
     """
 
     def __init__(
-        self, dataset: Any, y: Any, task_weight: Any = None, sample_weight: Any = None
+        self,
+        dataset: Any,
+        y: Any,
+        task_weight: Any = None,
+        sample_weight: Any = None,
+        *,
+        same: bool = False,
     ) -> None:
         self.dataset = dataset
+        self.same = same
         self.y = y
         self.task_weight = task_weight
         self.sample_weight = sample_weight
@@ -136,7 +201,9 @@ class LabelledData(torch.utils.data.Dataset):
     def __getitems__(self, index: Sequence[int]) -> Batch:
         X = default_collate([self.dataset[i][0] for i in index])
         columns = (self.y, self.task_weight, self.sample_weight)
-        return Batch(X, *(_take(values, index) for values in columns))
+        places = torch.as_tensor(index)
+        y, task_weight, sample_weight = (_take(values, places) for values in columns)
+        return Batch(X, y, task_weight, sample_weight, places if self.same else None)
 
 
 class UnlabeledData(torch.utils.data.Dataset):
@@ -146,10 +213,13 @@ class UnlabeledData(torch.utils.data.Dataset):
     ----------
     dataset : torch.utils.data.Dataset
         Returns X, or pairs (X, y).
+    same : bool, default=False
+        Whether its samples are the same in every epoch.
     """
 
-    def __init__(self, dataset: Any) -> None:
+    def __init__(self, dataset: Any, *, same: bool = False) -> None:
         self.dataset = dataset
+        self.same = same
 
     def __len__(self) -> int:
         return len(self.dataset)
@@ -159,7 +229,27 @@ class UnlabeledData(torch.utils.data.Dataset):
         return item[0] if isinstance(item, tuple | list) else item
 
     def __getitems__(self, index: Sequence[int]) -> Batch:
-        return Batch(default_collate([self[i] for i in index]), None)
+        places = torch.as_tensor(index) if self.same else None
+        return Batch(default_collate([self[i] for i in index]), None, index=places)
+
+
+class SingleSamples(torch.utils.data.Dataset):
+    """One of this module's datasets for an iterator that takes sample by sample.
+
+    Parameters
+    ----------
+    dataset : ArrayData, LabelledData or Subset
+        The data.
+    """
+
+    def __init__(self, dataset: Any) -> None:
+        self.dataset = dataset
+
+    def __len__(self) -> int:
+        return len(self.dataset)
+
+    def __getitem__(self, index: int) -> Any:
+        return self.dataset[index]
 
 
 def targets_of(dataset: Any) -> Any:
@@ -211,6 +301,21 @@ def _keep(batch: Any) -> Any:
     return batch
 
 
+class _Loader(DataLoader):
+    """A DataLoader that fetches whole batches without machinery where it has no workers."""
+
+    def __iter__(self) -> Any:
+        if self.num_workers or self.pin_memory:
+            return super().__iter__()
+        return self._fetched()
+
+    def _fetched(self) -> Iterator[Any]:
+        # What a DataLoader draws for its workers: the order is the same with and without.
+        torch.empty((), dtype=torch.int64).random_(generator=self.generator)
+        for index in self.batch_sampler or ():
+            yield self.dataset.__getitems__(index)  # type: ignore[attr-defined]
+
+
 def batch_loader(
     dataset: Any,
     *,
@@ -251,4 +356,4 @@ def batch_loader(
     if not training:
         # Each iteration draws a seed for its workers; not from the global generator.
         kwargs.setdefault("generator", torch.Generator())
-    return DataLoader(dataset, batch_sampler=batches, collate_fn=_keep, **kwargs)
+    return _Loader(dataset, batch_sampler=batches, collate_fn=_keep, **kwargs)

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 
 
-def uncompiled(module: torch.nn.Module) -> torch.nn.Module:
-    """Return the module inside a compiled one, or the module itself."""
-    return getattr(module, "_orig_mod", module)
+def unwrapped(module: torch.nn.Module) -> torch.nn.Module:
+    """Return the module inside a compiled or a distributed one, or the module itself."""
+    while True:
+        if isinstance(module, torch.nn.parallel.DistributedDataParallel):
+            module = module.module
+        elif hasattr(module, "_orig_mod"):
+            module = module._orig_mod  # type: ignore[assignment]
+        else:
+            return module
 
 
 @dataclass
@@ -29,6 +36,15 @@ class FitRun:
         None for a plain network.
     weights : FiniteWeights or None
         The guard against weights that are not finite.
+    mode : bool or None
+        Whether the network was set to train or to evaluate; None if something else may have
+        changed it.
+    listeners : dict
+        Which callbacks do something in which event.
+    scaler : torch.amp.GradScaler or None
+        Scales the loss in half precision.
+    exits : contextlib.ExitStack
+        What must be ended with the fit, whether it succeeds or not.
     """
 
     task_weight: Any = None
@@ -37,13 +53,17 @@ class FitRun:
     forward_params: dict[str, Any] = field(default_factory=dict)
     penalty: Any = None
     weights: Any = None
+    mode: bool | None = None
+    listeners: dict[str, Any] = field(default_factory=dict)
+    scaler: Any = None
+    exits: ExitStack = field(default_factory=ExitStack)
 
     def try_out(self, net: Any, X: Any) -> Any:
         """Return what the network makes of a few samples, which leaves no trace in it."""
         net._set_training(False)
         module = net.module_
         # A compiled network would never run hooks that come after its first call.
-        net.__dict__["module_"] = uncompiled(module)
+        net.__dict__["module_"] = unwrapped(module)
         try:
             with torch.no_grad(), torch.random.fork_rng(devices=[]):
                 return net.infer(X, **self.forward_params)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import numpy as np
@@ -13,17 +14,20 @@ from sklearn.utils.validation import _check_sample_weight, validate_data
 from skorch.dataset import Dataset, get_len
 from skorch.helper import SliceDataset
 from skorch.utils import is_dataset, to_tensor
-from torch.utils.data import DataLoader, IterableDataset
+from torch.utils.data import DataLoader, IterableDataset, Subset
 
 from atl_sklearn.estimators._contract import SklearnContract
 from atl_sklearn.estimators._data import (
     ArrayData,
     LabelledData,
+    SingleSamples,
     batch_loader,
     is_own_data,
     targets_of,
 )
-from atl_sklearn.estimators._parameters import PRECISIONS
+from atl_sklearn.estimators._parameters import HALF_PRECISIONS, PRECISIONS
+
+_GPU_SHARE = 0.25  # of a GPU's free memory, up to which arrays are moved there at once
 
 
 def is_mapping(X: Any) -> bool:
@@ -65,7 +69,7 @@ class Inputs(SklearnContract):
         return sample_weight
 
     def _numpy_dtype(self) -> Any:
-        return np.dtype(self.precision)
+        return np.dtype(str(PRECISIONS[self.precision]).removeprefix("torch."))
 
     def _check_X(self, X: Any) -> Any:
         """Check X for prediction."""
@@ -164,7 +168,7 @@ class Inputs(SklearnContract):
         if self._run is not None and y is not None:  # the training data, not what is predicted
             weights = (self._run.task_weight, self._run.sample_weight)
             if is_dataset(X):
-                return LabelledData(X, y, *weights)
+                return LabelledData(X, y, *weights, same=self.cache in ("mapped", "memory"))
         if self.dataset is not Dataset or is_dataset(X):
             return super().get_dataset(X, y)
         return ArrayData(X, y, *weights)
@@ -193,6 +197,11 @@ class Inputs(SklearnContract):
             valid = LabelledData(valid, self._encode_targets(targets_of(valid), reset=False))
         return train, valid
 
+    def _makes_batches(self, dataset: Any, stage: str = "iterator_train") -> bool:
+        """Tell whether batches are made here, and not by an iterator of the user's."""
+        customised = self.get_params_for(stage).keys() & {"sampler", "batch_sampler", "collate_fn"}
+        return getattr(self, stage) is DataLoader and is_own_data(dataset) and not customised
+
     def get_iterator(self, dataset: Any, training: bool = False) -> Any:
         """Return the iterator over the batches of a dataset; see skorch.
 
@@ -211,25 +220,57 @@ class Inputs(SklearnContract):
         """
         stage = "iterator_train" if training else "iterator_valid"
         iterator, kwargs = getattr(self, stage), self.get_params_for(stage)
-        customised = kwargs.keys() & {"sampler", "batch_sampler", "collate_fn"}
-        if iterator is DataLoader and is_own_data(dataset) and not customised:
+        if self._makes_batches(dataset, stage):
             kwargs = {"batch_size": self.batch_size, "shuffle": training, **kwargs}
+            if self._run is not None and not (
+                kwargs.get("num_workers") or kwargs.get("pin_memory")
+            ):
+                self._place(dataset)
             return batch_loader(dataset, training=training, **kwargs)
         if training and self._run is not None and self._run.task_weight is not None:
             raise ValueError(
                 "sample_weight and class_weight need the default 'iterator_train', without a "
                 "sampler, batch_sampler or collate_fn of its own. Leave these out."
             )
+        if is_own_data(dataset):
+            dataset = SingleSamples(dataset)
         if iterator is DataLoader and not training and "generator" not in kwargs:
             size = kwargs.pop("batch_size", self.batch_size)
             kwargs["batch_size"] = len(dataset) if size == -1 else size
             return DataLoader(dataset, generator=torch.Generator(), **kwargs)
         return super().get_iterator(dataset, training=training)
 
+    def _place(self, dataset: Any) -> None:
+        """Move arrays to a GPU at once, where they take a small part of what is free there."""
+        while isinstance(dataset, Subset):
+            dataset = dataset.dataset
+        device = self._running_device
+        if isinstance(dataset, ArrayData) and device is not None and device.type == "cuda":
+            dataset.place(device, _GPU_SHARE * torch.cuda.mem_get_info(device)[0])
+
+    @property
+    def _running_device(self) -> Any:
+        """The device as torch knows it, or None where something else places the data."""
+        device = self.device
+        return None if device is None else torch.device(device)
+
+    def _precise(self) -> AbstractContextManager[Any]:
+        """Return the context in which networks run in half precision, if they shall."""
+        dtype = HALF_PRECISIONS.get(self.precision)
+        if dtype is None:
+            return nullcontext()
+        device = self._running_device or next(self.module_.parameters()).device
+        return torch.autocast(device.type, dtype=dtype)
+
     def _on_device(self, X: Any) -> Any:
         """Return a batch as a tensor on the network's device, in its floating type."""
-        X = to_tensor(X, device=self.device)
-        dtype = PRECISIONS[self.precision]
+        device, dtype = self._running_device, PRECISIONS[self.precision]
+        if isinstance(X, torch.Tensor) and X.device == device and X.dtype == dtype:
+            return X
+        if isinstance(X, torch.Tensor):
+            kind = dtype if X.is_floating_point() else X.dtype
+            return X.to(device=device, dtype=kind, non_blocking=True)
+        X = to_tensor(X, device=device)
         if is_mapping(X):
             return {key: _as_type(value, dtype) for key, value in X.items()}
         return _as_type(X, dtype)
@@ -251,7 +292,21 @@ class Inputs(SklearnContract):
         """
         if self._run is not None:
             fit_params = self._run.forward_params
-        return super().infer(self._on_device(x), **fit_params)
+        x = self._on_device(x)
+        if self.precision in HALF_PRECISIONS:
+            with self._precise():
+                return _in_single(super().infer(x, **fit_params))
+        if isinstance(x, torch.Tensor):
+            return self.module_(x, **fit_params)
+        return super().infer(x, **fit_params)
+
+
+def _in_single(output: Any) -> Any:
+    """Return what a network returned in half precision in single precision."""
+    if isinstance(output, tuple):
+        return tuple(map(_in_single, output))
+    half = isinstance(output, torch.Tensor) and output.dtype in HALF_PRECISIONS.values()
+    return output.float() if half else output
 
 
 def _as_type(value: Any, dtype: torch.dtype) -> Any:

@@ -17,10 +17,19 @@ from atl_sklearn.similarity import (
     is_batch_metric,
 )
 from atl_sklearn.unrelated._layers import as_choices
+from atl_sklearn.unrelated._memory import get_memory
 from atl_sklearn.unrelated._sources import as_sources
+from atl_sklearn.unrelated._store import CACHES
 
 _PENALTY_DATA = ("auto", "both", "train", "unlabeled")
-PRECISIONS = {"float32": torch.float32, "float64": torch.float64}
+# The floating type of the network and of X; the half ones are those of autocast.
+PRECISIONS = {
+    "bfloat16": torch.float32,
+    "float16": torch.float32,
+    "float32": torch.float32,
+    "float64": torch.float64,
+}
+HALF_PRECISIONS = {"bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
 def _refuse(net: Any, name: str, must: str, way_out: str = "") -> ValueError:
@@ -102,8 +111,11 @@ def _check_comparison(net: Any) -> None:
     size = net.penalty_batch_size
     if not _is_number(size, Integral) or size < 2:
         raise _refuse(net, "penalty_batch_size", "an int in [2, inf)")
+    if net.cache not in CACHES:
+        raise _refuse(net, "cache", f"one of {sorted(CACHES)}")
     if not _is_number(net.cache_size, Integral) or net.cache_size < 0:
         raise _refuse(net, "cache_size", "an int in [0, inf), a number of bytes")
+    get_memory(net.memory)
 
 
 def check_parameters(net: Any) -> None:
@@ -132,6 +144,13 @@ def check_parameters(net: Any) -> None:
             as_choices(choice, "unrelated_layer")
     _check_comparison(net)
     get_weight_schedule(net.weight_schedule)
+    if net.precision == "float16" and net.optimizer is torch.optim.LBFGS:
+        raise _refuse(
+            net,
+            "precision",
+            "another one with an optimizer that computes the loss several times in a step",
+            "LBFGS works in the others.",
+        )
     if net.precision not in PRECISIONS:
         raise _refuse(net, "precision", f"one of {sorted(PRECISIONS)}")
     if not _is_number(net.max_epochs, Integral) or net.max_epochs < 0:
@@ -152,6 +171,7 @@ def check_parameters(net: Any) -> None:
     if not (class_weight is None or class_weight == "balanced" or isinstance(class_weight, dict)):
         raise _refuse(net, "class_weight", "None, 'balanced' or a dict from class to weight")
     try:
-        torch.device(net.device)
+        if net.device is not None:  # None leaves it to the module, and to accelerate
+            torch.device(net.device)
     except (RuntimeError, TypeError):
         raise _refuse(net, "device", "'auto' or a device as torch.device takes it") from None

@@ -4,28 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 
-from atl_sklearn.estimators._fit_run import uncompiled
+from atl_sklearn.estimators._fit_run import unwrapped
+from atl_sklearn.estimators._frozen_side import FrozenSide
 from atl_sklearn.estimators._seeding import own_random_numbers
 from atl_sklearn.estimators._unlabeled import UnlabeledBatches
 from atl_sklearn.similarity import (
     AntiTransferLoss,
     AntiTransferPenalty,
-    get_aggregation,
     get_weight_schedule,
 )
-from atl_sklearn.unrelated import FrozenNetwork, get_network
-from atl_sklearn.unrelated._layers import Layer, as_choices, choose_layers, trace_layers
-from atl_sklearn.unrelated._sources import get_nonlinearity
-from atl_sklearn.unrelated._store import ActivationStore
-from atl_sklearn.unrelated._taps import tap
+from atl_sklearn.unrelated._layers import Layer, choose_layers, trace_layers
+from atl_sklearn.unrelated._taps import Taps
 
 _READER_RATE = 3e-3  # learning rate of what adversarial metrics train
+_N_TRIED = 8  # unlabeled samples with which everything is tried before training
 # Apart from the stream that initialises and shuffles, so that the penalty does not change it.
 _PENALTY_STREAM = 0x5EED
 
@@ -36,21 +33,6 @@ def unique(names: list[str]) -> list[str]:
         name if name not in names[:position] else f"{name}_{names[:position].count(name) + 1}"
         for position, name in enumerate(names)
     ]
-
-
-def _unrelated_choices(net: Any, n_networks: int, parameter: str = "unrelated_layer") -> list[Any]:
-    """Return the choice of layers in each unrelated network."""
-    if net.unrelated_layer is None:
-        return [net.layer] * n_networks
-    # A list of unrelated networks has a list with one entry for each; one network has one entry.
-    if isinstance(net.unrelated, list | tuple) and isinstance(net.unrelated_layer, list | tuple):
-        if len(net.unrelated_layer) != n_networks:
-            raise ValueError(
-                f"The {parameter!r} parameter must have one entry for each of the {n_networks} "
-                f"unrelated networks. Got {net.unrelated_layer!r} instead."
-            )
-        return list(net.unrelated_layer)
-    return [net.unrelated_layer] * n_networks
 
 
 @contextmanager
@@ -96,8 +78,8 @@ class PenaltyRun:
         A weight for each of `sources`.
     X : Tensor of shape (n_samples, ...) or mapping of these
         A few samples, with which everything is tried before training starts.
-    n_samples : int
-        Number of training samples.
+    data : torch.utils.data.Dataset
+        The training data, of which `X` are the first samples.
     seed : int
         Seeds what the penalty draws at random.
     unlabeled : ArrayData, UnlabeledData or None, default=None
@@ -119,12 +101,12 @@ class PenaltyRun:
         weights: list[float],
         X: Any,
         *,
-        n_samples: int,
+        data: Any,
         seed: int,
         unlabeled: Any = None,
         state: dict[str, Any] | None = None,
     ) -> None:
-        self._network = uncompiled(net.module_)
+        self._network = unwrapped(net.module_)
         self._generator = torch.Generator(device="cpu").manual_seed(seed ^ _PENALTY_STREAM)
         self._schedule = get_weight_schedule(net.weight_schedule)
         self._weights = weights
@@ -140,14 +122,11 @@ class PenaltyRun:
                 "network: set layer='output' for what this network returns, and "
                 "unrelated_layer='posterior'."
             )
-        self._points = [layer.point for layer in layers]
-        aggregations = net.aggregation
-        if not isinstance(aggregations, list | tuple):
-            aggregations = [aggregations] * len(layers)
-        self._compacts = [get_aggregation(aggregation).compact for aggregation in aggregations]
-        sizes = (n_samples, 0 if unlabeled is None else len(unlabeled))
-        self._stores = [ActivationStore(size, net.cache_size) for size in sizes]
-        self._frozen = self._freeze(net, sources, X, len(layers))
+        # Before the first step, since a compiled network knows no hooks that come later.
+        self._taps = Taps(self._network, [layer.point for layer in layers])
+        net._run.exits.callback(self._taps.remove)
+        comparisons = self._loss.comparisons(len(layers))
+        self._frozen = FrozenSide(net, self._network, sources, X, comparisons)
 
         several_networks, several_layers = len(sources) > 1, len(layers) > 1
         suffixes = [f"_{position}" * several_networks for position in range(len(sources))]
@@ -160,50 +139,33 @@ class PenaltyRun:
         self._weight_names = [f"penalty_weight{suffix}" for suffix in suffixes]
         self._try_out(net, X, layers, seed)
         parameters = list(self._loss.parameters())
-        self._readers = torch.optim.AdamW(parameters, lr=_READER_RATE) if parameters else None
+        self.readers = torch.optim.AdamW(parameters, lr=_READER_RATE) if parameters else None
         self._unlabeled = None
         if unlabeled is not None:
+            net._place(unlabeled)
             self._unlabeled = UnlabeledBatches(unlabeled, net.penalty_batch_size, self._generator)
-            self._try_out(net, net._on_device(self._unlabeled.few(len(X))), layers, seed)
-        data = net.penalty_data
-        if data == "auto":
-            data = "train" if unlabeled is None else "unlabeled"
-        self._of_batch = data in ("train", "both")
+            few = net._on_device(self._unlabeled.few(_N_TRIED))
+            self._try_out(net, few, layers, seed)
+        chosen = net.penalty_data
+        if chosen == "auto":
+            chosen = "train" if unlabeled is None else "unlabeled"
+        self._of_batch = chosen in ("train", "both")
+        if self._of_batch or net.train_split is not None:
+            own = net._makes_batches(data)
+            self._frozen.keep(data, X, unlabeled=False, n_seen=net.max_epochs, whole_batches=own)
+        if self._unlabeled is not None:
+            steps = net.max_epochs * len(net.get_iterator(data, training=True))
+            seen = steps * self._unlabeled.size / len(unlabeled)
+            self._frozen.keep(unlabeled, few, unlabeled=True, n_seen=seen)
         if state is not None:
             self._resume(state)
 
-    def _freeze(
-        self, net: Any, sources: Sequence[Any], X: Any, n_layers: int
-    ) -> list[FrozenNetwork]:
-        """Return the unrelated networks, frozen, with their layers chosen."""
-        found = []
-        ours = set(map(id, self._network.parameters()))
-        choices = _unrelated_choices(net, len(sources))
-        parameter = "layer" if net.unrelated_layer is None else "unrelated_layer"
-        for position, (source, choice) in enumerate(zip(sources, choices, strict=True)):
-            if len(as_choices(choice, parameter)) != n_layers:
-                raise ValueError(
-                    f"The 'unrelated_layer' parameter must choose as many layers as 'layer', "
-                    f"which chooses {n_layers}. Got {choice!r} instead."
-                )
-            label = "The unrelated network" + (f" {position}" if len(sources) > 1 else "")
-            network = get_network(source)
-            if ours & set(map(id, network.parameters())):
-                # The network in training itself: what it is now stays, though it is trained.
-                network = deepcopy(network)
-            frozen = FrozenNetwork(
-                network, device=net.device, label=label, nonlinearity=get_nonlinearity(source)
-            )
-            _choose(frozen, choice, X, parameter)
-            found.append(frozen)
-        return found
-
     def _try_out(self, net: Any, X: Any, layers: Sequence[Layer], seed: int) -> None:
         """Compare a few samples, so that what cannot be compared fails before training."""
-        with tap(self._network, self._points) as recorder:
+        with self._taps.read():
             net._run.try_out(net, X)
-        current = recorder.activations()
-        theirs = [frozen(X) for frozen in self._frozen]
+        current = self._taps.activations()
+        theirs = self._frozen.activations(X)
         if not self._loss.adversaries:
             with torch.random.fork_rng(devices=[]):
                 torch.default_generator.manual_seed(seed ^ _PENALTY_STREAM)
@@ -228,7 +190,7 @@ class PenaltyRun:
             "remaining": self._unlabeled.remaining if self._unlabeled is not None else [],
             "n_unlabeled": len(self._unlabeled) if self._unlabeled is not None else 0,
             "loss": self._loss.state_dict(),
-            "readers": self._readers.state_dict() if self._readers is not None else None,
+            "readers": self.readers.state_dict() if self.readers is not None else None,
         }
 
     def _resume(self, state: dict[str, Any]) -> None:
@@ -236,11 +198,11 @@ class PenaltyRun:
         if self._unlabeled is not None and len(self._unlabeled) == state["n_unlabeled"]:
             self._unlabeled.remaining = state["remaining"]
         shapes = {name: value.shape for name, value in self._loss.state_dict().items()}
-        if self._readers is not None and shapes == {
+        if self.readers is not None and shapes == {
             name: value.shape for name, value in state["loss"].items()
         }:
             self._loss.load_state_dict(state["loss"])
-            self._readers.load_state_dict(state["readers"])
+            self.readers.load_state_dict(state["readers"])
 
     def factor(self, net: Any) -> float:
         """Return what the schedule makes of the weight in the running epoch."""
@@ -262,13 +224,13 @@ class PenaltyRun:
 
     def zero_grad(self) -> None:
         """Forget the gradients of what adversarial metrics train."""
-        if self._readers is not None:
-            self._readers.zero_grad()
+        if self.readers is not None:
+            self.readers.zero_grad()
 
     def end_step(self) -> None:
         """Let adversarial metrics learn from the step."""
-        if self._readers is not None:
-            self._readers.step()
+        if self.readers is not None:
+            self.readers.step()
 
     def compares_batch(self, *, training: bool) -> bool:
         """Tell whether the batch of the task loss is compared; in validation it always is."""
@@ -309,34 +271,16 @@ class PenaltyRun:
             Has the penalty as soon as the block has ended.
         """
         tapped = Tapped()
-        with tap(self._network, self._points) as recorder:
+        with self._taps.read():
             yield tapped
-        current = recorder.activations()
+        current = self._taps.activations()
         tapped.penalty = self._loss(
             current,
-            *self._unrelated_activations(X, index, self._stores[unlabeled]),
+            *self._frozen(X, index, unlabeled=unlabeled),
             sample_weight=sample_weight,
             condition=condition() if callable(condition) else condition,
             generator=self._generator,
         )
-
-    def _unrelated_activations(
-        self, X: Any, index: Any, store: ActivationStore
-    ) -> list[list[torch.Tensor]]:
-        """Return the activations of each unrelated network, from the store if they are there."""
-
-        @torch.no_grad()
-        def compute() -> list[torch.Tensor]:
-            found = []
-            for frozen in self._frozen:
-                for compact, x in zip(self._compacts, frozen(X), strict=True):
-                    x = x.to(torch.promote_types(x.dtype, torch.float32))
-                    found.append(x if compact is None else compact(x))
-            return found
-
-        found = store.get(index, compute)
-        size = len(self._points)
-        return [found[start : start + size] for start in range(0, len(found), size)]
 
     def of_unlabeled(self, net: Any) -> AntiTransferPenalty:
         """Return the penalty of the step's unlabeled batch.
@@ -357,15 +301,3 @@ class PenaltyRun:
         ):
             output.append(net.infer(X))
         return tapped.penalty
-
-
-def _choose(frozen: FrozenNetwork, choice: Any, X: Any, parameter: str) -> None:
-    """Choose layers of an unrelated network; a missing one may have another name there."""
-    try:
-        frozen.choose(choice, X, parameter=parameter)
-    except ValueError as error:
-        if parameter == "layer" and "not found" in str(error):
-            raise ValueError(
-                f"{error} This is the unrelated network; name its layer by unrelated_layer."
-            ) from None
-        raise

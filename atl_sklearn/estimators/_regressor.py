@@ -76,16 +76,29 @@ class AntiTransferRegressor(AntiTransferTraining, NeuralNetRegressor):
         Whether what the target explains (for classes their means) is left out of the
         comparison, for a target that may legitimately go along with the unrelated task. On
         unlabeled data the network's predictions stand for the target.
+    cache : {"auto", "memory", "mapped", "live"}, default="auto"
+        Where the unrelated networks' activations, which do not change, are kept during `fit`:
+        in memory, in memory-mapped files, or nowhere (they are computed in every step).
+        ``"auto"`` keeps them where samples are seen more than once: in memory up to
+        `cache_size`, above it in files of the temporary folder, unless a sample has more than
+        1 MiB or the disk has too little space. It computes them where they may change: the
+        samples of a torch Dataset, which ``"memory"`` and ``"mapped"`` take to be the same in
+        every epoch, or of an iterator of one's own. With ``verbose=1`` it says what it does.
     cache_size : int, default=2**30
-        Bytes of the unrelated networks' activations that are kept during `fit`, for the
-        training and for the unlabeled data, so that they are computed once. Where they need
-        more, or come from a torch Dataset, whose samples may change, they are computed in every
-        step; 0 does so always.
+        Bytes up to which ``cache="auto"`` keeps activations in memory, for the training data
+        and for the unlabeled data each; 0 for never keeping any.
+    memory : None, str, path-like or joblib.Memory, default=None
+        Folder in which what is computed of unrelated networks is kept on disk, so that other
+        fits find it: other candidates of a search, other processes. It is found by the
+        network's weights, the layers and the data, never by time or name.
     random_state : int, RandomState instance or None, default=None
         Determines initialisation, order of batches, dropout and random choices of the penalty.
         The global generators are not touched by an int.
-    precision : {"float32", "float64"}, default="float32"
-        Floating type of the network and of X, which is cast to it.
+    precision : {"float32", "bfloat16", "float16", "float64"}, default="float32"
+        Floating type of the network and of X, which is cast to it. In the half precisions the
+        weights and X stay in single precision, and torch's autocast runs the networks;
+        losses and similarities are computed in single precision, and ``"float16"`` scales the
+        loss so that small gradients do not vanish.
     criterion : class, default=torch.nn.MSELoss
         Loss of the task.
     optimizer : class, default=torch.optim.AdamW
@@ -193,7 +206,9 @@ class AntiTransferRegressor(AntiTransferTraining, NeuralNetRegressor):
         penalty_data: str = "auto",
         penalty_batch_size: int = 96,
         conditional: bool = False,
+        cache: str = "auto",
         cache_size: int = 2**30,
+        memory: Any = None,
         random_state: Any = None,
         precision: str = "float32",
         criterion: Any = torch.nn.MSELoss,
@@ -227,7 +242,9 @@ class AntiTransferRegressor(AntiTransferTraining, NeuralNetRegressor):
             penalty_data=penalty_data,
             penalty_batch_size=penalty_batch_size,
             conditional=conditional,
+            cache=cache,
             cache_size=cache_size,
+            memory=memory,
             random_state=random_state,
             precision=precision,
             criterion=criterion,

@@ -14,7 +14,9 @@ _GENERATOR_LOCK = threading.RLock()
 
 
 def _cuda_devices(device: Any) -> list[int]:
-    return [torch.device(device).index or 0] if torch.device(device).type == "cuda" else []
+    if device is None or torch.device(device).type != "cuda":
+        return []
+    return [torch.device(device).index or 0]
 
 
 @contextmanager

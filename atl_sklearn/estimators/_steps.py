@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from contextlib import nullcontext
 from typing import Any
 
-import numpy as np
 import torch
-from skorch.dataset import unpack_data
+from skorch import NeuralNet
+from skorch.callbacks import Callback
+from skorch.dataset import get_len, unpack_data
+from skorch.history import History
 from skorch.utils import TeeGenerator
 
+from atl_sklearn.estimators._data import Batch
 from atl_sklearn.estimators._finiteness import non_finite_error
 from atl_sklearn.estimators._history import PenaltyHistory
 from atl_sklearn.estimators._inputs import Inputs
@@ -60,25 +64,134 @@ class Steps(Inputs):
         with watched as tapped:
             y_pred = self.infer(Xi, **fit_params)
         task_loss = self._task_loss(y_pred, batch, Xi, yi, training=training)
-        objective = task_loss
         stage = "train" if training else "valid"
-        parts = {f"{stage} task loss": task_loss.item()}
-        if penalty is not None:
-            found = [] if tapped is None else [tapped.penalty]
-            if penalty.compares_unlabeled(training=training):
-                found.append(penalty.of_unlabeled(self))
-            total = torch.stack([one.total for one in found]).mean()
-            objective = task_loss + penalty.factor(self) * total
-            similarities = torch.stack([one.parts.detach() for one in found]).mean(dim=0)
-            for name, value in zip(penalty.names, similarities.reshape(-1).tolist(), strict=True):
-                self.history.record_batch(f"{stage}_{name}", value)
-                parts[f"{stage} {name}"] = value
-            if training:
-                self.history.record_batch("train_objective", objective.item())
-        for part, value in parts.items():
-            if run is not None and not np.isfinite(value):
-                self._stop_for(part)
+        if penalty is None:
+            if run is not None and not math.isfinite(task_loss.item()):
+                self._stop_for(f"{stage} task loss")
+            return {"loss": task_loss, "objective": task_loss, "y_pred": y_pred}
+        found = [] if tapped is None else [tapped.penalty]
+        if penalty.compares_unlabeled(training=training):
+            found.append(penalty.of_unlabeled(self))
+        several = len(found) > 1
+        total = torch.stack([one.total for one in found]).mean() if several else found[0].total
+        objective = torch.add(task_loss, total, alpha=penalty.factor(self))
+        parts = [one.parts.detach() for one in found]
+        similarities = torch.stack(parts).mean(dim=0) if several else parts[0]
+        # All numbers in one piece: on a GPU, each transfer waits for what was queued before.
+        scalars = (task_loss.detach().reshape(1), objective.detach().reshape(1))
+        loss, total_loss, *values = torch.cat((*scalars, similarities.reshape(-1))).tolist()
+        named = zip(penalty.names, values, strict=True)
+        record = {f"{stage}_{name}": value for name, value in named}
+        if not all(map(math.isfinite, (loss, *values))):
+            names = ["task loss", *penalty.names]
+            finite = zip(names, map(math.isfinite, (loss, *values)), strict=True)
+            self._stop_for(f"{stage} {next(name for name, is_finite in finite if not is_finite)}")
+        if training:
+            record["train_objective"] = total_loss
+        self._record_batch(record)
         return {"loss": task_loss, "objective": objective, "y_pred": y_pred}
+
+    def _record_batch(self, record: dict[str, float]) -> None:
+        if type(self.history) is History:
+            # skorch's record_batch copies the list of all epochs each time.
+            list.__getitem__(self.history, -1)["batches"][-1].update(record)
+        else:
+            for name, value in record.items():
+                self.history.record_batch(name, value)
+
+    def on_batch_begin(self, net: Any, *args: Any, **kwargs: Any) -> None:
+        """Begin a row of the history; see skorch."""
+        if type(self.history) is History:
+            list.__getitem__(self.history, -1)["batches"].append({})
+        else:
+            super().on_batch_begin(net, *args, **kwargs)
+
+    def _zero_grad_optimizer(self, set_to_none: bool | None = None) -> None:
+        optimizers = [getattr(self, f"{name}_") for name in self._optimizers]
+        own = torch.optim.Optimizer.zero_grad
+        if set_to_none is None and all(type(one).zero_grad is own for one in optimizers):
+            # The same without torch's profiling around it, which takes longer than the work.
+            for optimizer in optimizers:
+                for group in optimizer.param_groups:
+                    for parameter in group["params"]:
+                        parameter.grad = None
+        else:
+            super()._zero_grad_optimizer(set_to_none)
+
+    def _listeners(self, event: str) -> list[Any]:
+        """Return the callbacks that do something in an event, for those that come each step."""
+        known = self._run.listeners
+        if known.get("callbacks") is not self.callbacks_:
+            known.clear()
+            known["callbacks"] = self.callbacks_
+        if event not in known:
+            known[event] = [
+                callback
+                for _, callback in self.callbacks_
+                if event in vars(callback)
+                or getattr(type(callback), event) is not getattr(Callback, event)
+            ]
+        return known[event]
+
+    def notify(self, method_name: str, **kwargs: Any) -> None:
+        """Call the callbacks, those left out that do nothing; see skorch.
+
+        Parameters
+        ----------
+        method_name : str
+            The event, such as ``"on_batch_end"``.
+        **kwargs : dict
+            Passed on.
+        """
+        if self._run is None:
+            super().notify(method_name, **kwargs)
+            return
+        getattr(self, method_name)(self, **kwargs)
+        for callback in self._listeners(method_name):
+            getattr(callback, method_name)(self, **kwargs)
+
+    def _set_training(self, training: bool = True) -> None:
+        run = self._run
+        if run is None or run.mode != training or self.module_.training != training:
+            super()._set_training(training)
+            if run is not None:
+                run.mode = training
+
+    def run_single_epoch(
+        self, iterator: Any, training: bool, prefix: str, step_fn: Any, **fit_params: Any
+    ) -> None:
+        """Go through all batches once; see skorch, of which this does the same.
+
+        Parameters
+        ----------
+        iterator : iterable or None
+            The batches; None for nothing to do.
+        training : bool
+            Whether the network is trained.
+        prefix : str
+            ``"train"`` or ``"valid"``, for the history.
+        step_fn : callable
+            Makes the step of one batch.
+        **fit_params : dict
+            Passed on to `step_fn`.
+        """
+        if self._run is None or iterator is None:
+            super().run_single_epoch(iterator, training, prefix, step_fn, **fit_params)
+            return
+        self._run.mode = None  # what callbacks did to parts of the network ends with an epoch
+        count = 0
+        for batch in iterator:
+            self.notify("on_batch_begin", batch=batch, training=training)
+            step = step_fn(batch, **fit_params)
+            if isinstance(batch, Batch):
+                size = len(batch)
+            else:
+                size = get_len(batch[0]) if isinstance(batch, tuple | list) else get_len(batch)
+            loss = step["loss"].item()
+            self._record_batch({f"{prefix}_loss": loss, f"{prefix}_batch_size": size})
+            self.notify("on_batch_end", batch=batch, training=training, **step)
+            count += 1
+        self.history.record(f"{prefix}_batch_count", count)
 
     def _known_of(self, output: Any) -> torch.Tensor:
         """Return what the network knows of the target: probabilities or predictions."""
@@ -106,8 +219,12 @@ class Steps(Inputs):
         """
         self._set_training(True)
         step = self._step(batch, training=True, **fit_params)
-        step["objective"].backward()
+        scaler = self._run.scaler if self._run is not None else None
+        self._backward(step["objective"] if scaler is None else scaler.scale(step["objective"]))
         return step
+
+    def _backward(self, objective: Any) -> None:
+        objective.backward()
 
     def train_step(self, batch: Any, **fit_params: Any) -> dict[str, Any]:
         """Make one step of the optimizer, which minimises the objective; see skorch.
@@ -128,25 +245,49 @@ class Steps(Inputs):
         penalty = self._run.penalty if self._run is not None else None
         if penalty is not None:
             penalty.begin_step()
+        scaler = self._run.scaler if self._run is not None else None
+        optimizers = [getattr(self, f"{name}_") for name in self._optimizers]
+        if penalty is not None and penalty.readers is not None:
+            optimizers.append(penalty.readers)
 
         def closure() -> Any:
             self._zero_grad_optimizer()
             if penalty is not None:
                 penalty.zero_grad()
             step = self.train_step_single(batch, **fit_params)
+            if "objective" not in step:
+                raise TypeError(
+                    f"{type(self).__name__}.train_step_single must return the 'objective' of "
+                    "AntiTransferTraining's, which has the penalty. With skorch's AccelerateMixin "
+                    "let it call AntiTransferClassifier.train_step_single, and override _backward."
+                )
             accumulator.store_step({"loss": step["loss"], "y_pred": step["y_pred"]})
-            self.notify(
-                "on_grad_computed",
-                named_parameters=TeeGenerator(self.get_all_learnable_params()),
-                batch=batch,
-                training=True,
-            )
+            if scaler is not None:  # callbacks see the gradients as they are
+                for optimizer in optimizers:
+                    scaler.unscale_(optimizer)
+            if self._run is None or self._hears_gradients():
+                self.notify(
+                    "on_grad_computed",
+                    named_parameters=TeeGenerator(self.get_all_learnable_params()),
+                    batch=batch,
+                    training=True,
+                )
             return step["objective"]
 
-        self._step_optimizer(closure)
-        if penalty is not None:
-            penalty.end_step()
+        if scaler is None:
+            self._step_optimizer(closure)
+            if penalty is not None:
+                penalty.end_step()
+        else:
+            closure()
+            for optimizer in optimizers:
+                scaler.step(optimizer)
+            scaler.update()
         return accumulator.get_step()
+
+    def _hears_gradients(self) -> bool:
+        overridden = type(self).on_grad_computed is not NeuralNet.on_grad_computed
+        return overridden or bool(self._listeners("on_grad_computed"))
 
     def validation_step(self, batch: Any, **fit_params: Any) -> dict[str, Any]:
         """Compute the losses of one validation batch; see skorch.

@@ -14,7 +14,7 @@ from skorch import NeuralNet
 from atl_sklearn.estimators._confounding import confounding, given_weights
 from atl_sklearn.estimators._data import is_own_data
 from atl_sklearn.estimators._finiteness import FiniteWeights
-from atl_sklearn.estimators._fit_run import FitRun, uncompiled
+from atl_sklearn.estimators._fit_run import FitRun, unwrapped
 from atl_sklearn.estimators._inputs import accepted
 from atl_sklearn.estimators._parameters import PRECISIONS, check_parameters
 from atl_sklearn.estimators._penalty import PenaltyRun
@@ -43,6 +43,9 @@ _OF_ONE_TRAINING = (
     "_module_changed",
     "weight_",
 )
+
+_FUSED = (torch.optim.Adam, torch.optim.AdamW, torch.optim.SGD)
+_OTHER_FORMS = {"fused", "foreach", "capturable", "differentiable"}
 
 _N_TRIED = 8  # samples with which layers and shapes are tried before training
 
@@ -97,9 +100,40 @@ class AntiTransferTraining(Steps):
         self.module_ = self.module_.to(PRECISIONS[self.precision])
         return self
 
+    def get_params_for_optimizer(self, prefix: str, named_parameters: Any) -> Any:
+        """Return the arguments of an optimizer; see skorch.
+
+        torch's fused form, which makes one step of all parameters at once, is chosen where
+        there is one and no other form is asked for.
+
+        Parameters
+        ----------
+        prefix : str
+            Which optimizer.
+        named_parameters : iterable of (str, Parameter)
+            What it trains.
+
+        Returns
+        -------
+        args : list
+            Groups of parameters.
+        kwargs : dict
+            Other arguments.
+        """
+        named_parameters = list(named_parameters)
+        args, kwargs = super().get_params_for_optimizer(prefix, named_parameters)
+        optimizer = getattr(self, prefix, None)
+        fits = all(
+            parameter.is_floating_point() and parameter.device.type in ("cpu", "cuda")
+            for _, parameter in named_parameters
+        )
+        if optimizer in _FUSED and fits and not kwargs.keys() & _OTHER_FORMS:
+            kwargs["fused"] = True
+        return args, kwargs
+
     def _begin(self, X: Any, y: Any, sources: list[Any], fit_params: dict[str, Any]) -> None:
         """Make what lives as long as the fit: the penalty and the guard of the weights."""
-        of_forward = accepted(uncompiled(self.module_).forward, fit_params)
+        of_forward = accepted(unwrapped(self.module_).forward, fit_params)
         unknown = fit_params.keys() - of_forward - accepted(self.train_split, fit_params)
         if unknown:
             raise TypeError(
@@ -108,6 +142,8 @@ class AntiTransferTraining(Steps):
             )
         self._run.forward_params = {name: fit_params[name] for name in of_forward}
         self._run.weights = FiniteWeights(self.module_)
+        if self.precision == "float16":
+            self._run.scaler = torch.amp.GradScaler(next(self.module_.parameters()).device.type)
         batches = self.get_dataset(X, y)
         few = range(min(_N_TRIED, len(batches)))
         if is_own_data(batches):
@@ -125,7 +161,7 @@ class AntiTransferTraining(Steps):
                 sources,
                 weights,
                 tried,
-                n_samples=len(batches),
+                data=batches,
                 seed=self._stream().seed,
                 unlabeled=self._run.unlabeled if self.penalty_data != "train" else None,
                 state=self.__dict__.get("_penalty_state"),
@@ -189,8 +225,12 @@ class AntiTransferTraining(Steps):
             with self._stream().active(self.device):
                 if not continues:
                     super().initialize()
+                    if hasattr(self, "_initialize_accelerator"):  # of skorch's AccelerateMixin
+                        self._initialize_accelerator()
                 self._begin(X, y, sources, fit_params)
         except BaseException:
+            if self._run is not None:
+                self._run.exits.close()
             self.__dict__.clear()
             self.__dict__.update(before)
             raise
@@ -201,6 +241,7 @@ class AntiTransferTraining(Steps):
             if self._run.penalty is not None:
                 self.__dict__["_penalty_state"] = self._run.penalty.state()
         finally:
+            self._run.exits.close()
             del self._run
         self.__dict__["_unrelated_given"] = self.unrelated
         if not all(map(is_fitted, sources)):  # not needed, so not fitted
@@ -232,7 +273,11 @@ class AntiTransferTraining(Steps):
         unlabeled = None
         if X_unlabeled is not None:
             unlabeled = check_unlabeled(
-                X_unlabeled, n_samples=len(y), check_X=self._check_X, shape=self.input_shape_
+                X_unlabeled,
+                n_samples=len(y),
+                check_X=self._check_X,
+                shape=self.input_shape_,
+                same=self.cache in ("mapped", "memory"),
             )
         elif self.penalty_data in ("unlabeled", "both"):
             raise ValueError(

@@ -22,7 +22,9 @@ _WAY_OUT_OF_SPLITS = (
 )
 
 
-def check_unlabeled(X_unlabeled: Any, *, n_samples: int, check_X: Any, shape: Any) -> Any:
+def check_unlabeled(
+    X_unlabeled: Any, *, n_samples: int, check_X: Any, shape: Any, same: bool = False
+) -> Any:
     """Check unlabeled data.
 
     Parameters
@@ -35,6 +37,8 @@ def check_unlabeled(X_unlabeled: Any, *, n_samples: int, check_X: Any, shape: An
         Checks arrays as data for prediction are checked.
     shape : tuple of int or None
         Shape of a sample of X, where it has one.
+    same : bool, default=False
+        Whether a Dataset's samples are the same in every epoch.
 
     Returns
     -------
@@ -60,7 +64,7 @@ def check_unlabeled(X_unlabeled: Any, *, n_samples: int, check_X: Any, shape: An
                 "X_unlabeled must be an array or a torch Dataset with a length and an index. Got "
                 f"{type(X_unlabeled).__name__}, which is iterable only."
             )
-        data = UnlabeledData(X_unlabeled)
+        data = UnlabeledData(X_unlabeled, same=same)
     else:
         try:
             data = ArrayData(check_X(X_unlabeled), None)
@@ -135,6 +139,11 @@ class UnlabeledBatches:
 
     def __len__(self) -> int:
         return len(self._data)
+
+    @property
+    def size(self) -> int:
+        """Number of samples in a batch."""
+        return self._size
 
     def draw(self) -> None:
         """Go on to the next batch."""

@@ -19,24 +19,37 @@ from atl_sklearn.similarity._checks import (
     check_shapes,
     check_weight,
 )
+from atl_sklearn.similarity._correlation_step import cross_correlation_step
 from atl_sklearn.similarity._metrics import ROW_METRICS, get_metric, is_batch_metric
+from atl_sklearn.similarity._prepared import Prepared
 from atl_sklearn.similarity._products import RowProducts, row_products
 from atl_sklearn.similarity._row_metrics import sigmoid_mse
 from atl_sklearn.similarity._sample_products import (
     SampleProducts,
     center_gram,
     center_vectors,
+    largest_magnitude,
     partial_out,
+    standardise,
 )
+
+# Magnitudes of which products of four, summed up, are far from the limits of single precision.
+_SMALL, _LARGE = 1e-4, 1e4
+
+
+def _is_ordinary(largest: torch.Tensor) -> bool:
+    """Tell whether no product of four activations over- or underflows.
+
+    To know it on a GPU would take as long as to scale the activations.
+    """
+    return largest.device.type == "cpu" and _SMALL <= float(largest) <= _LARGE
 
 
 def _scaled(x: torch.Tensor, largest: torch.Tensor) -> torch.Tensor:
     """Bring activations to magnitude 1, so that their products neither over- nor underflow."""
+    if _is_ordinary(largest):
+        return x
     return x / torch.where(largest > 0, largest, torch.ones_like(largest))
-
-
-def _largest(x: torch.Tensor) -> torch.Tensor:
-    return x.detach().abs().amax()
 
 
 def _products(
@@ -76,17 +89,40 @@ def _row_similarity(
     check_shapes(a, b, aggregation.name, aggregation.matches)
     if aggregation.degree is None:
         return ROW_METRICS[metric](_products(aggregation, a, b, weight), weight)
-    largest = _largest(a), _largest(b)
+    largest = largest_magnitude(a), largest_magnitude(b)
     if metric != "sigmoid_mse":  # cosines are free of scale
         a, b = (_scaled(x, scale) for x, scale in zip((a, b), largest, strict=True))
         return ROW_METRICS[metric](_products(aggregation, a, b, weight), weight)
     common = torch.maximum(*largest)
+    if _is_ordinary(common):
+        return sigmoid_mse(_products(aggregation, a, b, weight), weight)
     a, b = _scaled(a, common), _scaled(b, common)
     # What multiplies the squared error is kept below overflow: the sigmoid is flat long before.
     power = 2 * aggregation.degree
     limit = torch.finfo(a.dtype).max ** (0.9 / power)
     scale = torch.where(common > 0, common, torch.ones_like(common)).clamp_max(limit) ** power
     return sigmoid_mse(_products(aggregation, a, b, weight), weight, scale)
+
+
+def _prepared_similarity(
+    metric: str, aggregation: Aggregation, current: torch.Tensor, b: Prepared, sample_weight: Any
+) -> torch.Tensor:
+    """Compare rows of which the frozen side, and its norms, were made before."""
+    weight = check_weight(sample_weight, current)
+    with torch.autocast(current.device.type, enabled=False):
+        dtype = torch.promote_types(current.dtype, b.small.dtype)  # b is not half
+        a, b = current.to(dtype), b.to(device=current.device, dtype=dtype)
+        if weight is not None:
+            weight = weight.to(dtype)
+            if not bool(weight.any()):
+                return (a * 0).sum()
+        a = _scaled(a, largest_magnitude(a))
+        if aggregation.products is not None:
+            found = aggregation.products(a, b.small, weight, b.squares)
+        else:
+            rows = _as_rows(aggregation, a)
+            found = row_products(rows, _as_rows(aggregation, b.small), b.squares)
+        return ROW_METRICS[metric](found, weight)
 
 
 def sample_products(
@@ -122,11 +158,12 @@ def sample_products(
     """
     if aggregation.degree is not None:
         there = x if weight is None else x[weight > 0]
-        x = _scaled(x, _largest(there))
+        x = _scaled(x, largest_magnitude(there))
     if aggregation.sample_gram is not None and not explicit:
         side = center_gram(aggregation.sample_gram(x, weight), p)
     else:
-        side = center_vectors(_aggregated(aggregation, x).flatten(1), p)
+        vectors = _aggregated(aggregation, x).flatten(1)
+        side = center_vectors(vectors, p, weighted=weight is not None)
     return side if condition is None else partial_out(side, p, condition)
 
 
@@ -162,7 +199,7 @@ def _call(
 
 def activation_similarity(
     current: torch.Tensor,
-    unrelated: torch.Tensor,
+    unrelated: torch.Tensor | Prepared,
     *,
     metric: Any = "cross_correlation",
     aggregation: Any = "spatial_mean",
@@ -265,8 +302,8 @@ def activation_similarity(
     >>> import torch
     >>> from atl_sklearn import activation_similarity
     >>> a = torch.tensor([[0.0, 1.0], [2.0, 0.0], [1.0, 1.0]])
-    >>> activation_similarity(a, 3 * a + 1, metric="cka")
-    tensor(1.0000)
+    >>> round(float(activation_similarity(a, 3 * a + 1, metric="cka")), 6)
+    1.0
     >>> activation_similarity(a, torch.ones(3, 5, 4, 4))
     tensor(0.)
     >>> activation_similarity(a[:, :, None], a[:, :, None], metric="cosine", aggregation="gram")
@@ -274,6 +311,8 @@ def activation_similarity(
     """
     how = get_metric(metric)
     what = get_aggregation(aggregation)
+    if isinstance(unrelated, Prepared):
+        return _prepared_similarity(metric, what, current, unrelated, sample_weight)
     check_activations(current, unrelated)
     weight = check_weight(sample_weight, current)
     given = check_condition(condition, current)
@@ -301,5 +340,12 @@ def activation_similarity(
         given = None if given is None else given.to(dtype)
         # The features of a sample's Gram matrix are few; those of a batch's would not fit.
         explicit = metric == "cross_correlation" and what.name == "gram"
+        frozen = a.requires_grad and not b.requires_grad and torch.is_grad_enabled()
+        if metric == "cross_correlation" and frozen and given is None and what.name != "batch_gram":
+            if what.degree is not None:
+                a = _scaled(a, largest_magnitude(a if weight is None else a[weight > 0]))
+            v = standardise(sample_products(what, b, weight, p, None, explicit=explicit), p)
+            x = _aggregated(what, a).flatten(1)
+            return cross_correlation_step(x, v, p, weighted=weight is not None)
         sides = [sample_products(what, x, weight, p, given, explicit=explicit) for x in (a, b)]
         return how(*sides, p)

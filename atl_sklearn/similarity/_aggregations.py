@@ -34,7 +34,9 @@ class Aggregation:
         How many times a factor of the activations multiplies what is compared; None where it
         is no simple factor, so that activations must not be rescaled.
     products : callable or None
-        Row products of two activations, (current, unrelated, weight); None for those of `rows`.
+        Row products of two activations, (current, unrelated, weight), where rows are those of
+        one sample also with the products of the unrelated rows with themselves; None for those
+        of `rows`.
     sample_gram : callable or None
         Inner products between the samples of one activation, (activations, weight); None for
         those of `rows`, flattened.
@@ -72,7 +74,7 @@ def _max(x: torch.Tensor) -> torch.Tensor:
 
 
 def _spatial_mean(x: torch.Tensor) -> torch.Tensor:
-    return maps(x).mean(dim=2)
+    return x if x.ndim == 2 else maps(x).mean(dim=2)
 
 
 def _bounded_log(x: torch.Tensor) -> torch.Tensor:
@@ -92,10 +94,15 @@ def _gram(x: torch.Tensor) -> torch.Tensor:
     return x @ x.mT / (x.shape[1] * x.shape[2])
 
 
-def _gram_products(a: torch.Tensor, b: torch.Tensor, weight: torch.Tensor | None) -> RowProducts:
+def _gram_products(
+    a: torch.Tensor,
+    b: torch.Tensor,
+    weight: torch.Tensor | None,
+    bb: torch.Tensor | None = None,
+) -> RowProducts:
     a, b = maps(a), maps(b)
     scales = (float(a.shape[1] * a.shape[2]), float(b.shape[1] * b.shape[2]))
-    return gram_row_products(a, b, None, float(a.shape[1]), scales)
+    return gram_row_products(a, b, None, float(a.shape[1]), scales, bb)
 
 
 def _gram_sample_gram(x: torch.Tensor, weight: torch.Tensor | None) -> torch.Tensor:
@@ -152,14 +159,17 @@ def _batch_gram_sample_gram(x: torch.Tensor, weight: torch.Tensor | None) -> tor
 
 
 def _pairwise_products(
-    a: torch.Tensor, b: torch.Tensor, weight: torch.Tensor | None
+    a: torch.Tensor,
+    b: torch.Tensor,
+    weight: torch.Tensor | None,
+    bb: torch.Tensor | None = None,
 ) -> RowProducts:
     a, b = maps(a), maps(b)
     n_channels, n_positions = a.shape[1:]
     return RowProducts(
         ab=(a.sum(dim=1) * b.sum(dim=1)).sum(dim=1, keepdim=True),
         aa=n_channels * a.square().sum(dim=(1, 2))[:, None],
-        bb=n_channels * b.square().sum(dim=(1, 2))[:, None],
+        bb=n_channels * b.square().sum(dim=(1, 2))[:, None] if bb is None else bb,
         length=float(n_channels**2 * n_positions),
     )
 

@@ -216,7 +216,11 @@ def cross_correlation(a: SampleProducts, b: SampleProducts, p: torch.Tensor) -> 
             "The metric 'cross_correlation' needs features, which the aggregation 'batch_gram' "
             "does not build. Use another aggregation, such as 'gram', or the metric 'cka'."
         )
-    u, v = standardise(a, p), standardise(b, p)
+    return root_mean_square_correlation(standardise(a, p), standardise(b, p), p)
+
+
+def root_mean_square_correlation(u: torch.Tensor, v: torch.Tensor, p: torch.Tensor) -> torch.Tensor:
+    """Return the cross-correlation of standardised vectors; see :func:`cross_correlation`."""
     n_pairs = u.shape[1] * v.shape[1]
     if n_pairs <= len(p) ** 2:
         return safe_root((u.mT @ (v * p[:, None])).square().sum() / n_pairs)

@@ -159,8 +159,24 @@ class AntiTransferLoss(torch.nn.Module):
             f"layer_weight={self.layer_weight}"
         )
 
-    def _of_layers(self, n_layers: int) -> list[tuple[Any, Any]]:
-        """Return metric and aggregation for each layer."""
+    def comparisons(self, n_layers: int) -> list[tuple[Any, Any]]:
+        """Return metric and aggregation for each layer.
+
+        Parameters
+        ----------
+        n_layers : int
+            How many layers there are.
+
+        Returns
+        -------
+        comparisons : list of (metric, aggregation)
+            One for each.
+
+        Raises
+        ------
+        ValueError
+            If there is a list for another number of layers.
+        """
         columns = [
             _spread(option, n_layers, name)
             for name, option in (("metric", self.metric), ("aggregation", self.aggregation))
@@ -199,7 +215,7 @@ class AntiTransferLoss(torch.nn.Module):
         """
         layers, networks = _as_lists(current, unrelated)
         for position, network in enumerate(networks):
-            for index, (metric, aggregation) in enumerate(self._of_layers(len(layers))):
+            for index, (metric, aggregation) in enumerate(self.comparisons(len(layers))):
                 if isinstance(metric, str) and metric == ADVERSARIAL:
                     self.adversaries[f"{position}_{index}"] = Adversary.for_activations(
                         layers[index], network[index], aggregation
@@ -232,7 +248,7 @@ class AntiTransferLoss(torch.nn.Module):
         RuntimeError
             If an adversarial metric was not initialised.
         """
-        metric, aggregation = self._of_layers(len(current))[index]
+        metric, aggregation = self.comparisons(len(current))[index]
         ours, theirs = current[index], unrelated[index]
         if not (isinstance(metric, str) and metric == ADVERSARIAL):
             return activation_similarity(

@@ -29,17 +29,15 @@ class RowProducts:
     length: torch.Tensor | float
 
 
-def row_products(
-    a: torch.Tensor, b: torch.Tensor, length: torch.Tensor | float | None = None
-) -> RowProducts:
+def row_products(a: torch.Tensor, b: torch.Tensor, bb: torch.Tensor | None = None) -> RowProducts:
     """Return the products of rows that are there.
 
     Parameters
     ----------
     a, b : Tensor of shape (n_samples, n_rows, length)
         The rows.
-    length : Tensor, float or None, default=None
-        Number of elements of a row; None for the last axis.
+    bb : Tensor of shape (n_samples, n_rows) or None, default=None
+        Products of the rows of `b` with themselves, if they are known.
 
     Returns
     -------
@@ -49,8 +47,8 @@ def row_products(
     return RowProducts(
         ab=(a * b).sum(dim=-1),
         aa=a.square().sum(dim=-1),
-        bb=b.square().sum(dim=-1),
-        length=a.shape[-1] if length is None else length,
+        bb=b.square().sum(dim=-1) if bb is None else bb,
+        length=a.shape[-1],
     )
 
 
@@ -60,6 +58,7 @@ def gram_row_products(
     weight: torch.Tensor | None,
     length: torch.Tensor | float,
     scales: tuple[torch.Tensor | float, torch.Tensor | float],
+    bb: torch.Tensor | None = None,
 ) -> RowProducts:
     """Return the products of the rows of two Gram matrices, built only where that is smaller.
 
@@ -79,6 +78,8 @@ def gram_row_products(
         Number of elements of a row.
     scales : pair of Tensor or float
         What the two Gram matrices are divided by.
+    bb : Tensor of shape (..., n_rows) or None, default=None
+        Products of the rows of the second Gram matrix with themselves, if they are known.
 
     Returns
     -------
@@ -95,14 +96,20 @@ def gram_row_products(
         def product(one: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
             return ((one @ (one.mT @ weighted(other))) * other).sum(dim=-1)
 
-        ab, aa, bb = product(a, b), product(a, a), product(b, b)
+        ab, aa = product(a, b), product(a, a)
+        square_b = product(b, b) if bb is None else None
     else:
         gram_a, gram_b = a @ a.mT, b @ b.mT
         wide = gram_a if weight is None else gram_a * weight
         ab, aa = (wide * gram_b).sum(dim=-1), (wide * gram_a).sum(dim=-1)
-        bb = (gram_b.square() if weight is None else gram_b.square() * weight).sum(dim=-1)
+        square_b = None
+        if bb is None:
+            square_b = (gram_b.square() if weight is None else gram_b.square() * weight).sum(dim=-1)
     scale_a, scale_b = scales
-    return RowProducts(ab / (scale_a * scale_b), aa / scale_a**2, bb / scale_b**2, length)
+    if square_b is not None:
+        bb = square_b / scale_b**2
+    assert bb is not None
+    return RowProducts(ab / (scale_a * scale_b), aa / scale_a**2, bb, length)
 
 
 def maps(x: torch.Tensor) -> torch.Tensor:

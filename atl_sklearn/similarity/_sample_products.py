@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 
-_VARIANCE_FLOOR = 1e-3  # of the mean variance, under which a feature counts as constant
+VARIANCE_FLOOR = 1e-3  # of the mean variance, under which a feature counts as constant
 
 
 def safe_root(square: torch.Tensor) -> torch.Tensor:
@@ -50,14 +51,58 @@ class SampleProducts:
         return self.vectors is not None and self.vectors.shape[1] < n_samples
 
 
+def largest_magnitude(x: torch.Tensor) -> torch.Tensor:
+    """Return the largest absolute value, without gradient and without a second array."""
+    x = x.detach()
+    if not x.is_contiguous() and x.ndim > 2 and x.movedim(1, -1).is_contiguous():
+        x = x.movedim(1, -1)  # channels last: the reduction goes along the memory
+    low, high = torch.aminmax(x)
+    return torch.maximum(high, -low)
+
+
+def _divisor(x: torch.Tensor, reference: torch.Tensor | float) -> torch.Tensor:
+    """Return the largest magnitude, or infinity where it is but rounding of `reference`."""
+    largest = largest_magnitude(x)
+    return torch.where(largest > 8 * torch.finfo(x.dtype).eps * reference, largest, math.inf)
+
+
 def _rescale(x: torch.Tensor, reference: torch.Tensor | float) -> torch.Tensor:
     """Divide by the largest magnitude; what is rounding of `reference` becomes 0."""
-    largest = x.detach().abs().amax()
-    rounding = 8 * torch.finfo(x.dtype).eps * reference
-    return torch.where(largest > rounding, x / torch.where(largest > 0, largest, 1.0), x * 0.0)
+    return x / _divisor(x, reference)
 
 
-def center_vectors(vectors: torch.Tensor, p: torch.Tensor) -> SampleProducts:
+def center_with_divisor(
+    vectors: torch.Tensor, p: torch.Tensor, *, weighted: bool
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return centred vectors, and what to divide them by to bring them to magnitude 1.
+
+    Parameters
+    ----------
+    vectors : Tensor of shape (n_samples, n_features)
+        Vectors of the samples.
+    p : Tensor of shape (n_samples,)
+        Weights that sum to 1.
+    weighted : bool
+        Whether some of them may be 0.
+
+    Returns
+    -------
+    centred : Tensor of shape (n_samples, n_features)
+        0 for samples without weight.
+    divisor : Tensor of shape ()
+        Without gradient.
+    """
+    centred = vectors - p @ vectors
+    counted = vectors
+    if weighted:  # a sample without weight must not set the scale
+        there = (p > 0)[:, None]
+        counted, centred = vectors.detach() * there, centred * there
+    return centred, _divisor(centred, largest_magnitude(counted))
+
+
+def center_vectors(
+    vectors: torch.Tensor, p: torch.Tensor, *, weighted: bool = True
+) -> SampleProducts:
     """Center vectors under weights.
 
     Parameters
@@ -66,15 +111,16 @@ def center_vectors(vectors: torch.Tensor, p: torch.Tensor) -> SampleProducts:
         Vectors of the samples.
     p : Tensor of shape (n_samples,)
         Weights that sum to 1.
+    weighted : bool, default=True
+        Whether some of them may be 0.
 
     Returns
     -------
     products : SampleProducts
         Of magnitude 1; every metric here is free of scale.
     """
-    counted = vectors * (p > 0)[:, None]  # a sample without weight must not set the scale
-    centred = (vectors - p @ vectors) * (p > 0)[:, None]
-    return SampleProducts(_rescale(centred, counted.detach().abs().amax()), None)
+    centred, divisor = center_with_divisor(vectors, p, weighted=weighted)
+    return SampleProducts(centred / divisor, None)
 
 
 def center_gram(gram: torch.Tensor, p: torch.Tensor) -> SampleProducts:
@@ -173,4 +219,4 @@ def standardise(side: SampleProducts, p: torch.Tensor) -> torch.Tensor:
     mean = variance.mean()
     # Vectors of magnitude 1 have no smaller variance unless they are constant.
     there = mean > torch.finfo(mean.dtype).tiny
-    return side.vectors / torch.where(there, variance + _VARIANCE_FLOOR * mean, 1.0).sqrt()
+    return side.vectors / torch.where(there, variance + VARIANCE_FLOOR * mean, 1.0).sqrt()

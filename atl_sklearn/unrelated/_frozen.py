@@ -17,7 +17,7 @@ from atl_sklearn.unrelated._layers import (
     trace_layers,
 )
 from atl_sklearn.unrelated._sources import get_network, get_nonlinearity, prepare_input
-from atl_sklearn.unrelated._taps import tap
+from atl_sklearn.unrelated._taps import TapPoint, Taps
 
 
 def floating_dtype(network: torch.nn.Module) -> torch.dtype | None:
@@ -146,6 +146,17 @@ class FrozenNetwork:
         self._label = label
         self._nonlinearity = nonlinearity or to_probabilities
         self._layers: list[Layer] = []
+        self._taps = Taps(self._network, [])
+
+    @property
+    def network(self) -> torch.nn.Module:
+        """The network's copy."""
+        return self._network
+
+    @property
+    def chosen(self) -> list[tuple[TapPoint, str]]:
+        """Where the chosen activations are read, and what is made of them."""
+        return [(layer.point, layer.name) for layer in self._layers]
 
     def _forward(self, X: Any) -> Any:
         if isinstance(X, Mapping):
@@ -204,6 +215,8 @@ class FrozenNetwork:
             If there is no such layer, or the network cannot take `X`.
         """
         self._layers = choose_layers(layer, self.list_layers(X), parameter=parameter)
+        self._taps.remove()
+        self._taps = Taps(self._network, [layer.point for layer in self._layers], stop=True)
 
     def __call__(self, X: Any) -> list[torch.Tensor]:
         """Return the activations of the chosen layers, running no deeper than they lie.
@@ -219,11 +232,10 @@ class FrozenNetwork:
             One for each chosen layer, without gradients.
         """
         # Not inference_mode: some losses cannot take its tensors.
-        points = [layer.point for layer in self._layers]
         with torch.no_grad():
-            with tap(self._network, points, stop=True) as recorder:
+            with self._taps.read():
                 self._forward(X)
             return [
                 self._nonlinearity(activation) if _is_posterior(layer) else activation
-                for layer, activation in zip(self._layers, recorder.activations(), strict=True)
+                for layer, activation in zip(self._layers, self._taps.activations(), strict=True)
             ]

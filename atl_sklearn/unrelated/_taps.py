@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
@@ -44,37 +43,106 @@ def first_tensor(output: Any) -> torch.Tensor | None:
     return None
 
 
-class _Recorder:
-    """Collects the tapped activations of one forward pass."""
+class _Hook:
+    """What a network calls after a module; a copy of it, in a copied network, does nothing."""
 
-    def __init__(self, points: Sequence[TapPoint], *, stop: bool) -> None:
-        self._wanted = {(point.name, point.run): point for point in points}
+    def __init__(self, taps: Taps | None = None, name: str = "") -> None:
+        self._taps = taps
+        self._name = name
+
+    def __call__(self, module: torch.nn.Module, args: Any, output: Any) -> None:
+        if self._taps is not None and self._taps.reads:
+            self._taps.take(self._name, output)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _Hook, ()
+
+
+class Taps:
+    """Hooks that read the activations of chosen layers in any number of forward passes.
+
+    Parameters
+    ----------
+    network : torch.nn.Module
+        The network. The hooks stay in it until :meth:`remove`; a network that is compiled
+        must have them before it runs for the first time.
+    points : sequence of TapPoint
+        What to read.
+    stop : bool, default=False
+        Whether a forward pass ends as soon as all of `points` are read, which saves the deeper
+        layers.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from atl_sklearn.unrelated._taps import TapPoint, Taps
+    >>> taps = Taps(torch.nn.Sequential(torch.nn.Linear(4, 2), torch.nn.ReLU()), [TapPoint("1")])
+    >>> with taps.read() as found:
+    ...     _ = taps.network(torch.ones(3, 4))
+    >>> [x.shape for x in found.activations()]
+    [torch.Size([3, 2])]
+    >>> taps.remove()
+    """
+
+    def __init__(
+        self, network: torch.nn.Module, points: Sequence[TapPoint], *, stop: bool = False
+    ) -> None:
+        self.network = network
+        self.reads = False
         self._points = points
+        self._wanted = {(point.name, point.run): point for point in points}
         self._stop = stop
-        self._runs: Counter[str] = Counter()
+        self._runs: dict[str, int] = {}
         self._found: dict[tuple[str, int], tuple[torch.Tensor, int]] = {}
+        modules = dict(network.named_modules())
+        self._handles = [
+            modules[name].register_forward_hook(_Hook(self, name))
+            for name in dict.fromkeys(point.name for point in points)
+        ]
 
-    def hook(self, name: str) -> Callable[..., None]:
-        def read(module: torch.nn.Module, args: Any, output: Any) -> None:
-            key = (name, self._runs[name])
-            self._runs[name] += 1
-            point = self._wanted.get(key)
-            tensor = first_tensor(output)
-            if point is None or tensor is None:
-                return
-            tensor = tensor.clone() if point.copy else tensor
-            self._found[key] = (tensor, tensor._version)
-            if self._stop and len(self._found) == len(self._wanted):
-                raise _Stop
+    def remove(self) -> None:
+        """Take the hooks out of the network."""
+        for handle in self._handles:
+            handle.remove()
 
-        return read
+    @contextmanager
+    def read(self) -> Iterator[Taps]:
+        """Read the activations while the block runs the network, once.
+
+        Yields
+        ------
+        taps : Taps
+            Its :meth:`activations`, after the network has run.
+        """
+        self._runs.clear()
+        self._found.clear()
+        self.reads = True
+        try:
+            with suppress(_Stop):
+                yield self
+        finally:
+            self.reads = False
+
+    def take(self, name: str, output: Any) -> None:
+        """Keep what a module returned, if it is wanted; called by the hooks."""
+        run = self._runs.get(name, 0)
+        self._runs[name] = run + 1
+        point = self._wanted.get((name, run))
+        tensor = first_tensor(output)
+        if point is None or tensor is None:
+            return
+        tensor = tensor.clone() if point.copy else tensor
+        self._found[name, run] = (tensor, tensor._version)
+        if self._stop and len(self._found) == len(self._wanted):
+            raise _Stop
 
     def activations(self) -> list[torch.Tensor]:
-        """Return the activations in the order of the points."""
+        """Return the activations in the order of the points, and forget them."""
+        found, self._found = self._found, {}
         result = []
         for point in self._points:
             try:
-                tensor, version = self._found[point.name, point.run]
+                tensor, version = found[point.name, point.run]
             except KeyError:
                 raise RuntimeError(
                     f"Layer {point.name!r} returned no activation in this forward pass although "
@@ -93,35 +161,29 @@ class _Recorder:
 @contextmanager
 def tap(
     network: torch.nn.Module, points: Sequence[TapPoint], *, stop: bool = False
-) -> Iterator[_Recorder]:
-    """Record the activations of `points` while the block runs `network`.
+) -> Iterator[Taps]:
+    """Record the activations of `points` while the block runs `network`, once.
 
     The hooks leave with the block, whatever happens in it.
 
     Parameters
     ----------
     network : torch.nn.Module
-        The network that the block calls, once.
+        The network that the block calls.
     points : sequence of TapPoint
         What to record.
     stop : bool, default=False
         Whether the forward pass ends, and with it the block, as soon as all of `points` are
-        recorded, which saves the deeper layers.
+        recorded.
 
     Yields
     ------
-    recorder : object
-        Its ``activations()`` returns a list of tensors in the order of `points`, after the
-        network has run.
+    taps : Taps
+        Its ``activations()``, after the network has run.
     """
-    recorder = _Recorder(points, stop=stop)
-    modules = dict(network.named_modules())
-    handles = []
+    taps = Taps(network, points, stop=stop)
     try:
-        for name in dict.fromkeys(point.name for point in points):
-            handles.append(modules[name].register_forward_hook(recorder.hook(name)))
-        with suppress(_Stop):
-            yield recorder
+        with taps.read():
+            yield taps
     finally:
-        for handle in handles:
-            handle.remove()
+        taps.remove()

@@ -1,0 +1,240 @@
+"""The frozen side of a fit: the unrelated networks, and what is kept of their activations."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from atl_sklearn.estimators._data import ArrayData, LabelledData, UnlabeledData, is_own_data
+from atl_sklearn.similarity._prepared import Prepared, n_prepared, prepare, restore
+from atl_sklearn.unrelated import FrozenNetwork, get_network
+from atl_sklearn.unrelated._kept_files import key_of
+from atl_sklearn.unrelated._layers import as_choices
+from atl_sklearn.unrelated._memory import get_memory
+from atl_sklearn.unrelated._sources import get_nonlinearity
+from atl_sklearn.unrelated._store import ActivationStore
+
+_STABLE = 1e-3  # of an activation's magnitude, by which it may differ from batch to batch
+
+
+def _unrelated_choices(net: Any, n_networks: int, parameter: str = "unrelated_layer") -> list[Any]:
+    """Return the choice of layers in each unrelated network."""
+    if net.unrelated_layer is None:
+        return [net.layer] * n_networks
+    # A list of unrelated networks has a list with one entry for each; one network has one entry.
+    if isinstance(net.unrelated, list | tuple) and isinstance(net.unrelated_layer, list | tuple):
+        if len(net.unrelated_layer) != n_networks:
+            raise ValueError(
+                f"The {parameter!r} parameter must have one entry for each of the {n_networks} "
+                f"unrelated networks. Got {net.unrelated_layer!r} instead."
+            )
+        return list(net.unrelated_layer)
+    return [net.unrelated_layer] * n_networks
+
+
+def _choose(frozen: FrozenNetwork, choice: Any, X: Any, parameter: str) -> None:
+    """Choose layers of an unrelated network; a missing one may have another name there."""
+    try:
+        frozen.choose(choice, X, parameter=parameter)
+    except ValueError as error:
+        if parameter == "layer" and "not found" in str(error):
+            raise ValueError(
+                f"{error} This is the unrelated network; name its layer by unrelated_layer."
+            ) from None
+        raise
+
+
+def _freeze(
+    net: Any, network: torch.nn.Module, sources: Sequence[Any], X: Any, n_layers: int
+) -> list[FrozenNetwork]:
+    """Return the unrelated networks, frozen, with their layers chosen."""
+    found = []
+    ours = set(map(id, network.parameters()))
+    device = next(network.parameters()).device if net.device is None else net.device
+    choices = _unrelated_choices(net, len(sources))
+    parameter = "layer" if net.unrelated_layer is None else "unrelated_layer"
+    for position, (source, choice) in enumerate(zip(sources, choices, strict=True)):
+        if len(as_choices(choice, parameter)) != n_layers:
+            raise ValueError(
+                f"The 'unrelated_layer' parameter must choose as many layers as 'layer', "
+                f"which chooses {n_layers}. Got {choice!r} instead."
+            )
+        label = "The unrelated network" + (f" {position}" if len(sources) > 1 else "")
+        module = get_network(source)
+        if ours & set(map(id, module.parameters())):
+            # The network in training itself: what it is now stays, though it is trained.
+            module = deepcopy(module)
+        frozen = FrozenNetwork(
+            module, device=device, label=label, nonlinearity=get_nonlinearity(source)
+        )
+        _choose(frozen, choice, X, parameter)
+        found.append(frozen)
+    return found
+
+
+def _first(X: Any, count: int) -> Any:
+    return {key: x[:count] for key, x in X.items()} if isinstance(X, dict) else X[:count]
+
+
+class FrozenSide:
+    """The unrelated networks of one fit, and what is kept of their activations.
+
+    Parameters
+    ----------
+    net : AntiTransferClassifier or AntiTransferRegressor
+        The estimator.
+    network : torch.nn.Module
+        The network in training.
+    sources : list
+        The fitted unrelated estimators or modules.
+    X : Tensor of shape (n_samples, ...) or mapping of these
+        The first samples of the training data.
+    comparisons : list of (metric, aggregation)
+        One for each layer.
+    """
+
+    def __init__(
+        self,
+        net: Any,
+        network: torch.nn.Module,
+        sources: Sequence[Any],
+        X: Any,
+        comparisons: list[tuple[Any, Any]],
+    ) -> None:
+        self._net = net
+        self._comparisons = comparisons
+        self._networks = _freeze(net, network, sources, X, len(comparisons))
+        self._stores: dict[bool, ActivationStore] = {}
+
+    def activations(self, X: Any) -> list[list[torch.Tensor]]:
+        """Return the activations of each network's layers for a batch."""
+        with self._net._precise():
+            return [frozen(X) for frozen in self._networks]
+
+    def keep(
+        self, data: Any, X: Any, *, unlabeled: bool, n_seen: float, whole_batches: bool = True
+    ) -> None:
+        """Prepare to keep what comparisons need of the samples of a data set.
+
+        Parameters
+        ----------
+        data : torch.utils.data.Dataset
+            The data set.
+        X : Tensor of shape (n_samples, ...) or mapping of these
+            Its first samples.
+        unlabeled : bool
+            Whether it is that of the unlabeled samples.
+        n_seen : float
+            How often each sample will be seen.
+        whole_batches : bool, default=True
+            Whether the batches are made here, and not by an iterator of the user's.
+        """
+        net = self._net
+        because = self._changes(data, X, whole_batches=whole_batches)
+        memory = get_memory(net.memory)
+        if not because and net.cache == "auto" and memory is None and n_seen <= 1:
+            because = "each sample is seen once"
+        whose = f"Unrelated activations of {'unlabeled' if unlabeled else 'training'} data"
+        report = (lambda text: print(f"{whose}: {text}")) if net.verbose else None
+        store = ActivationStore(
+            len(data), net.cache_size, cache=net.cache, live_because=because, report=report
+        )
+        net._run.exits.callback(store.close)
+        self._stores[unlabeled] = store
+        if memory is not None and isinstance(data, ArrayData):
+            how = [
+                [(point.name, point.run, kind) for point, kind in frozen.chosen]
+                for frozen in self._networks
+            ]
+            named = [
+                [getattr(part, "__name__", part) for part in pair] for pair in self._comparisons
+            ]
+            key = key_of(
+                [frozen.network for frozen in self._networks],
+                [how, repr(named), net.precision],
+                data.X,
+            )
+            folder = Path(memory.store_backend.location) / "atl_sklearn" / "activations" / key
+
+            def compute(index: list[int]) -> list[torch.Tensor]:
+                return self._prepared(net._on_device(data.__getitems__(index).X))
+
+            store.fill(folder, self._prepared(X), compute)
+
+    def _changes(self, data: Any, X: Any, *, whole_batches: bool) -> str:
+        """Return why activations cannot be kept, or nothing."""
+        net = self._net
+        while isinstance(data, torch.utils.data.Subset):
+            data = data.dataset
+        if not is_own_data(data) and not isinstance(data, UnlabeledData):
+            return "'dataset' makes the samples, and may change them"
+        if not whole_batches:
+            return "'iterator_train' makes the batches, and may change the samples"
+        if isinstance(data, LabelledData | UnlabeledData) and net.cache in ("auto", "live"):
+            return (
+                "a torch Dataset may change its samples; cache='memory' takes them to be the same "
+                "in every epoch"
+            )
+        if net.cache == "live" or net.cache_size == 0:
+            return ""
+        together = self._prepared(X)
+        count = (len(together[0]) + 1) // 2
+        apart = self._prepared(_first(X, count))
+        for whole, part in zip(together, apart, strict=True):
+            size = float(whole.abs().max())
+            if not torch.allclose(whole[:count], part, rtol=_STABLE, atol=_STABLE * size):
+                return (
+                    "they are random, or depend on the other samples of the batch, although the "
+                    "network is in evaluation mode"
+                )
+        return ""
+
+    @torch.no_grad()
+    def _prepared(self, X: Any) -> list[torch.Tensor]:
+        return [
+            tensor
+            for activations in self.activations(X)
+            for (metric, aggregation), x in zip(self._comparisons, activations, strict=True)
+            for tensor in prepare(x, metric, aggregation)
+        ]
+
+    def __call__(
+        self, X: Any, index: Any, *, unlabeled: bool
+    ) -> list[list[torch.Tensor | Prepared]]:
+        """Return what comparisons need of a batch, for each network and layer.
+
+        Parameters
+        ----------
+        X : Tensor of shape (n_samples, ...) or mapping of these
+            The batch.
+        index : Tensor of shape (n_samples,) or None
+            Positions of the samples in their data set, if they are the same in every epoch.
+        unlabeled : bool
+            Whether the data set is that of the unlabeled samples.
+
+        Returns
+        -------
+        activations : list of list of Tensor or Prepared
+            As the loss takes them.
+        """
+
+        def compute() -> list[torch.Tensor]:
+            return self._prepared(X)
+
+        store = self._stores.get(unlabeled)
+        flat = compute() if store is None else store.get(index, compute)
+        tensors = iter(flat)
+        n_parts = len(flat) // len(self._networks)
+        per_network = [[next(tensors) for _ in range(n_parts)] for _ in self._networks]
+        return [self._regroup(parts) for parts in per_network]
+
+    def _regroup(self, parts: list[torch.Tensor]) -> list[torch.Tensor | Prepared]:
+        remaining = iter(parts)
+        return [
+            restore([next(remaining) for _ in range(n_prepared(metric, aggregation))])
+            for metric, aggregation in self._comparisons
+        ]

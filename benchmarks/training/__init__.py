@@ -1,0 +1,1 @@
+"""What anti-transfer costs in time and memory."""

@@ -1,0 +1,50 @@
+"""Measure what anti-transfer costs, print the tables, and keep them."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import time
+from pathlib import Path
+
+import torch
+
+from benchmarks.training.report import write
+from benchmarks.training.sections import SECTIONS
+
+
+def main() -> None:
+    """Run what the command line asks for."""
+    folder = Path(__file__).parents[1] / "results"
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.training", description=__doc__)
+    parser.add_argument("--sections", nargs="+", choices=list(SECTIONS), default=list(SECTIONS))
+    parser.add_argument("--repetitions", type=int, default=7, help="turns of each measurement")
+    parser.add_argument("--device", help="cpu or cuda; a GPU by default if there is one")
+    parser.add_argument("--threads", type=int, default=os.cpu_count(), help="of torch on the CPU")
+    parser.add_argument("--folder", type=Path, default=folder, help="where JSON and tables go")
+    parser.add_argument("--large", action="store_true", help="large batches of the VGG too")
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    device = torch.device(options.device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    machine = {
+        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else "CPU",
+        "architecture": platform.machine(),
+        "cores": os.cpu_count(),
+        "threads": options.threads,
+        "torch": torch.__version__,
+        "repetitions": options.repetitions,
+    }
+    load = getattr(os, "getloadavg", lambda: (float("nan"),))()[0]
+    machine["load before"] = round(load, 1)
+    results = {}
+    for name in options.sections:
+        start = time.perf_counter()
+        more = {"large": options.large} if name == "steps" else {}
+        results[name] = SECTIONS[name](device, options.repetitions, **more)
+        print(f"{name}: {time.perf_counter() - start:.0f} s", flush=True)
+    print(write(results, machine, options.folder, f"training-{device.type}"))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,165 @@
+"""Batches and steps: what is made faster must not change what is computed."""
+
+import copy
+
+import numpy as np
+import pytest
+import torch
+from skorch.callbacks import Callback
+from skorch.dataset import ValidSplit
+from torch import nn
+from torch.utils.data import WeightedRandomSampler, default_collate
+
+from atl_sklearn import AntiTransferClassifier
+from atl_sklearn.estimators._data import ArrayData, batch_loader
+from atl_sklearn.modules import MLP
+
+FAST = {"max_epochs": 2, "random_state": 0}
+
+
+def state_of(net):
+    return torch.cat([p.detach().flatten() for p in net.module_.parameters()])
+
+
+def test_arrays_of_any_layout_make_the_same_batches():
+    X = np.arange(12.0).reshape(6, 2)
+    read_only = X.copy()
+    read_only.flags.writeable = False
+    backwards = X[::-1].copy()[::-1]
+    foreign = X.astype(X.dtype.newbyteorder())
+    for data in (X, read_only, backwards, torch.as_tensor(X)):
+        batch = ArrayData(data, np.arange(6)).__getitems__([4, 1])
+        assert torch.equal(batch.X, torch.as_tensor(X[[4, 1]]))
+        assert batch.y.tolist() == batch.index.tolist() == [4, 1]
+    with pytest.raises(ValueError, match="byte order"):
+        ArrayData(foreign, None).__getitems__([0])
+
+
+def test_batches_come_in_the_same_order_with_and_without_workers():
+    orders = []
+    for n_workers in (0, 1):
+        torch.manual_seed(3)
+        data = ArrayData(np.arange(20.0)[:, None], np.arange(20))
+        loader = batch_loader(
+            data, batch_size=6, shuffle=True, training=True, num_workers=n_workers
+        )
+        orders.append([batch.index.tolist() for _ in range(2) for batch in loader])
+    assert orders[0] == orders[1]
+    assert sorted(np.concatenate(orders[0][:4])) == list(range(20))
+
+
+def test_callbacks_hear_what_they_ask_for(tabular):
+    X, y, _ = tabular
+    heard = []
+
+    class OfClass(Callback):
+        def on_grad_computed(self, net, named_parameters=None, **kwargs):
+            heard.append(("gradients", len(list(named_parameters))))
+
+        def on_batch_end(self, net, **kwargs):
+            heard.append(("batch", kwargs["training"]))
+
+    of_instance = Callback()
+    of_instance.on_batch_begin = lambda net, **kwargs: heard.append(("instance", None))
+    AntiTransferClassifier(callbacks=[OfClass(), of_instance], **{**FAST, "max_epochs": 1}).fit(
+        X[:40], y[:40]
+    )
+    assert heard == [("instance", None), ("gradients", 6), ("batch", True)] * 2
+
+
+def test_a_callback_that_evaluates_does_not_end_the_training_mode(tabular):
+    X, y, _ = tabular
+
+    class Evaluates(Callback):
+        def on_batch_end(self, net, training=False, **kwargs):
+            if self.how == "predict":
+                net.predict(X[:2])
+            else:
+                net.module_.eval()
+
+    params = {**FAST, "module__dropout": 0.5}
+    plain = AntiTransferClassifier(**params).fit(X, y)
+    for how in ("predict", "eval"):
+        callback = Evaluates()
+        callback.how = how
+        net = AntiTransferClassifier(callbacks=[callback], **params).fit(X, y)
+        assert torch.equal(state_of(net), state_of(plain))
+
+
+@pytest.mark.parametrize("form", [{"foreach": True}, {"fused": False}, {"capturable": False}])
+def test_forms_of_the_optimizer_that_are_asked_for(form, tabular):
+    X, y, _ = tabular
+    named = {f"optimizer__{name}": value for name, value in form.items()}
+    net = AntiTransferClassifier(**FAST, **named).fit(X, y)
+    assert not net.optimizer_.defaults["fused"]
+    assert AntiTransferClassifier(**FAST).fit(X, y).optimizer_.defaults["fused"]
+    lbfgs = AntiTransferClassifier(optimizer=torch.optim.LBFGS, batch_size=-1, **FAST)
+    assert "fused" not in lbfgs.fit(X, y).optimizer_.defaults
+
+
+def test_hooks_leave_with_the_fit(tabular, unrelated):
+    X, y, _ = tabular
+    net = AntiTransferClassifier(unrelated=unrelated, warm_start=True, **FAST).fit(X, y)
+
+    def n_hooks():
+        return sum(len(module._forward_hooks) for module in net.module_.modules())
+
+    assert n_hooks() == 0
+    with pytest.raises(ValueError, match="nope"):
+        net.set_params(unrelated_layer="nope").fit(X, y)
+    assert n_hooks() == 0
+
+
+def test_copies_of_a_network_in_training_carry_no_hooks_that_work(tabular, unrelated):
+    X, y, _ = tabular
+    copies = []
+
+    class Copies(Callback):
+        def on_batch_end(self, net, **kwargs):
+            copies.append(copy.deepcopy(net.module_))
+
+    AntiTransferClassifier(unrelated=unrelated, callbacks=[Copies()], **FAST).fit(X, y)
+    assert copies[0](torch.zeros(2, X.shape[1])).shape == (2, 2)
+
+
+def test_the_mode_of_frozen_parts_is_their_own(tabular):
+    X, y, _ = tabular
+
+    class KeepsEvaluating(MLP):
+        def train(self, mode=True):
+            super().train(mode)
+            self.hidden.eval()
+            return self
+
+    params = {"module__dropout": 0.5, **FAST}
+    frozen = AntiTransferClassifier(KeepsEvaluating, **params).fit(X, y)
+    without = AntiTransferClassifier(MLP, **FAST).fit(X, y)
+    assert torch.equal(state_of(frozen), state_of(without))
+    assert isinstance(frozen.module_.hidden, nn.Module) and not frozen.module_.hidden.training
+
+
+@pytest.mark.parametrize("train_split", [None, ValidSplit(2)])
+def test_iterators_of_ones_own(tabular, train_split):
+    X, y, _ = tabular
+    for params in (
+        {"iterator_train__sampler": WeightedRandomSampler([1.0] * (len(y) // 2), 20)},
+        {"iterator_train__collate_fn": default_collate},
+    ):
+        net = AntiTransferClassifier(train_split=train_split, **params, **FAST).fit(X, y)
+        assert np.isfinite(net.history[-1, "train_loss"])
+
+
+def test_arrays_move_to_a_device_at_once_if_they_fit():
+    X, y = np.zeros((5, 3), dtype=np.float32), np.zeros(5, dtype=np.int64)
+    size = 4 * 15 + 8 * 5 + 4 * 5
+    for limit, device in ((size, "meta"), (size - 1, "cpu")):
+        data = ArrayData({"a": X}, y, np.ones(5, dtype=np.float32))
+        data.place(torch.device("meta"), limit)
+        batch = data.__getitems__([2, 1])
+        assert batch.X["a"].shape == (2, 3)
+        assert {batch.X["a"].device.type, batch.y.device.type} == {device}
+        assert batch.task_weight.device.type == device
+        assert batch.index.tolist() == [2, 1]
+    strings = ArrayData({"a": np.array(["x"] * 5)}, y)
+    strings.place(torch.device("meta"), 1e9)
+    assert strings._columns[1].device.type == "cpu"
