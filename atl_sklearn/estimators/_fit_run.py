@@ -29,6 +29,9 @@ class FitRun:
         None for a plain network.
     weights : FiniteWeights or None
         The guard against weights that are not finite.
+    unrelated_scores : list of float or None
+        How well unrelated estimators that this fit fitted learnt their tasks; None where it goes
+        on with those of an earlier one.
     """
 
     task_weight: Any = None
@@ -37,6 +40,7 @@ class FitRun:
     forward_params: dict[str, Any] = field(default_factory=dict)
     penalty: Any = None
     weights: Any = None
+    unrelated_scores: list[float | None] | None = None
 
     def try_out(self, net: Any, X: Any) -> Any:
         """Return what the network makes of a few samples, which leaves no trace in it."""
