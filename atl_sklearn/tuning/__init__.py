@@ -1,9 +1,21 @@
 """Tuning: search spaces, studies with Optuna, and comparisons on the same folds."""
 
+from atl_sklearn.tuning._intervals import PairedInterval
+from atl_sklearn.tuning._pruning import TrialPruning
+from atl_sklearn.tuning._results import ParetoPoint
+from atl_sklearn.tuning._search import AntiTransferSearchCV
 from atl_sklearn.tuning._spaces import (
     anti_transfer_distributions,
     anti_transfer_grid,
     suggest_anti_transfer,
 )
 
-__all__ = ["anti_transfer_distributions", "anti_transfer_grid", "suggest_anti_transfer"]
+__all__ = [
+    "AntiTransferSearchCV",
+    "PairedInterval",
+    "ParetoPoint",
+    "TrialPruning",
+    "anti_transfer_distributions",
+    "anti_transfer_grid",
+    "suggest_anti_transfer",
+]

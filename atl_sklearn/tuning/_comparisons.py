@@ -53,7 +53,8 @@ def _untrained(estimator: Any, X: Any) -> Any:
         prefix += f"{name}__"
     labels = getattr(last, "classes", None)
     labels = np.arange(2) if labels is None else np.asarray(labels)
-    y = labels[np.arange(len(X)) % 2] if is_classifier(last) else np.arange(len(X)) / len(X)
+    numbers = np.arange(_num_samples(X))
+    y = labels[numbers % 2] if is_classifier(last) else numbers / len(numbers)
     plain = {"max_epochs": 0, "train_split": None, "callbacks": None}
     if hasattr(last, "unrelated"):
         plain["unrelated"] = None
@@ -146,8 +147,9 @@ def find_comparisons(
     few = np.arange(min(_FEW, _num_samples(X)))
     y = None if y is None else _safe_indexing(y, few)
     X = transformed(estimator, _safe_indexing(X, few), y)
-    X = X if isinstance(X, torch.Tensor) else np.asarray(X)
-    network = _traced(_untrained(net, X), X)
+    made = _untrained(net, X)  # refuses data that cannot be learnt from
+    X = np.array(made._check_X(X))
+    network = _traced(made, X)
     choices = net.unrelated_layer
     several = isinstance(net.unrelated, list | tuple) and isinstance(choices, list | tuple)
     choices = list(choices) if several else [choices] * len(sources)

@@ -81,9 +81,12 @@ def fit_arguments(estimator: Any, **given: Any) -> dict[str, Any]:
     while isinstance(last, Pipeline):
         name, last = last.steps[-1]
         prefix += f"{name}__"
-    given = {name: value for name, value in given.items() if has_fit_parameter(last, name)}
-    if isinstance(last, AntiTransferTraining) and not needs_labels(last):
-        given.pop("y_unrelated", None)
+    if isinstance(last, AntiTransferTraining):  # or of a subclass that hands on what it is given
+        given.pop("groups", None)
+        if not needs_labels(last):
+            given.pop("y_unrelated", None)
+    else:
+        given = {name: value for name, value in given.items() if has_fit_parameter(last, name)}
     if get_config()["enable_metadata_routing"]:
         return given  # a Pipeline hands them on by name
     return {prefix + name: value for name, value in given.items()}

@@ -118,29 +118,35 @@ def fit_source(key: str | None, source: Any, X: Any, labels: np.ndarray) -> Fitt
     return found
 
 
+def describe(value: Any) -> Any:
+    """Return what determines the outcome of a fit with `value`, for :func:`joblib.hash`.
+
+    An estimator is its class and parameters and, if it has a trained network, that network's
+    weights; a network is its structure and weights. Where results are kept does not count.
+    """
+    if isinstance(value, torch.nn.Module):
+        return str(value), {name: describe(v) for name, v in value.state_dict().items()}
+    if isinstance(value, torch.Tensor):  # pickled, it would hold where it lies
+        return value.detach().cpu().numpy()
+    if hasattr(value, "get_params") and not isinstance(value, type):
+        params = value.get_params(deep=False)
+        params.pop("memory", None)
+        name = f"{type(value).__module__}.{type(value).__qualname__}"
+        network = getattr(value, "module_", None)
+        described = {name: describe(entry) for name, entry in params.items()}
+        return name, described, None if network is None else describe(network)
+    if isinstance(value, list | tuple):
+        return [describe(entry) for entry in value]
+    if isinstance(value, dict):
+        return {name: describe(entry) for name, entry in value.items()}
+    return value
+
+
 def _key(source: Any, X: Any, labels: np.ndarray) -> str | None:
     """Return what determines a fit, as a string; None for data that may change."""
     if is_dataset(X):
         return None
-
-    def described(value: Any) -> Any:
-        if isinstance(value, torch.nn.Module):
-            return str(value), {name: described(v) for name, v in value.state_dict().items()}
-        if isinstance(value, torch.Tensor):  # pickled, it would hold where it lies
-            return value.detach().cpu().numpy()
-        if hasattr(value, "get_params") and not isinstance(value, type):
-            params = value.get_params(deep=False)
-            params.pop("memory", None)
-            name = f"{type(value).__module__}.{type(value).__qualname__}"
-            return name, {name: described(entry) for name, entry in params.items()}
-        if isinstance(value, list | tuple):
-            return [described(entry) for entry in value]
-        if isinstance(value, dict):
-            return {name: described(entry) for name, entry in value.items()}
-        return value
-
-    versions = __version__, torch.__version__
-    return joblib.hash([versions, described(source), X, labels])
+    return joblib.hash([__version__, torch.__version__, describe(source), X, labels])
 
 
 def fit_sources(
