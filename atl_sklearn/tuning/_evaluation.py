@@ -15,6 +15,7 @@ from atl_sklearn.tuning._folds import Fold
 from atl_sklearn.tuning._objectives import Objective
 from atl_sklearn.tuning._pruning import HeldOutValue, TrialPruning
 from atl_sklearn.tuning._target import find_network, fit_arguments
+from atl_sklearn.tuning._workers import noted_interrupts
 
 
 def unseeded(estimator: Any) -> list[str]:
@@ -127,6 +128,8 @@ class Evaluation:
         ------
         optuna.TrialPruned
             If the trial is to be pruned.
+        KeyboardInterrupt
+            If the user interrupted a training.
         """
         done: list[dict[str, Any]] = []
         for position, (train, test) in enumerate(self.folds):
@@ -136,7 +139,10 @@ class Evaluation:
             if by_epoch:
                 by_epoch = self._watch(estimator, trial, position, held_out, test, done)
             start = time.perf_counter()
-            self.data.take(train).fit(estimator)
+            with noted_interrupts() as noted:
+                self.data.take(train).fit(estimator)
+            if noted:
+                raise KeyboardInterrupt
             fitted = time.perf_counter()
             found = self.objective.score(estimator, held_out.X, held_out.y, test)
             found["fit_time"] = fitted - start

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import time
+from contextlib import nullcontext
 from copy import deepcopy
 from dataclasses import replace
 from typing import Any
@@ -11,7 +12,6 @@ from typing import Any
 import joblib
 import numpy as np
 import optuna
-from optuna.storages import InMemoryStorage
 from sklearn.base import BaseEstimator, MetaEstimatorMixin
 from sklearn.utils import get_tags
 from sklearn.utils.metaestimators import available_if
@@ -22,7 +22,7 @@ from atl_sklearn.tuning._intervals import paired_interval
 from atl_sklearn.tuning._request import check_parameters, check_storage, make_job
 from atl_sklearn.tuning._results import choose, listed, make_table, pareto_front, split_scores
 from atl_sklearn.tuning._storages import close_storage, open_storage
-from atl_sklearn.tuning._study import Job, open_study, quiet, work, work_in_processes
+from atl_sklearn.tuning._study import Job, kept_study, open_study, work, work_in_processes
 
 
 def _refitted_has(name: str) -> Any:
@@ -242,34 +242,22 @@ class AntiTransferSearchCV(MetaEstimatorMixin, BaseEstimator):
         deadline = None if self.timeout is None else time.time() + self.timeout
         data = Data(X, y, groups, y_unrelated, sample_weight, X_unlabeled)
         job = make_job(self, data, deadline)
-        if n_jobs > 1 and self.storage is None:
-            with tempfile.TemporaryDirectory() as folder:
-                study = self._search(replace(job, storage=folder), n_jobs)
-                kept = InMemoryStorage()
-                with quiet():
-                    optuna.copy_study(
-                        from_study_name=study.study_name,
-                        from_storage=study._storage,
-                        to_storage=kept,
-                    )
-                    study = optuna.load_study(study_name=study.study_name, storage=kept)
-        else:
-            study = self._search(job, n_jobs)
-        self._conclude(job, study)
+        temporary = n_jobs > 1 and self.storage is None
+        folder: Any = tempfile.TemporaryDirectory() if temporary else nullcontext(self.storage)
+        with folder as place:
+            storage = open_storage(place)
+            try:
+                job = replace(job, storage=place)
+                study = open_study(job, storage, resume=self.resume)
+                if n_jobs > 1:
+                    work_in_processes(job, n_jobs)
+                else:
+                    work(job, study)
+                self._conclude(job, kept_study(study) if temporary else study)
+            finally:
+                if storage is not self.storage:
+                    close_storage(storage)
         return self
-
-    def _search(self, job: Job, n_jobs: int) -> optuna.Study:
-        storage = open_storage(job.storage)
-        try:
-            study = open_study(job, storage, resume=self.resume)
-            if n_jobs > 1:
-                work_in_processes(job, n_jobs)
-            else:
-                work(job, study)
-        finally:
-            if storage is not self.storage:
-                close_storage(storage)
-        return study
 
     def _conclude(self, job: Job, study: optuna.Study) -> None:
         trials = listed(study)

@@ -16,6 +16,7 @@ import numpy as np
 import optuna
 from optuna.distributions import BaseDistribution, distribution_to_json
 from optuna.samplers import BaseSampler, TPESampler
+from optuna.storages import InMemoryStorage
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 from sklearn.exceptions import FitFailedWarning
@@ -198,6 +199,16 @@ def open_study(job: Job, storage: Any, *, resume: bool = True) -> Study:
             )
     job.evaluation.seeds = study.user_attrs["seeds"]
     return study
+
+
+def kept_study(study: Study) -> Study:
+    """Return a copy of a study in memory, for when its storage is no more."""
+    kept = InMemoryStorage()
+    with quiet():
+        optuna.copy_study(
+            from_study_name=study.study_name, from_storage=study._storage, to_storage=kept
+        )
+        return optuna.load_study(study_name=study.study_name, storage=kept)
 
 
 def _twin(study: Study, job: Job, trial: FrozenTrial) -> FrozenTrial | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import threading
 import time
@@ -124,6 +125,33 @@ def claim(
             return None
         time.sleep(_POLL)
     return None
+
+
+@contextmanager
+def noted_interrupts() -> Iterator[list[int]]:
+    """Note interrupts of the block besides what they do: skorch takes one for a training's end.
+
+    Yields
+    ------
+    noted : list of int
+        Empty as long as there was none. Signals reach the main thread only.
+    """
+    noted: list[int] = []
+    if threading.current_thread() is not threading.main_thread():
+        yield noted
+        return
+    before = signal.getsignal(signal.SIGINT)
+
+    def note(number: int, frame: Any) -> None:
+        noted.append(number)
+        if callable(before):
+            before(number, frame)
+
+    signal.signal(signal.SIGINT, note)
+    try:
+        yield noted
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 @contextmanager
