@@ -1,5 +1,6 @@
 """Tuning: search spaces, studies with Optuna, and comparisons on the same folds."""
 
+from atl_sklearn.tuning._compare import Comparison, compare
 from atl_sklearn.tuning._intervals import PairedInterval
 from atl_sklearn.tuning._pruning import TrialPruning
 from atl_sklearn.tuning._results import ParetoPoint
@@ -12,10 +13,12 @@ from atl_sklearn.tuning._spaces import (
 
 __all__ = [
     "AntiTransferSearchCV",
+    "Comparison",
     "PairedInterval",
     "ParetoPoint",
     "TrialPruning",
     "anti_transfer_distributions",
     "anti_transfer_grid",
+    "compare",
     "suggest_anti_transfer",
 ]
