@@ -5,6 +5,7 @@ from atl_sklearn.tuning._intervals import PairedInterval
 from atl_sklearn.tuning._pruning import TrialPruning
 from atl_sklearn.tuning._results import ParetoPoint
 from atl_sklearn.tuning._search import AntiTransferSearchCV
+from atl_sklearn.tuning._sharing import SharedNetwork, share_network
 from atl_sklearn.tuning._spaces import (
     anti_transfer_distributions,
     anti_transfer_grid,
@@ -16,9 +17,11 @@ __all__ = [
     "Comparison",
     "PairedInterval",
     "ParetoPoint",
+    "SharedNetwork",
     "TrialPruning",
     "anti_transfer_distributions",
     "anti_transfer_grid",
     "compare",
+    "share_network",
     "suggest_anti_transfer",
 ]
