@@ -17,6 +17,7 @@ from sklearn.utils import get_tags
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
+from atl_sklearn.estimators._unlabeled import check_pipeline
 from atl_sklearn.tuning._evaluation import Data
 from atl_sklearn.tuning._intervals import paired_interval
 from atl_sklearn.tuning._request import check_parameters, check_storage, make_job
@@ -236,6 +237,8 @@ class AntiTransferSearchCV(MetaEstimatorMixin, BaseEstimator):
             If a parameter or the data are not what they must be, or the storage has another
             study of that name; no trial was run then.
         """
+        if X_unlabeled is not None:
+            check_pipeline()
         check_parameters(self)
         n_jobs = joblib.effective_n_jobs(self.n_jobs)
         check_storage(self, n_jobs)

@@ -8,18 +8,23 @@ from pathlib import Path
 from typing import Any
 
 from optuna.storages import BaseStorage, InMemoryStorage, JournalStorage, RDBStorage
-from optuna.storages.journal import JournalFileBackend, JournalFileSymlinkLock
+from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock, JournalFileSymlinkLock
 
 _JOURNAL = "studies.log"
 _DATABASES = ("mysql", "postgresql", "sqlite")
 _ATTEMPTS = 5
 
 
+def _lock(path: Path) -> Any:
+    # Symbolic links, which network drives make at once, need rights on Windows.
+    return (JournalFileOpenLock if os.name == "nt" else JournalFileSymlinkLock)(str(path))
+
+
 def _cut_broken_line(path: Path) -> None:
     """Cut off a last line that a process did not live to finish; all others would fail on it."""
     if not path.exists():
         return
-    lock = JournalFileSymlinkLock(str(path))
+    lock = _lock(path)
     lock.acquire()
     try:
         with path.open("rb+") as file:
@@ -41,7 +46,7 @@ def _open_folder(folder: Path) -> BaseStorage:
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / _JOURNAL
     _cut_broken_line(path)
-    return JournalStorage(JournalFileBackend(str(path)))
+    return JournalStorage(JournalFileBackend(str(path), lock_obj=_lock(path)))
 
 
 def _open_database(url: str) -> BaseStorage:

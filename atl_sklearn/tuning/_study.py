@@ -15,6 +15,7 @@ import joblib
 import numpy as np
 import optuna
 from optuna.distributions import BaseDistribution, distribution_to_json
+from optuna.exceptions import DuplicatedStudyError, UpdateFinishedTrialError
 from optuna.samplers import BaseSampler, TPESampler
 from optuna.storages import InMemoryStorage
 from optuna.study import Study
@@ -174,7 +175,7 @@ def open_study(job: Job, storage: Any, *, resume: bool = True) -> Study:
     with quiet():
         try:
             study = optuna.create_study(study_name=job.study_name, directions=directions, **common)
-        except optuna.exceptions.DuplicatedStudyError:
+        except DuplicatedStudyError:
             study = optuna.load_study(study_name=job.study_name, **common)
         else:
             study.enqueue_trial(job.baseline)
@@ -228,15 +229,19 @@ def _run_trial(study: Study, job: Job, trial: Any) -> None:
     if twin is not None:
         trial.set_user_attr("copy_of", twin.number)
         trial.set_user_attr("folds", twin.user_attrs.get("folds", []))
-        values = twin.values if twin.state == TrialState.COMPLETE else None
-        study.tell(trial, values, state=twin.state)
+        told = twin.values if twin.state == TrialState.COMPLETE else None
+        study.tell(trial, told, state=twin.state)
         return
     # The baseline is what all others are measured against: it is never ended early.
     evaluation = replace(job.evaluation, prunes=job.evaluation.prunes and not is_baseline)
     try:
-        folds = evaluation.run(params, trial)
+        values = evaluation.objective.values(evaluation.run(params, trial))
+        if not np.isfinite(values).all():
+            raise ValueError(f"the score is not finite: {values}")
     except optuna.TrialPruned:
         study.tell(trial, state=TrialState.PRUNED)
+    except UpdateFinishedTrialError:
+        raise
     except Exception as error:
         trial.set_user_attr("error", f"{type(error).__name__}: {error}")
         study.tell(trial, state=TrialState.FAIL)
@@ -248,7 +253,7 @@ def _run_trial(study: Study, job: Job, trial: Any) -> None:
             stacklevel=2,
         )
     else:
-        study.tell(trial, evaluation.objective.values(folds))
+        study.tell(trial, values)
 
 
 def _progress(job: Job, study: Study) -> Any:
@@ -284,6 +289,8 @@ def work(job: Job, study: Study | None = None) -> None:
             try:
                 with heartbeat(trial, shared=shared):
                     _run_trial(study, job, trial)
+            except UpdateFinishedTrialError:
+                continue  # this process was taken for dead, and another one makes the trial
             except BaseException:
                 release(study, frozen(study, trial))
                 raise

@@ -137,10 +137,10 @@ def noted_interrupts() -> Iterator[list[int]]:
         Empty as long as there was none. Signals reach the main thread only.
     """
     noted: list[int] = []
-    if threading.current_thread() is not threading.main_thread():
+    before = signal.getsignal(signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread() or before is None:
         yield noted
         return
-    before = signal.getsignal(signal.SIGINT)
 
     def note(number: int, frame: Any) -> None:
         noted.append(number)

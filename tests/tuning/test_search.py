@@ -222,6 +222,24 @@ def test_what_belongs_to_samples_is_split_and_unlabeled_data_are_not(
         np.testing.assert_array_equal(params["X_unlabeled"], expected)
 
 
+def test_a_pipeline_around_it_transforms_unlabeled_data(net, tabular):
+    X, y, _ = tabular
+    search = AntiTransferSearchCV(net, WEIGHTS, n_trials=2, cv=2)
+    more = 3 * X[:37]
+    around = make_pipeline(StandardScaler(), clone(search))
+    with pytest.raises(ValueError, match="X_unlabeled came through a Pipeline"):
+        around.fit(X, y, antitransfersearchcv__X_unlabeled=more)
+    with config_context(enable_metadata_routing=True):
+        search.set_fit_request(X_unlabeled=True)
+        around = make_pipeline(StandardScaler(), search, transform_input=["X_unlabeled"])
+        around.fit(X, y, X_unlabeled=more)
+    scaled = StandardScaler().fit(X)
+    expected = clone(search).fit(scaled.transform(X), y, X_unlabeled=scaled.transform(more))
+    np.testing.assert_array_equal(
+        around.predict_proba(X), expected.predict_proba(scaled.transform(X))
+    )
+
+
 def test_labels_for_the_score_alone_do_not_reach_a_fitted_network(net, tabular):
     X, y, nuisance = tabular
     search = AntiTransferSearchCV(net, WEIGHTS, objective="worst_group", **FEW)
@@ -426,6 +444,20 @@ def test_a_failed_trial_ends_the_search_or_has_no_score(net, tabular):
     assert 0 < failed.sum() < 8
     assert np.isnan(search.cv_results_["mean_test_score"][failed]).all()
     assert search.best_params_["lr"] > 0
+
+
+def half_nan(estimator, X, y):
+    return 0.5 if estimator.weight == 0 else np.nan
+
+
+def test_a_score_that_is_no_number_is_a_failure(net, tabular):
+    X, y, _ = tabular
+    search = AntiTransferSearchCV(net, WEIGHTS, scoring=half_nan, pruner=None, **FEW)
+    with pytest.raises(ValueError, match="score is not finite"):
+        search.fit(X, y)
+    with pytest.warns(FitFailedWarning, match="score is not finite"):
+        search.set_params(error_score=np.nan).fit(X, y)
+    assert search.best_params_["weight"] == 0
 
 
 class Untouched(AntiTransferClassifier):

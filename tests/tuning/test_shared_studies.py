@@ -21,7 +21,7 @@ from optuna.distributions import CategoricalDistribution
 from optuna.trial import TrialState
 
 from atl_sklearn.tuning._storages import close_storage, open_storage
-from atl_sklearn.tuning._workers import identity, is_dead
+from atl_sklearn.tuning._workers import identity, is_dead, release
 
 HERE = Path(__file__).parent
 ONE_TRIAL = study_worker.EPOCHS * study_worker.FOLDS
@@ -206,6 +206,31 @@ def test_an_interrupt_gives_the_trial_back(tmp_path):
     assert len(lost) == 1
     assert trials[-1].state == TrialState.WAITING
     assert trials[-1].user_attrs["retry_of"] == lost[0].number
+
+
+class Outlived(study_worker.Blocking):
+    """As if this machine had slept: another process took the trial for a dead one's."""
+
+    storage = None
+
+    def on_epoch_end(self, net, **kwargs):
+        study_worker.Blocking.epochs += 1
+        if study_worker.Blocking.epochs == ONE_TRIAL + 1:
+            opened = open_storage(Outlived.storage)
+            study = optuna.load_study(study_name=None, storage=opened)
+            release(study, study.get_trials()[-1])
+
+
+def test_a_trial_that_others_took_over_is_left_to_them(tmp_path, monkeypatch):
+    monkeypatch.setattr(study_worker.Blocking, "epochs", 0)
+    monkeypatch.setattr(Outlived, "storage", str(tmp_path))
+    search = study_worker.search(str(tmp_path), 4)
+    search.estimator.callbacks = [("blocking", Outlived())]
+    search.fit(*study_worker.data())
+    trials = trials_of(str(tmp_path))
+    assert [t.number for t in trials if t.state == TrialState.FAIL] == [1]
+    assert len(finished(trials)) == 4
+    assert trials[2].user_attrs["retry_of"] == 1
 
 
 # ---- studies that are something else ------------------------------------------------------
