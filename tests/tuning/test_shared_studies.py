@@ -10,6 +10,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import joblib
@@ -21,7 +22,7 @@ from optuna.distributions import CategoricalDistribution
 from optuna.trial import TrialState
 
 from atl_sklearn.tuning._storages import close_storage, open_storage
-from atl_sklearn.tuning._workers import identity, is_dead, release
+from atl_sklearn.tuning._workers import claim, identity, is_dead, release
 
 HERE = Path(__file__).parent
 ONE_TRIAL = study_worker.EPOCHS * study_worker.FOLDS
@@ -158,6 +159,31 @@ def test_a_killed_process_loses_one_trial_which_another_makes(storage, start):
     np.testing.assert_array_equal(
         again.cv_results_["mean_test_score"], search.cv_results_["mean_test_score"]
     )
+
+
+def test_claims_race_and_no_trial_is_one_too_many(storage):
+    """Four workers at full speed, each with a connection of its own."""
+    space = {"x": CategoricalDistribution(("a", "b"))}
+    opened = open_storage(storage)
+    optuna.create_study(storage=opened, study_name="race")
+
+    def work(position):
+        mine = open_storage(storage)
+        study = optuna.load_study(study_name="race", storage=mine)
+        made = []
+        while (trial := claim(study, space, 30, None)) is not None:
+            study.tell(trial, 1.0)
+            made.append(trial.number)
+        close_storage(mine)
+        return made
+
+    with ThreadPoolExecutor(4) as pool:
+        made = [number for numbers in pool.map(work, range(4)) for number in numbers]
+    trials = optuna.load_study(study_name="race", storage=opened).get_trials()
+    optuna.delete_study(study_name="race", storage=opened)
+    close_storage(opened)
+    assert sorted(made) == sorted(t.number for t in finished(trials))
+    assert len(made) == len(set(made)) == 30
 
 
 @pytest.mark.parametrize("backend", ["loky", "threading"])
