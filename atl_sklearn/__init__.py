@@ -26,7 +26,7 @@ __all__ = [
     "list_layers",
 ]
 
-_LAZY = ("audio", "datasets", "inspection", "modules")
+_LAZY = ("audio", "datasets", "inspection", "modules", "tuning")
 
 
 def __getattr__(name: str) -> ModuleType:

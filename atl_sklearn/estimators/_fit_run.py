@@ -45,6 +45,9 @@ class FitRun:
         Scales the loss in half precision.
     exits : contextlib.ExitStack
         What must be ended with the fit, whether it succeeds or not.
+    unrelated_scores : list of float or None
+        How well unrelated estimators that this fit fitted learnt their tasks; None where it goes
+        on with those of an earlier one.
     """
 
     task_weight: Any = None
@@ -57,6 +60,7 @@ class FitRun:
     listeners: dict[str, Any] = field(default_factory=dict)
     scaler: Any = None
     exits: ExitStack = field(default_factory=ExitStack)
+    unrelated_scores: list[float | None] | None = None
 
     def try_out(self, net: Any, X: Any) -> Any:
         """Return what the network makes of a few samples, which leaves no trace in it."""

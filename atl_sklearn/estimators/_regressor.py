@@ -143,6 +143,10 @@ class AntiTransferRegressor(AntiTransferTraining, NeuralNetRegressor):
         The trained network.
     unrelated_ : estimator, module, list of these or None
         What `unrelated` was, fitted.
+    unrelated_score_ : float, None or list of these
+        How well an unfitted `unrelated` learnt ``y_unrelated``: its score on a fifth of the
+        samples, held out, when it is fitted on the others (the network that is avoided is fitted
+        on all). `fit` warns where it is at chance. None where nothing was fitted.
     weight_ : float or list of float
         The weight that was used; a list where `unrelated` is one.
     history : skorch.history.History

@@ -23,9 +23,9 @@ from atl_sklearn.estimators._steps import Steps
 from atl_sklearn.estimators._unlabeled import check_pipeline, check_unlabeled
 from atl_sklearn.modules import get_module
 from atl_sklearn.unrelated import FrozenNetwork, get_network
+from atl_sklearn.unrelated._fitting import fit_sources
 from atl_sklearn.unrelated._sources import (
     as_sources,
-    fit_sources,
     get_nonlinearity,
     is_fitted,
     label_columns,
@@ -240,13 +240,17 @@ class AntiTransferTraining(Steps):
                 super().partial_fit(X, y, **route, **fit_params)
             if self._run.penalty is not None:
                 self.__dict__["_penalty_state"] = self._run.penalty.state()
+            scores = self._run.unrelated_scores
         finally:
             self._run.exits.close()
             del self._run
+        several = isinstance(self.unrelated, list | tuple)
         self.__dict__["_unrelated_given"] = self.unrelated
+        if scores is not None:
+            self.unrelated_score_ = scores if several else (scores[0] if scores else None)
         if not all(map(is_fitted, sources)):  # not needed, so not fitted
             self.unrelated_ = None
-        elif isinstance(self.unrelated, list | tuple):
+        elif several:
             self.unrelated_ = sources
         else:
             self.unrelated_ = sources[0] if sources else None
@@ -291,6 +295,7 @@ class AntiTransferTraining(Steps):
         if same and getattr(self, "unrelated_", None) is not None and y_unrelated is None:
             return X, y, as_sources(self.unrelated_)
         columns = label_columns(sources, y_unrelated, n_samples=len(y))
+        self._run.unrelated_scores = [None] * len(sources)
         if any(given_weights(self.weight, len(sources))):
-            sources = fit_sources(sources, X, columns)
+            sources, self._run.unrelated_scores = fit_sources(sources, X, columns, self.memory)
         return X, y, sources

@@ -207,26 +207,3 @@ def label_columns(sources: list[Any], y_unrelated: Any, *, n_samples: int) -> di
         f"y_unrelated must have one column for each of the {len(pending)} unfitted 'unrelated' "
         f"estimators. Got {labels.shape[1]} columns instead."
     )
-
-
-def fit_sources(sources: list[Any], X: Any, columns: dict[int, Any]) -> list[Any]:
-    """Fit clones of those of `sources` that are not fitted.
-
-    Parameters
-    ----------
-    sources : list
-        What :func:`as_sources` returned.
-    X : array, mapping or Dataset of n_samples
-        The training data; of a cross-validation, those of the fold.
-    columns : dict of int to array of shape (n_samples,)
-        What :func:`label_columns` returned.
-
-    Returns
-    -------
-    fitted : list
-        `sources`, with fitted clones in the place of the unfitted.
-    """
-    return [
-        clone(source).fit(X, columns[position]) if position in columns else source
-        for position, source in enumerate(sources)
-    ]

@@ -402,7 +402,8 @@ def test_initialising_again_unfits(tabular):
 
 def test_another_unrelated_network_for_the_continuation(tabular, unrelated):
     X, y, nuisance = tabular
-    net = AntiTransferClassifier(unrelated=AntiTransferClassifier(**FAST), **FAST)
+    learns = AntiTransferClassifier(max_epochs=20, random_state=0)
+    net = AntiTransferClassifier(unrelated=learns, **FAST)
     net.fit(X, y, y_unrelated=nuisance)
     fitted = net.unrelated_
     assert net.partial_fit(X, y).unrelated_ is fitted

@@ -1,0 +1,303 @@
+"""A paired comparison of estimators on the same folds and seeds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import joblib
+import numpy as np
+from sklearn.base import BaseEstimator, clone, is_classifier
+from sklearn.metrics import check_scoring
+from sklearn.model_selection import KFold, StratifiedKFold
+from sklearn.pipeline import Pipeline
+from sklearn.utils import check_random_state, indexable
+from sklearn.utils.validation import _num_samples
+
+from atl_sklearn.tuning._evaluation import Data
+from atl_sklearn.tuning._folds import check_not_split, label_codes, make_folds
+from atl_sklearn.tuning._intervals import INTERVALS, PairedInterval, paired_interval
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Scores of several estimators on the same folds.
+
+    Attributes
+    ----------
+    names : tuple of str
+        The estimators; differences are to the first.
+    scores : ndarray of shape (n_estimators, n_repeats, n_folds)
+        Scores on the test folds.
+    differences : dict of str to PairedInterval
+        For each estimator but the first, what it gains over that, with its interval.
+    interval : {"corrected_t", "bootstrap"}
+        How the intervals were made.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.dummy import DummyClassifier
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from atl_sklearn.tuning import compare
+    >>> X, y = load_iris(return_X_y=True)
+    >>> estimators = {"dummy": DummyClassifier(), "logistic": LogisticRegression(max_iter=500)}
+    >>> found = compare(estimators, X, y, cv=5, n_repeats=2)
+    >>> found.scores.shape
+    (2, 2, 5)
+    >>> found.differences["logistic"].wins
+    10
+    """
+
+    names: tuple[str, ...]
+    scores: np.ndarray
+    differences: dict[str, PairedInterval]
+    interval: str
+
+    def to_frame(self) -> Any:
+        """Return a row for each estimator.
+
+        Returns
+        -------
+        frame : pandas.DataFrame
+            Mean and standard deviation of the scores over all folds; for all but the first
+            ``difference``, ``low``, ``high``, ``wins`` and ``losses``.
+
+        Raises
+        ------
+        ImportError
+            If pandas is not installed.
+        """
+        try:
+            import pandas as pd
+        except ImportError as error:
+            raise ImportError("Comparison.to_frame needs pandas: pip install pandas") from error
+        rows = []
+        for name, scores in zip(self.names, self.scores, strict=True):
+            row = {"mean": scores.mean(), "std": scores.std()}
+            if name in self.differences:
+                found = self.differences[name]
+                row |= {"difference": found.mean, "low": found.low, "high": found.high}
+                row |= {"wins": found.wins, "losses": found.losses, "n_folds": found.n_folds}
+            rows.append(row)
+        return pd.DataFrame(rows, index=pd.Index(self.names, name="estimator"))
+
+    def plot(self, *, ax: Any = None, **kwargs: Any) -> Any:
+        """Draw the differences to the first estimator, with their intervals and all folds.
+
+        Parameters
+        ----------
+        ax : matplotlib.axes.Axes or None, default=None
+            Where to draw; None for a new figure.
+        **kwargs : dict
+            Passed on to ``Axes.errorbar``.
+
+        Returns
+        -------
+        ax : matplotlib.axes.Axes
+            The drawing.
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is not installed.
+        """
+        try:
+            import matplotlib.pyplot as plt
+        except ImportError as error:
+            raise ImportError(
+                "Comparison.plot needs matplotlib: pip install atl_sklearn[plot]"
+            ) from error
+        if ax is None:
+            _, ax = plt.subplots(layout="constrained")
+        style = {"fmt": "o", "color": "tab:blue", "capsize": 4, **kwargs}
+        names = self.names[1:]
+        for place, name in enumerate(names):
+            found = self.differences[name]
+            folds = (self.scores[place + 1] - self.scores[0]).ravel()
+            ax.plot(folds, np.full(len(folds), place), "|", color="tab:gray", alpha=0.6)
+            reach = [[found.mean - found.low], [found.high - found.mean]]
+            ax.errorbar([found.mean], [place], xerr=reach, **style)
+        ax.axvline(0, color="k", linewidth=1, linestyle=":")
+        ax.set_yticks(range(len(names)), names)
+        ax.set_ylim(-0.5, len(names) - 0.5)
+        ax.invert_yaxis()
+        ax.set_xlabel(f"difference of the score to {self.names[0]}")
+        return ax
+
+
+def _named(estimators: Any) -> dict[str, Any]:
+    if not isinstance(estimators, Mapping):
+        estimators = {type(estimator).__name__: estimator for estimator in estimators}
+    if len(estimators) < 2:
+        raise ValueError(
+            "The 'estimators' parameter must be a dict of at least two estimators by name, or a "
+            f"list of estimators of different classes. Got {sorted(estimators)}."
+        )
+    for name, estimator in estimators.items():
+        if not isinstance(estimator, BaseEstimator):
+            raise TypeError(
+                f"The 'estimators' parameter must hold estimators. Got {estimator!r} for {name!r}."
+            )
+    return dict(estimators)
+
+
+def _repeated(cv: Any, repeat: int, seed: int, *, classifier: bool, groups: Any) -> Any:
+    """Return the splitter of a repetition: another shuffle, where it can be shuffled."""
+    if cv is None or isinstance(cv, int | np.integer):
+        if groups is not None:
+            return 5 if cv is None else cv
+        kind = StratifiedKFold if classifier else KFold
+        return kind(5 if cv is None else cv, shuffle=True, random_state=seed)
+    if repeat and hasattr(cv, "random_state"):
+        cv = clone(cv, safe=False)
+        cv.random_state = seed
+    return cv
+
+
+def _seeded(estimator: Any, seed: int) -> Any:
+    """Return a clone in which every random state is the seed, those of inner parts too."""
+    names = [
+        name
+        for name in estimator.get_params()
+        if name == "random_state" or name.endswith("__random_state")
+    ]
+    return clone(estimator).set_params(**dict.fromkeys(names, seed))
+
+
+def _score(estimator: Any, data: Data, train: Any, test: Any, seed: int, scoring: Any) -> float:
+    fitted = data.take(train).fit(_seeded(estimator, seed))
+    held_out = data.take(test)
+    return float(check_scoring(fitted, scoring=scoring)(fitted, held_out.X, held_out.y))
+
+
+def compare(
+    estimators: Any,
+    X: Any,
+    y: Any,
+    *,
+    groups: Any = None,
+    y_unrelated: Any = None,
+    X_unlabeled: Any = None,
+    sample_weight: Any = None,
+    cv: Any = None,
+    n_repeats: int = 1,
+    scoring: Any = None,
+    interval: str = "corrected_t",
+    confidence: float = 0.95,
+    n_jobs: int | None = None,
+    random_state: Any = 0,
+) -> Comparison:
+    """Compare estimators on the same folds with the same seeds.
+
+    Searches are compared by nesting them: what they choose is scored on samples that they have
+    not seen.
+
+    Parameters
+    ----------
+    estimators : dict of str to estimator, or list
+        At least two, such as the plain network first, anti-transfer, and any other of
+        scikit-learn's. Differences are to the first.
+    X, y : array-like of shape (n_samples, ...)
+        Data and targets.
+    groups : array-like of shape (n_samples,) or None, default=None
+        Groups that the folds keep together; searches keep them together within, too.
+    y_unrelated : array-like of shape (n_samples,) or (n_samples, n_tasks), default=None
+        Labels of the unrelated tasks, for the estimators that are fitted on them.
+    X_unlabeled : array-like of shape (n_unlabeled, ...) or None, default=None
+        Unlabeled data, for the estimators that take them; never split.
+    sample_weight : array-like of shape (n_samples,) or None, default=None
+        Weights, for the estimators that take them.
+    cv : int, splitter, iterable or None, default=None
+        Folds; None for 5. Numbers are shuffled, stratified for classifiers, or keep groups
+        together.
+    n_repeats : int, default=1
+        How often all is repeated, with other seeds and, where folds can be shuffled, others.
+    scoring : str, callable or None, default=None
+        The score; None for the estimators' own.
+    interval : {"corrected_t", "bootstrap"}, default="corrected_t"
+        ``"corrected_t"`` allows for the overlap of training sets [1]_; ``"bootstrap"`` resamples
+        the folds as if they were independent, and is narrower.
+    confidence : float, default=0.95
+        Coverage of the intervals.
+    n_jobs : int or None, default=None
+        Number of fits at a time, in processes of joblib's backend.
+    random_state : int, RandomState instance or None, default=0
+        Determines the folds and the ``random_state`` of all estimators and their parts, which
+        is the same for all within a fold.
+
+    Returns
+    -------
+    comparison : Comparison
+        Scores, differences and intervals; `to_frame` and `plot` show them.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not what it must be; nothing was fitted then.
+
+    References
+    ----------
+    .. [1] C. Nadeau, Y. Bengio, "Inference for the generalization error", Machine Learning 52,
+       2003.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import make_classification
+    >>> from atl_sklearn import AntiTransferClassifier
+    >>> from atl_sklearn.tuning import compare
+    >>> X, y = make_classification(n_samples=300, n_features=5, random_state=0)
+    >>> nuisance = (X[:, 0] > 0).astype(int)
+    >>> net = AntiTransferClassifier(max_epochs=20, lr=0.02)
+    >>> anti = AntiTransferClassifier(unrelated=net, max_epochs=10)
+    >>> plain = AntiTransferClassifier(max_epochs=10)
+    >>> found = compare({"plain": plain, "anti-transfer": anti}, X, y, y_unrelated=nuisance, cv=2)
+    >>> found.names
+    ('plain', 'anti-transfer')
+    """
+    named = _named(estimators)
+    if interval not in INTERVALS:
+        raise ValueError(f"interval must be one of {list(INTERVALS)}. Got {interval!r} instead.")
+    if not isinstance(n_repeats, int | np.integer) or n_repeats < 1:
+        raise ValueError(f"n_repeats must be an int in [1, inf). Got {n_repeats!r} instead.")
+    if not 0 < confidence < 1:
+        raise ValueError(f"confidence must be a float in (0, 1). Got {confidence!r} instead.")
+    n_samples = _num_samples(X)
+    for name, labels in (("groups", groups), ("y_unrelated", y_unrelated)):
+        if labels is not None:
+            label_codes(labels, n_samples, name)
+    X, y, groups, y_unrelated, sample_weight = indexable(X, y, groups, y_unrelated, sample_weight)
+    data = Data(X, y, groups, y_unrelated, sample_weight, X_unlabeled)
+    first = next(iter(named.values()))
+    classifier = is_classifier(first[-1] if isinstance(first, Pipeline) else first)
+    rng = check_random_state(random_state)
+    if not isinstance(cv, int | np.integer | None) and not hasattr(cv, "split"):
+        cv = list(cv)  # an iterable is gone after the first repetition
+    folds, seeds = [], []
+    for repeat in range(n_repeats):
+        seed = int(rng.randint(np.iinfo(np.int32).max))
+        splitter = _repeated(cv, repeat, seed, classifier=classifier, groups=groups)
+        folds.append(make_folds(splitter, X, y, groups, classifier=classifier))
+        seeds.append(rng.randint(np.iinfo(np.int32).max, size=len(folds[-1])).tolist())
+    check_not_split(X_unlabeled, n_samples, [fold for repeat in folds for fold in repeat])
+    scores = joblib.Parallel(n_jobs=n_jobs)(
+        joblib.delayed(_score)(estimator, data, train, test, seed, scoring)
+        for estimator in named.values()
+        for repeat, of_repeat in zip(folds, seeds, strict=True)
+        for (train, test), seed in zip(repeat, of_repeat, strict=True)
+    )
+    table = np.array(scores).reshape(len(named), n_repeats, -1)
+    train, test = folds[0][0]
+    names = tuple(named)
+    differences = {
+        name: paired_interval(
+            (table[place] - table[0]).ravel(),
+            method=interval,
+            test_ratio=len(test) / len(train),
+            confidence=confidence,
+        )
+        for place, name in enumerate(names)
+        if place
+    }
+    return Comparison(names, table, differences, interval)

@@ -1,0 +1,199 @@
+"""Which layers, metrics and aggregations go together for two networks and data."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import product
+from typing import Any
+
+import numpy as np
+import torch
+from sklearn.base import clone, is_classifier
+from sklearn.pipeline import Pipeline
+from sklearn.utils import _safe_indexing
+from sklearn.utils.validation import _num_samples
+
+from atl_sklearn.similarity import (
+    AntiTransferLoss,
+    get_aggregation,
+    get_metric,
+    is_batch_metric,
+)
+from atl_sklearn.tuning._target import find_network, transformed
+from atl_sklearn.unrelated._frozen import freeze
+from atl_sklearn.unrelated._layers import Layer, LayerList, choose_layers
+from atl_sklearn.unrelated._sources import as_sources, is_fitted
+
+_FEW = 8  # samples with which the networks are run
+_TRIED = 3  # samples with which a comparison is tried
+
+
+@dataclass(frozen=True)
+class Comparisons:
+    """What can be compared, as a product: every layer with every metric and aggregation.
+
+    Attributes
+    ----------
+    layers, metrics, aggregations : tuple of str
+        Each combination is valid.
+    """
+
+    layers: tuple[str, ...]
+    metrics: tuple[str, ...]
+    aggregations: tuple[str, ...]
+
+
+def _untrained(estimator: Any, X: Any) -> Any:
+    """Return a copy of an estimator that has its network, made for X, but was not trained."""
+    prefix, last = "", estimator
+    while isinstance(last, Pipeline):
+        name, last = last.steps[-1]
+        prefix += f"{name}__"
+    labels = getattr(last, "classes", None)
+    labels = np.arange(2) if labels is None else np.asarray(labels)
+    numbers = np.arange(_num_samples(X))
+    y = labels[numbers % 2] if is_classifier(last) else numbers / len(numbers)
+    plain = {"max_epochs": 0, "train_split": None, "callbacks": None}
+    if hasattr(last, "unrelated"):
+        plain["unrelated"] = None
+    made = clone(estimator).set_params(**{prefix + name: v for name, v in plain.items()})
+    return made.fit(X, y)
+
+
+def _layers(network: LayerList) -> list[str]:
+    """Return the names of the layers worth comparing: "last", and the hidden ones before it."""
+    last = choose_layers("last", network)[0].name
+    numbered = [layer.index for layer in network if layer.index is not None]
+    names = [choose_layers(index, network)[0].name for index in numbered[:-1]]
+    return ["last", *(name for name in dict.fromkeys(names) if name != last)]
+
+
+@lru_cache(maxsize=4096)
+def _comparable(metric: str, aggregation: str, ours: Any, theirs: Any) -> bool:
+    """Try a comparison of activations of two shapes."""
+    if theirs == () and not is_batch_metric(metric):
+        return False  # what a network returns, whose shape is another one than the layer's
+    a, b = (torch.rand(_TRIED, *(shape or (2,))) for shape in (ours, theirs))
+    loss = AntiTransferLoss(metric=metric, aggregation=aggregation)
+    try:
+        with torch.random.fork_rng(devices=[]):
+            loss.initialize(a, b)(a, b, generator=torch.Generator().manual_seed(0))
+    except ValueError:
+        return False
+    return True
+
+
+def _shapes(layer: str, network: LayerList, others: list[tuple[Any, LayerList]]) -> Any:
+    """Return the layer's shape in each network; None where a network does not have it."""
+    ours = choose_layers(layer, network)[0]
+    theirs: list[Layer] = []
+    for choice, listed in others:
+        try:
+            theirs += choose_layers(layer if choice is None else choice, listed)[:1]
+        except ValueError:
+            return None
+    return ours.output_shape, [other.output_shape for other in theirs]
+
+
+def find_comparisons(
+    estimator: Any,
+    X: Any,
+    y: Any,
+    *,
+    layers: Iterable[str] | None,
+    metrics: Iterable[str],
+    aggregations: Iterable[str],
+) -> Comparisons:
+    """Return a product of layers, metrics and aggregations that can all be computed.
+
+    Values that take part in most of the invalid combinations are left out until none is left.
+
+    Parameters
+    ----------
+    estimator : AntiTransferClassifier, AntiTransferRegressor or Pipeline that ends in one
+        Its networks are made, not trained.
+    X : array-like of shape (n_samples, ...)
+        Data as `estimator` takes them; a few samples are used.
+    y : array-like of shape (n_samples,) or None
+        Targets, for pipelines that need them to transform X.
+    layers : iterable of str or None
+        None for ``"last"`` and the hidden layers before it.
+    metrics, aggregations : iterable of str
+        What is wished for.
+
+    Returns
+    -------
+    comparisons : Comparisons
+        What of it is possible.
+
+    Raises
+    ------
+    ValueError
+        If a name is unknown, there is no unrelated network, or nothing is possible.
+    """
+    _, net = find_network(estimator)
+    sources = as_sources(net.unrelated)
+    if not sources:
+        raise ValueError(
+            "There is nothing to search for: the 'unrelated' parameter of "
+            f"{type(net).__name__} is None. Pass the network that is to be avoided, or an "
+            "unfitted estimator and its labels as y_unrelated."
+        )
+    for names, get in ((metrics, get_metric), (aggregations, get_aggregation)):
+        for name in names:
+            get(name)
+    few = np.arange(min(_FEW, _num_samples(X)))
+    y = None if y is None else _safe_indexing(y, few)
+    X = transformed(estimator, _safe_indexing(X, few), y)
+    made = _untrained(net, X)  # refuses data that cannot be learnt from
+    X = np.array(made._check_X(X))
+    network = _traced(made, X)
+    choices = net.unrelated_layer
+    several = isinstance(net.unrelated, list | tuple) and isinstance(choices, list | tuple)
+    choices = list(choices) if several else [choices] * len(sources)
+    others = []
+    for choice, source in zip(choices, sources, strict=True):
+        known = source if is_fitted(source) else _untrained(source, X)
+        others.append((choice, _traced(known, X)))
+    shapes = {}
+    for layer in _layers(network) if layers is None else layers:
+        found = _shapes(layer, network, others)
+        if found is not None:
+            shapes[layer] = found
+    if net.conditional:
+        metrics = [metric for metric in metrics if is_batch_metric(metric)]
+
+    def is_valid(layer: str, metric: str, aggregation: str) -> bool:
+        ours, theirs = shapes[layer]
+        return all(_comparable(metric, aggregation, ours, shape) for shape in theirs)
+
+    axes = [list(shapes), list(dict.fromkeys(metrics)), list(dict.fromkeys(aggregations))]
+    invalid = {combination for combination in product(*axes) if not is_valid(*combination)}
+    while invalid:
+        # Drop what is valid in the smallest share of its combinations; of several, the last.
+        shares = []
+        for axis, values in enumerate(axes):
+            size = np.prod([len(other) for other in axes]) / len(values)
+            for place, value in enumerate(values):
+                n_invalid = sum(combination[axis] == value for combination in invalid)
+                shares.append((n_invalid / size, axis, place))
+        _, axis, place = max(shares)
+        value = axes[axis].pop(place)
+        invalid = {combination for combination in invalid if combination[axis] != value}
+    if not all(axes):
+        raise ValueError(
+            "No combination of the given layers, metrics and aggregations can compare the two "
+            "networks. The metrics 'cross_correlation' and 'cka' with the aggregation "
+            "'spatial_mean' compare any."
+        )
+    return Comparisons(*map(tuple, axes))
+
+
+def _traced(source: Any, X: Any) -> LayerList:
+    last = source
+    while isinstance(last, Pipeline):
+        last = last.steps[-1][1]
+    frozen, data = freeze(last, X[:2])
+    return frozen.list_layers(data)

@@ -1,0 +1,181 @@
+"""One candidate on all folds, which may end early."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import optuna
+from sklearn.base import clone
+from sklearn.utils import _safe_indexing
+
+from atl_sklearn.tuning._folds import Fold
+from atl_sklearn.tuning._objectives import Objective
+from atl_sklearn.tuning._pruning import HeldOutValue, TrialPruning
+from atl_sklearn.tuning._target import find_network, fit_arguments
+from atl_sklearn.tuning._workers import noted_interrupts
+
+
+def unseeded(estimator: Any) -> list[str]:
+    """Return the names of the parameters ``random_state`` that are None."""
+    return [
+        name
+        for name, value in estimator.get_params().items()
+        if (name == "random_state" or name.endswith("__random_state")) and value is None
+    ]
+
+
+@dataclass(frozen=True)
+class Data:
+    """What a search or a comparison was given.
+
+    Attributes
+    ----------
+    X, y : array-like of shape (n_samples, ...)
+        Data and targets.
+    groups, y_unrelated, sample_weight : array-like of shape (n_samples, ...) or None
+        Split with X.
+    X_unlabeled : array-like of shape (n_unlabeled, ...) or None
+        Never split.
+    """
+
+    X: Any
+    y: Any
+    groups: Any = None
+    y_unrelated: Any = None
+    sample_weight: Any = None
+    X_unlabeled: Any = None
+
+    def take(self, index: np.ndarray) -> Data:
+        """Return some of the samples, and all of the unlabeled data."""
+
+        def of(values: Any) -> Any:
+            return None if values is None else _safe_indexing(values, index)
+
+        names = ("X", "y", "groups", "y_unrelated", "sample_weight")
+        return replace(self, **{name: of(getattr(self, name)) for name in names})
+
+    def fit(self, estimator: Any) -> Any:
+        """Fit an estimator on these data, with those of the arguments that it takes."""
+        given = {
+            "groups": self.groups,
+            "y_unrelated": self.y_unrelated,
+            "sample_weight": self.sample_weight,
+            "X_unlabeled": self.X_unlabeled,
+        }
+        return estimator.fit(self.X, self.y, **fit_arguments(estimator, **given))
+
+
+@dataclass
+class Evaluation:
+    """How candidates of one search are measured.
+
+    Attributes
+    ----------
+    estimator : estimator
+        Cloned for each fold.
+    data : Data
+        All samples.
+    folds : list of (ndarray, ndarray)
+        Training and test positions.
+    objective : Objective
+        What is measured.
+    seeds : list of int
+        For each fold, the seed of what has no ``random_state`` of its own, so that candidates
+        differ in nothing else.
+    steps_per_fold : int
+        Steps of a trial for each fold: the largest number of epochs.
+    prunes : bool
+        Whether trials may end early.
+    fixed : dict
+        Parameters that are set besides a candidate's.
+    """
+
+    estimator: Any
+    data: Data
+    folds: list[Fold]
+    objective: Objective
+    seeds: list[int]
+    steps_per_fold: int
+    prunes: bool
+    fixed: dict[str, Any] = field(default_factory=dict)
+
+    def candidate(self, params: dict[str, Any], seed: int | None = None) -> Any:
+        """Return an unfitted estimator with a candidate's parameters."""
+        estimator = clone(self.estimator).set_params(**params)
+        seeds = {} if seed is None else dict.fromkeys(unseeded(estimator), seed)
+        return estimator.set_params(**self.fixed, **seeds)
+
+    def run(self, params: dict[str, Any], trial: Any = None) -> list[dict[str, Any]]:
+        """Fit and measure a candidate on each fold.
+
+        Parameters
+        ----------
+        params : dict
+            The candidate.
+        trial : optuna.trial.Trial or None, default=None
+            Is told of each epoch and fold, and may be pruned; its attribute ``folds`` has what
+            was measured so far.
+
+        Returns
+        -------
+        folds : list of dict
+            What the objective measured, and ``fit_time`` and ``score_time`` in seconds.
+
+        Raises
+        ------
+        optuna.TrialPruned
+            If the trial is to be pruned.
+        KeyboardInterrupt
+            If the user interrupted a training.
+        """
+        done: list[dict[str, Any]] = []
+        for position, (train, test) in enumerate(self.folds):
+            estimator = self.candidate(params, self.seeds[position])
+            held_out = self.data.take(test)
+            by_epoch = trial is not None and self.prunes
+            if by_epoch:
+                by_epoch = self._watch(estimator, trial, position, held_out, test, done)
+            start = time.perf_counter()
+            with noted_interrupts() as noted:
+                self.data.take(train).fit(estimator)
+            if noted:
+                raise KeyboardInterrupt
+            fitted = time.perf_counter()
+            found = self.objective.score(estimator, held_out.X, held_out.y, test)
+            found["fit_time"] = fitted - start
+            found["score_time"] = time.perf_counter() - fitted
+            done.append(found)
+            if trial is None:
+                continue
+            trial.set_user_attr("folds", done)
+            if self.prunes and position + 1 < len(self.folds):
+                if not by_epoch:
+                    step = (position + 1) * self.steps_per_fold - 1
+                    trial.report(self.objective.values(done)[0], step)
+                if trial.should_prune():
+                    raise optuna.TrialPruned
+        return done
+
+    def _watch(
+        self, estimator: Any, trial: Any, position: int, held_out: Data, test: Any, done: list[Any]
+    ) -> bool:
+        """Add the callback that reports each epoch; False where callbacks are disabled."""
+        prefix, network = find_network(estimator)
+        callbacks = network.callbacks
+        if isinstance(callbacks, str):
+            return False
+
+        def value(view: Any, X: Any) -> float:
+            return self.objective.values([*done, self.objective.score(view, X, held_out.y, test)])[
+                0
+            ]
+
+        pruning = TrialPruning(
+            trial, HeldOutValue(estimator, held_out.X, value), position * self.steps_per_fold
+        )
+        named = [*(callbacks or []), ("trial_pruning", pruning)]
+        estimator.set_params(**{f"{prefix}callbacks": named})
+        return True

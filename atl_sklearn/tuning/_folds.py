@@ -1,0 +1,155 @@
+"""The folds of a search, checked before anything is fitted."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+from sklearn.model_selection import GroupKFold, StratifiedGroupKFold, check_cv
+from sklearn.utils.validation import _num_samples
+
+Fold = tuple[np.ndarray, np.ndarray]
+
+
+def make_folds(cv: Any, X: Any, y: Any, groups: Any, *, classifier: bool) -> list[Fold]:
+    """Return the training and test positions of each fold.
+
+    Parameters
+    ----------
+    cv : None, int, splitter or iterable
+        A number of folds is stratified for classifiers, and keeps groups together where there
+        are any.
+    X : array-like of shape (n_samples, ...)
+        The data.
+    y : array-like of shape (n_samples,)
+        The targets.
+    groups : array-like of shape (n_samples,) or None
+        Groups.
+    classifier : bool
+        Whether `y` has classes.
+
+    Returns
+    -------
+    folds : list of (ndarray, ndarray)
+        Positions.
+
+    Raises
+    ------
+    ValueError
+        If there are too few groups or samples of a class, or a fold has one class only.
+    """
+    if cv is None:
+        cv = 5
+    if classifier and len(np.unique(np.asarray(y))) < 2:
+        raise ValueError(
+            f"y has one class only: {np.unique(np.asarray(y)).tolist()}. There is nothing to learn."
+        )
+    if groups is not None and isinstance(cv, int | np.integer):
+        n_groups = len(np.unique(groups))
+        if n_groups < cv:
+            raise ValueError(
+                f"The groups are too few for the folds: {n_groups} groups cannot be spread over "
+                f"cv={cv} folds. Set cv to at most {n_groups}, or leave out groups."
+            )
+        cv = StratifiedGroupKFold(cv) if classifier else GroupKFold(cv)
+    splitter = check_cv(cv, y, classifier=classifier)
+    with warnings.catch_warnings():
+        # A class with fewer samples than folds: told below where it matters.
+        warnings.filterwarnings("ignore", message="The least populated class", category=UserWarning)
+        # Groups may be there for the worst of them alone.
+        warnings.filterwarnings(
+            "ignore", message="The groups parameter is ign", category=UserWarning
+        )
+        folds = [tuple(map(np.asarray, fold)) for fold in splitter.split(X, y, groups)]
+    if classifier:
+        targets = np.asarray(y)
+        for position, fold in enumerate(folds):
+            for part, index in zip(("training", "validation"), fold, strict=True):
+                if len(np.unique(targets[index])) < 2 <= len(np.unique(targets)):
+                    raise ValueError(
+                        f"The {part} samples of fold {position} have one class only: "
+                        f"{targets[index][:1].tolist()}. Use fewer folds, or stratified ones "
+                        "(StratifiedKFold, or StratifiedGroupKFold with groups)."
+                    )
+    return folds  # type: ignore[return-value]
+
+
+def label_codes(labels: Any, n_samples: int, name: str) -> np.ndarray:
+    """Return labels of shape (n_samples,); of several columns their combinations.
+
+    Raises
+    ------
+    ValueError
+        If they are not as many as the samples.
+    """
+    labels = np.asarray(labels)
+    if labels.ndim not in (1, 2) or len(labels) != n_samples:
+        raise ValueError(
+            f"{name} must have shape (n_samples,) with n_samples = {n_samples}, as X has"
+            f"{', or a column for each task' if name == 'y_unrelated' else ''}. "
+            f"Got shape {labels.shape} instead."
+        )
+    if labels.ndim == 1:
+        return labels
+    return np.array([" ".join(map(str, row)) for row in labels.tolist()])
+
+
+def check_groups(labels: np.ndarray, folds: list[Fold], name: str, *, grouped: bool) -> None:
+    """Check that the worst group can be told.
+
+    Raises
+    ------
+    ValueError
+        If there is one group only, or one is too small to be in every fold (where groups are
+        not kept together).
+    """
+    values, counts = np.unique(labels, return_counts=True)
+    if len(values) < 2:
+        raise ValueError(
+            f"The worst group needs at least two groups in {name}. Got {values.tolist()} only."
+        )
+    if not grouped and counts.min() < len(folds):
+        raise ValueError(
+            f"The group {values[counts.argmin()].item()!r} in {name} is too small for the folds: "
+            f"it has {counts.min()} samples, and there are {len(folds)} folds. Use fewer folds, "
+            "join groups, or leave the group out."
+        )
+
+
+def check_probed(labels: np.ndarray, folds: list[Fold], name: str) -> None:
+    """Check that a probe for `labels` can be fitted and scored in each validation fold.
+
+    Raises
+    ------
+    ValueError
+        If a fold has one label only, or a single sample of one.
+    """
+    for position, (_, test) in enumerate(folds):
+        values, counts = np.unique(labels[test], return_counts=True)
+        if len(values) < 2 or counts.min() < 2:
+            raise ValueError(
+                "The trade-off reads the labels from the network in each validation fold, which "
+                f"needs two labels with two samples each. Fold {position} has, of {name}, "
+                f"{dict(zip(values.tolist(), counts.tolist(), strict=True))}. Use fewer folds, or "
+                "folds that do not keep these groups together."
+            )
+
+
+def check_not_split(X_unlabeled: Any, n_samples: int, folds: list[Fold]) -> None:
+    """Refuse unlabeled data that cannot be told from a part of X.
+
+    Raises
+    ------
+    ValueError
+        If they have as many samples as X or as a training fold.
+    """
+    if X_unlabeled is None:
+        return
+    size = _num_samples(X_unlabeled)
+    if size in {n_samples, *(len(train) for train, _ in folds)}:
+        raise ValueError(
+            f"X_unlabeled has {size} samples, as many as X or a training fold, so that it may be "
+            "a part of what was meant: scikit-learn splits what is as long as X. Add or leave "
+            "out a sample of X_unlabeled."
+        )

@@ -1,0 +1,122 @@
+"""Pruning by epoch: a callback that survives cloning."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import optuna
+from sklearn.pipeline import Pipeline
+from skorch.callbacks import Callback
+
+
+class TrialPruning(Callback):
+    """Report an epoch's value to a trial, and end the training if the trial is to be pruned.
+
+    Parameters
+    ----------
+    trial : optuna.trial.Trial
+        The trial. Clones of the callback, and of an estimator that has it, report to the same
+        one.
+    monitor : str or callable, default="valid_loss"
+        What is reported: a column of the network's history (``valid_loss`` needs a
+        ``train_split``), or a function of the network.
+    first_step : int, default=0
+        Step of the first epoch; with several folds, where the fold begins.
+
+    Raises
+    ------
+    optuna.TrialPruned
+        In the training, when the study's pruner decides so.
+    ValueError
+        If the history has no such column.
+
+    Examples
+    --------
+    >>> import optuna
+    >>> from sklearn.base import clone
+    >>> from sklearn.datasets import make_classification
+    >>> from atl_sklearn import AntiTransferClassifier
+    >>> from atl_sklearn.tuning import TrialPruning
+    >>> X, y = make_classification(random_state=0)
+    >>> trial = optuna.create_study().ask()
+    >>> pruning = TrialPruning(trial, monitor="train_loss")
+    >>> net = AntiTransferClassifier(callbacks=[("pruning", pruning)], max_epochs=3)
+    >>> _ = clone(net).fit(X, y)
+    >>> len(trial.study.trials[0].intermediate_values)
+    3
+    """
+
+    def __init__(
+        self, trial: Any, monitor: str | Callable[[Any], float] = "valid_loss", first_step: int = 0
+    ) -> None:
+        self.trial = trial
+        self.monitor = monitor
+        self.first_step = first_step
+
+    def __sklearn_clone__(self) -> TrialPruning:
+        # A copy of the trial would be another one, which the study knows nothing of.
+        return type(self)(self.trial, self.monitor, self.first_step)
+
+    def __deepcopy__(self, memo: Any) -> TrialPruning:
+        return self.__sklearn_clone__()
+
+    def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
+        """Report, and end the training if the trial is to be pruned."""
+        if callable(self.monitor):
+            value = self.monitor(net)
+        else:
+            try:
+                value = net.history[-1][self.monitor]
+            except KeyError:
+                columns = sorted(name for name in net.history[-1] if name != "batches")
+                raise ValueError(
+                    f"The 'monitor' parameter of TrialPruning must be a function or one of "
+                    f"{columns}, the columns of the network's history. Got {self.monitor!r} "
+                    "instead. valid_loss needs a train_split."
+                ) from None
+        step = self.first_step + len(net.history) - 1
+        self.trial.report(float(value), step)
+        if self.trial.should_prune():
+            raise optuna.TrialPruned(f"pruned at step {step}")
+
+
+class HeldOutValue:
+    """What a network in training is worth on the validation fold, as its score after the fit.
+
+    Parameters
+    ----------
+    estimator : estimator
+        What is being fitted: the network, or a pipeline, whose other steps are fitted by the
+        time that the network trains.
+    X : array-like of shape (n_samples, ...)
+        The validation fold.
+    value : callable
+        From estimator and data, as its last step sees them, to a number.
+    """
+
+    def __init__(self, estimator: Any, X: Any, value: Callable[[Any, Any], float]) -> None:
+        self._estimator = estimator
+        self._X = X
+        self._value = value
+        self._ready = False
+
+    def __call__(self, net: Any) -> float:
+        if not self._ready:
+            last = self._estimator
+            while isinstance(last, Pipeline):
+                self._X = last[:-1].transform(self._X) if len(last.steps) > 1 else self._X
+                last = last.steps[-1][1]
+            self._ready = True
+        return self._value(as_fitted(net), self._X)
+
+
+def as_fitted(net: Any) -> Any:
+    """Return a view of a network in training that predicts as it will when it is fitted.
+
+    It shares the weights. During training a classifier speaks of classes by number.
+    """
+    view = object.__new__(type(net))
+    state = {name: value for name, value in vars(net).items() if name != "_run"}
+    view.__dict__.update(state, _completed=True)
+    return view

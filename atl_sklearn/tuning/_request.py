@@ -1,0 +1,304 @@
+"""What a search is asked for, checked and made into a job before any trial runs."""
+
+from __future__ import annotations
+
+import json
+from numbers import Real
+from typing import Any
+
+import joblib
+import numpy as np
+from optuna.distributions import BaseDistribution, CategoricalDistribution
+from optuna.pruners import BasePruner, MedianPruner, NopPruner
+from optuna.samplers import BaseSampler
+from optuna.storages import InMemoryStorage
+from sklearn.base import is_classifier
+from sklearn.metrics import check_scoring
+from sklearn.utils import check_random_state, indexable
+from sklearn.utils.validation import _num_samples
+from skorch.utils import is_dataset
+
+from atl_sklearn.estimators._inputs import is_mapping
+from atl_sklearn.tuning._evaluation import Data, Evaluation
+from atl_sklearn.tuning._folds import (
+    check_groups,
+    check_not_split,
+    check_probed,
+    label_codes,
+    make_folds,
+)
+from atl_sklearn.tuning._objectives import OBJECTIVES, Objective
+from atl_sklearn.tuning._results import RULES
+from atl_sklearn.tuning._spaces import anti_transfer_distributions
+from atl_sklearn.tuning._study import Job, SeededByTrial, space_text
+from atl_sklearn.tuning._target import find_network, needs_labels
+from atl_sklearn.unrelated._fitting import describe
+from atl_sklearn.unrelated._sources import as_sources
+
+_STARTUP = 5  # trials before any is pruned
+_WARMUP = 1 / 3  # of the first fold's epochs, before any is pruned
+
+
+def _refuse(search: Any, name: str, must: str) -> ValueError:
+    return ValueError(
+        f"The {name!r} parameter of {type(search).__name__} must be {must}. "
+        f"Got {getattr(search, name)!r} instead."
+    )
+
+
+def check_parameters(search: Any) -> None:
+    """Check what can be checked without data.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a parameter is not what it must be.
+    """
+
+    def is_count(value: Any) -> bool:
+        return bool(
+            isinstance(value, int | np.integer) and not isinstance(value, bool) and value > 0
+        )
+
+    find_network(search.estimator)
+    if search.objective not in OBJECTIVES:
+        raise _refuse(search, "objective", f"one of {list(OBJECTIVES)}")
+    if search.group_by not in ("auto", "groups", "y_unrelated"):
+        raise _refuse(search, "group_by", "'auto', 'groups' or 'y_unrelated'")
+    if not is_count(search.n_trials):
+        raise _refuse(search, "n_trials", "an int in [1, inf)")
+    timeout = search.timeout
+    if timeout is not None and not (isinstance(timeout, int | float) and timeout > 0):
+        raise _refuse(search, "timeout", "None or a number of seconds above 0")
+    refit = search.refit
+    if not (isinstance(refit, bool) or callable(refit) or refit in RULES):
+        raise _refuse(search, "refit", f"a bool, a callable or one of {list(RULES)}")
+    if search.sampler is not None and not isinstance(search.sampler, BaseSampler):
+        raise _refuse(search, "sampler", "None or an Optuna sampler")
+    pruner = search.pruner
+    if not (pruner is None or pruner == "auto" or isinstance(pruner, BasePruner)):
+        raise _refuse(search, "pruner", "None, 'auto' or an Optuna pruner")
+    if search.objective == "trade_off" and isinstance(pruner, BasePruner):
+        raise ValueError(
+            "The 'pruner' parameter must be 'auto' or None for objective='trade_off': Optuna does "
+            "not prune trials with two objectives."
+        )
+    if search.study_name is not None and not isinstance(search.study_name, str):
+        raise _refuse(search, "study_name", "None or a str")
+    is_nan = isinstance(search.error_score, float) and np.isnan(search.error_score)
+    if not (is_nan or search.error_score == "raise"):
+        raise _refuse(search, "error_score", "'raise' or np.nan")
+
+
+def _check_data(search: Any, data: Data) -> Data:
+    if data.y is None:
+        raise ValueError(
+            f"{type(search).__name__} requires y to be passed, but the target y is None."
+        )
+    if is_dataset(data.X) or is_mapping(data.X):
+        raise TypeError(
+            f"{type(search).__name__} splits X into folds, so it must be an array, a list or a "
+            f"DataFrame. Got {type(data.X).__name__} instead."
+        )
+    n_samples = _num_samples(data.X)
+    for name in ("groups", "y_unrelated"):
+        if getattr(data, name) is not None:
+            label_codes(getattr(data, name), n_samples, name)
+    X, y, groups, y_unrelated, weight = indexable(
+        data.X, data.y, data.groups, data.y_unrelated, data.sample_weight
+    )
+    return Data(X, y, groups, y_unrelated, weight, data.X_unlabeled)
+
+
+def _make_objective(search: Any, data: Data, folds: list[Any]) -> Objective:
+    scorer = check_scoring(search.estimator, scoring=search.scoring)
+    if search.objective == "accuracy":
+        return Objective("accuracy", scorer)
+    by = search.group_by
+    if by == "auto":
+        # Groups are who was recorded; what is probed for is what is to be avoided.
+        order = ("groups", "y_unrelated")
+        order = order if search.objective == "worst_group" else order[::-1]
+        by = next((name for name in order if getattr(data, name) is not None), order[0])
+    labels = getattr(data, by)
+    if labels is None:
+        raise ValueError(
+            f"objective={search.objective!r} needs labels: pass groups or y_unrelated to fit "
+            f"(group_by={search.group_by!r})."
+        )
+    labels = label_codes(labels, _num_samples(data.X), by)
+    if search.objective == "trade_off":
+        check_probed(labels, folds, by)
+    else:
+        tests = [set(labels[test].tolist()) for _, test in folds]
+        apart = all(not tests[i] & tests[j] for i in range(len(tests)) for j in range(i))
+        check_groups(labels, folds, by, grouped=apart)
+    return Objective(search.objective, scorer, labels)
+
+
+def _make_space(search: Any, data: Data) -> tuple[dict[str, BaseDistribution], dict[str, Any], str]:
+    """Return the space, the baseline in it, and the name of the weight."""
+    prefix, network = find_network(search.estimator)
+    weight = f"{prefix}weight"
+    space = search.param_distributions
+    if not as_sources(network.unrelated) and f"{prefix}unrelated" not in (space or {}):
+        raise ValueError(
+            f"There is nothing to search for: the 'unrelated' parameter of "
+            f"{type(network).__name__} is None. Pass the network that is to be avoided, or an "
+            "unfitted estimator and its labels as y_unrelated."
+        )
+    if space is None:
+        space = anti_transfer_distributions(search.estimator, data.X, data.y)
+    known = search.estimator.get_params()
+    for name, distribution in space.items():
+        # Arguments of the parts (module__dropout) are told by the part itself.
+        if name not in known and "__" not in name.removeprefix(prefix):
+            raise ValueError(
+                f"The 'param_distributions' parameter names {name!r}, which is no parameter of "
+                f"the estimator. Available: {sorted(known)}."
+            )
+        if not isinstance(distribution, BaseDistribution):
+            raise TypeError(
+                f"The 'param_distributions' parameter must hold Optuna distributions. Got "
+                f"{distribution!r} for {name!r} instead."
+            )
+        choices = getattr(distribution, "choices", ())
+        if not all(v is None or isinstance(v, str | int | float | bool) for v in choices):
+            raise TypeError(
+                f"The choices of {name!r} in 'param_distributions' must be strings, numbers, "
+                f"bools or None, which studies can store. Got {choices!r} instead."
+            )
+    if weight not in space:
+        own = network.weight if isinstance(network.weight, str | Real) and network.weight else 1.0
+        own = own if isinstance(own, str) else float(own)
+        space = {**space, weight: CategoricalDistribution((0.0, own))}
+    baseline: dict[str, Any] = {}
+    for name, distribution in space.items():
+        value = 0.0 if name == weight else known.get(name)
+        if not _contains(distribution, value):
+            if name == weight:
+                raise ValueError(
+                    f"The distribution of {name!r} must contain 0, since every search begins with "
+                    "the plain network: FloatDistribution(0, 10), or CategoricalDistribution((0, "
+                    f"0.1, 0.3, 1, 3, 10)), say. Got {distribution!r} instead."
+                )
+            choices = getattr(distribution, "choices", None)
+            value = distribution.low if choices is None else choices[0]
+        baseline[name] = value
+    return dict(space), baseline, weight
+
+
+def _contains(distribution: BaseDistribution, value: Any) -> bool:
+    try:
+        return bool(distribution._contains(distribution.to_internal_repr(value)))
+    except (TypeError, ValueError):
+        return False
+
+
+def _make_pruner(search: Any, n_epochs: int) -> BasePruner:
+    if search.pruner is None or search.objective == "trade_off":
+        return NopPruner()
+    if isinstance(search.pruner, BasePruner):
+        return search.pruner
+    return MedianPruner(n_startup_trials=_STARTUP, n_warmup_steps=int(_WARMUP * n_epochs))
+
+
+def _hash(value: Any) -> str:
+    try:
+        return joblib.hash(value)
+    except Exception:  # a parameter that cannot be pickled
+        return joblib.hash(repr(type(value)))
+
+
+def make_job(search: Any, data: Data, deadline: float | None) -> Job:
+    """Check everything, and return what the processes of a search need.
+
+    Parameters
+    ----------
+    search : AntiTransferSearchCV
+        Its parameters say what is wanted.
+    data : Data
+        What was passed to fit.
+    deadline : float or None
+        Time after which no trial is begun.
+
+    Returns
+    -------
+    job : Job
+        Nothing of it has run.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a parameter or the data are not what they must be.
+    """
+    check_parameters(search)
+    data = _check_data(search, data)
+    prefix, network = find_network(search.estimator)
+    if needs_labels(network) and data.y_unrelated is None:
+        raise ValueError(
+            "The 'unrelated' parameter is not fitted, and y_unrelated is None. Pass its labels, "
+            "fit(X, y, y_unrelated=...), or fit it before."
+        )
+    classifier = is_classifier(search.estimator)
+    folds = make_folds(search.cv, data.X, data.y, data.groups, classifier=classifier)
+    check_not_split(data.X_unlabeled, _num_samples(data.X), folds)
+    objective = _make_objective(search, data, folds)
+    space, baseline, weight = _make_space(search, data)
+    epochs = space.get(f"{prefix}max_epochs")
+    n_epochs = max(network.max_epochs, int(getattr(epochs, "high", 0)), 1)
+    pruner = _make_pruner(search, n_epochs)
+    rng = check_random_state(search.random_state)
+    seeds = rng.randint(np.iinfo(np.int32).max, size=len(folds)).tolist()
+    unlabeled = data.X_unlabeled
+    if is_dataset(unlabeled):
+        unlabeled = type(unlabeled).__name__, len(unlabeled)
+    arrays = (data.X, data.y, data.groups, data.y_unrelated, data.sample_weight, unlabeled)
+    scoring = search.scoring if isinstance(search.scoring, str) else _hash(search.scoring)
+    purpose = {
+        "space": space_text(space),
+        "estimator": _hash(describe(search.estimator)),
+        "data": _hash((list(map(describe, arrays)), folds)),
+        "objective": f"{objective.name} {search.group_by} {scoring}",
+    }
+    name = search.study_name or f"anti_transfer_{joblib.hash(json.dumps(purpose))[:12]}"
+    sampler = search.sampler or SeededByTrial(int(rng.randint(np.iinfo(np.int32).max)))
+    return Job(
+        evaluation=Evaluation(
+            search.estimator,
+            data,
+            folds,
+            objective,
+            seeds,
+            steps_per_fold=n_epochs,
+            prunes=not isinstance(pruner, NopPruner),
+        ),
+        space=space,
+        baseline=baseline,
+        weight=weight,
+        purpose=purpose,
+        study_name=name,
+        storage=search.storage,
+        sampler=sampler,
+        pruner=pruner,
+        n_trials=int(search.n_trials),
+        deadline=deadline,
+        raises=search.error_score == "raise",
+        remembers=f"{prefix}memory" if needs_labels(network) and network.memory is None else None,
+        progress=bool(search.progress_bar),
+    )
+
+
+def check_storage(search: Any, n_jobs: int) -> None:
+    """Check that several processes can see the study.
+
+    Raises
+    ------
+    ValueError
+        If they cannot.
+    """
+    if n_jobs > 1 and isinstance(search.storage, InMemoryStorage):
+        raise ValueError(
+            f"n_jobs={search.n_jobs} needs a 'storage' that other processes can see: a folder, "
+            "the URL of a database, or None for a temporary folder. Got an InMemoryStorage."
+        )

@@ -1,0 +1,405 @@
+"""The search estimator."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from contextlib import nullcontext
+from copy import deepcopy
+from dataclasses import replace
+from typing import Any
+
+import joblib
+import numpy as np
+import optuna
+from sklearn.base import BaseEstimator, MetaEstimatorMixin
+from sklearn.utils import get_tags
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import check_is_fitted
+
+from atl_sklearn.estimators._unlabeled import check_pipeline
+from atl_sklearn.tuning._evaluation import Data
+from atl_sklearn.tuning._intervals import paired_interval
+from atl_sklearn.tuning._request import check_parameters, check_storage, make_job
+from atl_sklearn.tuning._results import choose, listed, make_table, pareto_front, split_scores
+from atl_sklearn.tuning._storages import close_storage, open_storage
+from atl_sklearn.tuning._study import Job, kept_study, open_study, work, work_in_processes
+
+
+def _refitted_has(name: str) -> Any:
+    def check(search: Any) -> bool:
+        getattr(getattr(search, "best_estimator_", search.estimator), name)
+        return True
+
+    return check
+
+
+class AntiTransferSearchCV(MetaEstimatorMixin, BaseEstimator):
+    """Search for the anti-transfer that helps most, with Optuna, and say whether any does.
+
+    The first trial is always the plain network, ``weight=0``; what the best one gains over it is
+    in ``gain_``, with an interval over the folds.
+
+    Parameters
+    ----------
+    estimator : AntiTransferClassifier, AntiTransferRegressor or Pipeline that ends in one
+        What is tuned. Its `unrelated` is fitted, or it is fitted on ``y_unrelated`` in each
+        fold; then it is fitted once for each fold and not for each trial (in a temporary
+        folder, unless the estimator has a ``memory``).
+    param_distributions : dict of str to optuna distribution or None, default=None
+        What is searched, with 0 among the weights; None for
+        :func:`anti_transfer_distributions`. Without a weight, 0 and the estimator's own are
+        searched.
+    objective : {"accuracy", "worst_group", "trade_off"}, default="accuracy"
+        What is maximised: ``"accuracy"``, the mean `scoring` over the folds;
+        ``"worst_group"``, that of the group for which it is lowest, over all folds;
+        ``"trade_off"``, the mean, while a probe that reads the labels of `group_by` from the
+        network's activations is to read as little as possible: two objectives, of which
+        ``pareto_`` has the front.
+    scoring : str, callable or None, default=None
+        The score; None for the estimator's own: accuracy, or R2 of a regressor.
+    group_by : {"auto", "groups", "y_unrelated"}, default="auto"
+        Which labels are the groups, or are probed for. ``"auto"`` takes ``groups`` for the worst
+        group and ``y_unrelated`` for the trade-off, if they are given, otherwise the others.
+    cv : int, splitter, iterable or None, default=None
+        Folds; None for 5. A number is stratified for classifiers, and keeps the groups together
+        that are given to `fit`.
+    n_trials : int, default=30
+        Trials of the study, those of all processes and of earlier runs together.
+    timeout : float or None, default=None
+        Seconds after which no trial is begun.
+    sampler : optuna.samplers.BaseSampler or None, default=None
+        None for TPE, whose draws depend on `random_state` and the trial's number, so that an
+        interrupted search goes on as it would have.
+    pruner : "auto", optuna.pruners.BasePruner or None, default="auto"
+        Ends trials early by the score so far, told after each epoch and fold; ``"auto"`` those
+        below the median, after 5 trials and a third of the first fold's epochs. The plain network
+        is never pruned, nor is anything in the trade-off.
+    storage : None, str, path-like or optuna.storages.BaseStorage, default=None
+        Where the study is kept: None for memory; a folder, in which there is a journal; the URL
+        of a database (``sqlite:///file``, ``postgresql+psycopg://...``). Searches with the same
+        storage and study work on it together, and each trial is made once. The trial of a
+        process that was killed is repeated.
+    study_name : str or None, default=None
+        None for a name made of estimator, data, folds, space and objective.
+    resume : bool, default=True
+        Whether a study that is there is gone on with; False refuses it.
+    refit : bool, "best", "one_standard_error" or callable, default=True
+        Which candidate is fitted on all data: ``"best"`` (True) has the highest score;
+        ``"one_standard_error"`` has, of those within one standard error of it, the smallest
+        weight, or in the trade-off the lowest probe; a callable takes ``cv_results_`` and returns
+        the index. False refits none.
+    error_score : "raise" or np.nan, default="raise"
+        What a trial whose fit fails does: end the search, or be without a score. A failure
+        of the plain network always ends it.
+    n_jobs : int or None, default=None
+        Processes that work on the study, of joblib's backend; with Dask or Ray as backend they
+        may run on other machines, if these see the storage.
+    random_state : int, RandomState instance or None, default=None
+        Determines the trials; and the seeds of what has no ``random_state`` of its own, which
+        are the same for all candidates.
+    progress_bar : bool, default=False
+        Whether a progress bar is shown.
+
+    Attributes
+    ----------
+    cv_results_ : dict of str to array
+        A row for each trial, as in ``sklearn.model_selection.GridSearchCV``; also ``trial``,
+        its number, and ``state``: complete, pruned or fail. In the trade-off
+        ``mean_test_probe`` and so on.
+    best_index_ : int
+        The row of the chosen candidate.
+    best_params_ : dict
+        Its parameters.
+    best_score_ : float
+        Its score, as maximised.
+    best_estimator_ : estimator
+        Fitted with them on all data, unless `refit` is False.
+    baseline_score_ : float
+        The score of the plain network.
+    gain_ : PairedInterval
+        Difference of the folds' scores, chosen candidate minus plain network, with the 95 %
+        interval of the corrected resampled t-test. It is that of the best of many on the same
+        folds, so it is optimistic: an outer cross-validation or :func:`compare` is not.
+    pareto_ : tuple of ParetoPoint or None
+        In the trade-off, the candidates that no other one beats, best score first.
+    study_ : optuna.study.Study
+        The study.
+    scorer_ : callable
+        The score.
+    n_splits_ : int
+        Number of folds.
+    refit_time_ : float
+        Seconds that the last fit took.
+    classes_ : ndarray of shape (n_classes,)
+        The labels, of a classifier.
+    n_features_in_ : int
+        Length of the first axis of a sample of X.
+
+    See Also
+    --------
+    compare : Estimators on the same folds, searches among them.
+    anti_transfer_distributions : The default search space.
+    sklearn.model_selection.GridSearchCV : For a few candidates.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import make_classification
+    >>> from atl_sklearn import AntiTransferClassifier
+    >>> from atl_sklearn.tuning import AntiTransferSearchCV
+    >>> X, y = make_classification(n_samples=120, random_state=0)
+    >>> unrelated = AntiTransferClassifier(max_epochs=5, random_state=0).fit(X, X[:, 0] > 0)
+    >>> net = AntiTransferClassifier(unrelated=unrelated, max_epochs=5, random_state=0)
+    >>> search = AntiTransferSearchCV(net, n_trials=4, cv=2, random_state=0).fit(X, y)
+    >>> search.cv_results_["param_weight"][0]
+    0.0
+    >>> search.best_score_ >= search.baseline_score_
+    True
+    """
+
+    def __init__(
+        self,
+        estimator: Any,
+        param_distributions: Any = None,
+        *,
+        objective: str = "accuracy",
+        scoring: Any = None,
+        group_by: str = "auto",
+        cv: Any = None,
+        n_trials: int = 30,
+        timeout: float | None = None,
+        sampler: Any = None,
+        pruner: Any = "auto",
+        storage: Any = None,
+        study_name: str | None = None,
+        resume: bool = True,
+        refit: Any = True,
+        error_score: Any = "raise",
+        n_jobs: int | None = None,
+        random_state: Any = None,
+        progress_bar: bool = False,
+    ) -> None:
+        self.estimator = estimator
+        self.param_distributions = param_distributions
+        self.objective = objective
+        self.scoring = scoring
+        self.group_by = group_by
+        self.cv = cv
+        self.n_trials = n_trials
+        self.timeout = timeout
+        self.sampler = sampler
+        self.pruner = pruner
+        self.storage = storage
+        self.study_name = study_name
+        self.resume = resume
+        self.refit = refit
+        self.error_score = error_score
+        self.n_jobs = n_jobs
+        self.random_state = random_state
+        self.progress_bar = progress_bar
+
+    def fit(
+        self,
+        X: Any,
+        y: Any = None,
+        *,
+        groups: Any = None,
+        y_unrelated: Any = None,
+        X_unlabeled: Any = None,
+        sample_weight: Any = None,
+    ) -> AntiTransferSearchCV:
+        """Search, and fit the chosen candidate on all data.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, ...), list or DataFrame
+            Data as `estimator` takes them.
+        y : array-like of shape (n_samples,), default=None
+            Targets; needed.
+        groups : array-like of shape (n_samples,) or None, default=None
+            Groups that the folds keep together, and of which the worst one counts.
+        y_unrelated : array-like of shape (n_samples,) or (n_samples, n_tasks), default=None
+            Labels of the unrelated tasks: for an `unrelated` that is not fitted, for the worst
+            group, or for the probe.
+        X_unlabeled : array-like of shape (n_unlabeled, ...) or torch Dataset, default=None
+            Unlabeled data, whole for each fit.
+        sample_weight : array-like of shape (n_samples,) or None, default=None
+            Weights in fits; the score is not weighted.
+
+        Returns
+        -------
+        self : object
+            The fitted search.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If a parameter or the data are not what they must be, or the storage has another
+            study of that name; no trial was run then.
+        """
+        if X_unlabeled is not None:
+            check_pipeline()
+        check_parameters(self)
+        n_jobs = joblib.effective_n_jobs(self.n_jobs)
+        check_storage(self, n_jobs)
+        deadline = None if self.timeout is None else time.time() + self.timeout
+        data = Data(X, y, groups, y_unrelated, sample_weight, X_unlabeled)
+        job = make_job(self, data, deadline)
+        temporary = n_jobs > 1 and self.storage is None
+        folder: Any = tempfile.TemporaryDirectory() if temporary else nullcontext(self.storage)
+        with folder as place:
+            storage = open_storage(place)
+            try:
+                job = replace(job, storage=place)
+                study = open_study(job, storage, resume=self.resume)
+                if n_jobs > 1:
+                    work_in_processes(job, n_jobs)
+                else:
+                    work(job, study)
+                self._conclude(job, kept_study(study) if temporary else study)
+            finally:
+                if storage is not self.storage:
+                    close_storage(storage)
+        return self
+
+    def _conclude(self, job: Job, study: optuna.Study) -> None:
+        trials = listed(study)
+        n_splits = len(job.evaluation.folds)
+        probes = self.objective == "trade_off"
+        table = make_table(trials, sorted(job.space), n_splits, probes=probes)
+        if not np.isfinite(table["mean_test_score"]).any():
+            raise ValueError(
+                f"No trial ended with a score: {len(trials)} trials, timeout={self.timeout}. "
+                "Allow more time."
+            )
+        rule = "best" if isinstance(self.refit, bool) else self.refit
+        best = choose(table, rule, job.weight)
+        plain = job.canonical(job.baseline)
+        baseline = next(
+            (row for row, params in enumerate(table["params"]) if job.canonical(params) == plain
+             and np.isfinite(table["mean_test_score"][row])), None
+        )  # fmt: skip
+        self.cv_results_ = table
+        self.best_index_ = best
+        self.best_params_ = table["params"][best]
+        self.best_score_ = float(table["mean_test_score"][best])
+        self.n_splits_ = n_splits
+        self.scorer_ = job.evaluation.objective.scorer
+        self.study_ = study
+        self.pareto_ = pareto_front(table) if probes else None
+        self.baseline_score_, self.gain_ = np.nan, None
+        if baseline is not None:
+            self.baseline_score_ = float(table["mean_test_score"][baseline])
+            train, test = job.evaluation.folds[0]
+            self.gain_ = paired_interval(
+                split_scores(table, best) - split_scores(table, baseline),
+                test_ratio=len(test) / len(train),
+            )
+        for name in ("best_estimator_", "refit_time_"):
+            self.__dict__.pop(name, None)
+        if self.refit is not False:
+            start = time.perf_counter()
+            self.best_estimator_ = job.evaluation.data.fit(
+                job.evaluation.candidate(self.best_params_)
+            )
+            self.refit_time_ = time.perf_counter() - start
+
+    def _refitted(self) -> Any:
+        check_is_fitted(self, "cv_results_")
+        if not hasattr(self, "best_estimator_"):
+            raise AttributeError(
+                f"{type(self).__name__} was made with refit=False, so it has no estimator. Set "
+                "refit=True, or fit one with best_params_."
+            )
+        return self.best_estimator_
+
+    @available_if(_refitted_has("predict"))
+    def predict(self, X: Any) -> np.ndarray:
+        """Predict with the chosen candidate.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, ...)
+            Data.
+
+        Returns
+        -------
+        y : ndarray of shape (n_samples,)
+            Predictions.
+        """
+        return self._refitted().predict(X)
+
+    @available_if(_refitted_has("predict_proba"))
+    def predict_proba(self, X: Any) -> np.ndarray:
+        """Return the probabilities of the classes by the chosen candidate.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, ...)
+            Data.
+
+        Returns
+        -------
+        proba : ndarray of shape (n_samples, n_classes)
+            In the order of ``classes_``.
+        """
+        return self._refitted().predict_proba(X)
+
+    @available_if(_refitted_has("predict_log_proba"))
+    def predict_log_proba(self, X: Any) -> np.ndarray:
+        """Return the logarithms of the probabilities of the classes.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, ...)
+            Data.
+
+        Returns
+        -------
+        log_proba : ndarray of shape (n_samples, n_classes)
+            In the order of ``classes_``.
+        """
+        return self._refitted().predict_log_proba(X)
+
+    def score(self, X: Any, y: Any = None) -> float:
+        """Return the score of the chosen candidate.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, ...)
+            Data.
+        y : array-like of shape (n_samples,), default=None
+            Targets.
+
+        Returns
+        -------
+        score : float
+            By `scoring`.
+        """
+        return float(self.scorer_(self._refitted(), X, y))
+
+    @property
+    def classes_(self) -> np.ndarray:
+        """The labels, of a classifier."""
+        return self._refitted().classes_
+
+    @property
+    def n_features_in_(self) -> int:
+        """Length of the first axis of a sample of X."""
+        try:
+            return self._refitted().n_features_in_
+        except (AttributeError, ValueError) as error:  # NotFittedError is both
+            raise AttributeError(f"{type(self).__name__} has no n_features_in_: {error}") from error
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "cv_results_")
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        of_estimator = get_tags(self.estimator)
+        tags.estimator_type = of_estimator.estimator_type
+        tags.classifier_tags = deepcopy(of_estimator.classifier_tags)
+        tags.regressor_tags = deepcopy(of_estimator.regressor_tags)
+        tags.target_tags = deepcopy(of_estimator.target_tags)
+        tags.input_tags = deepcopy(of_estimator.input_tags)
+        return tags

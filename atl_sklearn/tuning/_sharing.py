@@ -1,0 +1,154 @@
+"""An unrelated network that travels to each process once, and not with each task."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import threading
+from pathlib import Path
+from typing import Any
+
+import joblib
+from sklearn.frozen import FrozenEstimator
+
+from atl_sklearn.unrelated._fitting import describe
+from atl_sklearn.unrelated._sources import check_source, is_fitted
+
+_HERE: dict[str, SharedNetwork] = {}  # the networks that this process has
+_LOCK = threading.Lock()
+
+
+class SharedNetwork(FrozenEstimator):
+    """A fitted network that is pickled as its name; :func:`share_network` makes it.
+
+    Parameters
+    ----------
+    estimator : fitted estimator or torch.nn.Module
+        The network.
+    path : str or None, default=None
+        The file from which other processes load it; None where it was sent to them.
+
+    Examples
+    --------
+    >>> import pickle, tempfile
+    >>> import torch
+    >>> from atl_sklearn.tuning import share_network
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     shared = share_network(torch.nn.Linear(1000, 1000), folder)
+    ...     len(pickle.dumps(shared)) < 1000
+    True
+    """
+
+    def __init__(self, estimator: Any, path: str | None = None) -> None:
+        super().__init__(estimator)
+        self.path = path
+
+    def __reduce__(self) -> Any:
+        return _find, (_name(self.estimator), self.path)
+
+
+def _name(estimator: Any) -> str:
+    return joblib.hash(describe(estimator))
+
+
+def _find(name: str, path: str | None) -> SharedNetwork:
+    """Return a network that this process has, loading it the first time."""
+    with _LOCK:
+        if name not in _HERE:
+            if path is None:
+                raise RuntimeError(
+                    "A shared network was not sent to this process. Share it with the client whose "
+                    "workers use it, or by a folder that they see."
+                )
+            try:
+                content = Path(path).read_bytes()
+            except OSError as error:
+                raise FileNotFoundError(
+                    f"The file {path!r} of a shared network cannot be read on this machine: "
+                    f"{error}. Share it by a folder that all machines see at the same place."
+                ) from error
+            _HERE[name] = SharedNetwork(pickle.loads(content), path)
+        return _HERE[name]
+
+
+class _Delivery:
+    """Puts a network into each Dask worker, those that join later too."""
+
+    def __init__(self, name: str, content: bytes) -> None:
+        self.name = f"atl_sklearn-network-{name}"
+        self._network = name
+        self._content = content
+
+    def setup(self, worker: Any) -> None:
+        with _LOCK:
+            _HERE[self._network] = SharedNetwork(pickle.loads(self._content))
+
+
+def share_network(unrelated: Any, where: Any) -> SharedNetwork:
+    """Return an unrelated network that other processes get once each.
+
+    An estimator is sent with every task of a distributed search, and its fitted `unrelated`
+    network with it. What this returns is sent as a name instead.
+
+    Parameters
+    ----------
+    unrelated : fitted estimator or torch.nn.Module
+        As the estimators take it.
+    where : str, path-like or distributed.Client
+        A folder that all processes see, on several machines at the same place: the network is
+        written to a file in it, named by its content, which each process reads once. Or a client
+        of Dask: the network is sent to each of its workers, and no folder is needed.
+
+    Returns
+    -------
+    shared : SharedNetwork
+        For the parameter `unrelated`; clones keep it.
+
+    Raises
+    ------
+    TypeError
+        If `unrelated` has no network, or `where` is neither a folder nor a client.
+    ValueError
+        If it is not fitted.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from sklearn.datasets import make_classification
+    >>> from atl_sklearn import AntiTransferClassifier
+    >>> from atl_sklearn.tuning import share_network
+    >>> X, y = make_classification(random_state=0)
+    >>> speaker = AntiTransferClassifier(max_epochs=1).fit(X, y)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     net = AntiTransferClassifier(unrelated=share_network(speaker, folder), max_epochs=1)
+    ...     net.fit(X, y).weight_
+    1.0
+    """
+    check_source(unrelated)
+    if not is_fitted(unrelated):
+        raise ValueError(
+            "share_network takes a fitted network; an unfitted estimator travels light as it is. "
+            f"Got {type(unrelated).__name__}, which is not fitted."
+        )
+    name = _name(unrelated)
+    if hasattr(where, "register_plugin"):
+        from distributed import WorkerPlugin
+
+        delivery = type("NetworkDelivery", (_Delivery, WorkerPlugin), {})
+        where.register_plugin(delivery(name, pickle.dumps(unrelated)))
+        shared = SharedNetwork(unrelated)
+    elif isinstance(where, str | os.PathLike):
+        folder = Path(where).absolute()
+        folder.mkdir(parents=True, exist_ok=True)
+        path = folder / f"network_{name}.pkl"
+        if not path.exists():
+            partial = path.with_suffix(f".{os.getpid()}.partial")
+            partial.write_bytes(pickle.dumps(unrelated))
+            partial.replace(path)  # at once: nobody reads half a file
+        shared = SharedNetwork(unrelated, str(path))
+    else:
+        raise TypeError(
+            f"The 'where' argument must be a folder or a distributed.Client. Got {where!r} instead."
+        )
+    with _LOCK:
+        return _HERE.setdefault(name, shared)

@@ -1,0 +1,228 @@
+"""Search spaces: what of anti-transfer is worth searching over, for three kinds of search."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from optuna.distributions import BaseDistribution, CategoricalDistribution
+from optuna.trial import BaseTrial
+
+from atl_sklearn.similarity import get_weight_schedule
+from atl_sklearn.tuning._comparisons import find_comparisons
+from atl_sklearn.tuning._target import find_network
+
+_METRICS = ("cross_correlation", "cka", "ridge_r2", "adversarial", "squared_cosine")
+_AGGREGATIONS = ("spatial_mean", "none", "gram", "max")
+_WEIGHTS = (0.0, 0.1, 0.3, 1.0, 3.0, 10.0)
+_SCHEDULES = ("constant", "linear_warmup")
+
+
+def anti_transfer_distributions(
+    estimator: Any,
+    X: Any,
+    y: Any = None,
+    *,
+    layers: Iterable[str] | None = None,
+    metrics: Iterable[str] = _METRICS,
+    aggregations: Iterable[str] = _AGGREGATIONS,
+    weights: Iterable[float] = _WEIGHTS,
+    schedules: Iterable[str] = _SCHEDULES,
+) -> dict[str, BaseDistribution]:
+    """Return distributions of layer, metric, aggregation, weight and its schedule.
+
+    Parameters
+    ----------
+    estimator : AntiTransferClassifier, AntiTransferRegressor or Pipeline that ends in one
+        What is to be searched; its `unrelated` may be fitted or not. It is not changed.
+    X : array-like of shape (n_samples, ...)
+        Data as `estimator` takes them. A few samples are run through the untrained networks to
+        see which layers there are and what can be compared.
+    y : array-like of shape (n_samples,) or None, default=None
+        Targets, for pipelines whose other steps need them.
+    layers : iterable of str or None, default=None
+        Layers to choose from; None for ``"last"`` and all hidden convolutions and linear layers
+        with their nonlinearities.
+    metrics, aggregations : iterable of str, optional
+        What to choose from. Those that cannot compare the two networks in every combination
+        are left out.
+    weights : iterable of float, default=(0, 0.1, 0.3, 1, 3, 10)
+        Weights, on a logarithmic scale with 0: a plain network.
+    schedules : iterable of str, default=("constant", "linear_warmup")
+        Schedules of the weight.
+
+    Returns
+    -------
+    distributions : dict of str to CategoricalDistribution
+        Under the names of `estimator`'s parameters, for ``optuna_integration.OptunaSearchCV``
+        and :class:`AntiTransferSearchCV`. All values are strings and numbers, so that they can
+        be stored in a database.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `estimator` has no network or no `unrelated`, a name is unknown, or no combination
+        can be computed.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from atl_sklearn import AntiTransferClassifier
+    >>> from atl_sklearn.tuning import anti_transfer_distributions
+    >>> net = AntiTransferClassifier(unrelated=AntiTransferClassifier())
+    >>> found = anti_transfer_distributions(net, np.zeros((20, 5)), metrics=["cka"])
+    >>> {name: distribution.choices[:2] for name, distribution in found.items()}
+    ... # doctest: +NORMALIZE_WHITESPACE
+    {'layer': ('last', 'hidden.0.activation'), 'metric': ('cka',),
+     'aggregation': ('spatial_mean', 'none'), 'weight': (0.0, 0.1),
+     'weight_schedule': ('constant', 'linear_warmup')}
+    """
+    choices = _choices(estimator, X, y, layers, metrics, aggregations, weights, schedules)
+    return {name: CategoricalDistribution(values) for name, values in choices.items()}
+
+
+def suggest_anti_transfer(
+    trial: BaseTrial, estimator: Any, X: Any, y: Any = None, **choices: Any
+) -> dict[str, Any]:
+    """Let a trial choose layer, metric, aggregation, weight and its schedule.
+
+    Parameters
+    ----------
+    trial : optuna.trial.Trial
+        The trial, in an objective of one's own.
+    estimator : AntiTransferClassifier, AntiTransferRegressor or Pipeline that ends in one
+        What is tuned.
+    X : array-like of shape (n_samples, ...)
+        Data as `estimator` takes them; a few samples are used.
+    y : array-like of shape (n_samples,) or None, default=None
+        Targets, for pipelines whose other steps need them.
+    **choices : dict
+        What to choose from, as :func:`anti_transfer_distributions` takes it: `layers`,
+        `metrics`, `aggregations`, `weights`, `schedules`.
+
+    Returns
+    -------
+    params : dict
+        For ``estimator.set_params``; strings and numbers.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As :func:`anti_transfer_distributions`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import optuna
+    >>> from atl_sklearn import AntiTransferClassifier
+    >>> from atl_sklearn.tuning import suggest_anti_transfer
+    >>> net = AntiTransferClassifier(unrelated=AntiTransferClassifier())
+    >>> trial = optuna.trial.FixedTrial(
+    ...     {
+    ...         "layer": "last",
+    ...         "metric": "cka",
+    ...         "aggregation": "spatial_mean",
+    ...         "weight": 3.0,
+    ...         "weight_schedule": "constant",
+    ...     }
+    ... )
+    >>> params = suggest_anti_transfer(trial, net, np.zeros((20, 5)))
+    >>> net.set_params(**params).weight
+    3.0
+    """
+    found = anti_transfer_distributions(estimator, X, y, **choices)
+    return {
+        name: trial.suggest_categorical(name, distribution.choices)  # type: ignore[attr-defined]
+        for name, distribution in found.items()
+    }
+
+
+def anti_transfer_grid(
+    estimator: Any,
+    X: Any,
+    y: Any = None,
+    *,
+    layers: Iterable[str] | None = ("last",),
+    metrics: Iterable[str] = ("cross_correlation", "cka"),
+    aggregations: Iterable[str] = ("spatial_mean",),
+    weights: Iterable[float] = (0.0, 0.3, 1.0, 3.0),
+    schedules: Iterable[str] = ("constant",),
+) -> list[dict[str, list[Any]]]:
+    """Return a grid in which the plain network occurs once.
+
+    Parameters
+    ----------
+    estimator : AntiTransferClassifier, AntiTransferRegressor or Pipeline that ends in one
+        What is to be searched.
+    X : array-like of shape (n_samples, ...)
+        Data as `estimator` takes them; a few samples are used.
+    y : array-like of shape (n_samples,) or None, default=None
+        Targets, for pipelines whose other steps need them.
+    layers : iterable of str or None, default=("last",)
+        Layers to try; None for all.
+    metrics, aggregations : iterable of str, optional
+        What to try; combinations that cannot be computed are left out.
+    weights : iterable of float, default=(0, 0.3, 1, 3)
+        Weights; with 0 among them the plain network is one candidate, whatever the rest.
+    schedules : iterable of str, default=("constant",)
+        Schedules of the weight.
+
+    Returns
+    -------
+    grid : list of dict
+        For ``sklearn.model_selection.GridSearchCV`` and its relatives.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As :func:`anti_transfer_distributions`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.model_selection import ParameterGrid
+    >>> from atl_sklearn import AntiTransferClassifier
+    >>> from atl_sklearn.tuning import anti_transfer_grid
+    >>> net = AntiTransferClassifier(unrelated=AntiTransferClassifier())
+    >>> grid = anti_transfer_grid(net, np.zeros((20, 5)))
+    >>> len(ParameterGrid(grid))
+    7
+    """
+    names = _choices(estimator, X, y, layers, metrics, aggregations, weights, schedules)
+    weight = next(name for name in names if name.endswith("weight"))
+    positive = [value for value in names[weight] if value > 0]
+    grid: list[dict[str, list[Any]]] = []
+    if 0 in names[weight]:
+        grid.append({weight: [0.0]})
+    if positive:
+        grid.append({**names, weight: positive})
+    return grid
+
+
+def _choices(
+    estimator: Any,
+    X: Any,
+    y: Any,
+    layers: Iterable[str] | None,
+    metrics: Iterable[str],
+    aggregations: Iterable[str],
+    weights: Iterable[float],
+    schedules: Iterable[str],
+) -> dict[str, list[Any]]:
+    weights = sorted({float(weight) for weight in weights})
+    if not weights or not all(0 <= weight < float("inf") for weight in weights):
+        raise ValueError(f"weights must be floats in [0, inf), at least one. Got {weights}.")
+    schedules = list(dict.fromkeys(schedules))
+    for schedule in schedules:
+        get_weight_schedule(schedule)
+    prefix, _ = find_network(estimator)
+    found = find_comparisons(
+        estimator, X, y, layers=layers, metrics=list(metrics), aggregations=list(aggregations)
+    )
+    return {
+        f"{prefix}layer": list(found.layers),
+        f"{prefix}metric": list(found.metrics),
+        f"{prefix}aggregation": list(found.aggregations),
+        f"{prefix}weight": weights,
+        f"{prefix}weight_schedule": schedules,
+    }

@@ -1,0 +1,126 @@
+"""Where studies are kept: in memory, in a folder, in a database."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+from optuna.storages import BaseStorage, InMemoryStorage, JournalStorage, RDBStorage
+from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock, JournalFileSymlinkLock
+
+_JOURNAL = "studies.log"
+_DATABASES = ("mysql", "postgresql", "sqlite")
+_ATTEMPTS = 5
+
+
+def _lock(path: Path) -> Any:
+    # Symbolic links, which network drives make at once, need rights on Windows.
+    return (JournalFileOpenLock if os.name == "nt" else JournalFileSymlinkLock)(str(path))
+
+
+def _cut_broken_line(path: Path) -> None:
+    """Cut off a last line that a process did not live to finish; all others would fail on it."""
+    if not path.exists():
+        return
+    lock = _lock(path)
+    lock.acquire()
+    try:
+        with path.open("rb+") as file:
+            content = file.read()
+            end = content.rfind(b"\n") + 1
+            if end < len(content):
+                file.truncate(end)
+    finally:
+        lock.release()
+
+
+def _open_folder(folder: Path) -> BaseStorage:
+    if folder.exists() and not folder.is_dir():
+        raise ValueError(
+            "The 'storage' parameter must be a folder, the URL of a database, or an Optuna "
+            f"storage. Got {str(folder)!r}, which is a file. Databases have URLs such as "
+            f"'sqlite:///{folder}'."
+        )
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / _JOURNAL
+    _cut_broken_line(path)
+    return JournalStorage(JournalFileBackend(str(path), lock_obj=_lock(path)))
+
+
+def _open_database(url: str) -> BaseStorage:
+    kind = url.split(":")[0].split("+")[0]
+    if kind not in _DATABASES:
+        raise ValueError(
+            f"The 'storage' parameter must be a folder, the URL of a database of {_DATABASES}, or "
+            f"an Optuna storage. Got {url!r}."
+        )
+    # Others may hold the lock of a SQLite file for a moment.
+    engine: dict[str, Any] = {"connect_args": {"timeout": 60}} if kind == "sqlite" else {}
+    for attempt in range(_ATTEMPTS):
+        try:
+            return RDBStorage(url, engine_kwargs=engine)
+        except ImportError as error:
+            raise ImportError(
+                f"The 'storage' parameter {url!r} needs a driver that is not installed: {error}"
+            ) from error
+        except Exception as error:
+            # Two processes that make the tables at once: one of them fails, and finds them then.
+            meanwhile = any(word in str(error).lower() for word in ("exist", "unique", "duplicate"))
+            if attempt + 1 < _ATTEMPTS and meanwhile and "does not exist" not in str(error):
+                time.sleep(0.1 * (attempt + 1))
+                continue
+            reason = str(error).strip().splitlines()[0] if str(error).strip() else repr(error)
+            raise ValueError(
+                f"The 'storage' parameter {url!r} cannot be opened: {reason}. Check that the "
+                "database is there and that its server runs."
+            ) from error
+    raise AssertionError("unreachable")  # pragma: no cover
+
+
+def open_storage(storage: Any) -> BaseStorage:
+    """Return an Optuna storage.
+
+    Parameters
+    ----------
+    storage : None, str, path-like or optuna.storages.BaseStorage
+        None for memory; a folder for a journal in it; the URL of a SQLite, PostgreSQL or MySQL
+        database.
+
+    Returns
+    -------
+    storage : optuna.storages.BaseStorage
+        Opened.
+
+    Raises
+    ------
+    ImportError
+        If a database's driver is not installed.
+    ValueError
+        If it is none of these or cannot be opened.
+    """
+    if storage is None:
+        return InMemoryStorage()
+    if isinstance(storage, BaseStorage):
+        return storage
+    if isinstance(storage, str) and "://" in storage:
+        return _open_database(storage)
+    if isinstance(storage, str | os.PathLike) and os.fspath(storage):
+        return _open_folder(Path(storage))
+    raise ValueError(
+        "The 'storage' parameter must be None, a folder, the URL of a database, or an Optuna "
+        f"storage. Got {storage!r}."
+    )
+
+
+def close_storage(storage: BaseStorage) -> None:
+    """Close the connections of a storage; it opens new ones if it is used again."""
+    if isinstance(storage, RDBStorage):
+        storage.remove_session()
+        storage.engine.dispose()
+
+
+def is_shared(storage: Any) -> bool:
+    """Tell whether other processes can see a storage."""
+    return not (storage is None or isinstance(storage, InMemoryStorage))

@@ -1,0 +1,310 @@
+"""The study of a search: what it was made for, and its trials one after the other."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+import time
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, replace
+from typing import Any
+
+import joblib
+import numpy as np
+import optuna
+from optuna.distributions import BaseDistribution, distribution_to_json
+from optuna.exceptions import DuplicatedStudyError, UpdateFinishedTrialError
+from optuna.samplers import BaseSampler, TPESampler
+from optuna.storages import InMemoryStorage
+from optuna.study import Study
+from optuna.trial import FrozenTrial, TrialState
+from sklearn.exceptions import FitFailedWarning
+
+from atl_sklearn.tuning._evaluation import Evaluation
+from atl_sklearn.tuning._storages import close_storage, is_shared, open_storage
+from atl_sklearn.tuning._workers import claim, frozen, heartbeat, release
+
+_PURPOSE = "made_for"  # the study's attribute
+_WAIT = 10.0  # seconds for another process to say what its study is for
+_PARTS = {
+    "space": "with another search space",
+    "estimator": "for another estimator",
+    "data": "for other data or folds",
+    "objective": "with another objective",
+}
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Keep Optuna from printing a line for each study; its verbosity comes back afterwards."""
+    verbosity = optuna.logging.get_verbosity()
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    try:
+        yield
+    finally:
+        optuna.logging.set_verbosity(verbosity)
+
+
+class SeededByTrial(BaseSampler):
+    """A TPE sampler whose draws depend on the seed and the number of the trial only.
+
+    A study that is interrupted goes on as it would have, and two processes do not draw the same.
+
+    Parameters
+    ----------
+    seed : int
+        Of the study.
+    """
+
+    def __init__(self, seed: int) -> None:
+        self._seed = seed
+        self._of: tuple[int, BaseSampler] | None = None
+
+    def _sampler(self, trial: FrozenTrial) -> BaseSampler:
+        if self._of is None or self._of[0] != trial.number:
+            seed = int(np.random.SeedSequence([self._seed, trial.number]).generate_state(1)[0])
+            self._of = trial.number, TPESampler(seed=seed)
+        return self._of[1]
+
+    def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> Any:
+        """Return what the sampler of the trial does; see Optuna."""
+        return self._sampler(trial).infer_relative_search_space(study, trial)
+
+    def sample_relative(self, study: Study, trial: FrozenTrial, search_space: Any) -> Any:
+        """Return what the sampler of the trial does; see Optuna."""
+        return self._sampler(trial).sample_relative(study, trial, search_space)
+
+    def sample_independent(
+        self, study: Study, trial: FrozenTrial, param_name: str, param_distribution: Any
+    ) -> Any:
+        """Return what the sampler of the trial does; see Optuna."""
+        sampler = self._sampler(trial)
+        return sampler.sample_independent(study, trial, param_name, param_distribution)
+
+
+@dataclass
+class Job:
+    """All that a process needs to work on a study.
+
+    Attributes
+    ----------
+    evaluation : Evaluation
+        How a candidate is measured.
+    space : dict of str to BaseDistribution
+        What is searched.
+    baseline : dict
+        The parameters of the first trial, with weight 0.
+    weight : str or None
+        Name of the weight's parameter, if it is searched.
+    purpose : dict of str to str
+        What the study is for; another study of that name is refused.
+    study_name : str
+        Name of the study.
+    storage : None, str, path-like or optuna.storages.BaseStorage
+        Where it is.
+    sampler, pruner : Optuna's
+        Choose parameters, and what ends early.
+    n_trials : int
+        Trials of all processes together.
+    deadline : float or None
+        Time after which no trial is begun.
+    raises : bool
+        Whether a fit that fails ends the search.
+    remembers : str or None
+        Name of the ``memory`` parameter that is to be a temporary folder.
+    progress : bool
+        Whether a progress bar is shown.
+    """
+
+    evaluation: Evaluation
+    space: dict[str, BaseDistribution]
+    baseline: dict[str, Any]
+    weight: str | None
+    purpose: dict[str, str]
+    study_name: str
+    storage: Any
+    sampler: Any
+    pruner: Any
+    n_trials: int
+    deadline: float | None
+    raises: bool
+    remembers: str | None = None
+    progress: bool = False
+
+    def canonical(self, params: dict[str, Any]) -> str:
+        """Return what two candidates that are the same network have in common."""
+        if self.weight is not None and params.get(self.weight) == 0:
+            prefix = self.weight.removesuffix("weight")
+            ours = {prefix + n for n in ("layer", "metric", "aggregation", "weight_schedule")}
+            params = {name: value for name, value in params.items() if name not in ours}
+        return json.dumps(params, sort_keys=True, default=str)
+
+
+def space_text(space: dict[str, BaseDistribution]) -> str:
+    """Return a search space as text, the same for the same space."""
+    return json.dumps({name: distribution_to_json(space[name]) for name in sorted(space)})
+
+
+def open_study(job: Job, storage: Any, *, resume: bool = True) -> Study:
+    """Make the study, or load it if it is there and was made for the same.
+
+    Parameters
+    ----------
+    job : Job
+        What the study is for.
+    storage : optuna.storages.BaseStorage
+        Opened.
+    resume : bool, default=True
+        Whether a study that is there is gone on with.
+
+    Returns
+    -------
+    study : optuna.study.Study
+        Its first trial is the baseline.
+
+    Raises
+    ------
+    ValueError
+        If there is a study of that name that was made for something else, or is not to be gone
+        on with.
+    """
+    common = {"storage": storage, "sampler": job.sampler, "pruner": job.pruner}
+    directions = job.evaluation.objective.directions
+    with quiet():
+        try:
+            study = optuna.create_study(study_name=job.study_name, directions=directions, **common)
+        except DuplicatedStudyError:
+            study = optuna.load_study(study_name=job.study_name, **common)
+        else:
+            study.enqueue_trial(job.baseline)
+            study.set_user_attr("seeds", job.evaluation.seeds)
+            study.set_user_attr(_PURPOSE, job.purpose)
+            return study
+    if not resume:
+        raise ValueError(
+            f"There is a study {job.study_name!r} in the storage already, and resume=False. Set "
+            "resume=True to go on with it, or another study_name."
+        )
+    until = time.time() + _WAIT
+    while (found := study.user_attrs.get(_PURPOSE)) is None and time.time() < until:
+        time.sleep(0.05)  # the process that makes it is about to say so
+    for part, words in _PARTS.items():
+        if found is None or found.get(part) != job.purpose[part]:
+            words = words if found is not None else "by something else"
+            raise ValueError(
+                f"The study {job.study_name!r} in the storage was made {words}. Set another "
+                "study_name, or None for one that is made of what is searched; or delete the "
+                "study (optuna.delete_study)."
+            )
+    job.evaluation.seeds = study.user_attrs["seeds"]
+    return study
+
+
+def kept_study(study: Study) -> Study:
+    """Return a copy of a study in memory, for when its storage is no more."""
+    kept = InMemoryStorage()
+    with quiet():
+        optuna.copy_study(
+            from_study_name=study.study_name, from_storage=study._storage, to_storage=kept
+        )
+        return optuna.load_study(study_name=study.study_name, storage=kept)
+
+
+def _twin(study: Study, job: Job, trial: FrozenTrial) -> FrozenTrial | None:
+    """Return a finished trial of the same network."""
+    wanted = job.canonical(trial.params)
+    states = (TrialState.COMPLETE, TrialState.PRUNED)
+    for other in study.get_trials(deepcopy=False, states=states):
+        if other.number != trial.number and job.canonical(other.params) == wanted:
+            return other
+    return None
+
+
+def _run_trial(study: Study, job: Job, trial: Any) -> None:
+    params = trial.params
+    is_baseline = job.canonical(params) == job.canonical(job.baseline)
+    twin = _twin(study, job, frozen(study, trial))
+    if twin is not None:
+        trial.set_user_attr("copy_of", twin.number)
+        trial.set_user_attr("folds", twin.user_attrs.get("folds", []))
+        told = twin.values if twin.state == TrialState.COMPLETE else None
+        study.tell(trial, told, state=twin.state)
+        return
+    # The baseline is what all others are measured against: it is never ended early.
+    evaluation = replace(job.evaluation, prunes=job.evaluation.prunes and not is_baseline)
+    try:
+        values = evaluation.objective.values(evaluation.run(params, trial))
+        if not np.isfinite(values).all():
+            raise ValueError(f"the score is not finite: {values}")
+    except optuna.TrialPruned:
+        study.tell(trial, state=TrialState.PRUNED)
+    except UpdateFinishedTrialError:
+        raise
+    except Exception as error:
+        trial.set_user_attr("error", f"{type(error).__name__}: {error}")
+        study.tell(trial, state=TrialState.FAIL)
+        if job.raises or is_baseline:
+            raise
+        warnings.warn(
+            f"Trial {trial.number} with {params} failed and has no score: {error}",
+            FitFailedWarning,
+            stacklevel=2,
+        )
+    else:
+        study.tell(trial, values)
+
+
+def _progress(job: Job, study: Study) -> Any:
+    if not job.progress:
+        return None
+    from tqdm.auto import tqdm
+
+    return tqdm(total=job.n_trials, desc=study.study_name, unit="trial")
+
+
+def work(job: Job, study: Study | None = None) -> None:
+    """Make trials until the study has as many as it is to have.
+
+    Parameters
+    ----------
+    job : Job
+        What is to be done.
+    study : optuna.study.Study or None, default=None
+        The study; None to open it, as a process of its own does.
+    """
+    storage = None
+    if study is None:
+        storage = open_storage(job.storage)
+        study = open_study(job, storage)
+    shared = is_shared(study._storage)
+    bar = _progress(job, study)
+    folder: Any = tempfile.TemporaryDirectory() if job.remembers else nullcontext()
+    with folder as path, quiet():
+        if job.remembers:
+            fixed = {**job.evaluation.fixed, job.remembers: path}
+            job = replace(job, evaluation=replace(job.evaluation, fixed=fixed))
+        while (trial := claim(study, job.space, job.n_trials, job.deadline)) is not None:
+            try:
+                with heartbeat(trial, shared=shared):
+                    _run_trial(study, job, trial)
+            except UpdateFinishedTrialError:
+                continue  # this process was taken for dead, and another one makes the trial
+            except BaseException:
+                release(study, frozen(study, trial))
+                raise
+            if bar is not None:
+                finished = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
+                bar.n = len(study.get_trials(deepcopy=False, states=finished))
+                bar.refresh()
+    if bar is not None:
+        bar.close()
+    if storage is not None and storage is not job.storage:
+        close_storage(storage)
+
+
+def work_in_processes(job: Job, n_jobs: int) -> None:
+    """Let several processes, of whatever backend joblib has, work on a shared study."""
+    jobs = [replace(job, progress=job.progress and position == 0) for position in range(n_jobs)]
+    joblib.Parallel(n_jobs=n_jobs)(joblib.delayed(work)(one) for one in jobs)

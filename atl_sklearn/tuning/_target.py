@@ -1,0 +1,99 @@
+"""The anti-transfer network in what the user passes: itself, or the end of a pipeline."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sklearn import get_config
+from sklearn.base import clone
+from sklearn.pipeline import Pipeline
+from sklearn.utils.validation import has_fit_parameter
+
+from atl_sklearn.estimators._training import AntiTransferTraining
+from atl_sklearn.unrelated._sources import as_sources, is_fitted
+
+
+def find_network(estimator: Any) -> tuple[str, AntiTransferTraining]:
+    """Return the anti-transfer estimator and what its parameters' names begin with.
+
+    Parameters
+    ----------
+    estimator : AntiTransferClassifier, AntiTransferRegressor or Pipeline that ends in one
+        What is searched.
+
+    Returns
+    -------
+    prefix : str
+        Empty, or the names of the pipelines' last steps, each with ``__``.
+    network : AntiTransferClassifier or AntiTransferRegressor
+        The estimator itself.
+
+    Raises
+    ------
+    TypeError
+        If there is none.
+    """
+    prefix, found = "", estimator
+    while isinstance(found, Pipeline):
+        name, found = found.steps[-1]
+        prefix += f"{name}__"
+    if not isinstance(found, AntiTransferTraining):
+        raise TypeError(
+            "The 'estimator' parameter must be an AntiTransferClassifier, an "
+            "AntiTransferRegressor, or a Pipeline that ends in one. "
+            f"Got {estimator!r} instead."
+        )
+    return prefix, found
+
+
+def is_network(estimator: Any) -> bool:
+    """Tell whether :func:`find_network` finds one."""
+    try:
+        find_network(estimator)
+    except TypeError:
+        return False
+    return True
+
+
+def needs_labels(network: Any) -> bool:
+    """Tell whether `unrelated` is to be fitted on ``y_unrelated``."""
+    return not all(is_fitted(source) for source in as_sources(network.unrelated))
+
+
+def fit_arguments(estimator: Any, **given: Any) -> dict[str, Any]:
+    """Return those of `given` that ``estimator.fit`` takes, under the names that it takes.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Any; of a Pipeline the last step counts.
+    **given : object
+        ``y_unrelated``, ``X_unlabeled``, ``sample_weight``, ``groups``; those that are None are
+        left out, and labels where there is nothing to fit on them.
+
+    Returns
+    -------
+    arguments : dict
+        Keyword arguments of fit.
+    """
+    given = {name: value for name, value in given.items() if value is not None}
+    prefix, last = "", estimator
+    while isinstance(last, Pipeline):
+        name, last = last.steps[-1]
+        prefix += f"{name}__"
+    if isinstance(last, AntiTransferTraining):  # or of a subclass that hands on what it is given
+        given.pop("groups", None)
+        if not needs_labels(last):
+            given.pop("y_unrelated", None)
+    else:
+        given = {name: value for name, value in given.items() if has_fit_parameter(last, name)}
+    if get_config()["enable_metadata_routing"]:
+        return given  # a Pipeline hands them on by name
+    return {prefix + name: value for name, value in given.items()}
+
+
+def transformed(estimator: Any, X: Any, y: Any) -> Any:
+    """Return X as the last step of a pipeline would see it."""
+    if isinstance(estimator, Pipeline) and len(estimator.steps) > 1:
+        X = clone(estimator[:-1]).fit_transform(X, y)
+    return transformed(estimator.steps[-1][1], X, y) if isinstance(estimator, Pipeline) else X

@@ -1,0 +1,181 @@
+"""Who works on which trial of a study, and what becomes of the trials of the dead."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from optuna.distributions import BaseDistribution
+from optuna.exceptions import UpdateFinishedTrialError
+from optuna.study import Study
+from optuna.trial import FrozenTrial, Trial, TrialState
+
+_BEAT = 15.0  # seconds between signs of life
+_GRACE = 120.0  # seconds without one after which a worker on another machine is taken for dead
+_POLL = 0.2  # seconds between looks at what others do
+
+
+def _started(pid: int) -> str:
+    """Return when a process started, so that another one with its number is not taken for it."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return ""
+    return stat.rpartition(")")[2].split()[19]
+
+
+def identity() -> str:
+    """Return what tells this process from all others: machine, number and start."""
+    pid = os.getpid()
+    return f"{socket.gethostname()}:{pid}:{_started(pid)}"
+
+
+def _lives(worker: str) -> bool:
+    pid, started = worker.split(":")[-2:]
+    try:
+        os.kill(int(pid), 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    stat = Path(f"/proc/{pid}/stat")
+    if stat.exists() and stat.read_text().rpartition(")")[2].split()[0] == "Z":
+        return False  # dead, and its parent has not noticed
+    return _started(int(pid)) == started
+
+
+def is_dead(trial: FrozenTrial) -> bool:
+    """Tell whether the process that runs a trial is gone."""
+    worker = trial.user_attrs.get("worker")
+    here = socket.gethostname()
+    if worker is not None and worker.split(":")[0] == here and os.name == "posix":
+        return not _lives(worker)
+    since = trial.datetime_start
+    begun = time.time() if since is None else since.timestamp()
+    return time.time() - float(trial.user_attrs.get("beat", begun)) > _GRACE
+
+
+def counts(trial: FrozenTrial) -> bool:
+    """Tell whether a trial is one of the number asked for; lost and surplus ones are not."""
+    return trial.state != TrialState.FAIL or "error" in trial.user_attrs
+
+
+def release(study: Study, trial: FrozenTrial) -> None:
+    """Give up a running trial, and put its parameters back in the queue.
+
+    Of several processes that notice a lost trial, one does it.
+    """
+    storage = study._storage
+    try:
+        storage.set_trial_state_values(trial._trial_id, state=TrialState.FAIL)
+    except UpdateFinishedTrialError:
+        return
+    params = trial.system_attrs.get("fixed_params") or trial.params
+    if params:
+        study.enqueue_trial(params, user_attrs={"retry_of": trial.number})
+
+
+def claim(
+    study: Study, space: dict[str, BaseDistribution], n_trials: int, deadline: float | None
+) -> Trial | None:
+    """Begin the next trial of a study that other processes may work on too.
+
+    Parameters
+    ----------
+    study : optuna.study.Study
+        The study.
+    space : dict of str to BaseDistribution
+        What the trial's parameters are chosen from.
+    n_trials : int
+        How many trials all processes make together.
+    deadline : float or None
+        Time after which no trial is begun.
+
+    Returns
+    -------
+    trial : optuna.trial.Trial or None
+        None when all are done, by whomever; while others run theirs, their end is awaited,
+        because those of the dead are to be repeated.
+    """
+    while deadline is None or time.time() < deadline:
+        running = study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
+        for trial in running:
+            if is_dead(trial):
+                release(study, trial)
+        trials = study.get_trials(deepcopy=False)
+        if sum(map(counts, trials)) < n_trials or any(
+            trial.state == TrialState.WAITING for trial in trials
+        ):
+            asked = study.ask(space)
+            # Two processes may have asked for the last one: the later number is one too many.
+            before = study.get_trials(deepcopy=False)
+            if sum(counts(t) for t in before if t.number < asked.number) >= n_trials:
+                study.tell(asked, state=TrialState.FAIL)
+                continue
+            asked.set_user_attr("worker", identity())
+            return asked
+        if not any(trial.state == TrialState.RUNNING for trial in trials):
+            return None
+        time.sleep(_POLL)
+    return None
+
+
+@contextmanager
+def noted_interrupts() -> Iterator[list[int]]:
+    """Note interrupts of the block besides what they do: skorch takes one for a training's end.
+
+    Yields
+    ------
+    noted : list of int
+        Empty as long as there was none. Signals reach the main thread only.
+    """
+    noted: list[int] = []
+    before = signal.getsignal(signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread() or before is None:
+        yield noted
+        return
+
+    def note(number: int, frame: Any) -> None:
+        noted.append(number)
+        if callable(before):
+            before(number, frame)
+
+    signal.signal(signal.SIGINT, note)
+    try:
+        yield noted
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+@contextmanager
+def heartbeat(trial: Trial, *, shared: bool) -> Iterator[None]:
+    """Record signs of life while the block runs, for workers on other machines."""
+    stopped = threading.Event()
+
+    def beat() -> None:
+        while not stopped.wait(_BEAT):
+            with suppress(Exception):  # the next one may come through
+                trial.set_user_attr("beat", time.time())
+
+    thread = threading.Thread(target=beat, daemon=True)
+    if shared:
+        trial.set_user_attr("beat", time.time())
+        thread.start()
+    try:
+        yield
+    finally:
+        stopped.set()
+        if shared:
+            thread.join()
+
+
+def frozen(study: Study, trial: Trial) -> Any:
+    """Return the stored state of a trial."""
+    return study._storage.get_trial(trial._trial_id)

@@ -1,0 +1,204 @@
+"""Fitting the unrelated estimators that are not fitted, and measuring what they learnt."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import joblib
+import numpy as np
+import torch
+from sklearn.base import clone, is_classifier
+from sklearn.metrics import balanced_accuracy_score, r2_score
+from sklearn.model_selection import ShuffleSplit, StratifiedShuffleSplit
+from sklearn.utils import _safe_indexing
+from skorch.utils import is_dataset
+
+from atl_sklearn._version import __version__
+from atl_sklearn.unrelated._memory import get_memory
+
+_HELD_OUT = 0.2  # of the samples, for measuring what was learnt
+_FEWEST = 10  # samples with which anything can be measured
+_N_PERMUTATIONS = 200
+# Above it a network is taken to know nothing. Few samples are held out, so that networks which
+# do know something would not get far below; from still fewer nothing can be told.
+_AT_CHANCE = 0.2
+_FEWEST_HELD_OUT = 10
+
+
+@dataclass
+class FittedSource:
+    """An unrelated estimator that was fitted in `fit`.
+
+    Attributes
+    ----------
+    estimator : estimator
+        Fitted on all samples.
+    score : float or None
+        The score, on samples held out, of the same estimator fitted on the others; None where
+        there are too few samples or the estimator has no score.
+    p_value : float
+        How often its predictions agree as well with shuffled labels; 0 where that is not known.
+    n_held_out : int
+        Number of samples held out.
+    """
+
+    estimator: Any
+    score: float | None = None
+    p_value: float = 0.0
+    n_held_out: int = 0
+
+
+def _rows(X: Any, index: np.ndarray) -> Any:
+    if is_dataset(X):
+        return torch.utils.data.Subset(X, index.tolist())
+    if isinstance(X, Mapping):
+        return {key: _safe_indexing(value, index) for key, value in X.items()}
+    return _safe_indexing(X, index)
+
+
+def _split(labels: np.ndarray, *, classes: bool) -> tuple[np.ndarray, np.ndarray]:
+    """Return positions to fit on and positions to hold out."""
+    if classes:
+        _, counts = np.unique(labels, return_counts=True)
+        if counts.min() >= 2 and len(counts) <= _HELD_OUT * len(labels):
+            splitter = StratifiedShuffleSplit(1, test_size=_HELD_OUT, random_state=0)
+            return next(splitter.split(labels, labels))
+    return next(ShuffleSplit(1, test_size=_HELD_OUT, random_state=0).split(labels))
+
+
+def _chance(predicted: np.ndarray, labels: np.ndarray, *, classes: bool) -> float:
+    """Return how often predictions agree as well with shuffled labels: a permutation test."""
+
+    def agreement(y: np.ndarray) -> float:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # classes that were not held out
+            return (balanced_accuracy_score if classes else r2_score)(y, predicted)
+
+    rng = np.random.RandomState(0)
+    observed = agreement(labels)
+    reached = sum(agreement(rng.permutation(labels)) >= observed for _ in range(_N_PERMUTATIONS))
+    return (1 + reached) / (1 + _N_PERMUTATIONS)
+
+
+def fit_source(key: str | None, source: Any, X: Any, labels: np.ndarray) -> FittedSource:
+    """Fit one unrelated estimator, and another one for the score on samples held out.
+
+    Parameters
+    ----------
+    key : str
+        What the result is remembered by, if it is; see :func:`fit_sources`.
+    source : estimator
+        Not fitted; cloned.
+    X : array, mapping or Dataset of n_samples
+        The training data.
+    labels : ndarray of shape (n_samples,)
+        What the estimator learns.
+
+    Returns
+    -------
+    fitted : FittedSource
+        The estimator and what it learnt.
+    """
+    found = FittedSource(clone(source).fit(X, labels))
+    if len(labels) < _FEWEST or not hasattr(found.estimator, "score"):
+        return found
+    classes = is_classifier(source)
+    learn, held_out = _split(labels, classes=classes)
+    if classes and len(np.unique(labels[learn])) < 2:
+        return found
+    judged = clone(source).fit(_rows(X, learn), labels[learn])
+    rest = _rows(X, held_out)
+    predicted = np.asarray(judged.predict(rest))
+    found.score = float(judged.score(rest, labels[held_out]))
+    found.p_value = _chance(predicted, labels[held_out], classes=classes)
+    found.n_held_out = len(held_out)
+    return found
+
+
+def describe(value: Any) -> Any:
+    """Return what determines the outcome of a fit with `value`, for :func:`joblib.hash`.
+
+    An estimator is its class and parameters and, if it has a trained network, that network's
+    weights; a network is its structure and weights. Where results are kept does not count.
+    """
+    if isinstance(value, torch.nn.Module):
+        return str(value), {name: describe(v) for name, v in value.state_dict().items()}
+    if isinstance(value, torch.Tensor):  # pickled, it would hold where it lies
+        return value.detach().cpu().numpy()
+    if hasattr(value, "get_params") and not isinstance(value, type):
+        params = value.get_params(deep=False)
+        params.pop("memory", None)
+        name = f"{type(value).__module__}.{type(value).__qualname__}"
+        network = getattr(value, "module_", None)
+        described = {name: describe(entry) for name, entry in params.items()}
+        return name, described, None if network is None else describe(network)
+    if isinstance(value, list | tuple):
+        return [describe(entry) for entry in value]
+    if isinstance(value, dict):
+        return {name: describe(entry) for name, entry in value.items()}
+    return value
+
+
+def _key(source: Any, X: Any, labels: np.ndarray) -> str | None:
+    """Return what determines a fit, as a string; None for data that may change."""
+    if is_dataset(X):
+        return None
+    return joblib.hash([__version__, torch.__version__, describe(source), X, labels])
+
+
+def fit_sources(
+    sources: list[Any], X: Any, columns: dict[int, Any], memory: Any = None
+) -> tuple[list[Any], list[float | None]]:
+    """Fit clones of those of `sources` that are not fitted.
+
+    Parameters
+    ----------
+    sources : list
+        What :func:`~atl_sklearn.unrelated._sources.as_sources` returned.
+    X : array, mapping or Dataset of n_samples
+        The training data; of a cross-validation, those of the fold.
+    columns : dict of int to array of shape (n_samples,)
+        What :func:`~atl_sklearn.unrelated._sources.label_columns` returned.
+    memory : None, str, path or joblib.Memory, default=None
+        Where fits are kept by the estimator's class and parameters, data and labels. What is
+        there is not fitted again; a file that cannot be read is fitted again. Fits on a torch
+        Dataset, whose samples may change, are not kept.
+
+    Returns
+    -------
+    fitted : list
+        `sources`, with fitted clones in the place of the unfitted.
+    scores : list of float or None
+        Scores on samples held out; None for those that were fitted before.
+
+    Warns
+    -----
+    UserWarning
+        If an estimator did not learn its labels: there is nothing to avoid then.
+    """
+    folder = get_memory(memory)
+    fitted: list[Any] = list(sources)
+    scores: list[float | None] = [None] * len(sources)
+    for position, labels in columns.items():
+        source = sources[position]
+        key = None if folder is None else _key(source, X, labels)
+        fit: Any = fit_source
+        if folder is not None and key is not None:
+            fit = folder.cache(fit_source, ignore=["source", "X", "labels"])
+        found = fit(key, source, X, labels)
+        fitted[position], scores[position] = found.estimator, found.score
+        if found.p_value > _AT_CHANCE and found.n_held_out >= _FEWEST_HELD_OUT:
+            of = f"unrelated[{position}]" if len(sources) > 1 else "unrelated"
+            warnings.warn(
+                f"The {of!r} estimator did not learn y_unrelated: fitted on four fifths of the "
+                f"samples it has a score of {found.score:.3f} on the other {found.n_held_out}, "
+                f"which is at chance (shuffled labels reach it in {found.p_value:.0%} of the "
+                "cases). There is nothing to avoid then, and the penalty is noise. "
+                "Train it longer, on more samples or other features, or leave it out.",
+                UserWarning,
+                stacklevel=2,
+            )
+    return fitted, scores

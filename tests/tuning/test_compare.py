@@ -1,0 +1,171 @@
+"""Paired comparisons: same folds, same seeds, and intervals that hold what they say."""
+
+import numpy as np
+import pytest
+from scipy import stats
+from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from sklearn.dummy import DummyClassifier
+from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.model_selection import KFold, ShuffleSplit, cross_val_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from atl_sklearn import AntiTransferClassifier
+from atl_sklearn.tuning import AntiTransferSearchCV, compare
+from atl_sklearn.tuning._intervals import paired_interval
+
+LEARNS = {"max_epochs": 20, "lr": 0.02, "random_state": 0}
+
+
+class Recording(ClassifierMixin, BaseEstimator):
+    """Remembers the samples and the seed of each fit."""
+
+    seen = []  # noqa: RUF012
+
+    def __init__(self, name="", random_state=None):
+        self.name = name
+        self.random_state = random_state
+
+    def fit(self, X, y):
+        self.classes_ = np.unique(y)
+        Recording.seen.append((self.name, X[:, 0].tolist(), self.random_state))
+        return self
+
+    def predict(self, X):
+        return np.full(len(X), self.classes_[0])
+
+
+def test_folds_and_seeds_are_the_same_for_all(tabular):
+    X, y, _ = tabular
+    Recording.seen.clear()
+    found = compare({"a": Recording("a"), "b": Recording("b")}, X, y, cv=3, n_repeats=2)
+    of = {name: [(x, seed) for n, x, seed in Recording.seen if n == name] for name in "ab"}
+    assert of["a"] == of["b"]
+    assert len({seed for _, seed in of["a"]}) == 6
+    assert len({tuple(x) for x, _ in of["a"]}) == 6  # each repetition has other folds
+    assert found.scores.shape == (2, 2, 3)
+    assert found.differences["b"].mean == 0 == found.differences["b"].wins
+
+
+def test_scores_are_those_of_cross_validation(tabular):
+    X, y, _ = tabular
+    estimators = {"dummy": DummyClassifier(), "logistic": LogisticRegression()}
+    found = compare(estimators, X, y, cv=KFold(4), scoring="balanced_accuracy")
+    expected = [
+        cross_val_score(e, X, y, cv=KFold(4), scoring="balanced_accuracy")
+        for e in estimators.values()
+    ]
+    np.testing.assert_allclose(found.scores[:, 0], expected)
+    difference = found.differences["logistic"]
+    paired = expected[1] - expected[0]
+    assert difference.mean == pytest.approx(paired.mean())
+    assert difference.wins == (paired > 0).sum()
+    error = np.sqrt(paired.var(ddof=1) * (1 / 4 + 23 / 67))  # the first fold's samples
+    assert difference.high - difference.mean == pytest.approx(stats.t.ppf(0.975, 3) * error)
+
+
+def test_networks_labels_unlabeled_data_and_searches_go_together(tabular):
+    X, y, nuisance = tabular
+    plain = AntiTransferClassifier(max_epochs=2)
+    anti = AntiTransferClassifier(unrelated=AntiTransferClassifier(**LEARNS), max_epochs=2)
+    search = AntiTransferSearchCV(clone(anti), n_trials=2, cv=2)
+    found = compare(
+        {
+            "plain": plain,
+            "anti-transfer": make_pipeline(anti),
+            "search": search,
+            "logistic": make_pipeline(StandardScaler(), LogisticRegression()),
+        },
+        X, y, y_unrelated=nuisance, X_unlabeled=X[:20], cv=2,
+    )  # fmt: skip
+    assert np.isfinite(found.scores).all()
+    frame = found.to_frame()
+    assert frame.index.tolist() == ["plain", "anti-transfer", "search", "logistic"]
+    assert np.isnan(frame.loc["plain", "difference"])
+    assert frame.loc["search", "difference"] == found.differences["search"].mean
+    ax = found.plot()
+    assert [tick.get_text() for tick in ax.get_yticklabels()] == list(found.names[1:])
+    assert found.plot(ax=ax, color="k") is ax
+
+
+def test_weight_zero_is_no_difference_at_all(tabular, unrelated):
+    X, y, _ = tabular
+    plain = AntiTransferClassifier(max_epochs=2)
+    zero = AntiTransferClassifier(unrelated=unrelated, weight=0, max_epochs=2)
+    found = compare({"plain": plain, "zero": zero}, X, y, cv=2, n_repeats=2)
+    np.testing.assert_array_equal(found.scores[0], found.scores[1])
+
+
+def test_groups_are_kept_together(tabular):
+    X, y, _ = tabular
+    Recording.seen.clear()
+    X = X.copy()
+    X[:, 0] = groups = np.arange(90) % 6
+    compare([Recording(), DummyClassifier()], X, y, groups=groups, cv=3)
+    assert all(len(set(x)) == 4 for _, x, _ in Recording.seen)
+
+
+def test_processes_find_the_same(tabular):
+    X, y, _ = tabular
+    estimators = {"ridge": Ridge(), "other": Ridge(alpha=100.0)}
+    alone, parallel = (compare(estimators, X, y * 1.0, cv=3, n_jobs=n) for n in (None, 2))
+    np.testing.assert_array_equal(alone.scores, parallel.scores)
+
+
+def test_iterables_and_seeded_splitters_repeat(tabular):
+    X, y, _ = tabular
+    two = [DummyClassifier(), LogisticRegression()]
+    assert compare(two, X, y, cv=iter(list(KFold(3).split(X))), n_repeats=2).scores.shape[1:] == (
+        2,
+        3,
+    )
+    shuffled = compare(two, X, y, cv=ShuffleSplit(3, random_state=0), n_repeats=2).scores
+    assert not np.array_equal(shuffled[1, 0], shuffled[1, 1])
+
+
+def test_corrected_intervals_cover_what_they_say():
+    """Scores on overlapping training sets: Student's interval is too narrow, this one is not."""
+    rng = np.random.RandomState(0)
+    # Folds that share 4/5 of their training data have correlated differences; the correction
+    # takes their correlation for the share of the test samples.
+    n_folds, rho = 5, 0.2
+    covariance = np.full((n_folds, n_folds), rho) + (1 - rho) * np.eye(n_folds)
+    samples = rng.multivariate_normal(np.zeros(n_folds), covariance, size=2000)
+    found = [paired_interval(sample, test_ratio=0.25) for sample in samples]
+    coverage = np.mean([one.low <= 0 <= one.high for one in found])
+    student = np.mean([abs(stats.ttest_1samp(sample, 0).pvalue) > 0.05 for sample in samples])
+    assert 0.93 <= coverage <= 0.98
+    assert student < 0.9
+
+
+def test_bootstrap_intervals():
+    differences = np.array([0.1, 0.2, 0.0, 0.3])
+    found = paired_interval(differences, method="bootstrap", confidence=0.9)
+    assert differences.min() <= found.low < found.mean < found.high <= differences.max()
+    assert found == paired_interval(differences, method="bootstrap", confidence=0.9)
+    one = paired_interval([0.2])
+    assert one.mean == 0.2
+    assert np.isnan(one.low)
+
+
+@pytest.mark.parametrize(
+    ("estimators", "arguments", "error", "message"),
+    [
+        ([DummyClassifier()], {}, ValueError, "at least two estimators"),
+        ([DummyClassifier(), DummyClassifier()], {}, ValueError, "of different classes"),
+        ({"a": DummyClassifier(), "b": 3}, {}, TypeError, "must hold estimators. Got 3 for 'b'"),
+        (None, {"interval": "wilcoxon"}, ValueError, "interval must be one of"),
+        (None, {"n_repeats": 0}, ValueError, r"n_repeats must be an int in \[1, inf\)"),
+        (None, {"confidence": 95}, ValueError, "confidence must be a float in"),
+        (None, {"y_unrelated": [0]}, ValueError, "y_unrelated must have shape"),
+        (None, {"groups": [0] * 90, "cv": 3}, ValueError, "too few for the folds"),
+        (None, {"X_unlabeled": np.zeros((90, 6))}, ValueError, "X_unlabeled has 90 samples"),
+    ],
+)
+def test_bad_input_is_told_before_any_fit(estimators, arguments, error, message, tabular):
+    X, y, _ = tabular
+    Recording.seen.clear()
+    estimators = estimators or {"a": Recording(), "b": Recording()}
+    with pytest.raises(error, match=message):
+        compare(estimators, X, y, **arguments)
+    assert not Recording.seen

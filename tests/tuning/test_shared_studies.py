@@ -1,0 +1,335 @@
+"""Studies that processes share, are killed in, and go on with: in a folder and in databases."""
+
+import glob
+import importlib.util
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import joblib
+import numpy as np
+import optuna
+import pytest
+import study_worker
+from optuna.distributions import CategoricalDistribution
+from optuna.trial import TrialState
+
+from atl_sklearn.tuning._storages import close_storage, open_storage
+from atl_sklearn.tuning._workers import claim, identity, is_dead, release
+
+HERE = Path(__file__).parent
+ONE_TRIAL = study_worker.EPOCHS * study_worker.FOLDS
+
+
+# ---- storages -----------------------------------------------------------------------------
+
+
+def _as_postgres(command):
+    # The server does not run as root.
+    return ["runuser", "-u", "postgres", "--", *command] if os.geteuid() == 0 else command
+
+
+@pytest.fixture(scope="session")
+def postgresql():
+    """Start a PostgreSQL server of this test run, and return the URL of its database."""
+    pytest.importorskip("psycopg", reason="psycopg, of the extra 'distributed', is not installed")
+    programs = sorted(glob.glob("/usr/lib/postgresql/*/bin/initdb"))
+    initdb = programs[-1] if programs else shutil.which("initdb")
+    if initdb is None:
+        pytest.skip("PostgreSQL is not installed (Debian: apt-get install postgresql)")
+    # A socket's path must be short.
+    folder = Path(tempfile.mkdtemp(prefix="pg"))
+    pg_ctl = str(Path(initdb).with_name("pg_ctl"))
+    try:
+        if os.geteuid() == 0:
+            shutil.chown(folder, "postgres")
+        options = f"-c listen_addresses='' -k {folder}"
+        started = None
+        for command in (
+            [initdb, "-D", f"{folder}/data", "-U", "atl", "--auth=trust", "-N"],
+            [pg_ctl, "-D", f"{folder}/data", "-o", options, "-l", f"{folder}/log", "-w", "start"],
+        ):
+            started = subprocess.run(
+                _as_postgres(command), capture_output=True, text=True, cwd=folder, timeout=120
+            )
+            if started.returncode:
+                pytest.skip(f"PostgreSQL cannot start here: {started.stderr.strip()[-300:]}")
+        yield f"postgresql+psycopg://atl@/postgres?host={folder}"
+        stop = [pg_ctl, "-D", f"{folder}/data", "-m", "immediate", "stop"]
+        subprocess.run(_as_postgres(stop), capture_output=True, cwd=folder, timeout=120)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(params=["folder", "sqlite", "postgresql"])
+def storage(request, tmp_path):
+    if request.param == "folder":
+        return str(tmp_path / "studies")
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/studies.db"
+    return request.getfixturevalue("postgresql")
+
+
+# ---- processes ----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def start():
+    """Return a function that starts a process working on a study; all are ended afterwards."""
+    processes = []
+
+    def begin(storage, n_trials, block_at):
+        environment = {**os.environ, "BLOCK_AT_EPOCH": str(block_at), "OMP_NUM_THREADS": "1"}
+        path = [str(HERE), *filter(None, [os.environ.get("PYTHONPATH")])]
+        environment["PYTHONPATH"] = os.pathsep.join(path)
+        process = subprocess.Popen(
+            [sys.executable, "-c", "import study_worker; study_worker.main()", storage,
+             str(n_trials)],
+            env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE, text=True,
+        )  # fmt: skip
+        processes.append(process)
+        return process
+
+    yield begin
+    for process in processes:
+        process.kill()
+        process.communicate()
+
+
+def wait_for(process, line):
+    found = process.stdout.readline().strip()
+    assert found == line, process.communicate()[1]
+
+
+def trials_of(storage):
+    opened = open_storage(storage)
+    study = optuna.load_study(study_name=None, storage=opened)
+    trials = study.get_trials()
+    close_storage(opened)
+    return trials
+
+
+def finished(trials):
+    return [t for t in trials if t.state in (TrialState.COMPLETE, TrialState.PRUNED)]
+
+
+@pytest.mark.slow  # two processes
+def test_a_killed_process_loses_one_trial_which_another_makes(storage, start):
+    """Two processes share a study of 6 trials; one is killed in the middle of its second."""
+    killed = start(storage, 6, block_at=ONE_TRIAL + 1)
+    wait_for(killed, "blocked")
+    other = start(storage, 6, block_at=1)
+    wait_for(other, "blocked")
+    running = [t for t in trials_of(storage) if t.state == TrialState.RUNNING]
+    assert [t.number for t in running] == [1, 2]
+    os.kill(killed.pid, signal.SIGKILL)
+    other.stdin.write("\n")
+    other.stdin.flush()
+    wait_for(other, "done")
+
+    trials = trials_of(storage)
+    lost = [t for t in trials if t.state == TrialState.FAIL]
+    assert [t.number for t in lost] == [1]
+    assert len(finished(trials)) == 6
+    again = [t for t in trials if t.user_attrs.get("retry_of") == 1]
+    assert [t.params for t in again] == [lost[0].params]
+    assert trials[0].params["weight"] == 0
+    workers = Counter(t.user_attrs["worker"] for t in finished(trials))
+    assert sorted(workers.values()) == [1, 5]
+
+    # Later the study goes on, here, with all that was measured before.
+    search = study_worker.search(storage, 8).fit(*study_worker.data())
+    after = trials_of(storage)
+    assert [(t.number, t.params, t.values) for t in after[: len(trials)]] == [
+        (t.number, t.params, t.values) for t in trials
+    ]
+    assert len(finished(after)) == 8
+    assert len(search.cv_results_["params"]) == 8
+    assert np.isfinite(search.cv_results_["split1_test_score"]).all()
+    again = study_worker.search(storage, 8).fit(*study_worker.data())
+    assert len(trials_of(storage)) == len(after)
+    np.testing.assert_array_equal(
+        again.cv_results_["mean_test_score"], search.cv_results_["mean_test_score"]
+    )
+
+
+def test_claims_race_and_no_trial_is_one_too_many(storage):
+    """Four workers at full speed, each with a connection of its own."""
+    space = {"x": CategoricalDistribution(("a", "b"))}
+    opened = open_storage(storage)
+    optuna.create_study(storage=opened, study_name="race")
+
+    def work(position):
+        mine = open_storage(storage)
+        study = optuna.load_study(study_name="race", storage=mine)
+        made = []
+        while (trial := claim(study, space, 30, None)) is not None:
+            study.tell(trial, 1.0)
+            made.append(trial.number)
+        close_storage(mine)
+        return made
+
+    with ThreadPoolExecutor(4) as pool:
+        made = [number for numbers in pool.map(work, range(4)) for number in numbers]
+    trials = optuna.load_study(study_name="race", storage=opened).get_trials()
+    optuna.delete_study(study_name="race", storage=opened)
+    close_storage(opened)
+    assert sorted(made) == sorted(t.number for t in finished(trials))
+    assert len(made) == len(set(made)) == 30
+
+
+@pytest.mark.parametrize("backend", ["loky", "threading"])
+def test_processes_of_one_search_make_every_trial_once(backend, tmp_path):
+    with joblib.parallel_config(backend):
+        search = study_worker.search(str(tmp_path), 9, n_jobs=2).fit(*study_worker.data())
+    trials = trials_of(str(tmp_path))
+    assert len(finished(trials)) == 9 == len(search.cv_results_["params"])
+    assert all(t.state == TrialState.FAIL for t in trials if t not in finished(trials))
+    if backend == "loky":
+        assert len({t.user_attrs["worker"] for t in finished(trials)}) <= 2
+
+
+def test_processes_need_no_storage_of_the_users():
+    search = study_worker.search(None, 4, n_jobs=2).fit(*study_worker.data())
+    assert len(search.study_.trials) >= 4
+    alone = study_worker.search(None, 4).fit(*study_worker.data())
+    for row in (0,):  # of the others, the order in which trials end decides what is drawn
+        for name in ("split0_test_score", "split1_test_score"):
+            assert search.cv_results_[name][row] == alone.cv_results_[name][row]
+
+
+def test_an_interrupted_search_goes_on_as_it_would_have(tmp_path):
+    data = study_worker.data()
+    whole = study_worker.search(None, 7).fit(*data).cv_results_
+    study_worker.search(str(tmp_path), 3).fit(*data)
+    study_worker.search(str(tmp_path), 5).fit(*data)
+    parts = study_worker.search(str(tmp_path), 7).fit(*data).cv_results_
+    assert parts["params"] == whole["params"]
+    np.testing.assert_array_equal(parts["mean_test_score"], whole["mean_test_score"])
+
+
+class Interrupting(study_worker.Blocking):
+    def on_epoch_end(self, net, **kwargs):
+        if net.lr != 0.003:  # the first trial's
+            signal.raise_signal(signal.SIGINT)
+
+
+def test_an_interrupt_gives_the_trial_back(tmp_path):
+    search = study_worker.search(str(tmp_path), 6)
+    search.estimator.callbacks = [("blocking", Interrupting())]
+    with pytest.raises(KeyboardInterrupt):
+        search.fit(*study_worker.data())
+    trials = trials_of(str(tmp_path))
+    lost = [t for t in trials if t.state == TrialState.FAIL]
+    assert len(lost) == 1
+    assert trials[-1].state == TrialState.WAITING
+    assert trials[-1].user_attrs["retry_of"] == lost[0].number
+
+
+class Outlived(study_worker.Blocking):
+    """As if this machine had slept: another process took the trial for a dead one's."""
+
+    storage = None
+
+    def on_epoch_end(self, net, **kwargs):
+        study_worker.Blocking.epochs += 1
+        if study_worker.Blocking.epochs == ONE_TRIAL + 1:
+            opened = open_storage(Outlived.storage)
+            study = optuna.load_study(study_name=None, storage=opened)
+            release(study, study.get_trials()[-1])
+
+
+def test_a_trial_that_others_took_over_is_left_to_them(tmp_path, monkeypatch):
+    monkeypatch.setattr(study_worker.Blocking, "epochs", 0)
+    monkeypatch.setattr(Outlived, "storage", str(tmp_path))
+    search = study_worker.search(str(tmp_path), 4)
+    search.estimator.callbacks = [("blocking", Outlived())]
+    search.fit(*study_worker.data())
+    trials = trials_of(str(tmp_path))
+    assert [t.number for t in trials if t.state == TrialState.FAIL] == [1]
+    assert len(finished(trials)) == 4
+    assert trials[2].user_attrs["retry_of"] == 1
+
+
+# ---- studies that are something else ------------------------------------------------------
+
+
+def test_a_study_of_something_else_is_refused_before_any_trial(tmp_path):
+    X, y = study_worker.data()
+    storage = str(tmp_path)
+    study_worker.search(storage, 2, study_name="mine").fit(X, y)
+    other_space = study_worker.search(storage, 2, study_name="mine")
+    other_space.param_distributions = {"weight": CategoricalDistribution((0.0, 9.0))}
+    other_net = study_worker.search(storage, 2, study_name="mine")
+    other_net.estimator.set_params(max_epochs=1)
+    other_score = study_worker.search(storage, 2, study_name="mine", scoring="f1")
+    same = study_worker.search(storage, 2, study_name="mine")
+    for search, data, message in (
+        (other_space, X, "'mine' in the storage was made with another search space"),
+        (other_net, X, "was made for another estimator"),
+        (other_score, X, "was made with another objective"),
+        (same, X + 1, "was made for other data or folds"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            search.fit(data, y)
+    with pytest.raises(ValueError, match="'mine' in the storage already, and resume=False"):
+        study_worker.search(storage, 2, study_name="mine", resume=False).fit(X, y)
+    assert len(trials_of(storage)) == 2
+    # Without a name each has its own.
+    study_worker.search(storage, 1).fit(X, y)
+    study_worker.search(storage, 1).fit(X + 1, y)
+    assert len(optuna.get_all_study_names(open_storage(storage))) == 3
+
+
+def test_a_study_that_is_not_ours_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr("atl_sklearn.tuning._study._WAIT", 0.0)
+    storage = f"sqlite:///{tmp_path}/other.db"
+    opened = open_storage(storage)
+    optuna.create_study(storage=opened, study_name="mine")
+    close_storage(opened)
+    with pytest.raises(ValueError, match="was made by something else"):
+        study_worker.search(storage, 2, study_name="mine").fit(*study_worker.data())
+
+
+def test_storages_that_cannot_be_opened(tmp_path):
+    with pytest.raises(ValueError, match=r"cannot be opened: .*unable to open"):
+        open_storage(f"sqlite:///{tmp_path}/no/such/folder.db")
+    if importlib.util.find_spec("psycopg2") is not None:
+        pytest.skip("the driver is installed")
+    with pytest.raises(ImportError, match="needs a driver that is not installed"):
+        open_storage("postgresql+psycopg2://x@y/z")
+
+
+def test_a_line_that_was_not_finished_is_cut_off(tmp_path):
+    storage = str(tmp_path)
+    study_worker.search(storage, 2).fit(*study_worker.data())
+    journal = tmp_path / "studies.log"
+    with journal.open("ab") as file:
+        file.write(b'{"op_code": 4, "worker')  # as if its writer had been killed
+    search = study_worker.search(storage, 3).fit(*study_worker.data())
+    assert len(search.cv_results_["params"]) == 3
+
+
+def test_who_is_dead(monkeypatch):
+    def trial(**attributes):
+        return optuna.trial.create_trial(state=TrialState.RUNNING, user_attrs=attributes)
+
+    host, pid, started = identity().split(":")
+    assert not is_dead(trial(worker=identity()))
+    assert is_dead(trial(worker=f"{host}:{pid}:{int(started or 0) + 1}"))  # its number came again
+    child = subprocess.Popen([sys.executable, "-c", ""])
+    number = child.pid
+    child.wait()
+    assert is_dead(trial(worker=f"{host}:{number}:1"))
+    # On another machine only signs of life count.
+    assert not is_dead(trial(worker="elsewhere:1:1", beat=time.time()))
+    assert is_dead(trial(worker="elsewhere:1:1", beat=0.0))
+    assert not is_dead(trial())

@@ -1,0 +1,150 @@
+"""Search spaces: only what can be computed, and only what a database can hold."""
+
+from itertools import product
+
+import numpy as np
+import optuna
+import pytest
+from sklearn.model_selection import GridSearchCV, ParameterGrid
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from torch import nn
+
+from atl_sklearn import AntiTransferClassifier, AntiTransferRegressor
+from atl_sklearn.similarity import get_aggregation_names, get_metric_names
+from atl_sklearn.tuning import (
+    anti_transfer_distributions,
+    anti_transfer_grid,
+    suggest_anti_transfer,
+)
+
+FAST = {"max_epochs": 1, "random_state": 0}
+EVERYTHING = {"metrics": get_metric_names(), "aggregations": get_aggregation_names()}
+RNG = np.random.RandomState(0)
+TABLE = RNG.normal(size=(24, 6))
+IMAGES = RNG.normal(size=(24, 8, 9)).astype(np.float32)
+Y = np.arange(24) % 3
+SMALL = {"module__channels": (3, 4), "module__pool_after": (0,), **FAST}
+
+
+def fitted(X, **params):
+    return AntiTransferClassifier(**{**FAST, **params}).fit(X, np.arange(24) % 2)
+
+
+ESTIMATORS = {
+    "table": (AntiTransferClassifier(unrelated=fitted(TABLE), **FAST), TABLE),
+    "images": (AntiTransferClassifier(unrelated=fitted(IMAGES, **SMALL), **SMALL), IMAGES),
+    "unfitted": (AntiTransferClassifier(unrelated=AntiTransferClassifier(**FAST), **FAST), TABLE),
+    "other network": (
+        AntiTransferClassifier(
+            unrelated=nn.Sequential(nn.Linear(6, 5), nn.ReLU(), nn.Linear(5, 2)),
+            unrelated_layer="1",
+            **FAST,
+        ),
+        TABLE,
+    ),
+    "posterior": (
+        AntiTransferClassifier(unrelated=fitted(TABLE), unrelated_layer="posterior", **FAST),
+        TABLE,
+    ),
+    "conditional": (
+        AntiTransferClassifier(unrelated=fitted(TABLE), conditional=True, **FAST),
+        TABLE,
+    ),
+    "pipeline": (
+        make_pipeline(StandardScaler(), AntiTransferClassifier(unrelated=fitted(TABLE), **FAST)),
+        TABLE,
+    ),
+    "regressor": (AntiTransferRegressor(unrelated=fitted(TABLE), **FAST), TABLE),
+}
+
+
+@pytest.mark.parametrize("name", ESTIMATORS)
+def test_every_combination_can_be_trained(name):
+    estimator, X = ESTIMATORS[name]
+    found = anti_transfer_distributions(estimator, X, **EVERYTHING)
+    assert len(found) == 5
+    choices = {name.rpartition("__")[2]: d.choices for name, d in found.items()}
+    prefix = next(iter(found)).rpartition("layer")[0]
+    wanted = list(product(choices["layer"], choices["metric"], choices["aggregation"]))
+    unfitted = name == "unfitted"
+    for layer, metric, aggregation in wanted[:: max(1, len(wanted) // 30)]:
+        params = {"layer": layer, "metric": metric, "aggregation": aggregation, "weight": 1.0}
+        estimator.set_params(**{prefix + key: value for key, value in params.items()})
+        estimator.fit(X, Y, **({"y_unrelated": np.arange(24) % 2} if unfitted else {}))
+
+
+def test_what_cannot_be_compared_is_left_out():
+    same, _ = ESTIMATORS["table"]
+    assert "squared_cosine" in anti_transfer_distributions(same, TABLE)["metric"].choices
+    for name in ("other network", "posterior", "conditional"):
+        estimator, X = ESTIMATORS[name]
+        found = anti_transfer_distributions(estimator, X, **EVERYTHING)
+        assert "squared_cosine" not in found["metric"].choices
+        assert "cka" in found["metric"].choices
+
+
+def test_layers_are_names():
+    net, X = ESTIMATORS["images"]
+    layers = anti_transfer_distributions(net, X)["layer"].choices
+    assert layers == ("last", "blocks.0.activation")
+    chosen = anti_transfer_distributions(net, X, layers=["blocks.0.activation"])["layer"].choices
+    assert chosen == ("blocks.0.activation",)
+
+
+def test_nothing_is_trained_or_changed():
+    net = AntiTransferClassifier(unrelated=AntiTransferClassifier(**FAST), **FAST)
+    before = repr(net.get_params(deep=False))
+    anti_transfer_distributions(net, TABLE)
+    assert repr(net.get_params(deep=False)) == before
+    assert not hasattr(net, "module_")
+    assert not hasattr(net.unrelated, "module_")
+
+
+def test_a_grid_has_the_plain_network_once():
+    net, X = ESTIMATORS["pipeline"]
+    grid = anti_transfer_grid(net, X, weights=[0, 1, 2], metrics=["cka", "ridge_r2"])
+    assert len(ParameterGrid(grid)) == 1 + 2 * 2
+    assert sum(p["antitransferclassifier__weight"] == 0 for p in ParameterGrid(grid)) == 1
+    assert len(anti_transfer_grid(net, X, weights=[0])) == 1
+    assert len(anti_transfer_grid(net, X, weights=[1])) == 1
+    search = GridSearchCV(net, grid, cv=2, error_score="raise").fit(X, Y)
+    assert len(search.cv_results_["params"]) == 5
+
+
+def test_a_trial_suggests_what_a_database_can_hold(tmp_path):
+    net, X = ESTIMATORS["pipeline"]
+
+    def objective(trial):
+        params = suggest_anti_transfer(trial, net, X)
+        assert net.set_params(**params).get_params()["antitransferclassifier__weight"] >= 0
+        return params["antitransferclassifier__weight"]
+
+    storage = f"sqlite:///{tmp_path}/study.db"
+    study = optuna.create_study(storage=storage, study_name="space")
+    study.optimize(objective, n_trials=5)
+    stored = optuna.load_study(storage=storage, study_name="space")
+    assert [t.params for t in stored.trials] == [t.params for t in study.trials]
+    for trial in stored.trials:
+        for value in trial.params.values():
+            assert isinstance(value, str | float)
+    assert 0 in stored.trials[0].distributions["antitransferclassifier__weight"].choices
+
+
+def test_bad_input_is_told():
+    net, _ = ESTIMATORS["table"]
+    with pytest.raises(TypeError, match=r"'estimator' parameter must be .* Got StandardScaler"):
+        anti_transfer_distributions(StandardScaler(), TABLE)
+    with pytest.raises(ValueError, match=r"'unrelated' parameter .* is None"):
+        anti_transfer_grid(AntiTransferClassifier(), TABLE)
+    with pytest.raises(ValueError, match=r"metric must be .* Did you mean 'cka'"):
+        anti_transfer_distributions(net, TABLE, metrics=["cca"])
+    with pytest.raises(ValueError, match=r"weights must be floats in \[0, inf\)"):
+        anti_transfer_distributions(net, TABLE, weights=[-1])
+    with pytest.raises(ValueError, match="weight_schedule must be"):
+        anti_transfer_distributions(net, TABLE, schedules=["slow"])
+    with pytest.raises(ValueError, match=r"Layer 'conv' .* not found"):
+        anti_transfer_distributions(net, TABLE, layers=["conv"])
+    other, _ = ESTIMATORS["other network"]
+    with pytest.raises(ValueError, match="No combination"):
+        anti_transfer_distributions(other, TABLE, metrics=["squared_cosine"], aggregations=["none"])
