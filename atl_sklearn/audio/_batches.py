@@ -120,13 +120,14 @@ def _compute_batch(
     cache: ClipCache | None,
     rows: RowsFile | None,
 ) -> Batch:
-    features = np.empty((len(clips), *shape), np.float32)
     keys = [None if cache is None else cache.key_of(clip) for clip in clips]
-    missing = [
-        i
-        for i, key in enumerate(keys)
-        if key is None or cache is None or not cache.load(key, features[i])
-    ]
+    if cache is None:
+        features, missing = None, list(range(len(clips)))
+    else:
+        features = np.empty((len(clips), *shape), np.float32)
+        missing = [
+            i for i, key in enumerate(keys) if key is None or not cache.load(key, features[i])
+        ]
     waves = np.zeros((len(missing), settings.n_channels or 1, n_times_of(settings)), np.float32)
     bad: list[BadFile] = []
     for wave, i in zip(waves, missing, strict=True):
@@ -137,16 +138,20 @@ def _compute_batch(
     done: NDArray[np.float32] | None = None
     if missing and (not bad or settings.on_error == "warn"):
         computed, broken = _compute_finite(waves, settings)
-        for j in broken:
-            i = missing[j]
-            bad.append(BadFile(start + i, clips[i].path, "its features are not finite"))
-        features[missing] = computed
-    if not bad or settings.on_error == "warn":
+        known = {found.position for found in bad}
+        for i in (missing[j] for j in broken):
+            if start + i not in known:
+                bad.append(BadFile(start + i, clips[i].path, "its features are not finite"))
+        if features is None:
+            features = computed
+        else:
+            features[missing] = computed
+    if features is not None and (not bad or settings.on_error == "warn"):
         unusable = {found.position - start for found in bad}
         for i in missing:
             key = keys[i]
             if cache is not None and key is not None and i not in unusable:
-                cache.save(key, features[i])
+                cache.save(key, clips[i], features[i])
         if rows is None:
             done = features
         else:
@@ -155,7 +160,7 @@ def _compute_batch(
         start,
         len(clips),
         done,
-        sorted(bad),
+        sorted(bad, key=lambda found: found.position),
         [] if cache is None else cache.take_new_lines(),
         None if cache is None else cache.failure,
     )

@@ -8,8 +8,8 @@ import hashlib
 import inspect
 import os
 import struct
-import tempfile
 import time
+import uuid
 import zlib
 from importlib.metadata import version
 from pathlib import Path
@@ -79,21 +79,30 @@ def key_of_settings(settings: Any, seed: int | None) -> str:
     }
     relevant["feature"] = as_list(settings.feature)
     parts = [_text_of(relevant), repr(seed), str(_FORMAT), type(settings.feature).__name__]
-    parts += [version(library) for library in _LIBRARIES]
+    parts += _versions()
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]
 
 
-def stamp_of(path: str) -> str | None:
-    """Return what tells whether a file changed since, without reading it; None if unsure."""
+def signature_of(path: str) -> tuple[int, ...] | None:
+    """Return what changes when a file changes, without reading it; None if it is not there."""
     try:
         found = os.stat(path)
     except OSError:
         return None
-    if time.time() - max(found.st_mtime, found.st_ctime) < _SETTLED:
-        return None
     # ctime cannot be set by users, so it also tells a file whose mtime was set back.
-    parts = (os.path.abspath(path), found.st_size, found.st_mtime_ns, found.st_ctime_ns)
-    return hashlib.sha256(repr((*parts, found.st_ino)).encode()).hexdigest()[:32]
+    return found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino
+
+
+def stamp_of(path: str, signature: tuple[int, ...]) -> str | None:
+    """Return a key of a file as it was at a time; None if it may change without a trace."""
+    if time.time() - max(signature[1:3]) / 1e9 < _SETTLED:
+        return None
+    return hashlib.sha256(repr((os.path.abspath(path), signature)).encode()).hexdigest()[:32]
+
+
+@functools.cache
+def _versions() -> list[str]:
+    return [version(library) for library in _LIBRARIES]
 
 
 def digest_of_file(path: str) -> str:
@@ -117,9 +126,10 @@ class ClipCache:
     """
 
     def __init__(self, folder: Any, key: str) -> None:
-        self._folder = Path(folder) / key
+        self._folder = os.path.join(folder, key)
         self._index = Path(folder) / "files.txt"
-        self._digests: dict[str, str] = {}
+        self._digests: dict[str, str] = {}  # of contents, by stamps of files
+        self._known: dict[str, tuple[tuple[int, ...], str]] = {}  # signature and digest, by path
         self._new: list[str] = []
         self.failure: str | None = None
 
@@ -138,11 +148,12 @@ class ClipCache:
     def part_for(self, clips: list[Segment]) -> ClipCache:
         """Return the cache with what is known of these clips alone, to be sent to a worker."""
         part = copy.copy(self)
-        stamps = {stamp_of(clip.path) or "" for clip in clips if clip.path is not None}
-        part._digests = {
-            s: self._digests[s] for s in stamps if s is not None and s in self._digests
-        }
-        part._new = []
+        part._digests, part._known, part._new = {}, {}, []
+        for path in {clip.path for clip in clips if clip.path is not None}:
+            signature = signature_of(path)
+            stamp = None if signature is None else stamp_of(path, signature)
+            if signature is not None and stamp in self._digests:
+                part._known[path] = signature, self._digests[stamp]
         return part
 
     def save_index(self, lines: list[str]) -> None:
@@ -178,17 +189,19 @@ class ClipCache:
         return hashlib.sha256(repr(part).encode()).hexdigest()[:40]
 
     def _digest(self, path: str) -> str | None:
-        stamp = stamp_of(path)
-        if stamp is not None and stamp in self._digests:
-            return self._digests[stamp]
-        try:
-            digest = digest_of_file(path)
-        except OSError:
-            return None
-        if stamp is not None and stamp == stamp_of(path):
-            self._digests[stamp] = digest
-            self._new.append(f"{stamp} {digest} {_check_of(stamp, digest)}")
-        return digest
+        if path not in self._known:
+            signature = signature_of(path)
+            try:
+                digest = digest_of_file(path)
+            except OSError:
+                return None
+            if signature is None or signature != signature_of(path):
+                return None
+            self._known[path] = signature, digest
+            stamp = stamp_of(path, signature)
+            if stamp is not None:
+                self._new.append(f"{stamp} {digest} {_check_of(stamp, digest)}")
+        return self._known[path][1]
 
     def load(self, key: str, row: NDArray[np.float32]) -> bool:
         """Read the features of a clip into `row`; return whether they are there and intact."""
@@ -203,27 +216,35 @@ class ClipCache:
             return False
         return _HEADER.unpack(header) == (_MAGIC, zlib.crc32(row.data), row.nbytes)
 
-    def save(self, key: str, row: NDArray[np.float32]) -> None:
+    def save(self, key: str, clip: Segment, row: NDArray[np.float32]) -> None:
         """Write the features of a clip; where that fails, the attribute `failure` says why."""
         if self.failure:
             return
+        if clip.path is not None and signature_of(clip.path) != self._known[clip.path][0]:
+            return  # it changed after its key was made
         path = self._path(key)
-        temporary = None
+        temporary = f"{path}.{uuid.uuid4().hex}.partial"
+        row = np.ascontiguousarray(row)
+        content = _HEADER.pack(_MAGIC, zlib.crc32(row.data), row.nbytes) + row.tobytes()
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            handle, temporary = tempfile.mkstemp(suffix=".partial", dir=path.parent)
-            with os.fdopen(handle, "wb") as file:
-                row = np.ascontiguousarray(row)
-                file.write(_HEADER.pack(_MAGIC, zlib.crc32(row.data), row.nbytes))
-                file.write(row.data.cast("B"))
+            try:
+                _write(temporary, content)
+            except FileNotFoundError:
+                os.makedirs(os.path.dirname(path), exist_ok=True)
+                _write(temporary, content)
             os.replace(temporary, path)
         except OSError as error:
             self.failure = str(error)
-            if temporary is not None and os.path.exists(temporary):
+            if os.path.exists(temporary):
                 os.remove(temporary)
 
-    def _path(self, key: str) -> Path:
-        return self._folder / key[:2] / f"{key[2:]}.clip"
+    def _path(self, key: str) -> str:
+        return os.path.join(self._folder, key[:2], f"{key[2:]}.clip")
+
+
+def _write(path: str, content: bytes) -> None:
+    with open(path, "xb") as file:
+        file.write(content)
 
 
 def _check_of(stamp: str, digest: str) -> str:

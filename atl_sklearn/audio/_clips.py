@@ -27,7 +27,7 @@ class Segment:
 
     Parameters
     ----------
-    source : str or ndarray of shape (n_channels, n_times), float32
+    source : str or ndarray of shape (n_channels, n_times), floating-point
         Path of the recording, or its samples.
     rate : float or None, default=None
         Sampling rate of the samples in Hz; None for that of the features.
@@ -102,12 +102,16 @@ def as_clips(X: Any, bad: list[BadFile] | None = None) -> list[Segment]:
     items = _as_items(X)
     clips: list[Segment] = []
     found: list[BadFile] = []
+    checked: dict[int, str | None] = {}
     for index, item in enumerate(items):
         if isinstance(item, str | os.PathLike):
             clips.append(Segment(os.fsdecode(item)))
             continue
         if isinstance(item, Segment):
-            clips.append(item)
+            wrong = None if item.path is not None else _check_once(item.source, checked)
+            if wrong:
+                found.append(BadFile(index, None, wrong))
+            clips.append(Segment(_NOTHING) if wrong else item)
             continue
         rate = None
         if _is_pair(item):
@@ -127,6 +131,14 @@ def as_clips(X: Any, bad: list[BadFile] | None = None) -> list[Segment]:
     elif found:
         raise BadAudioError.from_reasons(found, len(items))
     return clips
+
+
+def _check_once(source: Any, checked: dict[int, str | None]) -> str | None:
+    """Return what is wrong with the samples of a segment, which may have many."""
+    if id(source) not in checked:
+        _, wrong = _as_waveform(source)
+        checked[id(source)] = wrong
+    return checked[id(source)]
 
 
 def _is_pair(item: Any) -> bool:

@@ -72,10 +72,13 @@ def read_clip(clip: Segment, settings: Any, seed: int | None = None) -> NDArray[
         rate = source.rate
     if samples.shape[1] == 0:
         raise UnusableClipError("it has no samples")
-    reason = describe_samples(samples)
+    # What is in memory was checked before.
+    reason = None if clip.path is None else describe_samples(samples)
     if reason:
         raise UnusableClipError(reason)
-    wave = samples.mean(axis=0, keepdims=True) if settings.n_channels is None else samples
+    wave = samples
+    if settings.n_channels is None and len(samples) > 1:
+        wave = samples.mean(axis=0, keepdims=True)
     wave = resample(wave, rate, sr)
     if settings.trim_silence is not None:
         import librosa

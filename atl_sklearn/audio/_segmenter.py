@@ -141,7 +141,7 @@ class AudioSegmenter(TransformerMixin, BaseEstimator):
                 segments.append(
                     Segment(clip.source, rate, clip.start + start, self._size_in(clip), index)
                 )
-        bad.sort()
+        bad.sort(key=lambda found: found.position)
         report_bad(bad, len(clips), self.on_error)
         self.bad_files_ = bad
         windows = np.empty(len(segments), dtype=object)

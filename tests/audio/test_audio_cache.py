@@ -200,6 +200,18 @@ def test_a_damaged_index_is_not_trusted(features, paths, work, settled):
     assert work() == (0, 0, 0)
 
 
+def test_a_file_that_changes_while_it_is_read_is_not_kept(features, paths, waves, monkeypatch):
+    original = _batches.read_clip
+
+    def change_and_read(clip, *arguments):
+        soundfile.write(clip.path, waves[0][:2000], SR)
+        return original(clip, *arguments)
+
+    monkeypatch.setattr(_batches, "read_clip", change_and_read)
+    features.fit_transform(paths)
+    assert entries(features) == []
+
+
 def test_bad_clips_are_not_kept(features, paths, work, tmp_path):
     text = tmp_path / "text.wav"
     text.write_text("no audio")

@@ -77,6 +77,12 @@ def test_rates_that_are_none(rate):
         as_clips([(np.ones(3), rate)])
 
 
+def test_segments_of_bad_samples_are_named():
+    segments = [Segment(np.array([[0.0, np.nan]]), start=i / 8) for i in range(2)]
+    with pytest.raises(BadAudioError, match=r"2 of 3.*\n  X\[0\]: it is NaN at sample 1"):
+        as_clips([*segments, Segment(np.zeros((1, 3)))])
+
+
 def test_segments_pass():
     segment = Segment("a.wav", start=1.0, duration=2.0)
     assert as_clips([segment, "b.wav"])[0] is segment
