@@ -5,16 +5,18 @@ unrelated task, knows.
 """
 
 import importlib
-from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
 from atl_sklearn._version import __version__
-from atl_sklearn.estimators import (
-    AntiTransferClassifier,
-    AntiTransferRegressor,
-    NonFiniteLossError,
-)
-from atl_sklearn.similarity import AntiTransferLoss, activation_similarity
-from atl_sklearn.unrelated import list_layers
+
+if TYPE_CHECKING:
+    from atl_sklearn.estimators import (
+        AntiTransferClassifier,
+        AntiTransferRegressor,
+        NonFiniteLossError,
+    )
+    from atl_sklearn.similarity import AntiTransferLoss, activation_similarity
+    from atl_sklearn.unrelated import list_layers
 
 __all__ = [
     "AntiTransferClassifier",
@@ -26,15 +28,35 @@ __all__ = [
     "list_layers",
 ]
 
-_LAZY = ("audio", "datasets", "inspection", "modules", "tuning")
+# All are loaded on first use: the audio alone, in the processes of a pool for example, needs no
+# torch, which takes 180 MB and a second.
+_PACKAGES = (
+    "audio",
+    "datasets",
+    "estimators",
+    "inspection",
+    "modules",
+    "similarity",
+    "tuning",
+    "unrelated",
+)
+_PACKAGE_OF = {
+    "AntiTransferClassifier": "estimators",
+    "AntiTransferLoss": "similarity",
+    "AntiTransferRegressor": "estimators",
+    "NonFiniteLossError": "estimators",
+    "activation_similarity": "similarity",
+    "list_layers": "unrelated",
+}
 
 
-def __getattr__(name: str) -> ModuleType:
-    # `import atl_sklearn` alone gives atl_sklearn.audio too, but loads it on first use
-    if name in _LAZY:
+def __getattr__(name: str) -> Any:
+    if name in _PACKAGES:
         return importlib.import_module(f"atl_sklearn.{name}")
+    if name in _PACKAGE_OF:
+        return getattr(importlib.import_module(f"atl_sklearn.{_PACKAGE_OF[name]}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_LAZY})
+    return sorted({*globals(), *_PACKAGES, *_PACKAGE_OF})

@@ -22,7 +22,7 @@ import numpy as np
 from sklearn.pipeline import make_pipeline
 
 from atl_sklearn import AntiTransferClassifier
-from atl_sklearn.audio import BandStandardizer, LibrosaFeatures
+from atl_sklearn.audio import LibrosaFeatures, Standardizer
 from atl_sklearn.datasets import fetch_fsdd, make_notes
 from atl_sklearn.inspection import probe_score
 
@@ -105,7 +105,7 @@ def load_fsdd():
 
 def compare(task, n_seeds):
     """Train the networks; return for each seed their rows of the table and the histories."""
-    front = make_pipeline(task.features, BandStandardizer()).fit(task.train.audio)
+    front = make_pipeline(task.features, Standardizer()).fit(task.train.audio)
     X_unrelated, X_train, X_unlabeled, X_test = (
         front.transform(clips.audio)
         for clips in (task.unrelated, task.train, task.unlabeled, task.test)

@@ -1,14 +1,29 @@
 """Audio in scikit-learn pipelines: reading, features and their scaling."""
 
-from atl_sklearn.audio._bad_audio import BadAudioError
-from atl_sklearn.audio._band_standardizer import BandStandardizer
+from atl_sklearn.audio._bad_audio import BadAudioError, BadAudioWarning
+from atl_sklearn.audio._clips import Segment
 from atl_sklearn.audio._features import get_feature, get_feature_names
 from atl_sklearn.audio._librosa_features import LibrosaFeatures
+from atl_sklearn.audio._masking import TimeFrequencyMask
+from atl_sklearn.audio._segment_aggregator import SegmentAggregator
+from atl_sklearn.audio._segmenter import AudioSegmenter
+from atl_sklearn.audio._sound_augmentation import AddNoise, RandomGain, RandomShift
+from atl_sklearn.audio._standardizer import Standardizer
+
+BandStandardizer = Standardizer  # its former name
 
 __all__ = [
+    "AddNoise",
+    "AudioSegmenter",
     "BadAudioError",
-    "BandStandardizer",
+    "BadAudioWarning",
     "LibrosaFeatures",
+    "RandomGain",
+    "RandomShift",
+    "Segment",
+    "SegmentAggregator",
+    "Standardizer",
+    "TimeFrequencyMask",
     "get_feature",
     "get_feature_names",
 ]

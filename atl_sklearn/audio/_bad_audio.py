@@ -1,11 +1,33 @@
-"""The error for audio that cannot be used."""
+"""Audio that cannot be used: the error, and the record where it is replaced by silence."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 _MOST_SHOWN = 20
+
+
+class BadFile(NamedTuple):
+    """A clip that cannot be used.
+
+    Parameters
+    ----------
+    position : int
+        Where it is in X.
+    path : str or None
+        Its path, if it is a file.
+    reason : str
+        What is wrong with it.
+    """
+
+    position: int
+    path: str | None
+    reason: str
+
+
+class UnusableClipError(Exception):
+    """A clip cannot be used; the message says why, without its name."""
 
 
 class BadAudioError(ValueError):
@@ -45,14 +67,12 @@ class BadAudioError(ValueError):
         return type(self), (str(self), self.indices)
 
     @classmethod
-    def from_reasons(
-        cls, reasons: Sequence[tuple[int, str | None, str]], n_clips: int
-    ) -> BadAudioError:
+    def from_reasons(cls, bad: Sequence[BadFile], n_clips: int) -> BadAudioError:
         """Return the error for some of the clips.
 
         Parameters
         ----------
-        reasons : sequence of (int, str or None, str)
+        bad : sequence of (int, str or None, str)
             Position, path if there is one, and what is wrong, for each of these clips.
         n_clips : int
             Number of clips that were looked at, good or bad.
@@ -62,12 +82,37 @@ class BadAudioError(ValueError):
         error : BadAudioError
             The error, to be raised.
         """
-        lines = [f"{len(reasons)} of {n_clips} clips cannot be used:"]
-        for index, path, reason in reasons[:_MOST_SHOWN]:
-            lines.append(f"  X[{index}]{'' if path is None else f' ({path})'}: {reason}")
-        if len(reasons) > _MOST_SHOWN:
-            lines.append(f"  and {len(reasons) - _MOST_SHOWN} more.")
-        lines.append(
+        way_out = (
             "Repair them or leave them out; the attribute indices of this error lists all of them."
         )
-        return cls("\n".join(lines), [index for index, _, _ in reasons])
+        return cls(
+            "\n".join([*list_bad(bad, n_clips, "cannot be used"), way_out]),
+            [found.position for found in bad],
+        )
+
+
+def list_bad(bad: Sequence[BadFile], n_clips: int, what: str) -> list[str]:
+    """Return the lines of a message that names up to 20 clips."""
+    lines = [f"{len(bad)} of {n_clips} clips {what}:"]
+    for index, path, reason in bad[:_MOST_SHOWN]:
+        lines.append(f"  X[{index}]{'' if path is None else f' ({path})'}: {reason}")
+    if len(bad) > _MOST_SHOWN:
+        lines.append(f"  and {len(bad) - _MOST_SHOWN} more.")
+    return lines
+
+
+def report_bad(bad: Sequence[BadFile], n_clips: int, on_error: str) -> None:
+    """Raise or warn, as the user asked for, if there are clips that cannot be used."""
+    if not bad:
+        return
+    if on_error == "raise":
+        raise BadAudioError.from_reasons(bad, n_clips)
+    import warnings
+
+    lines = list_bad(bad, n_clips, "cannot be used and are replaced by silence")
+    lines.append("The attribute bad_files_ lists all of them.")
+    warnings.warn("\n".join(lines), BadAudioWarning, stacklevel=3)
+
+
+class BadAudioWarning(UserWarning):
+    """Some clips cannot be used and were replaced by silence; ``on_error="warn"`` asked for it."""

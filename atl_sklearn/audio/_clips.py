@@ -1,63 +1,157 @@
-"""What users pass as audio, made into a list of paths and waveforms."""
+"""What users pass as audio, made into a list of clips."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from dataclasses import dataclass
+from numbers import Real
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import issparse
 
-from atl_sklearn.audio._bad_audio import BadAudioError
-
-Clip = str | NDArray[np.float32]
+from atl_sklearn.audio._bad_audio import BadAudioError, BadFile
 
 # Sound lies in [-1, 1]; beyond this the power of a spectrum overflows in float32.
 _LOUDEST = 1e12
+_NOTHING = np.empty((1, 0), np.float32)
 
 
-def as_clips(X: Any) -> list[Clip]:
-    """Return audio as a list of paths and checked waveforms.
+@dataclass(frozen=True, eq=False)
+class Segment:
+    """A part of a recording: what AudioSegmenter returns and LibrosaFeatures reads.
+
+    Nothing is read before it is needed, so that the segments of long recordings are small.
 
     Parameters
     ----------
-    X : path, sequence or array of paths, sequence of waveforms, or array (n_samples, n_times)
-        The audio; a path is a str or path-like, and one alone is one clip.
+    source : str or ndarray of shape (n_channels, n_times), floating-point
+        Path of the recording, or its samples.
+    rate : float or None, default=None
+        Sampling rate of the samples in Hz; None for that of the features.
+    start : float, default=0.0
+        Where the segment begins in the recording, in seconds.
+    duration : float or None, default=None
+        Its length in seconds; None for the rest of the recording.
+    recording : int or None, default=None
+        Position of the recording in what was cut; None for a recording that was not.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from atl_sklearn.audio import AudioSegmenter
+    >>> segments = AudioSegmenter(duration=1.0, sr=8000).transform([np.ones(16000)])
+    >>> [(s.recording, s.start, s.duration) for s in segments]
+    [(0, 0.0, 1.0), (0, 0.5, 1.0), (0, 1.0, 1.0)]
+    """
+
+    source: str | NDArray[np.float32]
+    rate: float | None = None
+    start: float = 0.0
+    duration: float | None = None
+    recording: int | None = None
+
+    @property
+    def path(self) -> str | None:
+        """Path of the recording; None where it is in memory."""
+        return self.source if isinstance(self.source, str) else None
+
+    def samples(self) -> NDArray[np.float32]:
+        """Return the samples of a segment in memory; all of the recording if its rate is open.
+
+        Returns
+        -------
+        samples : ndarray of shape (n_channels, n_times), float32
+            The samples.
+        """
+        assert not isinstance(self.source, str)
+        if self.rate is None or self.duration is None:
+            return self.source
+        stop = round((self.start + self.duration) * self.rate)
+        return self.source[:, round(self.start * self.rate) : stop]
+
+
+def as_clips(X: Any, bad: list[BadFile] | None = None) -> list[Segment]:
+    """Return audio as a list of clips, checked as far as can be without reading files.
+
+    Parameters
+    ----------
+    X : path, sequence or array of paths, sequence of waveforms, or array of waveforms
+        The audio; a path is a str or path-like, and one alone is one clip. A waveform has shape
+        (n_times,) or (n_channels, n_times), and may be a pair with its rate.
+    bad : list of BadFile, default=None
+        Waveforms that cannot be used are appended here, and have no samples in the result; None
+        to raise an error.
 
     Returns
     -------
-    clips : list of str or ndarray of shape (n_times,), float32
-        One path or waveform for each sample. No path is looked at.
+    clips : list of Segment
+        One for each sample.
 
     Raises
     ------
     TypeError
         If X is nothing of that kind.
     BadAudioError
-        If waveforms are empty, not finite, not one-dimensional or not floating-point.
+        If waveforms are empty, not finite, not floating-point or of another shape.
     ValueError
         If X is empty or an array of another shape.
     """
     items = _as_items(X)
-    clips: list[Clip] = []
-    reasons: list[tuple[int, str | None, str]] = []
+    clips: list[Segment] = []
+    found: list[BadFile] = []
+    checked: dict[int, str | None] = {}
     for index, item in enumerate(items):
         if isinstance(item, str | os.PathLike):
-            clips.append(os.fsdecode(item))
+            clips.append(Segment(os.fsdecode(item)))
             continue
-        wave, reason = _as_waveform(item)
-        if reason:
-            reasons.append((index, None, reason))
-        clips.append(wave)
-    if reasons:
-        raise BadAudioError.from_reasons(reasons, len(items))
+        if isinstance(item, Segment):
+            wrong = None if item.path is not None else _check_once(item.source, checked)
+            if wrong:
+                found.append(BadFile(index, None, wrong))
+            clips.append(Segment(_NOTHING) if wrong else item)
+            continue
+        rate = None
+        if _is_pair(item):
+            item, rate = item
+            if not isinstance(rate, Real) or isinstance(rate, bool) or not 0 < float(rate) < np.inf:
+                reason = f"its rate is {rate!r}, not a number above 0"
+                found.append(BadFile(index, None, reason))
+                clips.append(Segment(_NOTHING))
+                continue
+            rate = float(rate)
+        wave, wrong = _as_waveform(item)
+        if wrong:
+            found.append(BadFile(index, None, wrong))
+        clips.append(Segment(wave, rate))
+    if bad is not None:
+        bad += found
+    elif found:
+        raise BadAudioError.from_reasons(found, len(items))
     return clips
 
 
+def _check_once(source: Any, checked: dict[int, str | None]) -> str | None:
+    """Return what is wrong with the samples of a segment, which may have many."""
+    if id(source) not in checked:
+        _, wrong = _as_waveform(source)
+        checked[id(source)] = wrong
+    return checked[id(source)]
+
+
+def _is_pair(item: Any) -> bool:
+    return (
+        isinstance(item, tuple | list)
+        and len(item) == 2
+        and np.ndim(item[1]) == 0
+        and isinstance(item[0], np.ndarray | list | tuple)
+    )
+
+
 def _as_items(X: Any) -> Sequence[Any]:
-    if isinstance(X, str | os.PathLike):
+    if isinstance(X, str | os.PathLike | Segment):
         return [X]
     if issparse(X):
         raise TypeError("Sparse data was passed, but audio must be dense: use X.toarray().")
@@ -66,8 +160,8 @@ def _as_items(X: Any) -> Sequence[Any]:
     if not isinstance(X, Sequence) or isinstance(X, bytes | bytearray):
         raise TypeError(
             "Audio must be paths (a str or path-like, or a sequence, array or Series of them) or "
-            "waveforms (a list of one-dimensional arrays, or an array of shape "
-            f"(n_samples, n_times)). Got {type(X).__name__} instead."
+            "waveforms (a list of one-dimensional arrays or of pairs with their rates, or an array "
+            f"of shape (n_samples, n_times)). Got {type(X).__name__} instead."
         )
     if len(X) == 0:
         raise ValueError("Found array with 0 sample(s) while a minimum of 1 is required.")
@@ -82,14 +176,14 @@ def _array_items(array: NDArray[Any]) -> Sequence[Any]:
     numeric = array.dtype.kind not in "OUT"
     if array.ndim == 1 and not numeric:
         array = array[:, np.newaxis]
-    if array.ndim != 2:
+    if array.ndim != 2 and not (numeric and array.ndim == 3):
         raise ValueError(
             "Audio in an array must be paths of shape (n_samples,) or waveforms of shape "
-            f"(n_samples, n_times). Got an array of shape {array.shape} and dtype {array.dtype} "
-            "instead. Reshape your data: X.reshape(1, -1) if it is one waveform, the average "
-            "over channels if it has several."
+            "(n_samples, n_times) or (n_samples, n_channels, n_times). Got an array of shape "
+            f"{array.shape} and dtype {array.dtype} instead. Reshape your data: X.reshape(1, -1) "
+            "if it is one waveform."
         )
-    for size, what in zip(array.shape, ("sample", "feature"), strict=True):
+    for size, what in zip(array.shape, ("sample", "feature", "feature"), strict=False):
         if size == 0:
             raise ValueError(
                 f"Found array with 0 {what}(s) (shape={array.shape}) while a minimum of 1 is "
@@ -103,34 +197,40 @@ def _array_items(array: NDArray[Any]) -> Sequence[Any]:
 
 
 def _as_waveform(item: Any) -> tuple[NDArray[np.float32], str | None]:
-    """Return the waveform and what is wrong with it."""
-    nothing = np.empty(0, np.float32)
+    """Return the waveform with its channels, and what is wrong with it."""
     try:
         wave = np.asarray(item)
     except (ValueError, TypeError, RuntimeError) as error:
-        return nothing, f"it cannot be made an array ({error})"
+        return _NOTHING, f"it cannot be made an array ({error})"
     if wave.ndim == 0:
-        return nothing, f"it is {item!r}, neither a path nor a waveform"
-    if wave.ndim > 1:
-        return nothing, f"it has shape {wave.shape}, not (n_times,); average over channels"
+        return _NOTHING, f"it is {item!r}, neither a path nor a waveform"
+    if wave.ndim > 2:
+        return _NOTHING, f"it has shape {wave.shape}, not (n_times,) or (n_channels, n_times)"
     if wave.size == 0:
-        return nothing, "it has no samples"
+        return _NOTHING, "it has no samples"
     if wave.dtype.kind != "f":
-        return nothing, (
+        return _NOTHING, (
             f"it has dtype {wave.dtype}, not floating-point; 16-bit integers, for example, are "
             "to be divided by 32768"
         )
+    if wave.ndim == 2 and wave.shape[0] > wave.shape[1]:
+        return _NOTHING, (
+            f"it has shape {wave.shape}, which is more channels than samples; channels come "
+            "first, as in librosa: pass its transpose"
+        )
+    wave = np.atleast_2d(wave)
     reason = describe_samples(wave)
-    return (nothing, reason) if reason else (wave.astype(np.float32, copy=False), None)
+    return (_NOTHING, reason) if reason else (wave.astype(np.float32, copy=False), None)
 
 
 def describe_samples(wave: NDArray[Any]) -> str | None:
-    """Return what is wrong with the samples of a waveform, or None."""
+    """Return what is wrong with the samples of an array (n_channels, n_times), or None."""
     peak = float(np.abs(wave).max())
     if peak <= _LOUDEST:
         return None
-    if np.isfinite(wave).all():
+    finite = np.isfinite(wave)
+    if finite.all():
         return f"its samples reach {peak:.3g}; scale them to [-1, 1]"
-    index = int(np.argmin(np.isfinite(wave)))
-    what = "NaN" if np.isnan(wave[index]) else "infinite"
+    index = int(np.argmin(finite.all(axis=0)))
+    what = "NaN" if np.isnan(wave[:, index]).any() else "infinite"
     return f"it is {what} at sample {index}"

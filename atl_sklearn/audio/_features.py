@@ -2,106 +2,32 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-Clips = NDArray[np.float32]
+from atl_sklearn.audio import _spectral, _tonal
+from atl_sklearn.audio._spectral import Clips
+
 Feature = Callable[[Clips, Any], NDArray[Any]]
 
-_SMALLEST_POWER = 1e-10  # librosa's amin
-
-
-def mel(clips: Clips, settings: Any) -> NDArray[Any]:
-    """Power in mel bands.
-
-    Parameters
-    ----------
-    clips : ndarray of shape (n_clips, n_times), float32
-        Clips of one length.
-    settings : LibrosaFeatures
-        The parameters.
-
-    Returns
-    -------
-    power : ndarray of shape (n_clips, n_mels, n_frames)
-        The power of each band in each frame.
-    """
-    import librosa
-
-    win_length, hop_length = window_of(settings)
-    return librosa.feature.melspectrogram(
-        y=clips,
-        sr=settings.sr,
-        n_fft=settings.n_fft,
-        win_length=win_length,
-        hop_length=hop_length,
-        n_mels=settings.n_mels,
-        fmin=settings.fmin,
-        fmax=settings.fmax,
-    )
-
-
-def log_mel(clips: Clips, settings: Any) -> NDArray[Any]:
-    """Level in mel bands, in dB.
-
-    Parameters
-    ----------
-    clips : ndarray of shape (n_clips, n_times), float32
-        Clips of one length.
-    settings : LibrosaFeatures
-        The parameters.
-
-    Returns
-    -------
-    level : ndarray of shape (n_clips, n_mels, n_frames)
-        ``10 * log10(power / ref)``, at most `top_db` below the clip's maximum.
-    """
-    return to_decibels(mel(clips, settings), ref=settings.ref, top_db=settings.top_db)
-
-
-def to_decibels(
-    power: NDArray[Any], *, ref: float | str = "max", top_db: float | None = 60.0
-) -> NDArray[Any]:
-    """Convert the power of each clip to dB.
-
-    The result for a clip is that of ``librosa.power_to_db`` for this clip alone. Calling that
-    with several clips compares them with each other in librosa 0.11, but not in 1.0.
-
-    Parameters
-    ----------
-    power : ndarray of shape (n_clips, n_bands, n_frames)
-        Power, 0 or more.
-    ref : "max" or float, default="max"
-        The power of 0 dB: the clip's own maximum, or this.
-    top_db : float or None, default=60.0
-        How far below the clip's maximum the result is cut off.
-
-    Returns
-    -------
-    level : ndarray of shape (n_clips, n_bands, n_frames)
-        The level in dB, of the dtype of `power`.
-    """
-    level = 10.0 * np.log10(np.maximum(power, _SMALLEST_POWER))
-    if ref == "max":
-        level -= level.max(axis=(1, 2), keepdims=True)
-    else:
-        level -= 10.0 * float(np.log10(max(float(ref), _SMALLEST_POWER)))
-    if top_db is not None:
-        np.maximum(level, level.max(axis=(1, 2), keepdims=True) - float(top_db), out=level)
-    return level
-
-
-def window_of(settings: Any) -> tuple[int, int]:
-    """Return the window's length and its step; None means what it means in ``librosa.stft``."""
-    win_length = settings.n_fft if settings.win_length is None else settings.win_length
-    hop_length = win_length // 4 if settings.hop_length is None else settings.hop_length
-    return win_length, hop_length
-
-
-_FEATURES: dict[str, Feature] = {"log_mel": log_mel, "mel": mel}
+_FEATURES: dict[str, Feature] = {
+    "chroma": _tonal.chroma,
+    "cqt": _tonal.cqt,
+    "log_mel": _spectral.log_mel,
+    "mel": _spectral.mel,
+    "mfcc": _spectral.mfcc,
+    "pcen": _spectral.pcen,
+    "power_law": _spectral.power_law,
+    "spectral_contrast": _spectral.spectral_contrast,
+    "stft": _spectral.stft,
+    "tonnetz": _tonal.tonnetz,
+    "waveform": _spectral.waveform,
+}
 
 
 def get_feature_names() -> list[str]:
@@ -115,8 +41,8 @@ def get_feature_names() -> list[str]:
     Examples
     --------
     >>> from atl_sklearn.audio import get_feature_names
-    >>> get_feature_names()
-    ['log_mel', 'mel']
+    >>> get_feature_names()[:5]
+    ['chroma', 'cqt', 'log_mel', 'mel', 'mfcc']
     """
     return sorted(_FEATURES)
 
@@ -127,8 +53,9 @@ def get_feature(feature: Any) -> Feature:
     Parameters
     ----------
     feature : str or callable
-        A name that :func:`get_feature_names` lists; or a function such as
-        ``librosa.feature.mfcc`` of one clip, ``feature(y=clip, sr=sr)``.
+        A name that :func:`get_feature_names` lists; or a function of one clip such as
+        ``librosa.feature.rms``, called as ``feature(y=clip, sr=sr)``, without `sr` if it takes
+        none.
 
     Returns
     -------
@@ -148,12 +75,87 @@ def get_feature(feature: Any) -> Feature:
     'log_mel'
     """
     if callable(feature):
-        # One by one: librosa's own may compare the clips of an array with each other.
-        return lambda clips, settings: np.stack([feature(y=clip, sr=settings.sr) for clip in clips])
+        return functools.partial(_one_by_one, feature)
     try:
         return _FEATURES[feature]
     except (KeyError, TypeError):
         raise ValueError(
-            "The 'feature' parameter of LibrosaFeatures must be a callable or one of "
-            f"{get_feature_names()}. Got {feature!r} instead."
+            "The 'feature' parameter of LibrosaFeatures must be a callable, one of "
+            f"{get_feature_names()}, or a list of these. Got {feature!r} instead."
         ) from None
+
+
+def _one_by_one(feature: Callable[..., Any], clips: Clips, settings: Any) -> NDArray[Any]:
+    # Not all at once: librosa's own may compare the clips of an array with each other.
+    parameters = inspect.signature(feature).parameters
+    takes_any = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
+    options = {"sr": settings.sr} if takes_any or "sr" in parameters else {}
+    return np.stack([feature(y=clip, **options) for clip in clips])
+
+
+def as_list(feature: Any) -> list[Any]:
+    """Return what the `feature` parameter asks for as a list."""
+    return list(feature) if isinstance(feature, list | tuple) else [feature]
+
+
+def name_of(feature: Any) -> str:
+    """Return what a feature is called in the names of columns."""
+    if isinstance(feature, str):
+        return feature
+    inner = getattr(feature, "func", feature)  # of functools.partial
+    return getattr(inner, "__name__", type(inner).__name__)
+
+
+def compute_features(waves: NDArray[np.float32], settings: Any) -> NDArray[np.float32]:
+    """Compute what LibrosaFeatures returns for clips of one length.
+
+    Parameters
+    ----------
+    waves : ndarray of shape (n_clips, n_channels, n_times), float32
+        The clips.
+    settings : LibrosaFeatures
+        The parameters.
+
+    Returns
+    -------
+    features : ndarray of shape (n_clips, ...), float32
+        Of one feature of clips with one channel, as the feature is; otherwise with an axis for
+        all features of the first channel, then those of the next.
+
+    Raises
+    ------
+    ValueError
+        If a feature cannot be computed with these parameters, or they do not fit together.
+    """
+    features = as_list(settings.feature)
+    n_clips, n_channels, n_times = waves.shape
+    clips = waves.reshape(-1, n_times)
+    found = [_compute(feature, clips, settings) for feature in features]
+    shapes = {name_of(f): array.shape[1:] for f, array in zip(features, found, strict=True)}
+    if len({array.shape[1:] for array in found}) > 1:
+        raise ValueError(
+            "The features in the 'feature' parameter must have the same numbers of bands and "
+            f"frames to be stacked as channels. Got {shapes} instead. Choose parameters for which "
+            "they agree (n_mels, n_mfcc, ...), or join transformers of one each by FeatureUnion "
+            "with flatten=True."
+        )
+    if n_channels == 1 and not isinstance(settings.feature, list | tuple):
+        if settings.n_channels is None:
+            return found[0]
+        return found[0][:, np.newaxis]
+    stacked = np.stack(found, axis=1)
+    return stacked.reshape(n_clips, n_channels * len(found), *stacked.shape[2:])
+
+
+def _compute(feature: Any, clips: Clips, settings: Any) -> NDArray[np.float32]:
+    import librosa
+
+    try:
+        found = get_feature(feature)(clips, settings)
+    except librosa.ParameterError as error:
+        raise ValueError(
+            f"librosa cannot compute {name_of(feature)!r} of clips of {clips.shape[1]} samples at "
+            f"sr={settings.sr} with these parameters: {error} Change them, or pass others by "
+            f"feature_params={{{name_of(feature)!r}: {{...}}}}."
+        ) from error
+    return np.asarray(found).astype(np.float32, copy=False)

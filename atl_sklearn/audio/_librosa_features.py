@@ -2,44 +2,64 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
+import warnings
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
-from sklearn.utils.parallel import Parallel, delayed
+from sklearn.utils import check_random_state
+from sklearn.utils._set_output import _get_output_config
+from sklearn.utils.validation import check_is_fitted
 
-from atl_sklearn.audio._bad_audio import BadAudioError
-from atl_sklearn.audio._clips import Clip, as_clips
-from atl_sklearn.audio._features import get_feature
-from atl_sklearn.audio._parameters import check_parameters, n_times_of
-from atl_sklearn.audio._reading import UnusableFileError, read_clip
-
-# librosa takes many clips at once much faster than one by one, until the cache is full.
-_BATCH_CLIPS = 50
-_BATCH_SAMPLES = 2**21
-
-_Reasons = list[tuple[int, str | None, str]]
+from atl_sklearn.audio._bad_audio import BadFile, report_bad
+from atl_sklearn.audio._batches import compute_batches
+from atl_sklearn.audio._cache import ClipCache, folder_of, key_of_settings
+from atl_sklearn.audio._clips import Segment, as_clips
+from atl_sklearn.audio._features import as_list, compute_features, name_of
+from atl_sklearn.audio._inverse import invert_features
+from atl_sklearn.audio._parameters import check_parameters
+from atl_sklearn.audio._reading import n_times_of
+from atl_sklearn.audio._rows import RowsFile
 
 
 class LibrosaFeatures(TransformerMixin, BaseEstimator):
-    """Turn audio files or waveforms into log-mel spectrograms of one size.
+    """Turn audio files or waveforms into features of one size, such as log-mel spectrograms.
 
-    A clip is averaged over its channels, resampled to `sr`, cut or padded with zeros at its end
-    to `duration`, and then given to librosa. Parameters are in librosa's words.
+    The part from `offset` on is averaged over channels, resampled to `sr`, freed from silence at
+    its ends, cropped and padded to `duration`, and given to librosa; whatever is not asked for
+    is not done. Parameters are in librosa's words.
 
     Parameters
     ----------
-    feature : {"log_mel", "mel"} or callable, default="log_mel"
-        What is computed: level in mel bands in dB, or their power. A callable is called as
-        ``feature(y=clip, sr=sr)`` with each clip of shape (n_times,), as
-        ``librosa.feature.mfcc`` can be, and returns an array, always of the same shape; it
-        gets none of the parameters from `n_fft` to `ref`.
+    feature : str, callable, or list of these, default="log_mel"
+        What is computed; :func:`get_feature_names` lists the names, and the user guide says what
+        each is. A callable is called as ``feature(y=clip, sr=sr)`` with each clip of shape
+        (n_times,), as ``librosa.feature.rms`` can be, and returns an array, always of the same
+        shape; it gets none of the parameters from `n_fft` to `ref`. The features of a list, which
+        must be of one shape, are stacked as channels.
     sr : int, default=16000
-        Sampling rate in Hz. Files of another rate are resampled by soxr ("HQ", as in librosa);
-        waveforms must have this rate.
+        Sampling rate in Hz. Audio of another rate is resampled by soxr ("HQ", as in librosa);
+        waveforms without a rate have this one.
     duration : float, default=1.0
-        Length of all clips in seconds: longer ones lose their end, shorter ones get zeros.
+        Length of all clips in seconds.
+    offset : float, default=0.0
+        Where clips begin, in seconds.
+    crop : {"start", "center", "random", "loudest"}, default="start"
+        What is kept of longer clips. "random" depends on `random_state` and the clip alone.
+    pad : {"zeros", "wrap", "repeat"}, default="zeros"
+        What follows shorter clips: silence; the clip again and again, the last time cut; or the
+        clip as often as it fits, then silence.
+    trim_silence : float, default=None
+        Cut off what is this many dB below the loudest part, at the start and the end, before
+        clips are cropped (``top_db`` of ``librosa.effects.trim``).
+    normalize : {"peak", "rms"}, default=None
+        Bring the peak, or the root mean square, of each clip to 1 before it is padded.
+    n_channels : int, default=None
+        None for the average of all channels. Otherwise clips must have this many, and the
+        features of each are kept along an axis of channels; librosa sees each channel alone.
     n_fft : int, default=512
         Length of the Fourier transform in samples.
     win_length : int, default=None
@@ -50,29 +70,58 @@ class LibrosaFeatures(TransformerMixin, BaseEstimator):
     n_mels : int, default=64
         Number of mel bands.
     fmin : float, default=0.0
-        Lowest frequency in Hz.
+        Lowest frequency of the mel bands in Hz.
     fmax : float, default=None
-        Highest frequency in Hz; None for half of `sr`.
+        Their highest frequency in Hz; None for half of `sr`.
+    n_mfcc : int, default=20
+        Number of coefficients of "mfcc".
+    n_deltas : int, default=0
+        How many derivatives follow them: 1 for the deltas, 2 for their deltas too.
+    exponent : float, default=2/3
+        The power to which "power_law" raises the magnitude.
     top_db : float, default=60.0
         The floor of "log_mel": how far below the maximum of a clip its values are cut off, in
         dB; None for no floor.
     ref : "max" or float, default="max"
         The power that is 0 dB in "log_mel": the maximum of each clip, which makes the features
         independent of loudness, or this number.
+    feature_params : dict of str to dict, default=None
+        More arguments of librosa's functions, by name of the feature, such as
+        ``{"cqt": {"n_bins": 60}}``.
+    flatten : bool, default=False
+        Whether the features of a clip are one row, as most of scikit-learn's estimators, and
+        ``set_output(transform="pandas")``, need them.
+    allow_silence : bool, default=False
+        Whether clips all samples of which are 0 are good.
+    on_error : {"raise", "warn"}, default="raise"
+        What is done with clips that cannot be used: raise an error that names them, or replace
+        them by silence, warn, and list them in `bad_files_`.
+    random_state : int, RandomState instance, default=None
+        For ``crop="random"``; an int gives a clip the same crop each time.
+    memory : path-like or joblib.Memory, default=None
+        A folder that keeps the features of each clip, found by its content and the parameters.
+    memory_map : path-like, default=None
+        A folder to which features are written instead of being held in memory; a
+        :class:`numpy.memmap` is returned. Files stay there until you delete them.
     n_jobs : int, default=None
-        Number of threads that read and transform files; None for 1 unless in a
-        :obj:`joblib.parallel_config` context, -1 for all processors.
+        Number of threads that read and transform clips; None for 1 unless in a
+        :obj:`joblib.parallel_config` context, -1 for all processors. With
+        ``parallel_config("loky")`` they are processes.
     verbose : int, default=0
-        Verbosity of :class:`joblib.Parallel`.
+        Whether there is a progress bar.
 
     Attributes
     ----------
     output_shape_ : tuple of int
-        Shape of the features of a clip, (n_bands, n_frames).
+        Shape of the features of a clip, such as (n_bands, n_frames).
+    bad_files_ : list of (int, str or None, str)
+        Position, path and reason of each clip that the last `transform` replaced by silence; the
+        fields are named `position`, `path` and `reason`.
 
     See Also
     --------
-    BandStandardizer : Bring each band to mean 0 and variance 1.
+    AudioSegmenter : Cut long recordings into segments.
+    Standardizer : Bring each band to mean 0 and variance 1.
 
     Notes
     -----
@@ -93,6 +142,8 @@ class LibrosaFeatures(TransformerMixin, BaseEstimator):
     ((20, 40, 63), dtype('float32'))
     >>> features.output_shape_
     (40, 63)
+    >>> features.set_params(feature=["log_mel", "pcen"]).fit_transform(notes.data).shape
+    (20, 2, 40, 63)
     """
 
     def __init__(
@@ -101,28 +152,60 @@ class LibrosaFeatures(TransformerMixin, BaseEstimator):
         *,
         sr: int = 16000,
         duration: float = 1.0,
+        offset: float = 0.0,
+        crop: str = "start",
+        pad: str = "zeros",
+        trim_silence: float | None = None,
+        normalize: str | None = None,
+        n_channels: int | None = None,
         n_fft: int = 512,
         win_length: int | None = None,
         hop_length: int | None = None,
         n_mels: int = 64,
         fmin: float = 0.0,
         fmax: float | None = None,
+        n_mfcc: int = 20,
+        n_deltas: int = 0,
+        exponent: float = 2 / 3,
         top_db: float | None = 60.0,
         ref: float | str = "max",
+        feature_params: dict[str, dict[str, Any]] | None = None,
+        flatten: bool = False,
+        allow_silence: bool = False,
+        on_error: str = "raise",
+        random_state: Any = None,
+        memory: Any = None,
+        memory_map: Any = None,
         n_jobs: int | None = None,
         verbose: int = 0,
     ) -> None:
         self.feature = feature
         self.sr = sr
         self.duration = duration
+        self.offset = offset
+        self.crop = crop
+        self.pad = pad
+        self.trim_silence = trim_silence
+        self.normalize = normalize
+        self.n_channels = n_channels
         self.n_fft = n_fft
         self.win_length = win_length
         self.hop_length = hop_length
         self.n_mels = n_mels
         self.fmin = fmin
         self.fmax = fmax
+        self.n_mfcc = n_mfcc
+        self.n_deltas = n_deltas
+        self.exponent = exponent
         self.top_db = top_db
         self.ref = ref
+        self.feature_params = feature_params
+        self.flatten = flatten
+        self.allow_silence = allow_silence
+        self.on_error = on_error
+        self.random_state = random_state
+        self.memory = memory
+        self.memory_map = memory_map
         self.n_jobs = n_jobs
         self.verbose = verbose
 
@@ -149,11 +232,10 @@ class LibrosaFeatures(TransformerMixin, BaseEstimator):
             If waveforms in X are empty, not finite or not floating-point.
         """
         check_parameters(self)
-        as_clips(X)
-        # noise, as some features warn of silence
-        noise = np.random.default_rng(0).normal(0.0, 0.1, (1, n_times_of(self)))
-        features = get_feature(self.feature)(noise.astype(np.float32), self)
-        self.output_shape_ = features.shape[1:]
+        as_clips(X, None if self.on_error == "raise" else [])
+        shape = self._feature_shape()
+        self.output_shape_ = (int(np.prod(shape)),) if self.flatten else shape
+        self.bad_files_: list[BadFile] = []
         return self
 
     def transform(self, X: Any) -> NDArray[np.float32]:
@@ -163,67 +245,188 @@ class LibrosaFeatures(TransformerMixin, BaseEstimator):
         ----------
         X : sequence of paths or waveforms, or array of shape (n_samples, n_times)
             Audio: paths as str or path-like in a list, array or pandas Series (one alone is one
-            clip); or mono waveforms at the rate `sr`, of any lengths in a list or of one length
-            in an array, with values of a floating-point type, usually in [-1, 1].
+            clip); segments from :class:`AudioSegmenter`; or waveforms of shape (n_times,) or
+            (n_channels, n_times), of any lengths in a list or of one length in an array, with
+            values of a floating-point type, usually in [-1, 1]. A pair (waveform, rate) has
+            another rate than `sr`.
 
         Returns
         -------
-        features : ndarray of shape (n_samples, n_bands, n_frames), float32
-            The features.
+        features : ndarray of shape (n_samples, *output_shape_), float32
+            The features; a memory map if there is a folder for it.
 
         Raises
         ------
         TypeError, ValueError
             If a parameter or the kind of X is wrong.
         BadAudioError
-            If files are missing, empty, truncated or no audio, or clips are empty or not finite.
-            The message names the files, their positions and the reasons.
+            If files are missing, empty, truncated or no audio, or clips are empty, silent or not
+            finite. The message names the files, their positions and the reasons.
+        OSError
+            If the folder of `memory_map` cannot be written to, or its disk has too little space.
         """
         check_parameters(self)
-        clips = as_clips(X)
-        import librosa
+        self._check_container()
+        bad: list[BadFile] = []
+        clips = as_clips(X, bad)
+        shape = self._feature_shape()
+        seed = None
+        if self.crop == "random":
+            seed = int(check_random_state(self.random_state).randint(2**31 - 1))
+        key = key_of_settings(self, seed)
+        folder = folder_of(self.memory)
+        # Crops that are drawn anew each time are never found again.
+        lasting = self.crop != "random" or isinstance(self.random_state, int | np.integer)
+        cache = ClipCache(folder, key) if folder is not None and lasting else None
+        if cache is not None:
+            cache.load_index()
+        if self.memory_map is None:
+            features = np.empty((len(clips), *shape), np.float32)
+            self._fill(clips, shape, seed, cache, features, None, bad)
+        else:
+            with RowsFile(self.memory_map, (len(clips), *shape), np.float32) as rows:
+                self._fill(clips, shape, seed, cache, None, rows, bad)
+                features = rows.finish(f"features-{_name_of(clips, key)}.npy")
+        return features.reshape(len(clips), -1) if self.flatten else features
 
-        librosa.feature  # noqa: B018 - loaded here once instead of in all threads at once
+    def inverse_transform(self, X: Any, *, n_iter: int = 32) -> NDArray[np.float32]:
+        """Return sound with given features, to listen to.
 
-        size = max(1, min(_BATCH_CLIPS, _BATCH_SAMPLES // n_times_of(self)))
-        batches = Parallel(n_jobs=self.n_jobs, verbose=self.verbose, prefer="threads")(
-            delayed(self._transform_batch)(clips[start : start + size], start)
-            for start in range(0, len(clips), size)
-        )
-        reasons = [reason for _, batch_reasons in batches for reason in batch_reasons]
-        if reasons:
-            raise BadAudioError.from_reasons(reasons, len(clips))
-        return np.concatenate([features for features, _ in batches])
+        The phase is estimated by the algorithm of Griffin and Lim [1]_, mel bands are spread
+        over the frequencies that they were summed from. Where ``ref="max"`` the loudness of
+        clips is lost.
 
-    def _transform_batch(
-        self, clips: list[Clip], start: int
-    ) -> tuple[NDArray[np.float32] | None, _Reasons]:
-        n_times = n_times_of(self)
-        waves = np.zeros((len(clips), n_times), np.float32)
-        reasons: _Reasons = []
-        for i, clip in enumerate(clips):
-            if isinstance(clip, str):
-                try:
-                    wave = read_clip(clip, self.sr, n_times)
-                except UnusableFileError as error:
-                    reasons.append((start + i, clip, str(error)))
-                    continue
-            else:
-                wave = clip[:n_times]
-            waves[i, : len(wave)] = wave
-        if reasons:
-            return None, reasons
-        features = get_feature(self.feature)(waves, self).astype(np.float32, copy=False)
-        finite = np.isfinite(features.reshape(len(clips), -1)).all(axis=1)
-        for index in map(int, np.flatnonzero(~finite)):
-            clip = clips[index]
-            path = clip if isinstance(clip, str) else None
-            reasons.append((start + index, path, "its features are not finite"))
-        return features, reasons
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, *output_shape_)
+            Features: "stft", "power_law", "mel", "log_mel" or "waveform".
+        n_iter : int, default=32
+            Number of iterations for the phase.
+
+        Returns
+        -------
+        waves : ndarray of shape (n_samples, n_times) or (n_samples, n_channels, n_times), float32
+            Sound of the rate `sr`.
+
+        Raises
+        ------
+        NotFittedError
+            If `fit` was not called.
+        ValueError
+            If there is no way back from these features, or X is of another shape.
+
+        References
+        ----------
+        .. [1] D. Griffin, J. Lim, "Signal estimation from modified short-time Fourier
+           transform", IEEE Transactions on Acoustics, Speech, and Signal Processing 32, 1984.
+        """
+        check_is_fitted(self)
+        X = np.asarray(X)
+        if X.shape[1:] != self.output_shape_:
+            raise ValueError(
+                f"X must have shape (n_samples, *output_shape_) with output_shape_ = "
+                f"{self.output_shape_}. Got shape {X.shape} instead."
+            )
+        shape = self._feature_shape()
+        waves = invert_features(X.reshape(-1, *shape[-2:]), self, n_iter)
+        if self.n_channels is None:
+            return waves
+        return waves.reshape(len(X), self.n_channels, -1)
+
+    def get_feature_names_out(self, input_features: Any = None) -> NDArray[Any]:
+        """Return a name for each value of a clip, in the order of the flattened features.
+
+        Parameters
+        ----------
+        input_features : None
+            Ignored.
+
+        Returns
+        -------
+        names : ndarray of str
+            Such as "log_mel_3_10" for band 3 and frame 10; with several channels
+            "channel1_log_mel_3_10".
+        """
+        check_is_fitted(self)
+        labels = [name_of(feature) for feature in as_list(self.feature)]
+        if self.n_channels is not None and self.n_channels > 1:
+            channels = range(self.n_channels)
+            labels = [f"channel{i}_{label}" for i in channels for label in labels]
+        shape = self._feature_shape()
+        if isinstance(self.feature, list | tuple) or self.n_channels is not None:
+            shape = shape[1:]
+        places = ["_".join(map(str, place)) for place in np.ndindex(shape)]
+        return np.asarray([f"{label}_{place}" for label in labels for place in places], object)
+
+    def _feature_shape(self) -> tuple[int, ...]:
+        # noise, as some features warn of silence
+        size = (1, self.n_channels or 1, n_times_of(self))
+        noise = np.random.default_rng(0).normal(0.0, 0.1, size).astype(np.float32)
+        return compute_features(noise, self).shape[1:]
+
+    def _check_container(self) -> None:
+        container = _get_output_config("transform", self)["dense"]
+        if container != "default" and not self.flatten:
+            raise ValueError(
+                f"A {container} DataFrame has two dimensions, but the features of a clip have "
+                f"more. Use {type(self).__name__}(flatten=True), or its "
+                "set_output(transform='default')."
+            )
+
+    def _fill(
+        self,
+        clips: list[Segment],
+        shape: tuple[int, ...],
+        seed: int | None,
+        cache: ClipCache | None,
+        features: NDArray[np.float32] | None,
+        rows: RowsFile | None,
+        known_bad: list[BadFile],
+    ) -> None:
+        """Compute the features into an array or a file."""
+        bad: dict[int, BadFile] = {}
+        lines: list[str] = []
+        failure = None
+        for batch in compute_batches(clips, self, shape=shape, seed=seed, cache=cache, rows=rows):
+            bad |= {found.position: found for found in batch.bad}
+            lines += batch.lines
+            failure = failure or batch.failure
+            if cache is not None:
+                cache.failure = failure  # later batches do not try again
+            if features is not None and batch.features is not None:
+                features[batch.start : batch.start + batch.n_clips] = batch.features
+        if cache is not None:
+            cache.save_index(lines)
+            if cache.failure:
+                warnings.warn(
+                    f"Features could not be kept in the 'memory' folder ({cache.failure}). They "
+                    "are computed, and complete, but will have to be computed again.",
+                    UserWarning,
+                    stacklevel=4,
+                )
+        # Of waveforms more is known than that they have no samples any more.
+        bad |= {found.position: found for found in known_bad}
+        report_bad(list(bad.values()), len(clips), self.on_error)
+        self.bad_files_ = list(bad.values())
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.input_tags.string = True
+        tags.input_tags.three_d_array = True
         tags.requires_fit = False
         tags.transformer_tags.preserves_dtype = []
         return tags
+
+
+def _name_of(clips: list[Segment], key: str) -> str:
+    """Return a name for the features of clips: the same when they are computed again."""
+    digest = hashlib.sha256(key.encode())
+    for clip in clips:
+        if clip.path is None:
+            digest.update(clip.samples().tobytes())
+        else:
+            found = os.stat(clip.path) if os.path.exists(clip.path) else None
+            stamp = (found.st_size, found.st_mtime_ns) if found else None
+            digest.update(repr((os.path.abspath(clip.path), stamp)).encode())
+        digest.update(repr((clip.rate, clip.start, clip.duration)).encode())
+    return digest.hexdigest()[:24]

@@ -3,27 +3,45 @@
 from __future__ import annotations
 
 import math
+import os
 from numbers import Integral, Real
 from typing import Any
 
-from atl_sklearn.audio._features import get_feature, window_of
+import joblib
+from sklearn.utils import check_random_state
+
+from atl_sklearn.audio._features import as_list, get_feature, get_feature_names, name_of
+from atl_sklearn.audio._reading import n_times_of
+from atl_sklearn.audio._spectral import window_of
+
+_CHOICES: dict[str, tuple[Any, ...]] = {
+    "crop": ("start", "center", "random", "loudest"),
+    "pad": ("zeros", "wrap", "repeat"),
+    "normalize": (None, "peak", "rms"),
+    "on_error": ("raise", "warn"),
+}
+_WITHOUT_STFT = ("waveform", "cqt", "tonnetz")
 
 
-def _refuse(settings: Any, name: str, must: str, way_out: str = "") -> ValueError:
+def refuse(estimator: Any, name: str, must: str, way_out: str = "") -> ValueError:
+    """Return the error for a parameter: what it must be, what it is, and what to do."""
     message = (
-        f"The {name!r} parameter of {type(settings).__name__} must be {must}. "
-        f"Got {getattr(settings, name)!r} instead."
+        f"The {name!r} parameter of {type(estimator).__name__} must be {must}. "
+        f"Got {getattr(estimator, name)!r} instead."
     )
     return ValueError(f"{message} {way_out}".rstrip())
 
 
-def _is_number(value: Any, kind: Any = Real) -> bool:
+def is_number(value: Any, kind: Any = Real) -> bool:
+    """Tell whether a value is a finite number of a kind; True and False are none."""
     return isinstance(value, kind) and not isinstance(value, bool) and math.isfinite(value)
 
 
-def n_times_of(settings: Any) -> int:
-    """Return the length of a clip in samples."""
-    return round(settings.duration * settings.sr)
+def check_choice(estimator: Any, name: str, choices: tuple[Any, ...]) -> None:
+    """Check that a parameter is one of the given values."""
+    value = getattr(estimator, name)
+    if not (value is None or isinstance(value, str)) or value not in choices:
+        raise refuse(estimator, name, f"one of {list(choices)}")
 
 
 def check_parameters(settings: Any) -> None:
@@ -40,28 +58,73 @@ def check_parameters(settings: Any) -> None:
         If a parameter is of the wrong type or value; the message names it, says what it must
         be and what it is.
     """
-    get_feature(settings.feature)
-    for name in ("sr", "n_fft", "n_mels"):
+    _check_features(settings)
+    for name in ("sr", "n_fft", "n_mels", "n_mfcc"):
         value = getattr(settings, name)
-        if not _is_number(value, Integral) or value < 1:
-            raise _refuse(settings, name, "an int in [1, inf)")
-    for name in ("win_length", "hop_length"):
+        if not is_number(value, Integral) or value < 1:
+            raise refuse(settings, name, "an int in [1, inf)")
+    for name in ("win_length", "hop_length", "n_channels"):
         value = getattr(settings, name)
-        if value is not None and (not _is_number(value, Integral) or value < 1):
-            raise _refuse(settings, name, "an int in [1, inf) or None")
-    if not _is_number(settings.duration) or settings.duration <= 0:
-        raise _refuse(settings, "duration", "a float in (0, inf), in seconds")
-    if not _is_number(settings.verbose, Integral) and not isinstance(settings.verbose, bool):
-        raise _refuse(settings, "verbose", "an int")
+        if value is not None and (not is_number(value, Integral) or value < 1):
+            raise refuse(settings, name, "an int in [1, inf) or None")
+    if not is_number(settings.n_deltas, Integral) or settings.n_deltas < 0:
+        raise refuse(settings, "n_deltas", "an int in [0, inf)")
+    if not is_number(settings.duration) or settings.duration <= 0 or n_times_of(settings) < 1:
+        raise refuse(settings, "duration", "a float in (0, inf), of a sample or more, in seconds")
+    if not is_number(settings.offset) or settings.offset < 0:
+        raise refuse(settings, "offset", "a float in [0, inf), in seconds")
+    if not is_number(settings.exponent) or settings.exponent <= 0:
+        raise refuse(settings, "exponent", "a float in (0, inf)")
+    for name, choices in _CHOICES.items():
+        check_choice(settings, name, choices)
+    for name in ("flatten", "allow_silence"):
+        if not isinstance(getattr(settings, name), bool):
+            raise refuse(settings, name, "True or False")
+    if not is_number(settings.verbose, Integral) and not isinstance(settings.verbose, bool):
+        raise refuse(settings, "verbose", "an int")
+    folders = (str, os.PathLike)
+    if not (settings.memory is None or isinstance(settings.memory, (*folders, joblib.Memory))):
+        raise refuse(settings, "memory", "a folder, a joblib.Memory or None")
+    if not (settings.memory_map is None or isinstance(settings.memory_map, folders)):
+        raise refuse(settings, "memory_map", "a folder or None")
+    check_random_state(settings.random_state)
     _check_window(settings)
     _check_bands(settings)
     _check_decibels(settings)
 
 
+def _check_features(settings: Any) -> None:
+    features = as_list(settings.feature)
+    if not features:
+        raise refuse(settings, "feature", "a name, a callable, or a list of one or more of these")
+    for feature in features:
+        get_feature(feature)
+    passed_on = settings.feature_params
+    if passed_on is None:
+        return
+    if not isinstance(passed_on, dict) or not all(isinstance(v, dict) for v in passed_on.values()):
+        must = "None or a dict of dicts, such as {'cqt': {'n_bins': 60}}"
+        raise refuse(settings, "feature_params", must)
+    unknown = sorted(set(map(str, passed_on)) - set(get_feature_names()))
+    if unknown:
+        must = f"a dict with keys among {get_feature_names()}"
+        raise refuse(
+            settings,
+            "feature_params",
+            must,
+            f"{unknown} are no such names; use functools.partial for a callable.",
+        )
+
+
 def _check_window(settings: Any) -> None:
     n_times = n_times_of(settings)
-    if not callable(settings.feature) and settings.n_fft > n_times:
-        raise _refuse(
+    with_stft = [
+        feature
+        for feature in as_list(settings.feature)
+        if not callable(feature) and feature not in _WITHOUT_STFT
+    ]
+    if with_stft and settings.n_fft > n_times:
+        raise refuse(
             settings,
             "n_fft",
             f"at most the length of a clip, {n_times} samples "
@@ -70,24 +133,37 @@ def _check_window(settings: Any) -> None:
         )
     win_length, hop_length = window_of(settings)
     if win_length > settings.n_fft:
-        raise _refuse(settings, "win_length", f"at most n_fft={settings.n_fft}", "Raise n_fft.")
+        raise refuse(settings, "win_length", f"at most n_fft={settings.n_fft}", "Raise n_fft.")
     if hop_length < 1:
-        raise _refuse(settings, "hop_length", "given where the window is shorter than 4 samples")
+        raise refuse(settings, "hop_length", "given where the window is shorter than 4 samples")
+    n_frames = 1 + n_times // hop_length
+    if "mfcc" in map(name_of, with_stft):
+        if settings.n_mfcc > settings.n_mels:
+            raise refuse(settings, "n_mfcc", f"at most n_mels={settings.n_mels}", "Raise n_mels.")
+        if settings.n_deltas and n_frames < 9:
+            raise refuse(
+                settings,
+                "n_deltas",
+                f"0 for clips of fewer than 9 frames; these have {n_frames}",
+                "Raise duration or lower hop_length.",
+            )
 
 
 def _check_bands(settings: Any) -> None:
     nyquist = settings.sr / 2
     fmax = nyquist if settings.fmax is None else settings.fmax
-    if not _is_number(fmax) or not 0 < fmax <= nyquist:
+    if not is_number(fmax) or not 0 < fmax <= nyquist:
         must = f"a float in (0, {nyquist:g}], half the sampling rate, or None"
-        raise _refuse(settings, "fmax", must)
-    if not _is_number(settings.fmin) or not 0 <= settings.fmin < fmax:
-        raise _refuse(settings, "fmin", f"a float in [0, {fmax:g}), below fmax")
+        raise refuse(settings, "fmax", must)
+    if not is_number(settings.fmin) or not 0 <= settings.fmin < fmax:
+        raise refuse(settings, "fmin", f"a float in [0, {fmax:g}), below fmax")
 
 
 def _check_decibels(settings: Any) -> None:
-    top_db, ref = settings.top_db, settings.ref
-    if top_db is not None and (not _is_number(top_db) or top_db < 0):
-        raise _refuse(settings, "top_db", "a float in [0, inf), in dB, or None")
-    if not (isinstance(ref, str) and ref == "max") and (not _is_number(ref) or ref <= 0):
-        raise _refuse(settings, "ref", "'max' or a float in (0, inf)")
+    for name in ("top_db", "trim_silence"):
+        value = getattr(settings, name)
+        if value is not None and (not is_number(value) or value < 0):
+            raise refuse(settings, name, "a float in [0, inf), in dB, or None")
+    ref = settings.ref
+    if not (isinstance(ref, str) and ref == "max") and (not is_number(ref) or ref <= 0):
+        raise refuse(settings, "ref", "'max' or a float in (0, inf)")

@@ -1,96 +1,202 @@
-"""The start of an audio file, as mono samples at a given rate."""
+"""A clip of a given length, from a file or from samples."""
 
 from __future__ import annotations
 
-import os
-import re
+import hashlib
+from contextlib import nullcontext
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from atl_sklearn.audio._clips import describe_samples
+from atl_sklearn.audio._bad_audio import UnusableClipError
+from atl_sklearn.audio._clips import Segment, describe_samples
+from atl_sklearn.audio._files import AudioFile, open_audio
 
-# libsndfile's log tells a file that is shorter than its header says. A rounding byte and the
-# huge sizes that streaming programs write are no damage.
-_SHORTER = re.compile(r"^\s*(?:data|SSND|Data Size)\s*:\s*(\d+) \(should be (\d+)\)", re.MULTILINE)
-_STREAMED = 0x7FFF0000
-_ENDED_EARLY = ("File ended unexpectedly", "Seems to be a truncated file")
-# mp3 decoders drop up to two frames at the ends.
-_MP3_SLACK = 2 * 1152
+# The start of a clip tells it from others well enough to draw its crop.
+_HEAD = 2**16
 
 
-class UnusableFileError(Exception):
-    """A file cannot be used; the message says why, without its name."""
+class _Samples:
+    """Samples in memory, read as from a file."""
+
+    def __init__(self, samples: NDArray[np.float32], rate: float) -> None:
+        self._samples = samples
+        self.rate = rate
+        self.n_channels, self.n_frames = samples.shape
+
+    def read(self, start: int, stop: int | None) -> NDArray[np.float32]:
+        return self._samples[:, start:stop]
 
 
-def read_clip(path: str, sr: int, n_times: int) -> NDArray[np.float32]:
-    """Read the start of an audio file.
+def n_times_of(settings: Any) -> int:
+    """Return the length of a clip in samples."""
+    return round(settings.duration * settings.sr)
+
+
+def read_clip(clip: Segment, settings: Any, seed: int | None = None) -> NDArray[np.float32]:
+    """Read a clip: the part that counts, at the right rate, length and loudness.
 
     Parameters
     ----------
-    path : str
-        Any file that libsndfile reads: wav, flac, ogg, mp3 and others.
-    sr : int
-        Sampling rate of the result in Hz; another rate of the file is converted by soxr.
-    n_times : int
-        Most samples to return.
+    clip : Segment
+        The clip.
+    settings : LibrosaFeatures
+        The parameters from `sr` to `n_channels`, and `allow_silence`.
+    seed : int or None, default=None
+        For ``crop="random"``.
 
     Returns
     -------
-    wave : ndarray of shape (at most n_times,), float32
-        The samples, averaged over channels.
+    wave : ndarray of shape (n_channels, n_times), float32
+        The samples; one channel, the average, where ``n_channels=None``.
 
     Raises
     ------
-    UnusableFileError
+    UnusableClipError
         If the file is missing, empty, truncated or no audio, or if samples are not finite.
     """
-    _check_file(path)
-    samples, rate = _decode(path, n_times / sr)
-    for channel in samples.T:
-        reason = describe_samples(channel)
-        if reason:
-            raise UnusableFileError(reason)
-    wave = samples.mean(axis=1)
-    if rate != sr:
-        import soxr
+    sr = settings.sr
+    if clip.path is not None:
+        opened: Any = open_audio(clip.path)
+    else:
+        assert isinstance(clip.source, np.ndarray)
+        opened = nullcontext(_Samples(clip.source, sr if clip.rate is None else clip.rate))
+    fraction = _draw(clip, seed) if settings.crop == "random" else 0.0
+    with opened as source:
+        if settings.n_channels not in (None, source.n_channels):
+            raise UnusableClipError(
+                f"it has {source.n_channels} channels, not n_channels={settings.n_channels}"
+            )
+        samples = source.read(*_span(source, clip, settings, fraction))
+        rate = source.rate
+    if samples.shape[1] == 0:
+        raise UnusableClipError("it has no samples")
+    # What is in memory was checked before.
+    reason = None if clip.path is None else describe_samples(samples)
+    if reason:
+        raise UnusableClipError(reason)
+    wave = samples
+    if settings.n_channels is None and len(samples) > 1:
+        wave = samples.mean(axis=0, keepdims=True)
+    wave = resample(wave, rate, sr)
+    if settings.trim_silence is not None:
+        import librosa
 
-        wave = soxr.resample(wave, rate, sr, quality="HQ")
-    return wave[:n_times]
+        wave, _ = librosa.effects.trim(wave, top_db=settings.trim_silence)
+    wave = _crop(wave, n_times_of(settings), settings.crop, fraction)
+    if not settings.allow_silence and not wave.any():
+        raise UnusableClipError("it is silent: all samples are 0 (see allow_silence)")
+    return _pad(_normalize(wave, settings.normalize), n_times_of(settings), settings.pad)
 
 
-def _check_file(path: str) -> None:
-    if not os.path.exists(path):
-        raise UnusableFileError("it does not exist")
-    if os.path.isdir(path):
-        raise UnusableFileError("it is a folder, not a file")
-    if os.path.getsize(path) == 0:
-        raise UnusableFileError("it is an empty file")
+def _span(
+    source: AudioFile | _Samples, clip: Segment, settings: Any, fraction: float
+) -> tuple[int, int | None]:
+    """Return the first frame to be read, and the one after the last."""
+    rate, n_frames = source.rate, source.n_frames
+    start, stop = round(clip.start * rate), n_frames
+    if clip.duration is not None:
+        stop = round((clip.start + clip.duration) * rate)
+        stop = stop if n_frames is None else min(stop, n_frames)
+    start += round(settings.offset * rate)
+    if stop is not None and start >= stop > 0:
+        raise UnusableClipError(
+            f"it ends after {(stop / rate) - clip.start:.4g} s, before offset={settings.offset} s"
+            if settings.offset
+            else f"it ends after {stop / rate:.4g} s, before this segment"
+        )
+    wanted = max(1, round(n_times_of(settings) / settings.sr * rate))
+    if settings.trim_silence is not None or settings.crop == "loudest":
+        return start, stop
+    if settings.crop == "start":
+        return start, start + wanted if stop is None else min(stop, start + wanted)
+    if stop is None or stop - start <= wanted:
+        return start, stop
+    start += _shift(stop - start - wanted, settings.crop, fraction)
+    return start, start + wanted
 
 
-def _decode(path: str, seconds: float) -> tuple[NDArray[np.float32], int]:
-    import soundfile
+def _draw(clip: Segment, seed: int | None) -> float:
+    """Return a number in [0, 1) that depends on the clip and the seed, not on other clips."""
+    if clip.path is None:
+        assert isinstance(clip.source, np.ndarray)
+        head = clip.source[:, :_HEAD].tobytes()
+    else:
+        try:
+            with open(clip.path, "rb") as file:
+                head = file.read(_HEAD)
+        except OSError:
+            head = b""  # reading the clip will say what is wrong
+    key = hashlib.sha256(head + repr((clip.start, clip.duration)).encode()).digest()
+    return float(np.random.default_rng([seed or 0, int.from_bytes(key[:8], "big")]).random())
+
+
+def _shift(surplus: int, crop: str, fraction: float) -> int:
+    return surplus // 2 if crop == "center" else int(fraction * (surplus + 1))
+
+
+def resample(wave: NDArray[np.float32], rate: float, sr: float) -> NDArray[np.float32]:
+    """Return samples at another rate, by soxr.
+
+    Parameters
+    ----------
+    wave : ndarray of shape (n_channels, n_times), float32
+        The samples.
+    rate, sr : float
+        Their rate, and the one they are to have, in Hz.
+
+    Returns
+    -------
+    wave : ndarray of shape (n_channels, n_times), float32
+        The samples at the rate `sr`.
+    """
+    if rate == sr:
+        return wave
+    import soxr
 
     try:
-        with soundfile.SoundFile(path) as file:
-            for declared, actual in _SHORTER.findall(file.extra_info):
-                if int(actual) + 1 < int(declared) < _STREAMED:
-                    raise UnusableFileError(
-                        f"it is truncated: {actual} of {declared} bytes of samples are there"
-                    )
-            if any(sign in file.extra_info for sign in _ENDED_EARLY):
-                raise UnusableFileError("it is truncated")
-            rate = file.samplerate
-            wanted = min(file.frames, round(seconds * rate))
-            samples = file.read(wanted, dtype="float32", always_2d=True)
-            slack = _MP3_SLACK if file.format in ("MP3", "MPEG") else 0
-    except (soundfile.SoundFileError, OSError) as error:
-        detail = getattr(error, "error_string", None) or str(error)
-        raise UnusableFileError(
-            f"it is damaged, or not audio that libsndfile reads ({detail.strip(' .')})"
-        ) from error
-    if len(samples) == 0:
-        raise UnusableFileError("it has no samples")
-    if len(samples) < wanted - slack:
-        raise UnusableFileError(f"it is truncated: only {len(samples)} samples can be read")
-    return samples, rate
+        wave = np.ascontiguousarray(soxr.resample(wave.T, rate, sr, quality="HQ").T)
+    except (RuntimeError, ValueError) as error:
+        raise UnusableClipError(f"it cannot be resampled from {rate:g} Hz ({error})") from error
+    if wave.shape[1] == 0:
+        raise UnusableClipError(f"nothing is left of it at {sr:g} Hz; its rate is {rate:g} Hz")
+    return wave
+
+
+def _crop(
+    wave: NDArray[np.float32], n_times: int, crop: str, fraction: float
+) -> NDArray[np.float32]:
+    surplus = wave.shape[1] - n_times
+    if surplus <= 0:
+        return wave
+    if crop == "start":
+        first = 0
+    elif crop == "loudest":
+        energy = np.square(wave, dtype=np.float64).sum(axis=0).cumsum()
+        before = np.concatenate([[0.0], energy[:surplus]])
+        first = int(np.argmax(energy[n_times - 1 :] - before))
+    else:
+        first = _shift(surplus, crop, fraction)
+    return wave[:, first : first + n_times]
+
+
+def _normalize(wave: NDArray[np.float32], normalize: str | None) -> NDArray[np.float32]:
+    if normalize is None or not wave.any():
+        return wave
+    if normalize == "peak":
+        return wave / np.abs(wave).max()
+    rms = np.sqrt(np.square(wave, dtype=np.float64).mean())
+    return (wave / rms).astype(np.float32)
+
+
+def _pad(wave: NDArray[np.float32], n_times: int, pad: str) -> NDArray[np.float32]:
+    length = wave.shape[1]
+    if length == n_times:
+        return wave
+    if pad == "wrap":
+        return np.tile(wave, -(-n_times // length))[:, :n_times]
+    padded = np.zeros((wave.shape[0], n_times), np.float32)
+    copies = n_times // length if pad == "repeat" else 1
+    padded[:, : copies * length] = np.tile(wave, copies)
+    return padded

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from scipy.sparse import csr_array
 
-from atl_sklearn.audio import BadAudioError
+from atl_sklearn.audio import BadAudioError, Segment
 from atl_sklearn.audio._clips import as_clips
 
 PATHS = ["a.wav", "b.wav", "c.wav"]
@@ -32,23 +32,21 @@ PATHS = ["a.wav", "b.wav", "c.wav"]
     ids=lambda X: f"{type(X).__name__}-{getattr(X, 'dtype', '')}",
 )
 def test_many_kinds_of_paths(X):
-    clips = as_clips(X)
-    assert clips == PATHS
-    assert all(type(clip) is str or isinstance(clip, str) for clip in clips)
+    assert [clip.path for clip in as_clips(X)] == PATHS
 
 
 @pytest.mark.parametrize("X", ["a.wav", Path("a.wav")])
 def test_one_path_is_one_clip(X):
-    assert as_clips(X) == ["a.wav"]
+    assert [clip.path for clip in as_clips(X)] == ["a.wav"]
 
 
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
 def test_waveforms_become_float32(dtype):
     X = np.linspace(-1, 1, 12).reshape(3, 4).astype(dtype)
     for form in (X, list(X), tuple(X), pd.DataFrame(X), X.tolist(), X.astype(object)):
-        clips = as_clips(form)
-        assert [clip.dtype for clip in clips] == [np.float32] * 3
-        np.testing.assert_array_equal(clips, X.astype(np.float32))
+        waves = [clip.source for clip in as_clips(form)]
+        assert [wave.dtype for wave in waves] == [np.float32] * 3
+        np.testing.assert_array_equal(np.concatenate(waves), X.astype(np.float32))
 
 
 def test_waveforms_of_several_lengths():
@@ -56,7 +54,40 @@ def test_waveforms_of_several_lengths():
     ragged = np.empty(2, dtype=object)
     ragged[:] = X
     for form in (X, ragged, pd.Series(X)):
-        assert [len(clip) for clip in as_clips(form)] == [3, 5]
+        assert [clip.source.shape for clip in as_clips(form)] == [(1, 3), (1, 5)]
+
+
+def test_waveforms_with_channels_and_rates():
+    stereo = np.arange(8.0).reshape(2, 4)
+    pairs = [(np.ones(3), 8000), (stereo, 44100.0), [[0.0, 1.0], np.int64(16000)]]
+    as_objects = pd.Series(pairs, index=[4, 5, 6])
+    for form in (pairs, tuple(pairs), as_objects):
+        clips = as_clips(form)
+        assert [clip.rate for clip in clips] == [8000, 44100, 16000]
+        assert [clip.source.shape for clip in clips] == [(1, 3), (2, 4), (1, 2)]
+    for form in ([stereo, stereo], np.stack([stereo, stereo])):
+        clips = as_clips(form)
+        assert [clip.rate for clip in clips] == [None, None]
+        np.testing.assert_array_equal(clips[1].source, stereo)
+
+
+@pytest.mark.parametrize("rate", [0, -8000, np.nan, np.inf, "8000", None, True])
+def test_rates_that_are_none(rate):
+    with pytest.raises(BadAudioError, match=r"X\[0\]: its rate is .*, not a number above 0"):
+        as_clips([(np.ones(3), rate)])
+
+
+def test_segments_of_bad_samples_are_named():
+    segments = [Segment(np.array([[0.0, np.nan]]), start=i / 8) for i in range(2)]
+    with pytest.raises(BadAudioError, match=r"2 of 3.*\n  X\[0\]: it is NaN at sample 1"):
+        as_clips([*segments, Segment(np.zeros((1, 3)))])
+
+
+def test_segments_pass():
+    segment = Segment("a.wav", start=1.0, duration=2.0)
+    assert as_clips([segment, "b.wav"])[0] is segment
+    assert as_clips(segment) == [segment]
+    assert as_clips(np.array([segment, segment], dtype=object)) == [segment, segment]
 
 
 @pytest.mark.parametrize(
@@ -69,7 +100,9 @@ def test_waveforms_of_several_lengths():
         (np.zeros(4, np.int16), "it has dtype int16, not floating-point.* divided by 32768"),
         (np.zeros(4, bool), "it has dtype bool"),
         (np.zeros(4, complex), "it has dtype complex128"),
-        (np.zeros((4, 2)), r"it has shape \(4, 2\), not \(n_times,\); average over channels"),
+        (np.zeros((4, 2)), r"it has shape \(4, 2\), which is more channels than .* transpose"),
+        (np.zeros((2, 2, 2)), r"it has shape \(2, 2, 2\), not \(n_times,\) or"),
+        (np.zeros((2, 0)), "it has no samples"),
         (np.nan, "it is nan, neither a path nor a waveform"),
         (None, "it is None, neither a path nor a waveform"),
         (b"a.wav", "it is b'a.wav', neither a path nor a waveform"),
@@ -98,7 +131,7 @@ def test_other_types_are_refused(X):
         as_clips(X)
 
 
-@pytest.mark.parametrize("X", [np.zeros(5), [0.0, 1.0], np.zeros((2, 3, 4)), np.array(1.0)])
+@pytest.mark.parametrize("X", [np.zeros(5), [0.0, 1.0], np.zeros((2, 3, 4, 5)), np.array(1.0)])
 def test_arrays_of_other_shapes_are_refused(X):
     with pytest.raises(ValueError, match="Reshape your data"):
         as_clips(X)

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import soundfile
+from joblib import parallel_config
 from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, cross_validate
@@ -15,8 +16,13 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from atl_sklearn.audio import BadAudioError, BandStandardizer, LibrosaFeatures
-from atl_sklearn.audio import _librosa_features as module
+from atl_sklearn.audio import (
+    BadAudioError,
+    BadAudioWarning,
+    LibrosaFeatures,
+    Standardizer,
+    _batches,
+)
 
 SR = 8000
 
@@ -28,8 +34,15 @@ EXPECTED_FAILED_CHECKS = {
 }
 
 
+SMALL = {"n_fft": 64, "duration": 0.01, "sr": SR, "n_mels": 4}
+
+
 @parametrize_with_checks(
-    [LibrosaFeatures(n_fft=64, duration=0.01, sr=SR, n_mels=4)],
+    [
+        LibrosaFeatures(**SMALL),
+        LibrosaFeatures(**SMALL, flatten=True),
+        LibrosaFeatures("waveform", **SMALL, flatten=True, crop="random", random_state=0),
+    ],
     expected_failed_checks=lambda estimator: EXPECTED_FAILED_CHECKS,
 )
 def test_sklearn_contract(estimator, check):
@@ -124,7 +137,7 @@ def test_setup_of_the_experiments():
 def test_threads_and_batches_change_nothing(features, paths, monkeypatch):
     expected = features.fit_transform(paths)
     np.testing.assert_array_equal(clone(features).set_params(n_jobs=2).transform(paths), expected)
-    monkeypatch.setattr(module, "_BATCH_SAMPLES", 1)
+    monkeypatch.setattr(_batches, "_BATCH_SAMPLES", 1)
     np.testing.assert_allclose(features.transform(paths), expected, rtol=1e-5, atol=1e-4)
 
 
@@ -140,6 +153,7 @@ def test_loudness_only_matters_with_a_fixed_reference(features, waves):
 
 
 def test_silence_is_finite_and_does_not_warn(features):
+    features.set_params(allow_silence=True)
     X = np.zeros((2, 100))
     X[1] = 1e-12
     for feature in ("mel", "log_mel"):
@@ -192,6 +206,115 @@ def test_fit_reads_no_file(features):
         features.transform(["missing.wav"])
 
 
+def test_bad_clips_may_become_silence(features, waves, paths, tmp_path):
+    X = [*paths[:3], "missing.wav", *paths[3:60], np.array([0.5, np.nan])]
+    features.set_params(on_error="warn", feature="stft")
+    with pytest.warns(BadAudioWarning, match=r"2 of 62 .* by silence:\n  X\[3\] \(missing.wav\)"):
+        Xt = features.fit_transform(X)
+    assert not Xt[3].any()
+    np.testing.assert_allclose(Xt[4:61], features.transform(paths[3:60]), rtol=1e-4, atol=1e-5)
+    assert features.bad_files_ == []  # of the last call
+    with pytest.warns(BadAudioWarning):
+        features.transform(X)
+    assert [bad.position for bad in features.bad_files_] == [3, 61]
+    assert features.bad_files_[0] == (3, "missing.wav", "it does not exist")
+    assert features.bad_files_[1] == (61, None, "it is NaN at sample 1")
+    with pytest.raises(
+        BadAudioError, match=r"(?s)2 of 62.*does not exist\n.*it is NaN at sample 1"
+    ):
+        clone(features).set_params(on_error="raise").transform(X)
+    features.set_params(feature=lambda y, sr: 1 + np.arccos(y[:4].reshape(2, 2)) / 2)
+    with np.errstate(all="ignore"), pytest.warns(BadAudioWarning, match="are not finite"):
+        Xt = features.transform([np.ones(9), np.full(9, 2.0)])
+    np.testing.assert_allclose(Xt[1], 1 + np.pi / 4)
+
+
+def test_lists_and_channels_are_stacked(features):
+    rng = np.random.default_rng(0)
+    X = rng.normal(0, 0.1, (3, 2, 2400))
+    mono = features.fit_transform(X)
+    np.testing.assert_allclose(mono, features.transform(X.mean(axis=1)), atol=1e-3)
+
+    def of(feature, wave):
+        return clone(features).set_params(feature=feature).transform(wave)
+
+    log_mel, pcen = (
+        np.stack([of(name, X[:, c]) for c in (0, 1)], 1) for name in ("log_mel", "pcen")
+    )
+    assert of(["log_mel"], X[:, 0]).shape == (3, 1, 20, 26)
+    np.testing.assert_allclose(of(["log_mel", "pcen"], X[:, 0])[:, 1], pcen[:, 0], rtol=1e-5)
+    features.set_params(n_channels=2)
+    np.testing.assert_allclose(of("log_mel", X), log_mel, rtol=1e-5, atol=1e-4)
+    both = features.set_params(feature=("log_mel", "pcen")).fit_transform(X)
+    assert both.shape == (3, *features.output_shape_) == (3, 4, 20, 26)
+    np.testing.assert_allclose(both[:, 0::2], log_mel, rtol=1e-5, atol=1e-4)
+    np.testing.assert_allclose(both[:, 1::2], pcen, rtol=1e-5, atol=1e-5)
+    names = features.get_feature_names_out()
+    assert len(names) == len(set(names)) == both[0].size
+    assert names[20 * 26] == "channel0_pcen_0_0"
+
+
+@pytest.mark.parametrize("feature", ["log_mel", "waveform", ["mel", "pcen"], librosa.feature.rms])
+def test_names_data_frames_and_flat_rows(features, waves, feature):
+    features.set_params(feature=feature, hop_length=512, win_length=None, n_fft=512)
+    Xt = features.fit_transform(waves[:3])
+    assert features.get_feature_names_out().shape == (Xt[0].size,)
+    with pytest.raises(ValueError, match=r"A pandas DataFrame has two dim.*\(flatten=True\)"):
+        clone(features).set_output(transform="pandas").fit_transform(waves[:3])
+    flat = clone(features).set_params(flatten=True).set_output(transform="pandas")
+    frame = flat.fit_transform(waves[:3])
+    np.testing.assert_array_equal(frame.to_numpy(), Xt.reshape(3, -1))
+    assert flat.output_shape_ == (Xt[0].size,)
+    np.testing.assert_array_equal(frame.columns, features.get_feature_names_out())
+    if feature == "log_mel":
+        assert frame["log_mel_3_2"][1] == Xt[1, 3, 2]
+
+
+@pytest.mark.parametrize("feature", ["stft", "power_law", "mel", "log_mel", "waveform"])
+@pytest.mark.parametrize("flatten", [False, True])
+def test_sound_comes_back(feature, flatten):
+    t = np.arange(2400) / SR
+    tones = np.stack([np.sin(2 * np.pi * f * t) for f in (500, 1500)]) * 0.5
+    features = LibrosaFeatures(
+        feature, sr=SR, duration=0.3, n_fft=256, hop_length=64, n_mels=60, ref=1.0, flatten=flatten
+    )
+    waves = features.inverse_transform(features.fit_transform(tones))
+    assert waves.shape == (2, 2400)
+    assert waves.dtype == np.float32
+    for wave, frequency in zip(waves, (500, 1500), strict=True):
+        spectrum = np.abs(np.fft.rfft(wave))
+        assert abs(np.argmax(spectrum) * SR / 2400 - frequency) < 40
+        assert 0.2 < np.abs(wave[500:-500]).max() < 0.8
+    if feature == "waveform":
+        np.testing.assert_allclose(waves, tones, atol=1e-6)
+    with pytest.raises(ValueError, match=r"X must have shape .*output_shape_.* Got shape"):
+        features.inverse_transform(np.zeros((2, 3)))
+
+
+def test_sound_of_channels_and_what_has_none(features):
+    X = np.random.default_rng(0).normal(0, 0.1, (2, 3, 2400))
+    features.set_params(feature="stft", n_channels=3)
+    assert features.inverse_transform(features.fit_transform(X), n_iter=2).shape == (2, 3, 2400)
+    features.set_params(feature="pcen")
+    with pytest.raises(ValueError, match=r"needs one 'feature' of .*'log_mel'.* Got 'pcen'"):
+        features.inverse_transform(features.fit_transform(X))
+
+
+def test_a_progress_bar_if_asked_for(features, waves, capsys):
+    features.fit_transform(waves)
+    assert capsys.readouterr().err == ""
+    features.set_params(verbose=1).fit_transform(waves)
+    assert "LibrosaFeatures: 100%" in capsys.readouterr().err
+
+
+def test_processes_give_the_same(features, paths):
+    expected = features.fit_transform(paths)
+    with parallel_config("loky", n_jobs=2):
+        np.testing.assert_allclose(features.transform(paths), expected, rtol=1e-5, atol=1e-4)
+        with pytest.raises(BadAudioError, match=r"X\[1\] \(missing.wav\)"):
+            features.transform([paths[0], "missing.wav", paths[1]])
+
+
 def test_clone_pickle_and_stateless_transform(features, waves):
     expected = features.fit_transform(waves)
     assert clone(features).get_params() == features.get_params()
@@ -203,7 +326,7 @@ def test_in_pipeline_search_and_cross_validation(features, paths):
     y = np.arange(len(paths)) % 2
     pipe = make_pipeline(
         features,
-        BandStandardizer(),
+        Standardizer(),
         FunctionTransformer(lambda X: X.reshape(len(X), -1)),
         LogisticRegression(C=1e-3),
     )
@@ -219,7 +342,28 @@ def test_in_pipeline_search_and_cross_validation(features, paths):
 @pytest.mark.parametrize(
     ("parameters", "message"),
     [
-        ({"feature": "cqt"}, "'feature' parameter .* one of .*'log_mel', 'mel'.* Got 'cqt'"),
+        ({"feature": "cqts"}, "'feature' parameter .* one of .*'log_mel', 'mel'.* Got 'cqts'"),
+        ({"feature": []}, "'feature' parameter .* a list of one or more"),
+        ({"feature": "cqt"}, "cannot compute 'cqt' .* would exceed .* feature_params={'cqt'"),
+        ({"feature": ["mel", "stft"]}, "same numbers of bands .* 'stft'.* FeatureUnion"),
+        ({"feature_params": {"cqts": {}}}, r"'feature_params' .* \['cqts'\] are no such names"),
+        ({"feature_params": {"n_bins": 3}}, "'feature_params' parameter .* a dict of dicts"),
+        ({"offset": -1}, "'offset' parameter .* in seconds. Got -1"),
+        ({"crop": "end"}, r"'crop' parameter .* \['start', 'center', 'random', 'loudest'\]"),
+        ({"pad": None}, "'pad' parameter .* Got None"),
+        ({"normalize": "max"}, r"'normalize' parameter .* \[None, 'peak', 'rms'\]"),
+        ({"on_error": "ignore"}, r"'on_error' parameter .* \['raise', 'warn'\]"),
+        ({"trim_silence": -3.0}, "'trim_silence' parameter .* in dB, or None"),
+        ({"n_channels": 0}, "'n_channels' parameter .* or None"),
+        ({"n_mfcc": 21, "feature": "mfcc"}, "'n_mfcc' parameter .* at most n_mels=20"),
+        ({"n_deltas": -1}, "'n_deltas' parameter"),
+        ({"n_deltas": 1, "feature": "mfcc", "hop_length": 400}, "'n_deltas' .* these have 7"),
+        ({"exponent": 0}, "'exponent' parameter"),
+        ({"flatten": 1}, "'flatten' parameter .* True or False"),
+        ({"allow_silence": None}, "'allow_silence' parameter"),
+        ({"memory": 3}, "'memory' parameter .* a folder, a joblib.Memory or None. Got 3"),
+        ({"memory_map": 3}, "'memory_map' parameter .* a folder or None. Got 3"),
+        ({"random_state": "x"}, "'x' cannot be used to seed"),
         ({"sr": 8000.0}, "'sr' parameter .* an int .* Got 8000.0"),
         ({"sr": True}, "'sr' parameter"),
         ({"duration": 0}, "'duration' parameter .* in seconds. Got 0"),

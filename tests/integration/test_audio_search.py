@@ -5,7 +5,7 @@ from sklearn.model_selection import GridSearchCV, GroupKFold, cross_validate
 from sklearn.pipeline import make_pipeline
 
 from atl_sklearn import AntiTransferClassifier, list_layers
-from atl_sklearn.audio import BandStandardizer, LibrosaFeatures
+from atl_sklearn.audio import LibrosaFeatures, Standardizer
 from atl_sklearn.datasets import fetch_fsdd, make_notes
 
 SMALL = {
@@ -18,7 +18,7 @@ SMALL = {
 
 def front(sr, duration):
     features = LibrosaFeatures(sr=sr, duration=duration, n_fft=256, n_mels=12, hop_length=256)
-    return make_pipeline(features, BandStandardizer())
+    return make_pipeline(features, Standardizer())
 
 
 def test_notes_from_waveforms_to_a_grid():

@@ -1,0 +1,180 @@
+"""From clips to features, a batch at a time, in this or other threads and processes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from joblib import effective_n_jobs
+from numpy.typing import NDArray
+from sklearn.utils.parallel import Parallel, delayed
+
+from atl_sklearn.audio._bad_audio import BadFile, UnusableClipError
+from atl_sklearn.audio._cache import ClipCache
+from atl_sklearn.audio._clips import Segment
+from atl_sklearn.audio._features import compute_features
+from atl_sklearn.audio._reading import n_times_of, read_clip
+from atl_sklearn.audio._rows import RowsFile
+
+# librosa takes many clips at once much faster than one by one, until the cache is full.
+_BATCH_CLIPS = 50
+_BATCH_SAMPLES = 2**21
+
+
+@dataclass
+class Batch:
+    """The features of some clips.
+
+    Parameters
+    ----------
+    start : int
+        Position of the first in all clips.
+    n_clips : int
+        How many there are.
+    features : ndarray of shape (n_clips, ...) or None
+        The features; None if they were written to disk, or if clips are bad.
+    bad : list of BadFile
+        Clips that cannot be used.
+    lines : list of str
+        What was learnt about files, for the index of the cache.
+    failure : str or None
+        Why the cache could not be written.
+    """
+
+    start: int
+    n_clips: int
+    features: NDArray[np.float32] | None
+    bad: list[BadFile]
+    lines: list[str]
+    failure: str | None
+
+
+def compute_batches(
+    clips: list[Segment],
+    settings: Any,
+    *,
+    shape: tuple[int, ...],
+    seed: int | None,
+    cache: ClipCache | None,
+    rows: RowsFile | None,
+) -> Iterator[Batch]:
+    """Compute the features of clips.
+
+    Parameters
+    ----------
+    clips : list of Segment
+        The clips.
+    settings : LibrosaFeatures
+        The parameters.
+    shape : tuple of int
+        Shape of the features of a clip.
+    seed : int or None
+        For random crops.
+    cache : ClipCache or None
+        Where features are looked up and kept.
+    rows : RowsFile or None
+        Where features are written to.
+
+    Yields
+    ------
+    batch : Batch
+        Batches in the order of the clips.
+    """
+    import librosa
+
+    librosa.feature  # noqa: B018 - loaded here once instead of in all threads at once
+    n_values = (settings.n_channels or 1) * n_times_of(settings)
+    share = -(-len(clips) // effective_n_jobs(settings.n_jobs))
+    size = max(1, min(_BATCH_CLIPS, _BATCH_SAMPLES // n_values, share))
+    tasks = (
+        delayed(_compute_batch)(
+            part, start, settings, shape, seed, cache and cache.part_for(part), rows
+        )
+        for start in range(0, len(clips), size)
+        for part in [clips[start : start + size]]
+    )
+    parallel = Parallel(n_jobs=settings.n_jobs, prefer="threads", return_as="generator")
+    batches = parallel(tasks)
+    if settings.verbose:
+        batches = _with_bar(batches, len(clips), type(settings).__name__)
+    yield from batches
+
+
+def _with_bar(batches: Iterator[Batch], n_clips: int, title: str) -> Iterator[Batch]:
+    from tqdm.auto import tqdm
+
+    with tqdm(total=n_clips, desc=title, unit="clip") as bar:
+        for batch in batches:
+            bar.update(batch.n_clips)
+            yield batch
+
+
+def _compute_batch(
+    clips: list[Segment],
+    start: int,
+    settings: Any,
+    shape: tuple[int, ...],
+    seed: int | None,
+    cache: ClipCache | None,
+    rows: RowsFile | None,
+) -> Batch:
+    keys = [None if cache is None else cache.key_of(clip) for clip in clips]
+    if cache is None:
+        features, missing = None, list(range(len(clips)))
+    else:
+        features = np.empty((len(clips), *shape), np.float32)
+        missing = [
+            i for i, key in enumerate(keys) if key is None or not cache.load(key, features[i])
+        ]
+    waves = np.zeros((len(missing), settings.n_channels or 1, n_times_of(settings)), np.float32)
+    bad: list[BadFile] = []
+    for wave, i in zip(waves, missing, strict=True):
+        try:
+            wave[...] = read_clip(clips[i], settings, seed)
+        except UnusableClipError as error:
+            bad.append(BadFile(start + i, clips[i].path, str(error)))
+    done: NDArray[np.float32] | None = None
+    if missing and (not bad or settings.on_error == "warn"):
+        computed, broken = _compute_finite(waves, settings)
+        known = {found.position for found in bad}
+        for i in (missing[j] for j in broken):
+            if start + i not in known:
+                bad.append(BadFile(start + i, clips[i].path, "its features are not finite"))
+        if features is None:
+            features = computed
+        else:
+            features[missing] = computed
+    if features is not None and (not bad or settings.on_error == "warn"):
+        unusable = {found.position - start for found in bad}
+        for i in missing:
+            key = keys[i]
+            if cache is not None and key is not None and i not in unusable:
+                cache.save(key, clips[i], features[i])
+        if rows is None:
+            done = features
+        else:
+            rows.write(start, features)
+    return Batch(
+        start,
+        len(clips),
+        done,
+        sorted(bad, key=lambda found: found.position),
+        [] if cache is None else cache.take_new_lines(),
+        None if cache is None else cache.failure,
+    )
+
+
+def _compute_finite(
+    waves: NDArray[np.float32], settings: Any
+) -> tuple[NDArray[np.float32], list[int]]:
+    """Return features, those of silence where they are not finite, and where that is."""
+    features = compute_features(waves, settings)
+    finite = np.isfinite(features.reshape(len(waves), -1)).all(axis=1)
+    broken = np.flatnonzero(~finite)
+    if len(broken):
+        silence = compute_features(np.zeros_like(waves[:1]), settings)
+        features = features.copy()
+        features[broken] = np.nan_to_num(silence, posinf=0.0, neginf=0.0)
+    return features, broken.tolist()

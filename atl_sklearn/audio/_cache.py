@@ -1,0 +1,272 @@
+"""Features of clips on disk, found by the content of the clip and the parameters."""
+
+from __future__ import annotations
+
+import copy
+import functools
+import hashlib
+import inspect
+import os
+import struct
+import time
+import uuid
+import zlib
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import joblib
+import numpy as np
+from numpy.typing import NDArray
+
+from atl_sklearn.audio._clips import Segment
+from atl_sklearn.audio._features import as_list
+
+# What is in the cache depends on these, and on how they are used here.
+_LIBRARIES = ("librosa", "numpy", "scipy", "soundfile", "soxr")
+_FORMAT = 1
+# What changes nothing in the features of a clip.
+_IRRELEVANT = {"flatten", "memory", "memory_map", "n_jobs", "on_error", "random_state", "verbose"}
+
+_HEADER = struct.Struct("<8sIQ")  # magic, checksum, bytes
+_MAGIC = b"ATLCLIP1"
+# A file that changed as recently as this may change again without another time stamp.
+_SETTLED = 2.0
+
+
+def _text_of(value: Any) -> str:
+    """Describe a value of a parameter; a function by its code and what it holds."""
+    if isinstance(value, functools.partial):
+        return (
+            f"partial({_text_of(value.func)}, {_text_of(value.args)}, {_text_of(value.keywords)})"
+        )
+    if inspect.isfunction(value):
+        try:
+            code = inspect.getsource(value)
+        except (OSError, TypeError):
+            code = joblib.hash(value.__code__.co_code)
+        cells = [cell.cell_contents for cell in value.__closure__ or ()]
+        held = [_text_of(held) for held in (value.__defaults__, value.__kwdefaults__, *cells)]
+        return f"{value.__module__}.{value.__qualname__}: {code} {held}"
+    if isinstance(value, dict):
+        return str({str(key): _text_of(value[key]) for key in sorted(value, key=str)})
+    if isinstance(value, list | tuple):
+        return str([_text_of(item) for item in value])
+    if value is None or isinstance(value, str | bool | int | float):
+        return repr(value)
+    return str(joblib.hash(value))
+
+
+def key_of_settings(settings: Any, seed: int | None) -> str:
+    """Return a key of all that features depend on but the clip.
+
+    Parameters
+    ----------
+    settings : LibrosaFeatures
+        The parameters.
+    seed : int or None
+        That of random crops.
+
+    Returns
+    -------
+    key : str
+        Hexadecimal digits.
+    """
+    relevant = {
+        name: value
+        for name, value in settings.get_params(deep=False).items()
+        if name not in _IRRELEVANT
+    }
+    relevant["feature"] = as_list(settings.feature)
+    parts = [_text_of(relevant), repr(seed), str(_FORMAT), type(settings.feature).__name__]
+    parts += _versions()
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]
+
+
+def signature_of(path: str) -> tuple[int, ...] | None:
+    """Return what changes when a file changes, without reading it; None if it is not there."""
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    # ctime cannot be set by users, so it also tells a file whose mtime was set back.
+    return found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino
+
+
+def stamp_of(path: str, signature: tuple[int, ...]) -> str | None:
+    """Return a key of a file as it was at a time; None if it may change without a trace."""
+    if time.time() - max(signature[1:3]) / 1e9 < _SETTLED:
+        return None
+    return hashlib.sha256(repr((os.path.abspath(path), signature)).encode()).hexdigest()[:32]
+
+
+@functools.cache
+def _versions() -> list[str]:
+    return [version(library) for library in _LIBRARIES]
+
+
+def digest_of_file(path: str) -> str:
+    """Return a key of the content of a file."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()[:32]
+
+
+class ClipCache:
+    """A folder of features, a file for each clip.
+
+    Each file has a checksum, and is written under another name first: one that was not written
+    to its end, or was changed, is computed anew. Several processes may use the same folder.
+
+    Parameters
+    ----------
+    folder : path-like
+        The folder.
+    key : str
+        What :func:`key_of_settings` returned.
+    """
+
+    def __init__(self, folder: Any, key: str) -> None:
+        self._folder = os.path.join(folder, key)
+        self._index = Path(folder) / "files.txt"
+        self._digests: dict[str, str] = {}  # of contents, by stamps of files
+        self._known: dict[str, tuple[tuple[int, ...], str]] = {}  # signature and digest, by path
+        self._new: list[str] = []
+        self.failure: str | None = None
+
+    def load_index(self) -> None:
+        """Read which contents the files had that were seen before, by their stamps."""
+        try:
+            lines = self._index.read_text("ascii", errors="replace").splitlines()
+        except OSError:
+            return
+        for line in lines:
+            stamp, _, rest = line.partition(" ")
+            digest, _, check = rest.partition(" ")
+            if check == _check_of(stamp, digest):
+                self._digests[stamp] = digest
+
+    def part_for(self, clips: list[Segment]) -> ClipCache:
+        """Return the cache with what is known of these clips alone, to be sent to a worker."""
+        part = copy.copy(self)
+        part._digests, part._known, part._new = {}, {}, []
+        for path in {clip.path for clip in clips if clip.path is not None}:
+            signature = signature_of(path)
+            stamp = None if signature is None else stamp_of(path, signature)
+            if signature is not None and stamp in self._digests:
+                part._known[path] = signature, self._digests[stamp]
+        return part
+
+    def save_index(self, lines: list[str]) -> None:
+        """Append what was learnt about files."""
+        if not lines or self.failure:
+            return
+        try:
+            self._index.parent.mkdir(parents=True, exist_ok=True)
+            # One write at the end of the file: those of other processes do not mix with it. The
+            # line break before it parts it from a line that was cut off.
+            with open(self._index, "ab", buffering=0) as file:
+                file.write(("\n" + "\n".join(lines) + "\n").encode("ascii"))
+        except OSError as error:
+            self.failure = str(error)
+
+    def take_new_lines(self) -> list[str]:
+        """Return what was learnt about files since the last call."""
+        lines, self._new = self._new, []
+        return lines
+
+    def key_of(self, clip: Segment) -> str | None:
+        """Return the key of a clip; None if it cannot be read."""
+        if clip.path is not None:
+            digest = self._digest(clip.path)
+            if digest is None:
+                return None
+        else:
+            samples = np.ascontiguousarray(clip.samples())
+            if samples.size == 0:
+                return None
+            digest = hashlib.sha256(samples.data.cast("B")).hexdigest()[:32]
+        part = (digest, np.shape(clip.source), clip.rate, clip.start, clip.duration)
+        return hashlib.sha256(repr(part).encode()).hexdigest()[:40]
+
+    def _digest(self, path: str) -> str | None:
+        if path not in self._known:
+            signature = signature_of(path)
+            try:
+                digest = digest_of_file(path)
+            except OSError:
+                return None
+            if signature is None or signature != signature_of(path):
+                return None
+            self._known[path] = signature, digest
+            stamp = stamp_of(path, signature)
+            if stamp is not None:
+                self._new.append(f"{stamp} {digest} {_check_of(stamp, digest)}")
+        return self._known[path][1]
+
+    def load(self, key: str, row: NDArray[np.float32]) -> bool:
+        """Read the features of a clip into `row`; return whether they are there and intact."""
+        try:
+            with open(self._path(key), "rb", buffering=0) as file:
+                header = file.read(_HEADER.size)
+                n_bytes = file.readinto(row.data.cast("B"))
+                too_long = file.read(1)
+        except OSError:
+            return False
+        if len(header) != _HEADER.size or n_bytes != row.nbytes or too_long:
+            return False
+        return _HEADER.unpack(header) == (_MAGIC, zlib.crc32(row.data), row.nbytes)
+
+    def save(self, key: str, clip: Segment, row: NDArray[np.float32]) -> None:
+        """Write the features of a clip; where that fails, the attribute `failure` says why."""
+        if self.failure:
+            return
+        if clip.path is not None and signature_of(clip.path) != self._known[clip.path][0]:
+            return  # it changed after its key was made
+        path = self._path(key)
+        temporary = f"{path}.{uuid.uuid4().hex}.partial"
+        row = np.ascontiguousarray(row)
+        content = _HEADER.pack(_MAGIC, zlib.crc32(row.data), row.nbytes) + row.tobytes()
+        try:
+            try:
+                _write(temporary, content)
+            except FileNotFoundError:
+                os.makedirs(os.path.dirname(path), exist_ok=True)
+                _write(temporary, content)
+            os.replace(temporary, path)
+        except OSError as error:
+            self.failure = str(error)
+            if os.path.exists(temporary):
+                os.remove(temporary)
+
+    def _path(self, key: str) -> str:
+        return os.path.join(self._folder, key[:2], f"{key[2:]}.clip")
+
+
+def _write(path: str, content: bytes) -> None:
+    with open(path, "xb") as file:
+        file.write(content)
+
+
+def _check_of(stamp: str, digest: str) -> str:
+    return f"{zlib.crc32(f'{stamp} {digest}'.encode()):08x}"
+
+
+def folder_of(memory: Any) -> Path | None:
+    """Return the folder of the cache that `memory` names.
+
+    Parameters
+    ----------
+    memory : None, path-like or joblib.Memory
+        The parameter.
+
+    Returns
+    -------
+    folder : Path or None
+        For a :class:`joblib.Memory`, one in its store, which its ``clear`` empties too.
+    """
+    if memory is None:
+        return None
+    if isinstance(memory, str | os.PathLike):
+        return Path(memory) / "atl_sklearn" / "clips"
+    store = memory.store_backend
+    return None if store is None else Path(store.location) / "atl_sklearn" / "clips"

@@ -1,0 +1,295 @@
+"""An estimator of recordings around one of their windows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone, is_classifier
+from sklearn.metrics import accuracy_score, r2_score
+from sklearn.utils import _safe_indexing, assert_all_finite, get_tags
+from sklearn.utils.metadata_routing import (
+    MetadataRouter,
+    MethodMapping,
+    process_routing,
+)
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import (
+    _check_method_params,
+    check_consistent_length,
+    check_is_fitted,
+)
+
+from atl_sklearn.audio._parameters import refuse
+from atl_sklearn.audio._segmenter import AudioSegmenter
+
+
+def _has_probabilities(aggregator: SegmentAggregator) -> bool:
+    estimator = getattr(aggregator, "estimator_", aggregator.estimator)
+    if not is_classifier(aggregator):
+        return False
+    if aggregator.aggregate != "vote":
+        # Raises the error of the estimator itself, which says why.
+        estimator.predict_proba  # noqa: B018
+    return True
+
+
+class SegmentAggregator(MetaEstimatorMixin, BaseEstimator):
+    """Train an estimator on windows of recordings, and predict recordings.
+
+    X is recordings and y has a label, or value, for each. Windows are cut inside `fit` and
+    `predict`, so that cross-validation splits recordings: no two windows of one recording are on
+    different sides.
+
+    Parameters
+    ----------
+    estimator : classifier or regressor
+        What is trained on windows: usually a pipeline that begins with
+        :class:`LibrosaFeatures`.
+    segmenter : AudioSegmenter, default=None
+        How recordings are cut; None for ``AudioSegmenter()``.
+    aggregate : {"mean", "vote"} or callable, default="mean"
+        How the predictions for the windows of a recording become one: the mean of the
+        probabilities, or of a regressor's predictions; or the class that most windows are
+        predicted as, the first of several. A callable gets the probabilities or predictions of
+        its windows, an array of shape (n_windows, ...), and returns what they are together.
+    transform_input : list of str, default=None
+        Names of arguments of `fit` that are recordings too, and are cut as X is; such as
+        ``["X_unlabeled"]``.
+
+    Attributes
+    ----------
+    estimator_ : estimator
+        The fitted estimator of windows.
+    segmenter_ : AudioSegmenter
+        What cut the recordings.
+    classes_ : ndarray of shape (n_classes,)
+        The labels, of a classifier.
+
+    See Also
+    --------
+    AudioSegmenter : Cut long recordings into segments.
+
+    Notes
+    -----
+    Arguments of `fit` that have a value for each recording, such as `sample_weight` or
+    `y_unrelated`, are repeated for its windows.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from atl_sklearn.audio import AudioSegmenter, LibrosaFeatures, SegmentAggregator
+    >>> t = np.arange(16000) / 8000
+    >>> recordings = [np.sin(2 * np.pi * f * t) for f in (300, 310, 900, 910)]
+    >>> windows = make_pipeline(
+    ...     LibrosaFeatures(sr=8000, duration=0.5, n_mels=20, flatten=True), LogisticRegression()
+    ... )
+    >>> model = SegmentAggregator(windows, AudioSegmenter(0.5, sr=8000))
+    >>> model.fit(recordings, ["low", "low", "high", "high"]).predict(recordings[1:3]).tolist()
+    ['low', 'high']
+    """
+
+    def __init__(
+        self,
+        estimator: Any,
+        segmenter: Any = None,
+        *,
+        aggregate: str | Callable[..., Any] = "mean",
+        transform_input: list[str] | None = None,
+    ) -> None:
+        self.estimator = estimator
+        self.segmenter = segmenter
+        self.aggregate = aggregate
+        self.transform_input = transform_input
+
+    def fit(self, X: Any, y: Any, **params: Any) -> SegmentAggregator:
+        """Cut recordings into windows and train the estimator on them.
+
+        Parameters
+        ----------
+        X : sequence of paths or waveforms, or array of shape (n_recordings, n_times)
+            Recordings, as :meth:`LibrosaFeatures.transform` takes them.
+        y : array-like of shape (n_recordings,) or (n_recordings, n_outputs)
+            A label or value for each.
+        **params : dict
+            Arguments of the estimator's `fit`.
+
+        Returns
+        -------
+        self : SegmentAggregator
+            The fitted estimator.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If a parameter is wrong, or X and y are of different lengths.
+        BadAudioError
+            If recordings cannot be used.
+        """
+        self._check_parameters()
+        if y is None:
+            raise ValueError(
+                f"{type(self).__name__} requires y to be passed, but the target y is None."
+            )
+        check_consistent_length(X, y)
+        y = y if hasattr(y, "shape") else np.asarray(y)
+        if np.asarray(y).dtype.kind == "f":
+            assert_all_finite(y, input_name="y")
+        if is_classifier(self):
+            check_classification_targets(y)
+        segmenter = AudioSegmenter() if self.segmenter is None else clone(self.segmenter)
+        segments = segmenter.fit_transform(X)
+        recording = _recordings_of(segments)
+        cut = {
+            name: segmenter.transform(params.pop(name))
+            for name in self.transform_input or ()
+            if params.get(name) is not None
+        }
+        if _routing_enabled():
+            params = process_routing(self, "fit", **params, **cut).estimator.fit
+            cut = {name: value for name, value in cut.items() if name in params}
+        params = {**_check_method_params(X, params, indices=recording), **cut}
+        labels = _safe_indexing(y, recording)
+        self.estimator_ = clone(self.estimator).fit(segments, labels, **params)
+        self.segmenter_ = segmenter
+        if is_classifier(self):
+            self.classes_ = self.estimator_.classes_
+        return self
+
+    def predict(self, X: Any) -> NDArray[Any]:
+        """Predict recordings.
+
+        Parameters
+        ----------
+        X : sequence of paths or waveforms, or array of shape (n_recordings, n_times)
+            Recordings.
+
+        Returns
+        -------
+        y_pred : ndarray of shape (n_recordings,) or (n_recordings, n_outputs)
+            A label or value for each.
+
+        Raises
+        ------
+        NotFittedError
+            If `fit` was not called.
+        BadAudioError
+            If recordings cannot be used.
+        """
+        check_is_fitted(self)
+        if is_classifier(self):
+            return self.classes_[np.argmax(self._probabilities(X), axis=1)]
+        segments = self.segmenter_.transform(X)
+        return self._join(np.asarray(self.estimator_.predict(segments)), segments)
+
+    @available_if(_has_probabilities)
+    def predict_proba(self, X: Any) -> NDArray[Any]:
+        """Predict the probabilities of the classes of recordings.
+
+        Parameters
+        ----------
+        X : sequence of paths or waveforms, or array of shape (n_recordings, n_times)
+            Recordings.
+
+        Returns
+        -------
+        probabilities : ndarray of shape (n_recordings, n_classes)
+            The mean over windows; where they vote, the share of the votes.
+
+        Raises
+        ------
+        NotFittedError
+            If `fit` was not called.
+        BadAudioError
+            If recordings cannot be used.
+        """
+        check_is_fitted(self)
+        return self._probabilities(X)
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """Return the accuracy, or of a regressor the coefficient of determination, by recording.
+
+        Parameters
+        ----------
+        X : sequence of paths or waveforms, or array of shape (n_recordings, n_times)
+            Recordings.
+        y : array-like of shape (n_recordings,) or (n_recordings, n_outputs)
+            True labels or values.
+        sample_weight : array-like of shape (n_recordings,), default=None
+            Weights of the recordings.
+
+        Returns
+        -------
+        score : float
+            The score.
+        """
+        metric = accuracy_score if is_classifier(self) else r2_score
+        return float(metric(y, self.predict(X), sample_weight=sample_weight))
+
+    def get_metadata_routing(self) -> MetadataRouter:
+        """Return the routing of arguments of `fit`.
+
+        Returns
+        -------
+        routing : MetadataRouter
+            All go to the `fit` of the estimator.
+        """
+        mapping = MethodMapping().add(caller="fit", callee="fit")
+        return MetadataRouter(owner=self).add(estimator=self.estimator, method_mapping=mapping)
+
+    def _probabilities(self, X: Any) -> NDArray[Any]:
+        segments = self.segmenter_.transform(X)
+        if self.aggregate == "vote":
+            votes = np.asarray(self.estimator_.predict(segments))
+            values = (votes[:, np.newaxis] == self.classes_).astype(np.float64)
+        else:
+            values = np.asarray(self.estimator_.predict_proba(segments))
+        return self._join(values, segments)
+
+    def _join(self, values: NDArray[Any], segments: NDArray[Any]) -> NDArray[Any]:
+        """Aggregate what was predicted for the windows of each recording."""
+        starts = np.flatnonzero(np.diff(_recordings_of(segments), prepend=-1))
+        parts = np.split(values, starts[1:])
+        if callable(self.aggregate):
+            return np.asarray([self.aggregate(part) for part in parts])
+        return np.asarray([part.mean(axis=0, dtype=np.float64) for part in parts])
+
+    def _check_parameters(self) -> None:
+        aggregate, classifies = self.aggregate, is_classifier(self)
+        if not callable(aggregate) and aggregate not in ("mean", "vote"):
+            raise refuse(self, "aggregate", "'mean', 'vote' or a callable")
+        if aggregate == "vote" and not classifies:
+            raise refuse(self, "aggregate", "'mean' or a callable where values are predicted")
+        if classifies and aggregate != "vote" and not hasattr(self.estimator, "predict_proba"):
+            raise refuse(
+                self,
+                "aggregate",
+                f"'vote' for a {type(self.estimator).__name__} without predict_proba",
+            )
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        inner = get_tags(self.estimator)
+        tags.estimator_type = inner.estimator_type
+        tags.classifier_tags = inner.classifier_tags
+        tags.regressor_tags = inner.regressor_tags
+        tags.target_tags = inner.target_tags
+        tags.input_tags.string = True
+        tags.input_tags.three_d_array = True
+        tags.non_deterministic = inner.non_deterministic
+        return tags
+
+
+def _recordings_of(segments: NDArray[Any]) -> NDArray[Any]:
+    return np.array([segment.recording for segment in segments])
+
+
+def _routing_enabled() -> bool:
+    from sklearn import get_config
+
+    return bool(get_config()["enable_metadata_routing"])

@@ -1,0 +1,200 @@
+"""Long recordings, cut into windows that remember where they come from."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator, TransformerMixin
+
+from atl_sklearn.audio._bad_audio import BadFile, UnusableClipError, report_bad
+from atl_sklearn.audio._clips import Segment, as_clips
+from atl_sklearn.audio._files import open_audio
+from atl_sklearn.audio._parameters import check_choice, is_number, refuse
+
+# A header that claims more is wrong.
+_LONGEST_SECONDS = 1e7
+
+
+class AudioSegmenter(TransformerMixin, BaseEstimator):
+    """Cut recordings into windows of one length, which may overlap.
+
+    Each window is a :class:`Segment`, which :class:`LibrosaFeatures` reads when it is needed; of
+    files only the headers are read here. There are more windows than recordings, so that this
+    cannot be a step of a scikit-learn pipeline: :class:`SegmentAggregator` goes around one.
+
+    Parameters
+    ----------
+    duration : float, default=1.0
+        Length of a window in seconds; usually that of the features.
+    hop : float, default=None
+        From the start of a window to that of the next, in seconds; None for half of `duration`.
+    last : {"shift", "drop", "pad"}, default="shift"
+        What is done with an end that does not fill a window: the last window ends with the
+        recording; the end is dropped; or the last window reaches beyond the end, and is padded
+        by the features. A recording shorter than a window is always padded.
+    sr : int, default=16000
+        Sampling rate in Hz of waveforms without a rate.
+    on_error : {"raise", "warn"}, default="raise"
+        What is done with recordings that cannot be used: raise an error that names them; or warn,
+        list them in `bad_files_`, and return one window for each, which features with
+        ``on_error="warn"`` replace by silence.
+
+    Attributes
+    ----------
+    bad_files_ : list of (int, str or None, str)
+        Position, path and reason of each recording that could not be used in the last
+        `transform`; the fields are named `position`, `path` and `reason`.
+
+    See Also
+    --------
+    SegmentAggregator : Train on windows, predict recordings.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from atl_sklearn.audio import AudioSegmenter
+    >>> segmenter = AudioSegmenter(duration=1.0, hop=1.0, sr=8000)
+    >>> segments = segmenter.fit_transform([np.ones(20000), np.ones(8000)])
+    >>> [(s.recording, s.start) for s in segments]
+    [(0, 0.0), (0, 1.0), (0, 1.5), (1, 0.0)]
+    """
+
+    def __init__(
+        self,
+        duration: float = 1.0,
+        *,
+        hop: float | None = None,
+        last: str = "shift",
+        sr: int = 16000,
+        on_error: str = "raise",
+    ) -> None:
+        self.duration = duration
+        self.hop = hop
+        self.last = last
+        self.sr = sr
+        self.on_error = on_error
+
+    def fit(self, X: Any, y: Any = None) -> AudioSegmenter:
+        """Check the parameters and X; no file is read.
+
+        Parameters
+        ----------
+        X : sequence of paths or waveforms, or array of shape (n_recordings, n_times)
+            Recordings, as :meth:`LibrosaFeatures.transform` takes them.
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        self : AudioSegmenter
+            The transformer.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If a parameter or the kind of X is wrong.
+        BadAudioError
+            If waveforms in X are empty, not finite or not floating-point.
+        """
+        self._check_parameters()
+        as_clips(X, None if self.on_error == "raise" else [])
+        self.bad_files_: list[BadFile] = []
+        return self
+
+    def transform(self, X: Any) -> NDArray[Any]:
+        """Return the windows of recordings.
+
+        Parameters
+        ----------
+        X : sequence of paths or waveforms, or array of shape (n_recordings, n_times)
+            Recordings, as :meth:`LibrosaFeatures.transform` takes them.
+
+        Returns
+        -------
+        segments : ndarray of Segment, of shape (n_windows,)
+            One or more for each recording, in their order. The attribute `recording` of each is
+            the position of its recording in X.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If a parameter or the kind of X is wrong.
+        BadAudioError
+            If files are missing, empty, truncated or no audio, or waveforms cannot be used.
+        """
+        self._check_parameters()
+        bad: list[BadFile] = []
+        clips = as_clips(X, bad)
+        unusable = {found.position for found in bad}
+        segments: list[Segment] = []
+        for index, clip in enumerate(clips):
+            starts = [0.0]
+            if index not in unusable:
+                try:
+                    starts = self._starts(self._length(clip))
+                except UnusableClipError as error:
+                    bad.append(BadFile(index, clip.path, str(error)))
+            rate = self.sr if clip.path is None and clip.rate is None else clip.rate
+            for start in starts:
+                segments.append(
+                    Segment(clip.source, rate, clip.start + start, self._size_in(clip), index)
+                )
+        bad.sort(key=lambda found: found.position)
+        report_bad(bad, len(clips), self.on_error)
+        self.bad_files_ = bad
+        windows = np.empty(len(segments), dtype=object)
+        windows[:] = segments
+        return windows
+
+    def _size_in(self, clip: Segment) -> float:
+        """Return the length of the windows of a clip, which may be a part of a recording."""
+        return self.duration if clip.duration is None else min(self.duration, clip.duration)
+
+    def _length(self, clip: Segment) -> float:
+        """Return how long a clip is, in seconds."""
+        if clip.path is None:
+            total = np.shape(clip.source)[1] / (self.sr if clip.rate is None else clip.rate)
+        else:
+            with open_audio(clip.path) as file:
+                total = file.count_frames() / file.rate
+        if total <= clip.start:
+            raise UnusableClipError("it has no samples")
+        length = total - clip.start
+        if length > _LONGEST_SECONDS:
+            raise UnusableClipError(f"it claims to be {length:.3g} s long")
+        return length if clip.duration is None else min(length, clip.duration)
+
+    def _starts(self, length: float) -> list[float]:
+        hop = self.duration / 2 if self.hop is None else self.hop
+        rest = length - self.duration
+        if rest <= 0:
+            return [0.0]
+        # Rounding must not add or take away a window; a sample is longer than this.
+        n_whole = 1 + int(rest / hop + 1e-9)
+        starts = [i * hop for i in range(n_whole)]
+        if rest - starts[-1] > 1e-7:
+            if self.last == "shift":
+                starts.append(rest)
+            elif self.last == "pad" and starts[-1] + hop < length:
+                starts.append(starts[-1] + hop)
+        return starts
+
+    def _check_parameters(self) -> None:
+        if not is_number(self.duration) or self.duration <= 0:
+            raise refuse(self, "duration", "a float in (0, inf), in seconds")
+        if self.hop is not None and (not is_number(self.hop) or self.hop <= 0):
+            raise refuse(self, "hop", "a float in (0, inf), in seconds, or None")
+        if not is_number(self.sr) or self.sr <= 0:
+            raise refuse(self, "sr", "a number above 0, in Hz")
+        check_choice(self, "last", ("shift", "drop", "pad"))
+        check_choice(self, "on_error", ("raise", "warn"))
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.string = True
+        tags.input_tags.three_d_array = True
+        tags.requires_fit = False
+        tags.transformer_tags.preserves_dtype = []
+        return tags

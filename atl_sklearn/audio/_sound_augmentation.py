@@ -1,0 +1,167 @@
+"""Noise, gain and shift."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from atl_sklearn.audio._augmentation import Augmentation
+from atl_sklearn.audio._parameters import check_choice, is_number, refuse
+
+
+class AddNoise(Augmentation):
+    """Add noise to training clips; at prediction clips are left as they are.
+
+    Parameters
+    ----------
+    snr : float or (float, float), default=(10.0, 30.0)
+        Signal-to-noise ratio in dB; drawn for each clip from a range.
+    color : {"white", "pink"}, default="white"
+        Whether all frequencies are equally strong, or all octaves.
+    probability : float, default=1.0
+        Share of the clips that are changed.
+    random_state : int, RandomState instance, default=None
+        Seed of what is drawn.
+
+    See Also
+    --------
+    RandomGain : Change the loudness.
+    TimeFrequencyMask : Mask parts of spectrograms.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from atl_sklearn.audio import AddNoise
+    >>> X = np.sin(np.arange(4000.0)).reshape(2, 2000)
+    >>> noise = AddNoise(snr=20.0, random_state=0)
+    >>> round(10 * float(np.log10(np.mean(X**2) / np.mean((noise.fit_transform(X) - X) ** 2))))
+    20
+    >>> bool((noise.transform(X) == X).all())
+    True
+    """
+
+    def __init__(
+        self,
+        snr: Any = (10.0, 30.0),
+        *,
+        color: str = "white",
+        probability: float = 1.0,
+        random_state: Any = None,
+    ) -> None:
+        self.snr = snr
+        self.color = color
+        self.probability = probability
+        self.random_state = random_state
+
+    def _check_parameters(self) -> None:
+        super()._check_parameters()
+        self._check_range("snr")
+        check_choice(self, "color", ("white", "pink"))
+
+    def _change(self, clip: NDArray[Any], rng: np.random.Generator) -> NDArray[Any]:
+        noise = rng.normal(size=clip.shape)
+        if self.color == "pink":
+            spectrum = np.fft.rfft(noise)
+            spectrum[..., 1:] /= np.sqrt(np.arange(1, spectrum.shape[-1]))
+            noise = np.fft.irfft(spectrum, clip.shape[-1])
+        power = np.mean(np.square(clip, dtype=np.float64))
+        scale = np.sqrt(power / np.mean(noise**2) / 10 ** (self._draw("snr", rng) / 10))
+        return (clip + scale * noise).astype(clip.dtype)
+
+
+class RandomGain(Augmentation):
+    """Change the loudness of training clips; at prediction clips are left as they are.
+
+    It makes a difference where features depend on loudness: not with ``ref="max"``.
+
+    Parameters
+    ----------
+    gain : float or (float, float), default=(-6.0, 6.0)
+        How much louder clips become, in dB; drawn for each clip from a range.
+    probability : float, default=1.0
+        Share of the clips that are changed.
+    random_state : int, RandomState instance, default=None
+        Seed of what is drawn.
+
+    See Also
+    --------
+    AddNoise : Add noise.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from atl_sklearn.audio import RandomGain
+    >>> RandomGain(gain=20.0).fit_transform([[0.01, -0.02, 0.03]]).round(6).tolist()
+    [[0.1, -0.2, 0.3]]
+    """
+
+    def __init__(
+        self, gain: Any = (-6.0, 6.0), *, probability: float = 1.0, random_state: Any = None
+    ) -> None:
+        self.gain = gain
+        self.probability = probability
+        self.random_state = random_state
+
+    def _check_parameters(self) -> None:
+        super()._check_parameters()
+        self._check_range("gain")
+
+    def _change(self, clip: NDArray[Any], rng: np.random.Generator) -> NDArray[Any]:
+        return (clip * 10 ** (self._draw("gain", rng) / 20)).astype(clip.dtype)
+
+
+class RandomShift(Augmentation):
+    """Move training clips in time; at prediction clips are left as they are.
+
+    Parameters
+    ----------
+    max_shift : float, default=0.1
+        The largest shift, forwards or backwards, as a share of the length of a clip.
+    fill : {"zeros", "wrap"}, default="zeros"
+        What comes in: zeros, or what went out at the other end.
+    probability : float, default=1.0
+        Share of the clips that are changed.
+    random_state : int, RandomState instance, default=None
+        Seed of what is drawn.
+
+    See Also
+    --------
+    TimeFrequencyMask : Mask parts of spectrograms.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from atl_sklearn.audio import RandomShift
+    >>> shift = RandomShift(0.5, fill="wrap", random_state=0)
+    >>> shift.fit_transform([[1.0, 2.0, 3.0, 4.0]]).tolist()
+    [[3.0, 4.0, 1.0, 2.0]]
+    """
+
+    def __init__(
+        self,
+        max_shift: float = 0.1,
+        *,
+        fill: str = "zeros",
+        probability: float = 1.0,
+        random_state: Any = None,
+    ) -> None:
+        self.max_shift = max_shift
+        self.fill = fill
+        self.probability = probability
+        self.random_state = random_state
+
+    def _check_parameters(self) -> None:
+        super()._check_parameters()
+        if not is_number(self.max_shift) or not 0 <= self.max_shift <= 1:
+            raise refuse(self, "max_shift", "a float in [0, 1]")
+        check_choice(self, "fill", ("zeros", "wrap"))
+
+    def _change(self, clip: NDArray[Any], rng: np.random.Generator) -> NDArray[Any]:
+        most = int(self.max_shift * clip.shape[-1])
+        shift = int(rng.integers(-most, most + 1))
+        moved = np.roll(clip, shift, axis=-1)
+        if self.fill == "zeros":
+            moved[..., slice(None, shift) if shift >= 0 else slice(shift, None)] = 0
+        return moved

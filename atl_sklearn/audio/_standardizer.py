@@ -1,0 +1,269 @@
+"""Arrays of any dimension with values of mean 0 and variance 1."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from atl_sklearn.audio._parameters import check_choice, refuse
+from atl_sklearn.audio._rows import RowsFile
+
+_PER = ("band", "channel", "element", "global")
+# Values of a piece of X that are in memory at a time, in double precision.
+_PIECE = 2**22
+
+
+class Standardizer(TransformerMixin, BaseEstimator):
+    """Standardize the bands, or channels, of arrays of any dimension.
+
+    What :class:`~sklearn.preprocessing.StandardScaler` does for columns: the mean is removed
+    and the result divided by the standard deviation. What is constant in the training set is
+    not divided.
+
+    Parameters
+    ----------
+    per : {"band", "channel", "element", "global"}, default="band"
+        What has a mean and a standard deviation of its own: each band, over clips and frames (in
+        each channel, if there are several); each channel, over all after the second axis; each
+        element of a clip, over clips; or all values together.
+    memory_map : path-like, default=None
+        A folder to which the result is written instead of being held in memory; a
+        :class:`numpy.memmap` is returned. Files stay there until you delete them.
+
+    Attributes
+    ----------
+    mean_ : ndarray of shape (n_bands,), (n_channels, n_bands), (n_channels,), ... or ()
+        Mean of each band, channel or element, or of all.
+    var_ : ndarray of the shape of mean_
+        Variance of each.
+    scale_ : ndarray of the shape of mean_
+        Standard deviation of each, 1 where it is constant.
+    n_samples_seen_ : int
+        Number of clips in all calls of `partial_fit` since the last `fit`.
+    n_features_in_ : int
+        Size of the second axis of X: number of bands, or of channels.
+    feature_names_in_ : ndarray of shape (n_bands,)
+        Names of the bands, if X was a DataFrame with names of type str.
+
+    See Also
+    --------
+    LibrosaFeatures : Compute spectrograms from audio.
+
+    Notes
+    -----
+    X is gone through a piece at a time, so that a memory map may be larger than memory. Means and
+    variances of pieces are put together as in [1]_.
+
+    References
+    ----------
+    .. [1] T. F. Chan, G. H. Golub, R. J. LeVeque, "Algorithms for computing the sample variance:
+       analysis and recommendations", The American Statistician 37, 1983, pp. 242-247.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from atl_sklearn.audio import Standardizer
+    >>> X = np.random.default_rng(0).normal(-30, 10, (20, 40, 63)).astype(np.float32)
+    >>> Xt = Standardizer().fit_transform(X)
+    >>> Xt.shape, Xt.dtype
+    ((20, 40, 63), dtype('float32'))
+    >>> bool(np.allclose(Xt.mean(axis=(0, 2)), 0, atol=1e-5))
+    True
+    """
+
+    def __init__(self, per: str = "band", *, memory_map: Any = None) -> None:
+        self.per = per
+        self.memory_map = memory_map
+
+    def fit(self, X: Any, y: Any = None) -> Standardizer:
+        """Compute means and standard deviations.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_bands), (n_samples, n_bands, n_frames) or \
+(n_samples, n_channels, ..., n_bands, n_frames)
+            Features.
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        self : Standardizer
+            The fitted transformer.
+
+        Raises
+        ------
+        ValueError
+            If a parameter is wrong, or X is of another shape, empty, or not finite.
+        """
+        self.__dict__.pop("n_samples_seen_", None)
+        return self.partial_fit(X)
+
+    def partial_fit(self, X: Any, y: Any = None) -> Standardizer:
+        """Update means and standard deviations with more data.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_bands), (n_samples, n_bands, n_frames) or \
+(n_samples, n_channels, ..., n_bands, n_frames)
+            Features, of as many bands as before.
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        self : Standardizer
+            The transformer.
+
+        Raises
+        ------
+        ValueError
+            If a parameter is wrong, or X is of another shape, empty, or not finite.
+        """
+        check_choice(self, "per", _PER)
+        if not (self.memory_map is None or isinstance(self.memory_map, str | os.PathLike)):
+            raise refuse(self, "memory_map", "a folder or None")
+        first = not hasattr(self, "n_samples_seen_")
+        X = self._check(X, reset=first)
+        axes = self._axes(X.ndim)
+        if first:
+            self.n_samples_seen_ = 0
+            self.mean_ = self.var_ = np.zeros(tuple(np.delete(X.shape, axes)))
+            self._n_values = 0
+        self._check_kept(X.shape, axes)
+        for _, piece in _pieces(X):
+            values = piece.astype(np.float64)
+            n = int(np.prod([piece.shape[axis] for axis in axes]))
+            mean, var = values.mean(axis=axes), values.var(axis=axes)
+            total = self._n_values + n
+            apart = mean - self.mean_
+            self.var_ = (
+                self._n_values * self.var_ + n * var + apart**2 * self._n_values * n / total
+            ) / total
+            self.mean_ = self.mean_ + apart * (n / total)
+            self._n_values = total
+        self.n_samples_seen_ += len(X)
+        # Equal values may differ from their mean by its rounding.
+        rounding = (self._n_values * np.finfo(np.float64).eps * self.mean_) ** 2
+        constant = self.var_ <= rounding + self._n_values * np.finfo(np.float64).eps * self.var_
+        self.scale_ = np.where(constant, 1.0, np.sqrt(self.var_))
+        return self
+
+    def transform(self, X: Any) -> NDArray[Any]:
+        """Standardize with the mean and standard deviation of the training set.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_bands), (n_samples, n_bands, n_frames) or \
+(n_samples, n_channels, ..., n_bands, n_frames)
+            Features with the bands seen in `fit`; the number of frames is free.
+
+        Returns
+        -------
+        Xt : ndarray of the shape of X
+            Standardized features: float32 if X is, float64 otherwise.
+
+        Raises
+        ------
+        NotFittedError
+            If `fit` was not called.
+        ValueError
+            If X has another number of bands, is of another shape, empty, or not finite.
+        """
+        return self._apply(X, lambda piece, mean, scale: (piece - mean) / scale)
+
+    def inverse_transform(self, X: Any) -> NDArray[Any]:
+        """Undo what `transform` does.
+
+        Parameters
+        ----------
+        X : array-like of the shape that `transform` returns
+            Standardized features.
+
+        Returns
+        -------
+        Xt : ndarray of the shape of X
+            The features.
+
+        Raises
+        ------
+        NotFittedError
+            If `fit` was not called.
+        ValueError
+            If X has another number of bands, is of another shape, empty, or not finite.
+        """
+        return self._apply(X, lambda piece, mean, scale: piece * scale + mean)
+
+    def _apply(self, X: Any, function: Any) -> NDArray[Any]:
+        check_is_fitted(self)
+        X = self._check(X, reset=False)
+        axes = self._axes(X.ndim)
+        self._check_kept(X.shape, axes)
+        mean, scale = (
+            np.expand_dims(values.astype(X.dtype), axes) for values in (self.mean_, self.scale_)
+        )
+        if self.memory_map is None:
+            Xt = np.empty(X.shape, X.dtype)
+            for start, piece in _pieces(X):
+                Xt[start : start + len(piece)] = function(piece, mean, scale)
+            return Xt
+        digest = hashlib.sha256(mean.tobytes() + scale.tobytes() + str(X.shape).encode())
+        with RowsFile(self.memory_map, X.shape, X.dtype) as rows:
+            for start, piece in _pieces(X):
+                digest.update(np.ascontiguousarray(piece).data.cast("B"))
+                rows.write(start, function(piece, mean, scale))
+            return rows.finish(f"standardized-{digest.hexdigest()[:24]}.npy")
+
+    def _axes(self, n_dims: int) -> tuple[int, ...]:
+        """Return the axes that are averaged over."""
+        if self.per == "global":
+            return tuple(range(n_dims))
+        if self.per == "channel":
+            return (0, *range(2, n_dims))
+        if self.per == "element" or n_dims == 2:
+            return (0,)
+        return (0, n_dims - 1)
+
+    def _check_kept(self, shape: tuple[int, ...], axes: tuple[int, ...]) -> None:
+        if tuple(np.delete(shape, axes)) != self.mean_.shape:
+            raise ValueError(
+                f"X of shape {shape} does not go with mean_ of shape {self.mean_.shape}, one for "
+                f"each {self.per}. Compute X as in fit."
+            )
+
+    def _check(self, X: Any, *, reset: bool) -> Any:
+        shape: tuple[int, ...] = np.shape(X) if hasattr(X, "shape") else ()
+        if not reset and len(shape) >= 3 and shape[1] != self.n_features_in_:
+            what = "bands" if len(shape) == 3 else "channels"
+            raise ValueError(
+                f"X has {shape[1]} {what}, but {type(self).__name__} is expecting "
+                f"{self.n_features_in_} {what} as input. Got shape {shape}: compute X as in fit."
+            )
+        X = validate_data(self, X, reset=reset, dtype=(np.float64, np.float32), allow_nd=True)
+        if 0 in X.shape:
+            raise ValueError(
+                f"{type(self).__name__} expects X of shape (n_samples, n_bands, n_frames), "
+                "(n_samples, n_bands), or with more axes, not empty. Got shape "
+                f"{X.shape} instead."
+            )
+        return X
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.three_d_array = True
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        return tags
+
+
+def _pieces(X: NDArray[Any]) -> Iterator[tuple[int, NDArray[Any]]]:
+    """Yield some samples at a time, and where they start."""
+    size = max(1, _PIECE // max(1, X[0].size))
+    for start in range(0, len(X), size):
+        yield start, X[start : start + size]

@@ -1,0 +1,165 @@
+"""Changes of training clips."""
+
+import numpy as np
+import pytest
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.pipeline import make_pipeline
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from atl_sklearn.audio import (
+    AddNoise,
+    LibrosaFeatures,
+    RandomGain,
+    RandomShift,
+    Standardizer,
+    TimeFrequencyMask,
+)
+
+ALL = [AddNoise, RandomGain, RandomShift, TimeFrequencyMask]
+EXPECTED_FAILED_CHECKS = {
+    "check_transformer_general": "fit_transform changes clips, transform does not",
+    "check_transformer_data_not_an_array": "fit_transform changes clips, transform does not",
+}
+
+
+@parametrize_with_checks(
+    [AddNoise(random_state=0), RandomGain(random_state=0), RandomShift(0.5, random_state=0)],
+    expected_failed_checks=lambda estimator: EXPECTED_FAILED_CHECKS,
+)
+def test_sklearn_contract(estimator, check):
+    check(estimator)
+
+
+@pytest.fixture
+def X():
+    return np.random.default_rng(0).normal(0, 0.1, (30, 2, 12, 40)).astype(np.float32)
+
+
+@pytest.mark.parametrize("augmentation", ALL)
+def test_active_in_training_only(augmentation, X):
+    original = X.copy()
+    transformer = augmentation(random_state=0)
+    Xt = transformer.fit_transform(X)
+    assert Xt.shape == X.shape
+    assert Xt.dtype == X.dtype
+    assert np.mean((Xt != X).any(axis=(1, 2, 3))) > 0.7
+    np.testing.assert_array_equal(X, original)
+    np.testing.assert_array_equal(transformer.transform(X), X)
+    np.testing.assert_array_equal(augmentation(random_state=0).fit(X).transform(X), X)
+    np.testing.assert_array_equal(augmentation(random_state=0).fit_transform(X), Xt)
+    assert not np.array_equal(augmentation(random_state=1).fit_transform(X), Xt)
+    half = augmentation(random_state=0, probability=0.5).fit_transform(X)
+    assert 0.1 < np.mean((half != X).any(axis=(1, 2, 3))) < 0.8
+    np.testing.assert_array_equal(augmentation(probability=0).fit_transform(X), X)
+
+
+class Remembers(ClassifierMixin, BaseEstimator):
+    """Keeps what it is given."""
+
+    def fit(self, X, y):
+        self.classes_, self.trained_on_ = np.unique(y), X
+        return self
+
+    def predict(self, X):
+        self.predicted_ = X
+        return np.repeat(self.classes_[0], len(X))
+
+
+def test_in_a_pipeline_from_waveforms():
+    waves = [np.random.default_rng(i).normal(0, 0.1, 3000 + i) for i in range(6)]
+    features = LibrosaFeatures(sr=8000, duration=0.3, n_fft=256, n_mels=8, ref=1.0)
+    steps = [AddNoise(random_state=0), RandomGain(random_state=0), features]
+    pipe = make_pipeline(*steps, Standardizer(), TimeFrequencyMask(random_state=0), Remembers())
+    pipe.fit(waves, [0, 1] * 3)
+    clean = make_pipeline(features, Standardizer()).fit_transform(waves)
+    standardized = pipe[3].inverse_transform(pipe[-1].trained_on_)
+    assert not np.allclose(standardized, features.transform(waves), atol=1)
+    pipe.predict(waves)
+    raw = pipe[3].inverse_transform(pipe[-1].predicted_)
+    np.testing.assert_allclose(raw, features.transform(waves), atol=1e-3)
+    assert clean.shape == raw.shape
+
+
+@pytest.mark.parametrize("color", ["white", "pink"])
+def test_noise_has_the_ratio_and_color_asked_for(color):
+    X = np.sin(np.arange(5 * 8000) / 9).reshape(5, -1)
+    noise = AddNoise(12.0, color=color, random_state=0).fit_transform(X) - X
+    ratios = 10 * np.log10((X**2).mean(axis=1) / (noise**2).mean(axis=1))
+    np.testing.assert_allclose(ratios, 12)
+    power = (np.abs(np.fft.rfft(noise)) ** 2).mean(axis=0)
+    octaves = [power[2**k : 2 ** (k + 1)].sum() for k in (8, 9, 10)]
+    expected = 1 if color == "pink" else 2
+    np.testing.assert_allclose(np.divide(octaves[1:], octaves[:-1]), expected, rtol=0.25)
+    drawn = AddNoise((5, 6), random_state=0).fit_transform(X) - X
+    ratios = 10 * np.log10((X**2).mean(axis=1) / (drawn**2).mean(axis=1))
+    assert 5 <= ratios.min() < ratios.max() <= 6
+
+
+def test_gains_are_in_range():
+    gains = RandomGain((-3, 9), random_state=0).fit_transform(np.ones((200, 3)))
+    levels = 20 * np.log10(gains[:, 0])
+    np.testing.assert_array_equal(gains, gains[:, :1] * np.ones(3))
+    assert -3 <= levels.min() < -2
+    assert 8 < levels.max() <= 9
+
+
+@pytest.mark.parametrize("fill", ["zeros", "wrap"])
+def test_shifts(fill):
+    X = np.tile(np.arange(1.0, 11.0), (100, 1))
+    Xt = RandomShift(0.3, fill=fill, random_state=0).fit_transform(X)
+    found = set()
+    for row in Xt:
+        shift = next(s for s in range(-3, 4) if row[4] == 5 - s)
+        expected = np.roll(X[0], shift)
+        if fill == "zeros":
+            expected[(np.arange(10) - shift < 0) | (np.arange(10) - shift > 9)] = 0
+        np.testing.assert_array_equal(row, expected)
+        found.add(shift)
+    assert found == set(range(-3, 4))
+
+
+def test_masks_are_rectangles(X):
+    masked = TimeFrequencyMask(max_bands=0.5, max_frames=0.25, fill=7.0, random_state=0)
+    heights, widths = set(), set()
+    for clip in masked.fit_transform(X) == 7:
+        bands, frames = clip.all(axis=(0, 2)), clip.all(axis=(0, 1))
+        np.testing.assert_array_equal(clip[0], bands[:, np.newaxis] | frames)
+        assert np.abs(np.diff(bands.astype(int))).sum() <= 2
+        heights.add(bands.sum())
+        widths.add(frames.sum())
+    assert max(heights) == 6
+    assert max(widths) <= 10
+    assert len(widths) > 5
+    for fill, expected in (("mean", X[0].mean()), ("min", X[0].min())):
+        Xt = TimeFrequencyMask(fill=fill, random_state=3, n_frames=2).fit_transform(X)
+        assert np.isin(Xt[0], X[0]).mean() < 1 or fill == "min"
+        np.testing.assert_allclose(Xt[0][Xt[0] != X[0]], expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("transformer", "message"),
+    [
+        (AddNoise(probability=1.1), r"'probability' parameter of AddNoise .* \[0, 1\]"),
+        (AddNoise((20, 10)), r"'snr' parameter .* a pair \(lowest, highest\), in dB. Got"),
+        (AddNoise(color="brown"), "'color' parameter"),
+        (AddNoise(random_state="x"), "cannot be used to seed"),
+        (RandomGain("6"), "'gain' parameter"),
+        (RandomShift(-0.1), "'max_shift' parameter"),
+        (RandomShift(fill="mean"), "'fill' parameter"),
+        (TimeFrequencyMask(n_bands=-1), "'n_bands' parameter"),
+        (TimeFrequencyMask(max_frames=3), "'max_frames' parameter"),
+        (TimeFrequencyMask(fill="max"), "'fill' parameter .* 'mean', 'min' or a float"),
+    ],
+)
+def test_bad_parameters(transformer, message, X):
+    for method in (transformer.fit, transformer.fit_transform):
+        with pytest.raises(ValueError, match=message):
+            method(X)
+
+
+@pytest.mark.parametrize("paths", [["a.wav", "b.wav"], np.array(["a.wav"]), [np.ones(3), "a.wav"]])
+def test_paths_are_refused(paths):
+    with pytest.raises(TypeError, match=r"AddNoise needs samples .*\(feature='waveform'\)"):
+        AddNoise().fit_transform(paths)
+    with pytest.raises(ValueError, match=r"expects X of shape .* Got waveforms instead"):
+        TimeFrequencyMask().fit([np.ones(5), np.ones(6)])
