@@ -45,11 +45,13 @@ def in_turns(
     """
     counts = {}
     for name, function in functions.items():
+        start = time.perf_counter()
         function()  # warms up
         synchronize(device)
-        start = time.perf_counter()
-        function()
-        synchronize(device)
+        if time.perf_counter() - start < 10 * shortest:
+            start = time.perf_counter()
+            function()
+            synchronize(device)
         counts[name] = max(1, round(shortest / (time.perf_counter() - start)))
     times: dict[str, list[float]] = {name: [] for name in functions}
     names = list(functions)
