@@ -5,6 +5,7 @@ from __future__ import annotations
 import statistics
 import tempfile
 import time
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ from benchmarks.training.measuring import in_turns, median_ratio, peak_memory
 from benchmarks.training.steps import FORMS, NETWORKS, Steps, published_similarity
 
 Rows = list[dict[str, Any]]
+Clock = Callable[[], float]
 
 CASES = [
     (name, layer, size)
@@ -34,7 +36,7 @@ def is_small(name: str, layer: str, size: int) -> bool:
     return name != "VGG" or size == 16 or (size == 64 and layer == "last")
 
 
-def steps(device: torch.device, repetitions: int, *, large: bool = False) -> Rows:
+def steps(device: torch.device, repetitions: int, clock: Clock, *, large: bool = False) -> Rows:
     """Measure steps of each network, layer and size of batch in each form."""
     rows = []
     for name, layer, size in (case for case in CASES if large or is_small(*case)):
@@ -43,7 +45,7 @@ def steps(device: torch.device, repetitions: int, *, large: bool = False) -> Row
         one = Steps(network, network.layers[layer], size, device=device)
         forms = [form for form in FORMS if form != "published" or one.builds_published()]
         functions = {form: getattr(one, form) for form in forms}
-        times = in_turns(functions, repetitions=repetitions, device=device)
+        times = in_turns(functions, repetitions=repetitions, device=device, clock=clock)
         row: dict[str, Any] = {"network": name, "layer": layer, "batch": size, "at": one.name}
         row["plain ms"] = 1e3 * statistics.median(times["plain"])
         for form in forms[1:]:
@@ -58,7 +60,7 @@ def steps(device: torch.device, repetitions: int, *, large: bool = False) -> Row
     return rows
 
 
-def comparisons(device: torch.device, repetitions: int) -> Rows:
+def comparisons(device: torch.device, repetitions: int, clock: Clock) -> Rows:
     """Measure each metric, and each aggregation, at the last layer of the ConvNet."""
     network = NETWORKS["ConvNet"]
     pairs = [(metric, "spatial_mean") for metric in get_metric_names() if metric != "adversarial"]
@@ -75,7 +77,7 @@ def comparisons(device: torch.device, repetitions: int) -> Rows:
             aggregation=aggregation,
         )
         functions = {form: getattr(one, form) for form in ("plain", "cached", "live")}
-        times = in_turns(functions, repetitions=repetitions, device=device)
+        times = in_turns(functions, repetitions=repetitions, device=device, clock=clock)
         row: dict[str, Any] = {"metric": metric, "aggregation": aggregation}
         for form in ("cached", "live"):
             row[form] = median_ratio(times[form], times["plain"])
@@ -100,7 +102,7 @@ GROWING = {
 }
 
 
-def growth(device: torch.device, repetitions: int) -> Rows:
+def growth(device: torch.device, repetitions: int, clock: Clock) -> Rows:
     """Measure value and gradient of similarities as activations grow; fit exponents."""
     found: dict[str, dict[str, list[float]]] = {name: {} for name in GROWING}
     for axis, shapes in GROWTH.items():
@@ -120,7 +122,7 @@ def growth(device: torch.device, repetitions: int) -> Rows:
             functions = {
                 name: (lambda what=what, step=step: step(what)) for name, what in GROWING.items()
             }
-            times = in_turns(functions, repetitions=repetitions, device=device)
+            times = in_turns(functions, repetitions=repetitions, device=device, clock=clock)
             for name, values in times.items():
                 found[name].setdefault(axis, []).append(1e3 * statistics.median(values))
     rows = []
@@ -156,7 +158,7 @@ def _by_hand(make: Any, X: np.ndarray, y: np.ndarray, size: int, device: Any) ->
             total += loss.item()
 
 
-def fits(device: torch.device, repetitions: int) -> Rows:
+def fits(device: torch.device, repetitions: int, clock: Clock) -> Rows:
     """Measure whole fits against a loop by hand and against stock skorch."""
     rng = np.random.default_rng(0)
     table = rng.standard_normal((20_000, 50)).astype(np.float32)
@@ -196,7 +198,7 @@ def fits(device: torch.device, repetitions: int) -> Rows:
             "skorch": stock,
             "cached": lambda ours=ours, unrelated=unrelated: ours(unrelated=unrelated),
         }
-        times = in_turns(functions, repetitions=repetitions, device=device)
+        times = in_turns(functions, repetitions=repetitions, device=device, clock=clock)
         rows.append(
             {
                 "network": name,
@@ -211,7 +213,7 @@ def fits(device: torch.device, repetitions: int) -> Rows:
     return rows
 
 
-def searches(device: torch.device, repetitions: int) -> Rows:
+def searches(device: torch.device, repetitions: int, clock: Clock) -> Rows:
     """Measure a grid of 4 candidates in 5 folds, plain and with anti-transfer."""
     rng = np.random.default_rng(0)
     X = rng.standard_normal((200, 24, 24)).astype(np.float32)
@@ -233,7 +235,7 @@ def searches(device: torch.device, repetitions: int) -> Rows:
         "with memory": with_memory,
         "without memory": lambda: search(unrelated=unrelated),
     }
-    times = in_turns(functions, repetitions=repetitions, device=device)
+    times = in_turns(functions, repetitions=repetitions, device=device, clock=clock)
     plain = times.pop("plain")
     seconds = statistics.median(plain) / 20
     return [

@@ -107,3 +107,15 @@ def test_the_report(tmp_path):
         in (tmp_path / "training-cpu.rst").read_text()
     )
     assert "     -\n" in table(rows) + "\n"
+
+
+def test_sections_that_are_not_measured_anew_stay(tmp_path):
+    fits = [{"network": "ConvNet", "fit / by hand": 1.2}]
+    searches = [{"search": "with memory", "/ plain": 1.05}]
+    write({"fits": fits, "searches": searches}, {"clock": "wall"}, tmp_path, "one")
+    fits = [{"network": "ConvNet", "fit / by hand": 1.0}]
+    write({"fits": fits}, {"clock": "cpu"}, tmp_path, "one")
+    kept = json.loads((tmp_path / "one.json").read_text())
+    assert (kept["fits"], kept["searches"]) == (fits, searches)
+    assert kept["machines"] == {"fits": {"clock": "cpu"}, "searches": {"clock": "wall"}}
+    assert [aim["met"] for aim in kept["aims"]] == [True, True]
