@@ -11,9 +11,11 @@ from pathlib import Path
 import torch
 
 from benchmarks.training.report import write
-from benchmarks.training.sections import SECTIONS
+from benchmarks.training.sections import CASES, SECTIONS, is_small
+from benchmarks.training.steps import NETWORKS
 
 CLOCKS = {"wall": time.perf_counter, "cpu": time.process_time}
+SIZES = [16, 64, 256]
 CLOCKS_HELP = "cpu: of one thread's work, where other jobs share the cores"
 
 
@@ -27,6 +29,8 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=os.cpu_count(), help="of torch on the CPU")
     parser.add_argument("--folder", type=Path, default=folder, help="where JSON and tables go")
     parser.add_argument("--clock", choices=list(CLOCKS), default="wall", help=CLOCKS_HELP)
+    parser.add_argument("--networks", nargs="+", choices=list(NETWORKS), default=list(NETWORKS))
+    parser.add_argument("--batches", nargs="+", type=int, choices=SIZES, default=SIZES)
     parser.add_argument("--large", action="store_true", help="large batches of the VGG too")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
@@ -42,10 +46,17 @@ def main() -> None:
     }
     load = getattr(os, "getloadavg", lambda: (float("nan"),))()[0]
     machine["load before"] = round(load, 1)
+    cases = [
+        case
+        for case in CASES
+        if case[0] in options.networks
+        and case[2] in options.batches
+        and (options.large or is_small(*case))
+    ]
     results = {}
     for name in options.sections:
         start = time.perf_counter()
-        more = {"large": options.large} if name == "steps" else {}
+        more = {"cases": cases} if name == "steps" else {}
         results[name] = SECTIONS[name](device, options.repetitions, CLOCKS[options.clock], **more)
         print(f"{name}: {time.perf_counter() - start:.0f} s", flush=True)
         # After each section, so that one that is interrupted takes no others with it.

@@ -15,6 +15,10 @@ TITLES = {
 }
 
 
+def _case(row: dict[str, Any]) -> tuple[Any, ...]:
+    return row["network"], row["layer"], row["batch"]
+
+
 def _largest(rows: list[dict[str, Any]], column: str) -> float:
     return max(row[column] for row in rows)
 
@@ -137,6 +141,11 @@ def write(results: dict[str, Any], machine: dict[str, Any], folder: Path, name: 
     folder.mkdir(parents=True, exist_ok=True)
     kept = json.loads(file.read_text()) if file.exists() else {}
     machines = {**kept.get("machines", {}), **dict.fromkeys(results, machine)}
+    for row in results.get("steps", []):
+        row["clock"] = machine.get("clock")
+    if "steps" in results:  # case by case
+        cases = {_case(row): row for row in [*kept.get("steps", []), *results["steps"]]}
+        results = {**results, "steps": list(cases.values())}
     results = {key: results.get(key, kept.get(key)) for key in TITLES}
     results = {key: rows for key, rows in results.items() if rows}
     met = aims(results)

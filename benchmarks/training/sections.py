@@ -36,10 +36,12 @@ def is_small(name: str, layer: str, size: int) -> bool:
     return name != "VGG" or size == 16 or (size == 64 and layer == "last")
 
 
-def steps(device: torch.device, repetitions: int, clock: Clock, *, large: bool = False) -> Rows:
+def steps(
+    device: torch.device, repetitions: int, clock: Clock, *, cases: list[tuple[str, str, int]]
+) -> Rows:
     """Measure steps of each network, layer and size of batch in each form."""
     rows = []
-    for name, layer, size in (case for case in CASES if large or is_small(*case)):
+    for name, layer, size in cases:
         start = time.perf_counter()
         network = NETWORKS[name]
         one = Steps(network, network.layers[layer], size, device=device)

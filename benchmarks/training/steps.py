@@ -18,7 +18,7 @@ from atl_sklearn.unrelated._store import ActivationStore
 from atl_sklearn.unrelated._taps import Taps
 
 FORMS = ("plain", "cached", "live", "published")
-_LARGEST_MATRIX = 2**26  # elements of the published matrices that are still built: 256 MiB
+_LARGEST_MATRIX = 2**25  # elements of the published matrices that are still built: 128 MiB
 _N_BATCHES = 3
 
 
