@@ -145,7 +145,7 @@ class FrozenSide:
         )
         net._run.exits.callback(store.close)
         self._stores[unlabeled] = store
-        if memory is not None and isinstance(data, ArrayData):
+        if memory is not None and isinstance(data, ArrayData) and store.where != "live":
             how = [
                 [(point.name, point.run, kind) for point, kind in frozen.chosen]
                 for frozen in self._networks

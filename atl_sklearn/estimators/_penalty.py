@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -150,12 +151,12 @@ class PenaltyRun:
         if chosen == "auto":
             chosen = "train" if unlabeled is None else "unlabeled"
         self._of_batch = chosen in ("train", "both")
+        own = net._makes_batches(data)
         if self._of_batch or net.train_split is not None:
-            own = net._makes_batches(data)
             self._frozen.keep(data, X, unlabeled=False, n_seen=net.max_epochs, whole_batches=own)
         if self._unlabeled is not None:
-            steps = net.max_epochs * len(net.get_iterator(data, training=True))
-            seen = steps * self._unlabeled.size / len(unlabeled)
+            n_steps = len(net.get_iterator(data, training=True)) if own else math.inf
+            seen = net.max_epochs * n_steps * self._unlabeled.size / len(unlabeled)
             self._frozen.keep(unlabeled, few, unlabeled=True, n_seen=seen)
         if state is not None:
             self._resume(state)

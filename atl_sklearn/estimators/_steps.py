@@ -55,7 +55,7 @@ class Steps(Inputs):
             weight = getattr(batch, "sample_weight", None)
             watched: Any = penalty.watch(
                 Xi,
-                None if weight is None else weight.to(self.device),
+                None if weight is None else weight.to(device=self.device),
                 yi if self.conditional else None,
                 index=getattr(batch, "index", None),
             )
@@ -129,7 +129,7 @@ class Steps(Inputs):
                 callback
                 for _, callback in self.callbacks_
                 if event in vars(callback)
-                or getattr(type(callback), event) is not getattr(Callback, event)
+                or getattr(type(callback), event, None) is not getattr(Callback, event, None)
             ]
         return known[event]
 
@@ -179,6 +179,7 @@ class Steps(Inputs):
             super().run_single_epoch(iterator, training, prefix, step_fn, **fit_params)
             return
         self._run.mode = None  # what callbacks did to parts of the network ends with an epoch
+        self._run.listeners.clear()
         count = 0
         for batch in iterator:
             self.notify("on_batch_begin", batch=batch, training=training)

@@ -49,7 +49,11 @@ def make_maps(
 def _as_arrays(data: Any) -> Any:
     if isinstance(data, Mapping):
         return {key: _as_arrays(data[key]) for key in sorted(data)}
-    return data.detach().cpu().numpy() if isinstance(data, torch.Tensor) else np.asarray(data)
+    if not isinstance(data, torch.Tensor):
+        return np.asarray(data)
+    if data.dtype == torch.bfloat16:  # unknown to NumPy
+        data = data.float()
+    return data.detach().cpu().numpy()
 
 
 def _description(network: torch.nn.Module) -> list[Any]:

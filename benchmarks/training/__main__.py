@@ -11,7 +11,12 @@ from pathlib import Path
 import torch
 
 from benchmarks.training.report import write
-from benchmarks.training.sections import SECTIONS
+from benchmarks.training.sections import CASES, SECTIONS, is_small
+from benchmarks.training.steps import NETWORKS
+
+CLOCKS = {"wall": time.perf_counter, "cpu": time.process_time}
+SIZES = [16, 64, 256]
+CLOCKS_HELP = "cpu: of one thread's work, where other jobs share the cores"
 
 
 def main() -> None:
@@ -23,6 +28,9 @@ def main() -> None:
     parser.add_argument("--device", help="cpu or cuda; a GPU by default if there is one")
     parser.add_argument("--threads", type=int, default=os.cpu_count(), help="of torch on the CPU")
     parser.add_argument("--folder", type=Path, default=folder, help="where JSON and tables go")
+    parser.add_argument("--clock", choices=list(CLOCKS), default="wall", help=CLOCKS_HELP)
+    parser.add_argument("--networks", nargs="+", choices=list(NETWORKS), default=list(NETWORKS))
+    parser.add_argument("--batches", nargs="+", type=int, choices=SIZES, default=SIZES)
     parser.add_argument("--large", action="store_true", help="large batches of the VGG too")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
@@ -32,18 +40,28 @@ def main() -> None:
         "architecture": platform.machine(),
         "cores": os.cpu_count(),
         "threads": options.threads,
+        "clock": options.clock,
         "torch": torch.__version__,
         "repetitions": options.repetitions,
     }
     load = getattr(os, "getloadavg", lambda: (float("nan"),))()[0]
     machine["load before"] = round(load, 1)
+    cases = [
+        case
+        for case in CASES
+        if case[0] in options.networks
+        and case[2] in options.batches
+        and (options.large or is_small(*case))
+    ]
     results = {}
     for name in options.sections:
         start = time.perf_counter()
-        more = {"large": options.large} if name == "steps" else {}
-        results[name] = SECTIONS[name](device, options.repetitions, **more)
+        more = {"cases": cases} if name == "steps" else {}
+        results[name] = SECTIONS[name](device, options.repetitions, CLOCKS[options.clock], **more)
         print(f"{name}: {time.perf_counter() - start:.0f} s", flush=True)
-    print(write(results, machine, options.folder, f"training-{device.type}"))
+        # After each section, so that one that is interrupted takes no others with it.
+        text = write(results, machine, options.folder, f"training-{device.type}")
+    print(text)
 
 
 if __name__ == "__main__":

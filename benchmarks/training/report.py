@@ -15,6 +15,10 @@ TITLES = {
 }
 
 
+def _case(row: dict[str, Any]) -> tuple[Any, ...]:
+    return row["network"], row["layer"], row["batch"]
+
+
 def _largest(rows: list[dict[str, Any]], column: str) -> float:
     return max(row[column] for row in rows)
 
@@ -115,6 +119,8 @@ def plain_table(rows: list[dict[str, Any]]) -> str:
 def write(results: dict[str, Any], machine: dict[str, Any], folder: Path, name: str) -> str:
     """Write results as JSON and as a page of tables; return the tables for a terminal.
 
+    Sections that were not measured anew stay as they are in the files.
+
     Parameters
     ----------
     results : dict
@@ -131,17 +137,28 @@ def write(results: dict[str, Any], machine: dict[str, Any], folder: Path, name: 
     text : str
         All tables.
     """
-    met = aims(results)
+    file = folder / f"{name}.json"
     folder.mkdir(parents=True, exist_ok=True)
-    whole = {"machine": machine, "aims": met, **results}
-    (folder / f"{name}.json").write_text(json.dumps(whole, indent=1) + "\n")
-    described = ", ".join(f"{key} {value}" for key, value in machine.items())
-    sections = [("Aims", met), *((TITLES[key], rows) for key, rows in results.items())]
-    sections = [(title, rows) for title, rows in sections if rows]
-    page = [f"Measured on: {described}."]
-    text = [f"Measured on: {described}."]
-    for title, rows in sections:
-        page += [title, "-" * len(title), table(rows)]
-        text += [title, plain_table(rows)]
+    kept = json.loads(file.read_text()) if file.exists() else {}
+    machines = {**kept.get("machines", {}), **dict.fromkeys(results, machine)}
+    for row in results.get("steps", []):
+        row["clock"] = machine.get("clock")
+    if "steps" in results:  # case by case
+        cases = {_case(row): row for row in [*kept.get("steps", []), *results["steps"]]}
+        results = {**results, "steps": list(cases.values())}
+    results = {key: results.get(key, kept.get(key)) for key in TITLES}
+    results = {key: rows for key, rows in results.items() if rows}
+    met = aims(results)
+    whole = {"aims": met, "machines": machines, **results}
+    file.write_text(json.dumps(whole, indent=1) + "\n")
+    sections = [("Aims", met, "")]
+    for key, rows in results.items():
+        described = ", ".join(f"{what} {value}" for what, value in machines[key].items())
+        sections.append((TITLES[key], rows, f"Measured on: {described}."))
+    page: list[str] = []
+    text: list[str] = []
+    for title, rows, described in sections:
+        page += [f"{title}\n{'-' * len(title)}", *([described] if described else []), table(rows)]
+        text += [title, *([described] if described else []), plain_table(rows)]
     (folder / f"{name}.rst").write_text("\n\n".join(page) + "\n")
     return "\n\n".join(text)
