@@ -161,6 +161,12 @@ def test_the_trade_off_has_a_front(net, tabular):
     assert table["split0_test_probe"][0] == pytest.approx(expected)
     assert len(search.study_.directions) == 2
 
+    search.set_params(refit="one_standard_error").fit(X, y, y_unrelated=nuisance)
+    best = front[0].index
+    error = np.std([table[f"split{i}_test_score"][best] for i in range(2)], ddof=1) / np.sqrt(2)
+    near = table["mean_test_score"] >= front[0].score - error
+    assert table["mean_test_probe"][search.best_index_] == table["mean_test_probe"][near].min()
+
 
 def test_another_score(net, tabular):
     X, y, _ = tabular
