@@ -11,7 +11,6 @@ import numpy as np
 from sklearn.base import BaseEstimator, clone, is_classifier
 from sklearn.metrics import check_scoring
 from sklearn.model_selection import KFold, StratifiedKFold
-from sklearn.pipeline import Pipeline
 from sklearn.utils import check_random_state, indexable
 from sklearn.utils.validation import _num_samples
 
@@ -270,7 +269,7 @@ def compare(
     X, y, groups, y_unrelated, sample_weight = indexable(X, y, groups, y_unrelated, sample_weight)
     data = Data(X, y, groups, y_unrelated, sample_weight, X_unlabeled)
     first = next(iter(named.values()))
-    classifier = is_classifier(first[-1] if isinstance(first, Pipeline) else first)
+    classifier = is_classifier(first)
     rng = check_random_state(random_state)
     if not isinstance(cv, int | np.integer | None) and not hasattr(cv, "split"):
         cv = list(cv)  # an iterable is gone after the first repetition

@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import torch
 from sklearn.base import clone, is_classifier
-from sklearn.pipeline import Pipeline
 from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import _num_samples
 
@@ -21,7 +20,7 @@ from atl_sklearn.similarity import (
     get_metric,
     is_batch_metric,
 )
-from atl_sklearn.tuning._target import find_network, transformed
+from atl_sklearn.tuning._target import find_network, last_step, transformed
 from atl_sklearn.unrelated._frozen import freeze
 from atl_sklearn.unrelated._layers import Layer, LayerList, choose_layers
 from atl_sklearn.unrelated._sources import as_sources, is_fitted
@@ -47,10 +46,7 @@ class Comparisons:
 
 def _untrained(estimator: Any, X: Any) -> Any:
     """Return a copy of an estimator that has its network, made for X, but was not trained."""
-    prefix, last = "", estimator
-    while isinstance(last, Pipeline):
-        name, last = last.steps[-1]
-        prefix += f"{name}__"
+    prefix, last = last_step(estimator)
     labels = getattr(last, "classes", None)
     labels = np.arange(2) if labels is None else np.asarray(labels)
     numbers = np.arange(_num_samples(X))
@@ -192,8 +188,5 @@ def find_comparisons(
 
 
 def _traced(source: Any, X: Any) -> LayerList:
-    last = source
-    while isinstance(last, Pipeline):
-        last = last.steps[-1][1]
-    frozen, data = freeze(last, X[:2])
+    frozen, data = freeze(last_step(source)[1], X[:2])
     return frozen.list_layers(data)

@@ -67,7 +67,7 @@ class AntiTransferSearchCV(MetaEstimatorMixin, BaseEstimator):
     n_trials : int, default=30
         Trials of the study, those of all processes and of earlier runs together.
     timeout : float or None, default=None
-        Seconds after which no trial is begun.
+        Seconds after which no trial is begun; the plain network is tried in any case.
     sampler : optuna.samplers.BaseSampler or None, default=None
         None for TPE, whose draws depend on `random_state` and the trial's number, so that an
         interrupted search goes on as it would have.

@@ -147,6 +147,14 @@ def space_text(space: dict[str, BaseDistribution]) -> str:
     return json.dumps({name: distribution_to_json(space[name]) for name in sorted(space)})
 
 
+def _begin(study: Study, job: Job) -> Study:
+    if not study.get_trials(deepcopy=False):
+        study.enqueue_trial(job.baseline)
+    study.set_user_attr("seeds", job.evaluation.seeds)
+    study.set_user_attr(_PURPOSE, job.purpose)
+    return study
+
+
 def open_study(job: Job, storage: Any, *, resume: bool = True) -> Study:
     """Make the study, or load it if it is there and was made for the same.
 
@@ -178,10 +186,7 @@ def open_study(job: Job, storage: Any, *, resume: bool = True) -> Study:
         except DuplicatedStudyError:
             study = optuna.load_study(study_name=job.study_name, **common)
         else:
-            study.enqueue_trial(job.baseline)
-            study.set_user_attr("seeds", job.evaluation.seeds)
-            study.set_user_attr(_PURPOSE, job.purpose)
-            return study
+            return _begin(study, job)
     if not resume:
         raise ValueError(
             f"There is a study {job.study_name!r} in the storage already, and resume=False. Set "
@@ -190,6 +195,8 @@ def open_study(job: Job, storage: Any, *, resume: bool = True) -> Study:
     until = time.time() + _WAIT
     while (found := study.user_attrs.get(_PURPOSE)) is None and time.time() < until:
         time.sleep(0.05)  # the process that makes it is about to say so
+    if found is None and not any(t.datetime_start for t in study.get_trials(deepcopy=False)):
+        return _begin(study, job)  # it did not live to say so
     for part, words in _PARTS.items():
         if found is None or found.get(part) != job.purpose[part]:
             words = words if found is not None else "by something else"

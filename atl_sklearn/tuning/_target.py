@@ -13,6 +13,15 @@ from atl_sklearn.estimators._training import AntiTransferTraining
 from atl_sklearn.unrelated._sources import as_sources, is_fitted
 
 
+def last_step(estimator: Any) -> tuple[str, Any]:
+    """Return what a pipeline ends in, or the estimator itself, and its parameters' prefix."""
+    prefix = ""
+    while isinstance(estimator, Pipeline):
+        name, estimator = estimator.steps[-1]
+        prefix += f"{name}__"
+    return prefix, estimator
+
+
 def find_network(estimator: Any) -> tuple[str, AntiTransferTraining]:
     """Return the anti-transfer estimator and what its parameters' names begin with.
 
@@ -33,10 +42,7 @@ def find_network(estimator: Any) -> tuple[str, AntiTransferTraining]:
     TypeError
         If there is none.
     """
-    prefix, found = "", estimator
-    while isinstance(found, Pipeline):
-        name, found = found.steps[-1]
-        prefix += f"{name}__"
+    prefix, found = last_step(estimator)
     if not isinstance(found, AntiTransferTraining):
         raise TypeError(
             "The 'estimator' parameter must be an AntiTransferClassifier, an "
@@ -44,15 +50,6 @@ def find_network(estimator: Any) -> tuple[str, AntiTransferTraining]:
             f"Got {estimator!r} instead."
         )
     return prefix, found
-
-
-def is_network(estimator: Any) -> bool:
-    """Tell whether :func:`find_network` finds one."""
-    try:
-        find_network(estimator)
-    except TypeError:
-        return False
-    return True
 
 
 def needs_labels(network: Any) -> bool:
@@ -77,10 +74,7 @@ def fit_arguments(estimator: Any, **given: Any) -> dict[str, Any]:
         Keyword arguments of fit.
     """
     given = {name: value for name, value in given.items() if value is not None}
-    prefix, last = "", estimator
-    while isinstance(last, Pipeline):
-        name, last = last.steps[-1]
-        prefix += f"{name}__"
+    prefix, last = last_step(estimator)
     if isinstance(last, AntiTransferTraining):  # or of a subclass that hands on what it is given
         given.pop("groups", None)
         if not needs_labels(last):

@@ -96,7 +96,7 @@ def claim(
     n_trials : int
         How many trials all processes make together.
     deadline : float or None
-        Time after which no trial is begun.
+        Time after which no trial is begun but the first.
 
     Returns
     -------
@@ -104,12 +104,16 @@ def claim(
         None when all are done, by whomever; while others run theirs, their end is awaited,
         because those of the dead are to be repeated.
     """
-    while deadline is None or time.time() < deadline:
+    while True:
         running = study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
         for trial in running:
             if is_dead(trial):
                 release(study, trial)
         trials = study.get_trials(deepcopy=False)
+        late = deadline is not None and time.time() >= deadline
+        # The plain network is tried however late it is: without it there is nothing to tell.
+        if late and any(counts(t) and t.state != TrialState.WAITING for t in trials):
+            return None
         if sum(map(counts, trials)) < n_trials or any(
             trial.state == TrialState.WAITING for trial in trials
         ):
@@ -124,7 +128,6 @@ def claim(
         if not any(trial.state == TrialState.RUNNING for trial in trials):
             return None
         time.sleep(_POLL)
-    return None
 
 
 @contextmanager
