@@ -88,12 +88,9 @@ class AudioFile:
         if not blocks or len(blocks[0]) == 0:
             raise UnusableClipError("it has no samples")
         samples = np.concatenate(blocks) if len(blocks) > 1 else blocks[0]
-        if stop is not None and self._position < stop:
-            slack = _MP3_SLACK if self._file.format in ("MP3", "MPEG") else 0
-            if self.n_frames is None or self._position < self.n_frames - slack:
-                raise UnusableClipError(
-                    f"it is truncated: only {self._position} samples can be read"
-                )
+        slack = _MP3_SLACK if self._file.format in ("MP3", "MPEG") else 0
+        if self.n_frames is not None and stop is not None:
+            self._check_complete(min(stop, self.n_frames - slack))
         return samples.T
 
     def count_frames(self) -> int:
@@ -131,6 +128,10 @@ class AudioFile:
                 "its header does not say how long it is, and libsndfile fails at its end; write it "
                 "anew, or use crop='start' and a shorter duration"
             ) from error
+
+    def _check_complete(self, least: int) -> None:
+        if self._position < least:
+            raise UnusableClipError(f"it is truncated: only {self._position} samples can be read")
 
     def _check_length(self, n_frames: int) -> None:
         if n_frames > _LONGEST_SECONDS * self.rate or n_frames * self.n_channels > LONGEST_VALUES:
