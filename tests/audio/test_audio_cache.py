@@ -133,7 +133,7 @@ def test_waveforms_are_cached_with_rate_and_place(features, waves, work):
         {"feature": partial(librosa.feature.mfcc, n_mfcc=5)},
         {"feature": lambda y, sr: y[:50]},
     ],
-    ids=str,
+    ids="-".join,
 )
 def test_other_parameters_are_other_features(features, paths, work, parameters):
     features.fit_transform(paths)
