@@ -1,10 +1,13 @@
 """The benchmark of the audio: that it compares what it says."""
 
 import numpy as np
+import pytest
 
 from benchmarks import audio
 
 
+# librosa.load imports audioread, and that what Python 3.13 removed
+@pytest.mark.filterwarnings("ignore:'(aifc|audioop|sunau)' is deprecated:DeprecationWarning")
 def test_both_ways_give_the_same(tmp_path):
     paths, waves = audio.write_clips(tmp_path, 3)
     expected = audio.loop(waves)
