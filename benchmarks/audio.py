@@ -20,16 +20,13 @@ import tempfile
 import time
 from pathlib import Path
 
-# Before NumPy and librosa are loaded, here and in the processes that are started.
-for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-    os.environ[variable] = "1"
+import joblib
+import librosa
+import numpy as np
+import soundfile
+from threadpoolctl import threadpool_limits
 
-import joblib  # noqa: E402
-import librosa  # noqa: E402
-import numpy as np  # noqa: E402
-import soundfile  # noqa: E402
-
-from atl_sklearn.audio import LibrosaFeatures  # noqa: E402
+from atl_sklearn.audio import LibrosaFeatures
 
 SR = 16000
 SETTINGS = {"sr": SR, "duration": 1.0, "n_fft": 512, "hop_length": 128, "n_mels": 64}
@@ -64,7 +61,8 @@ def loop(clips):
 def ours(clips, backend=None, n_jobs=1, memory=None):
     """Return the features of all clips by LibrosaFeatures."""
     features = LibrosaFeatures(**SETTINGS, memory=memory)
-    with joblib.parallel_config(backend or "threading", n_jobs=n_jobs):
+    options = {"inner_max_num_threads": 1} if backend == "loky" else {}
+    with joblib.parallel_config(backend or "threading", n_jobs=n_jobs, **options):
         return features.fit_transform(clips)
 
 
@@ -186,7 +184,8 @@ def main():
     if options.peak:
         peak_memory(int(options.peak[0]), options.peak[1])
         return
-    seconds = measure_speed(options.clips, options.repeats)
+    with threadpool_limits(1):
+        seconds = measure_speed(options.clips, options.repeats)
     print(f"{options.clips} clips of a second at {SR} Hz, log-mel of {SETTINGS['n_mels']} bands")
     print_table(seconds, options.clips)
     memory = measure_memory(options.memory_clips) if options.memory_clips else None

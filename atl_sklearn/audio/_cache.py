@@ -34,24 +34,28 @@ _MAGIC = b"ATLCLIP1"
 _SETTLED = 2.0
 
 
-def _text_of(value: Any) -> str:
+def _text_of(value: Any, within: tuple[int, ...] = ()) -> str:
     """Describe a value of a parameter; a function by its code and what it holds."""
+    if id(value) in within:
+        return "itself"  # a function that calls itself
+    within = (*within, id(value))
     if isinstance(value, functools.partial):
-        return (
-            f"partial({_text_of(value.func)}, {_text_of(value.args)}, {_text_of(value.keywords)})"
-        )
+        parts = (value.func, value.args, value.keywords)
+        return f"partial({', '.join(_text_of(part, within) for part in parts)})"
     if inspect.isfunction(value):
         try:
             code = inspect.getsource(value)
         except (OSError, TypeError):
             code = joblib.hash(value.__code__.co_code)
         cells = [cell.cell_contents for cell in value.__closure__ or ()]
-        held = [_text_of(held) for held in (value.__defaults__, value.__kwdefaults__, *cells)]
+        held = [
+            _text_of(held, within) for held in (value.__defaults__, value.__kwdefaults__, *cells)
+        ]
         return f"{value.__module__}.{value.__qualname__}: {code} {held}"
     if isinstance(value, dict):
-        return str({str(key): _text_of(value[key]) for key in sorted(value, key=str)})
+        return str({str(key): _text_of(value[key], within) for key in sorted(value, key=str)})
     if isinstance(value, list | tuple):
-        return str([_text_of(item) for item in value])
+        return str([_text_of(item, within) for item in value])
     if value is None or isinstance(value, str | bool | int | float):
         return repr(value)
     return str(joblib.hash(value))

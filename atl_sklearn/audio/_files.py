@@ -30,7 +30,7 @@ _UNKNOWN = 2**62
 _MP3_SLACK = 2 * 1152
 # Of a clip that is not read from its start up to its length, all is read.
 _LONGEST_SECONDS = 24 * 3600
-_LONGEST_VALUES = 2**29
+LONGEST_VALUES = 2**29
 
 
 class AudioFile:
@@ -79,7 +79,7 @@ class AudioFile:
         blocks = []
         while stop is None or self._position < stop:
             size = _BLOCK if stop is None else min(_BLOCK, stop - self._position)
-            block = self._file.read(size, dtype="float32", always_2d=True)
+            block = self._decode(size)
             blocks.append(block)
             self._position += len(block)
             if len(block) < size:
@@ -88,18 +88,15 @@ class AudioFile:
         if not blocks or len(blocks[0]) == 0:
             raise UnusableClipError("it has no samples")
         samples = np.concatenate(blocks) if len(blocks) > 1 else blocks[0]
-        if stop is not None and self._position < stop:
-            slack = _MP3_SLACK if self._file.format in ("MP3", "MPEG") else 0
-            if self.n_frames is None or self._position < self.n_frames - slack:
-                raise UnusableClipError(
-                    f"it is truncated: only {self._position} samples can be read"
-                )
+        slack = _MP3_SLACK if self._file.format in ("MP3", "MPEG") else 0
+        if self.n_frames is not None and stop is not None:
+            self._check_complete(min(stop, self.n_frames - slack))
         return samples.T
 
     def count_frames(self) -> int:
         """Return the number of frames; the file is decoded where its header does not say."""
         if self.n_frames is None:
-            while found := len(self._file.read(_BLOCK, dtype="float32", always_2d=True)):
+            while found := len(self._decode(_BLOCK)):
                 self._position += found
             self.n_frames = self._position
         return self.n_frames
@@ -111,7 +108,7 @@ class AudioFile:
             # Seeking misses the place by a block (libsndfile's issue 885); decoding does not.
             while self._position < start:
                 size = min(_BLOCK, start - self._position)
-                found = len(self._file.read(size, dtype="float32", always_2d=True))
+                found = len(self._decode(size))
                 self._position += found
                 if found < size:
                     break
@@ -119,8 +116,25 @@ class AudioFile:
             self._file.seek(start)
             self._position = start
 
+    def _decode(self, size: int) -> NDArray[np.float32]:
+        import soundfile
+
+        try:
+            return self._file.read(size, dtype="float32", always_2d=True)
+        except soundfile.SoundFileError as error:
+            if self.n_frames is not None:
+                raise
+            raise UnusableClipError(
+                "its header does not say how long it is, and libsndfile fails at its end; write it "
+                "anew, or use crop='start' and a shorter duration"
+            ) from error
+
+    def _check_complete(self, least: int) -> None:
+        if self._position < least:
+            raise UnusableClipError(f"it is truncated: only {self._position} samples can be read")
+
     def _check_length(self, n_frames: int) -> None:
-        if n_frames > _LONGEST_SECONDS * self.rate or n_frames * self.n_channels > _LONGEST_VALUES:
+        if n_frames > _LONGEST_SECONDS * self.rate or n_frames * self.n_channels > LONGEST_VALUES:
             raise UnusableClipError(
                 f"{n_frames} samples at {self.rate:g} Hz are too long to be read at once; cut it "
                 "by AudioSegmenter, or use crop='start'"

@@ -11,10 +11,12 @@ from numpy.typing import NDArray
 
 from atl_sklearn.audio._bad_audio import UnusableClipError
 from atl_sklearn.audio._clips import Segment, describe_samples
-from atl_sklearn.audio._files import AudioFile, open_audio
+from atl_sklearn.audio._files import LONGEST_VALUES, AudioFile, open_audio
 
 # The start of a clip tells it from others well enough to draw its crop.
 _HEAD = 2**16
+# Of a header with a lower rate than this allows nothing else is to be believed.
+_MOST_UPSAMPLING = 256
 
 
 class _Samples:
@@ -155,6 +157,10 @@ def resample(wave: NDArray[np.float32], rate: float, sr: float) -> NDArray[np.fl
         return wave
     import soxr
 
+    if rate * _MOST_UPSAMPLING < sr:
+        raise UnusableClipError(f"its rate is {rate:g} Hz, too low to be audio")
+    if wave.size * sr / rate > LONGEST_VALUES:
+        raise UnusableClipError(f"it is too long at {sr:g} Hz; its rate is {rate:g} Hz")
     try:
         wave = np.ascontiguousarray(soxr.resample(wave.T, rate, sr, quality="HQ").T)
     except (RuntimeError, ValueError) as error:

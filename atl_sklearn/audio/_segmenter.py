@@ -34,8 +34,8 @@ class AudioSegmenter(TransformerMixin, BaseEstimator):
         What is done with an end that does not fill a window: the last window ends with the
         recording; the end is dropped; or the last window reaches beyond the end, and is padded
         by the features. A recording shorter than a window is always padded.
-    sr : int, default=16000
-        Sampling rate in Hz of waveforms without a rate.
+    sr : float, default=None
+        Sampling rate in Hz of waveforms that are no pairs with their rates; None if there are none.
     on_error : {"raise", "warn"}, default="raise"
         What is done with recordings that cannot be used: raise an error that names them; or warn,
         list them in `bad_files_`, and return one window for each, which features with
@@ -67,7 +67,7 @@ class AudioSegmenter(TransformerMixin, BaseEstimator):
         *,
         hop: float | None = None,
         last: str = "shift",
-        sr: int = 16000,
+        sr: float | None = None,
         on_error: str = "raise",
     ) -> None:
         self.duration = duration
@@ -99,7 +99,9 @@ class AudioSegmenter(TransformerMixin, BaseEstimator):
             If waveforms in X are empty, not finite or not floating-point.
         """
         self._check_parameters()
-        as_clips(X, None if self.on_error == "raise" else [])
+        for clip in as_clips(X, None if self.on_error == "raise" else []):
+            if clip.path is None:
+                self._rate_of(clip)
         self.bad_files_: list[BadFile] = []
         return self
 
@@ -136,7 +138,7 @@ class AudioSegmenter(TransformerMixin, BaseEstimator):
                     starts = self._starts(self._length(clip))
                 except UnusableClipError as error:
                     bad.append(BadFile(index, clip.path, str(error)))
-            rate = self.sr if clip.path is None and clip.rate is None else clip.rate
+            rate = clip.rate if clip.path is not None else self._rate_of(clip)
             for start in starts:
                 segments.append(
                     Segment(clip.source, rate, clip.start + start, self._size_in(clip), index)
@@ -155,7 +157,7 @@ class AudioSegmenter(TransformerMixin, BaseEstimator):
     def _length(self, clip: Segment) -> float:
         """Return how long a clip is, in seconds."""
         if clip.path is None:
-            total = np.shape(clip.source)[1] / (self.sr if clip.rate is None else clip.rate)
+            total = np.shape(clip.source)[1] / self._rate_of(clip)
         else:
             with open_audio(clip.path) as file:
                 total = file.count_frames() / file.rate
@@ -165,6 +167,17 @@ class AudioSegmenter(TransformerMixin, BaseEstimator):
         if length > _LONGEST_SECONDS:
             raise UnusableClipError(f"it claims to be {length:.3g} s long")
         return length if clip.duration is None else min(length, clip.duration)
+
+    def _rate_of(self, clip: Segment) -> float:
+        rate = self.sr if clip.rate is None else clip.rate
+        if rate is None:
+            raise refuse(
+                self,
+                "sr",
+                "the rate of waveforms without one",
+                "Or pass pairs, (waveform, rate).",
+            )
+        return rate
 
     def _starts(self, length: float) -> list[float]:
         hop = self.duration / 2 if self.hop is None else self.hop
@@ -186,8 +199,8 @@ class AudioSegmenter(TransformerMixin, BaseEstimator):
             raise refuse(self, "duration", "a float in (0, inf), in seconds")
         if self.hop is not None and (not is_number(self.hop) or self.hop <= 0):
             raise refuse(self, "hop", "a float in (0, inf), in seconds, or None")
-        if not is_number(self.sr) or self.sr <= 0:
-            raise refuse(self, "sr", "a number above 0, in Hz")
+        if self.sr is not None and (not is_number(self.sr) or self.sr <= 0):
+            raise refuse(self, "sr", "a number above 0, in Hz, or None")
         check_choice(self, "last", ("shift", "drop", "pad"))
         check_choice(self, "on_error", ("raise", "warn"))
 

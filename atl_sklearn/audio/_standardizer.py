@@ -41,10 +41,10 @@ class Standardizer(TransformerMixin, BaseEstimator):
     ----------
     mean_ : ndarray of shape (n_bands,), (n_channels, n_bands), (n_channels,), ... or ()
         Mean of each band, channel or element, or of all.
-    var_ : ndarray of the shape of mean_
-        Variance of each.
-    scale_ : ndarray of the shape of mean_
-        Standard deviation of each, 1 where it is constant.
+    var_ : ndarray
+        Variance of each, of the same shape.
+    scale_ : ndarray
+        Standard deviation of each, of the same shape; 1 where it is constant.
     n_samples_seen_ : int
         Number of clips in all calls of `partial_fit` since the last `fit`.
     n_features_in_ : int

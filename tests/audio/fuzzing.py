@@ -82,7 +82,7 @@ def main(folder, n_files, seed):
     folder, rng = Path(folder), np.random.default_rng(seed)
     contents = make_originals(folder, rng)
     names = list(contents)
-    outcomes, reasons, slowest = collections.Counter(), collections.Counter(), 0.0
+    outcomes, reasons, slowest = collections.Counter(), collections.Counter(), (0.0, "")
     base = {"sr": SR, "duration": 0.5, "n_fft": 256, "n_mels": 8}
     variants = [
         LibrosaFeatures(**base),
@@ -110,7 +110,7 @@ def main(folder, n_files, seed):
             outcomes["read"] += 1
             assert np.isfinite(Xt).all(), f"{path} became features that are not finite"
             assert Xt.shape[0] == 1
-        slowest = max(slowest, time.perf_counter() - start)
+        slowest = max(slowest, (time.perf_counter() - start, f"{i} {kind} {mutation}"))
         path.unlink()
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
     print(
@@ -118,7 +118,7 @@ def main(folder, n_files, seed):
             {
                 "outcomes": outcomes,
                 "reasons": dict(reasons.most_common()),
-                "slowest_s": round(slowest, 3),
+                "slowest": slowest,
                 "peak_mb": peak,
             }
         )

@@ -27,11 +27,11 @@ def compiled_without_cache():
     """
     with pytest.MonkeyPatch.context() as patch:
         for module, name, result in [
-            (librosa.core.pitch, "_pi_wrapper", "float{0}[:]"),
+            (librosa.core.pitch, "_pi_wrapper", "float32[:]"),
             (librosa.util.utils, "_localmax", "bool_[:]"),
         ]:
-            signatures = [f"void(float{n}[:], {result.format(n)})" for n in (32, 64)]
-            compiled = numba.guvectorize(signatures, "(n)->(n)", nopython=True)
+            signature = f"void(float32[:], {result})"
+            compiled = numba.guvectorize([signature], "(n)->(n)", nopython=True)
             patch.setattr(module, name, compiled(getattr(module, name).__wrapped__))
         yield
 

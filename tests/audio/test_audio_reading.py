@@ -290,10 +290,27 @@ def test_absurd_headers(tmp_path, tone):
     for crop in ("start", "loudest"):
         with pytest.raises(UnusableClipError, match="nothing is left of it at 8000 Hz"):
             read_clip(rewrite(24, 2**31 - 1, 4), SR, 100, crop=crop)
+        with pytest.raises(UnusableClipError, match="its rate is 1 Hz, too low to be audio"):
+            read_clip(rewrite(24, 1, 4), SR, 100, crop=crop)
+    long = Segment(np.ones((1, 2**24), np.float32), 50.0)
+    with pytest.raises(UnusableClipError, match="it is too long at 8000 Hz; its rate is 50 Hz"):
+        read_clip(long, SR, 100, crop="loudest")
     slow = tmp_path / "slow.flac"
     soundfile.write(slow, np.full(100_000, 0.1), 1)
     with pytest.raises(UnusableClipError, match="100000 samples at 1 Hz are too long"):
         read_clip(slow, SR, 100, crop="loudest")
+
+
+def test_a_streamed_flac_does_not_say_how_long_it_is(tmp_path, tone):
+    path = tmp_path / "a.flac"
+    soundfile.write(path, tone, SR)
+    content = bytearray(path.read_bytes())
+    content[21] &= 0xF0  # the number of samples, after the rate and the format
+    content[22:26] = bytes(4)
+    path.write_bytes(content)
+    np.testing.assert_allclose(read_clip(path, SR, 500), tone[:500], atol=1e-4)
+    with pytest.raises(UnusableClipError, match=r"does not say how long .* crop='start'"):
+        read_clip(path, SR, 500, crop="center")
 
 
 def test_what_is_no_file(tmp_path):

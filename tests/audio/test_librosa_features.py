@@ -43,7 +43,12 @@ SMALL = {"n_fft": 64, "duration": 0.01, "sr": SR, "n_mels": 4}
         LibrosaFeatures(**SMALL, flatten=True),
         LibrosaFeatures("waveform", **SMALL, flatten=True, crop="random", random_state=0),
     ],
-    expected_failed_checks=lambda estimator: EXPECTED_FAILED_CHECKS,
+    expected_failed_checks=lambda estimator: {
+        name: reason
+        for name, reason in EXPECTED_FAILED_CHECKS.items()
+        # samples are not rounded
+        if estimator.feature != "waveform" or name != "check_methods_sample_order_invariance"
+    },
 )
 def test_sklearn_contract(estimator, check):
     check(estimator)

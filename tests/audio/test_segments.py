@@ -101,13 +101,14 @@ def test_bad_recordings_are_named(tmp_path):
         ({"hop": -1}, "'hop' parameter .* or None. Got -1"),
         ({"last": "keep"}, r"'last' parameter .* \['shift', 'drop', 'pad'\]"),
         ({"sr": 0}, "'sr' parameter"),
+        ({"sr": None}, "'sr' parameter .* the rate of waveforms .* Got None .* pass pairs"),
         ({"on_error": None}, "'on_error' parameter"),
     ],
 )
 def test_bad_parameters_of_the_segmenter(parameters, message):
     for method in ("fit", "transform"):
         with pytest.raises(ValueError, match=message):
-            getattr(AudioSegmenter(**parameters), method)([np.ones(10)])
+            getattr(AudioSegmenter(**{"sr": SR, **parameters}), method)([np.ones(10)])
 
 
 @pytest.fixture(scope="module")

@@ -36,6 +36,20 @@ def test_notes_from_waveforms_to_a_grid():
     assert "blocks.1.activation" in names
 
 
+def test_memory_maps_all_the_way_give_the_same_network(tmp_path):
+    notes = make_notes(40, random_state=0)
+    parameters = {"sr": notes.sr, "duration": 0.25, "n_fft": 256, "n_mels": 12}
+
+    def fit(folder):
+        features = LibrosaFeatures(**parameters, memory_map=folder)
+        before = make_pipeline(features, Standardizer(memory_map=folder))
+        X = before.fit_transform(notes.data)
+        assert isinstance(X, np.memmap) == (folder is not None)
+        return AntiTransferClassifier(**SMALL).fit(X, notes.timbre).predict_proba(X)
+
+    np.testing.assert_array_equal(fit(tmp_path), fit(None))
+
+
 def test_speech_from_paths_with_the_nuisance_fitted_in_each_fold(
     data_folder, tmp_path, monkeypatch
 ):
