@@ -26,7 +26,7 @@ def test_a_step_without_the_penalty_is_noticed():
 @pytest.mark.slow
 @pytest.mark.parametrize("n_processes", [2])
 def test_the_example(n_processes):
-    pytest.importorskip("accelerate")
+    pytest.importorskip("accelerate", reason="accelerate is not installed")
     command = [sys.executable, EXAMPLE, "--processes", str(n_processes), "--epochs", "2"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stderr
