@@ -20,7 +20,7 @@ from sklearn.model_selection import StratifiedKFold
 from sklearn.pipeline import make_pipeline
 
 from atl_sklearn import AntiTransferClassifier
-from atl_sklearn.audio import BandStandardizer, LibrosaFeatures
+from atl_sklearn.audio import LibrosaFeatures, Standardizer
 from atl_sklearn.datasets import make_notes
 from atl_sklearn.tuning import AntiTransferSearchCV
 
@@ -38,7 +38,7 @@ def main():
     notes = make_notes(360, correlation=0.8, random_state=0)
     features = make_pipeline(
         LibrosaFeatures(sr=notes.sr, duration=0.25, n_fft=256, n_mels=20, hop_length=128),
-        BandStandardizer(),
+        Standardizer(),
     )
     X = features.fit_transform(notes.data)
     counts = np.zeros((notes.timbre.max() + 1, notes.pitch.max() + 1))

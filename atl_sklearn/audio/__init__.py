@@ -10,8 +10,6 @@ from atl_sklearn.audio._segmenter import AudioSegmenter
 from atl_sklearn.audio._sound_augmentation import AddNoise, RandomGain, RandomShift
 from atl_sklearn.audio._standardizer import Standardizer
 
-BandStandardizer = Standardizer  # its former name
-
 __all__ = [
     "AddNoise",
     "AudioSegmenter",
