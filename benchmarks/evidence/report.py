@@ -166,6 +166,12 @@ def _row(protocol: str, name: str, rule: str, pairs: Any, values: dict[str, int]
     )
 
 
+def complete(rows: list[Row]) -> list[Row]:
+    """Return the rows with all folds of the plain network: means of others do not compare."""
+    n_folds = {r.protocol: r.n_folds for r in rows if (r.method, r.rule) == (ZERO, "untuned")}
+    return [row for row in rows if row.n_folds == n_folds[row.protocol]]
+
+
 def _gain(row: Row | None) -> str:
     if row is None:
         return ""
@@ -262,14 +268,15 @@ def write_report(path: Path, folder: Path) -> list[Row]:
     Returns
     -------
     rows : list of Row
-        What the report says.
+        What the report says; tables and figures leave out what did not run on all folds.
     """
     rows = summarise(read_runs(path))
     folder.mkdir(parents=True, exist_ok=True)
     summary = [asdict(row) for row in rows]
     text = json.dumps(summary, indent=1).replace("Infinity", "null").replace("-null", "null")
     (folder / "summary.json").write_text(text + "\n")
-    (folder / "tables.rst").write_text(tables(rows))
-    for protocol in dict.fromkeys(row.protocol for row in rows):
-        figure(protocol, rows, folder / f"{protocol}.png")
+    shown = complete(rows)
+    (folder / "tables.rst").write_text(tables(shown))
+    for protocol in dict.fromkeys(row.protocol for row in shown):
+        figure(protocol, shown, folder / f"{protocol}.png")
     return rows

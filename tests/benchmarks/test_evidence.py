@@ -22,7 +22,7 @@ from benchmarks.evidence.comparators import (
 from benchmarks.evidence.folds import PARTS, Clips, Fold
 from benchmarks.evidence.methods import METHODS
 from benchmarks.evidence.protocols import PROTOCOLS, TITLES, digit_images, table
-from benchmarks.evidence.report import interval, summarise, tables, write_report
+from benchmarks.evidence.report import complete, interval, summarise, tables, write_report
 from benchmarks.evidence.runs import FoldRuns, read_runs, run_all, select
 
 
@@ -227,6 +227,14 @@ class TestReport:
     def test_untuned_methods_need_no_other_value(self):
         runs = [r for r in made_up_runs([[1], [2]]) if r["value"] in (1.0, 1e-4)]
         assert {r.rule for r in summarise(runs)} == {"untuned"}
+
+    def test_what_did_not_run_on_all_folds_is_not_shown(self):
+        runs = made_up_runs([[1], [2], [3]])
+        rows = summarise(runs)
+        assert complete(rows) == rows
+        rows = summarise([r for r in runs if (r["method"], r["fold"]) != ("cross", 1)])
+        assert {r.n_folds for r in rows if r.method == "cross"} == {2}
+        assert {r.method for r in complete(rows)} == {"plain"}
 
     def test_interval_of_one_fold_is_infinite(self):
         assert interval(np.array([1.0])) == (-np.inf, np.inf)
