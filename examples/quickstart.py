@@ -114,7 +114,7 @@ def compare(task, n_seeds):
     def row(net, labels):
         return net.score(X_test, labels), probe_score(net, X_test, task.test.nuisance)
 
-    unrelated = AntiTransferClassifier(max_epochs=10, random_state=0)
+    unrelated = AntiTransferClassifier(max_epochs=15, lr=0.001, random_state=0)
     unrelated.fit(X_unrelated, task.unrelated.nuisance)
     knows = row(unrelated, task.test.nuisance)
 
