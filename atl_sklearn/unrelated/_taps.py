@@ -156,34 +156,3 @@ class Taps:
                 )
             result.append(tensor)
         return result
-
-
-@contextmanager
-def tap(
-    network: torch.nn.Module, points: Sequence[TapPoint], *, stop: bool = False
-) -> Iterator[Taps]:
-    """Record the activations of `points` while the block runs `network`, once.
-
-    The hooks leave with the block, whatever happens in it.
-
-    Parameters
-    ----------
-    network : torch.nn.Module
-        The network that the block calls.
-    points : sequence of TapPoint
-        What to record.
-    stop : bool, default=False
-        Whether the forward pass ends, and with it the block, as soon as all of `points` are
-        recorded.
-
-    Yields
-    ------
-    taps : Taps
-        Its ``activations()``, after the network has run.
-    """
-    taps = Taps(network, points, stop=stop)
-    try:
-        with taps.read():
-            yield taps
-    finally:
-        taps.remove()

@@ -1,5 +1,6 @@
 import copy
 import pickle
+from contextlib import contextmanager
 
 import pytest
 import torch
@@ -7,7 +8,17 @@ from torch import nn
 
 from atl_sklearn.unrelated import FrozenNetwork
 from atl_sklearn.unrelated._frozen import private_copy
-from atl_sklearn.unrelated._taps import TapPoint, tap
+from atl_sklearn.unrelated._taps import TapPoint, Taps
+
+
+@contextmanager
+def tap(module, points):
+    taps = Taps(module, points)
+    try:
+        with taps.read():
+            yield taps
+    finally:
+        taps.remove()
 
 
 def network(*, inplace=False):
