@@ -14,7 +14,12 @@ extensions = [
 ]
 autosummary_generate = True
 numpydoc_show_class_members = False
-exclude_patterns = ["_build", "evidence/tables.rst", "evidence/findings.rst"]
+exclude_patterns = [
+    "_build",
+    "evidence/overview.rst",
+    "evidence/tables.rst",
+    "evidence/findings.rst",
+]
 # Docstrings inherited from scikit-learn link to pages of its own documentation.
 suppress_warnings = ["ref.ref"]
 html_theme = "alabaster"

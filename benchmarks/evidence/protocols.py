@@ -358,9 +358,9 @@ def table(index: int, confounding: float = 0.9) -> Fold:
 
 # From name to what makes a fold of it, and how many folds there are.
 PROTOCOLS: dict[str, tuple[Callable[[int], Fold], int]] = {
-    "fsdd-96": (fsdd_confounded, 5),
     "fsdd-80": (functools.partial(fsdd_confounded, confounding=0.80), 5),
     "fsdd-90": (functools.partial(fsdd_confounded, confounding=0.90), 5),
+    "fsdd-96": (fsdd_confounded, 5),
     "fsdd-100": (functools.partial(fsdd_confounded, confounding=1.0), 5),
     "fsdd-96-same-clips": (functools.partial(fsdd_confounded, same_clips=True), 5),
     "fsdd-new-speaker": (fsdd_speaker, 6),
@@ -378,9 +378,9 @@ PROTOCOLS: dict[str, tuple[Callable[[int], Fold], int]] = {
 }
 
 TITLES = {
-    "fsdd-96": "Spoken digits, speaker gives the digit away in 96 %",
     "fsdd-80": "Spoken digits, speaker gives the digit away in 80 %",
     "fsdd-90": "Spoken digits, speaker gives the digit away in 90 %",
+    "fsdd-96": "Spoken digits, speaker gives the digit away in 96 %",
     "fsdd-100": "Spoken digits, speaker gives the digit away in 100 %",
     "fsdd-96-same-clips": "Spoken digits, 96 %, unrelated network fitted on the same clips",
     "fsdd-new-speaker": "Spoken digits, a new speaker",

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from scipy import stats
+from scipy import optimize, stats
 
 from atl_sklearn import AntiTransferClassifier
 from atl_sklearn.inspection import extract_activations
@@ -22,8 +22,9 @@ from benchmarks.evidence.comparators import (
 from benchmarks.evidence.folds import PARTS, Clips, Fold
 from benchmarks.evidence.methods import METHODS
 from benchmarks.evidence.protocols import PROTOCOLS, TITLES, digit_images, table
-from benchmarks.evidence.report import complete, interval, summarise, tables, write_report
+from benchmarks.evidence.rows import complete, interval, summarise
 from benchmarks.evidence.runs import FoldRuns, read_runs, run_all, select
+from benchmarks.evidence.tables import overview, tables
 
 
 class TestFolds:
@@ -242,14 +243,44 @@ class TestReport:
     def test_select_prefers_the_first_of_equals(self):
         assert select([{"valid": 1, "a": 0}, {"valid": 1, "a": 1}], "valid")["a"] == 0
 
+    def test_overview(self):
+        lines = overview(summarise(made_up_runs([[1, 3], [5, 7]]))).splitlines()
+        row = lines.index(f"   * - {TITLES['table']}")
+        assert lines[row + 1 : row + 3] == ["     - 0.500", "     - +4.0 [-21.4, 29.4]"]
+        assert not any("fsdd" in line or "-0.0" in line for line in lines)
+
+    def test_a_gain_of_nothing_has_no_sign_of_its_own(self):
+        assert "+0.0 [0.0, 0.0]" in overview(summarise(made_up_runs([[-0.01], [-0.01]])))
+
+    @pytest.mark.parametrize("seed", range(20))
+    def test_labels_are_spread_as_little_as_it_takes(self, seed):
+        pytest.importorskip("matplotlib")
+        from benchmarks.evidence.figures import spread
+
+        rng = np.random.RandomState(seed)
+        places, gap = rng.uniform(size=rng.randint(2, 12)), rng.uniform(0.01, 0.3)
+        found = spread(places, gap)
+        order = np.argsort(places)
+        assert (np.diff(found[order]) >= gap - 1e-12).all()
+        start = places[order[0]] + gap * np.arange(len(places))
+        limits = {"type": "ineq", "fun": lambda x: np.diff(x) - gap}
+        best = optimize.minimize(
+            lambda x: ((x - places[order]) ** 2).sum(), start, constraints=limits, tol=1e-12
+        )
+        np.testing.assert_allclose(found[order], best.x, atol=1e-4)
+        np.testing.assert_allclose(spread(found, gap), found)
+
     def test_files(self, tmp_path):
         pytest.importorskip("matplotlib")
+        from benchmarks.evidence.report import write_report
+
         path = tmp_path / "runs.jsonl"
         runs = made_up_runs([[1, 3], [5, 7]])
         path.write_text("".join(json.dumps(run) + "\n" for run in runs))
         rows = write_report(path, tmp_path)
         assert len(json.loads((tmp_path / "summary.json").read_text())) == len(rows)
-        text = (tmp_path / "tables.rst").read_text()
-        assert text == tables(rows)
-        assert "+4.0 [" in text
-        assert (tmp_path / "table.png").stat().st_size > 1000
+        assert (tmp_path / "tables.rst").read_text() == tables(rows)
+        assert (tmp_path / "overview.rst").read_text() == overview(rows)
+        assert "+4.0 [" in tables(rows)
+        for name in ("table.png", "overview.png"):
+            assert (tmp_path / name).stat().st_size > 1000

@@ -1,40 +1,11 @@
 """scikit-learn's own checks for the search, in double precision and full batches."""
 
 import numpy as np
-import torch
 from sklearn.utils.estimator_checks import parametrize_with_checks
-from torch import nn
 
 from atl_sklearn import AntiTransferClassifier, AntiTransferRegressor
 from atl_sklearn.tuning import AntiTransferSearchCV
-
-
-def rebuild(state):
-    network = AnyWidth()
-    network.load_state_dict({name: torch.from_numpy(value) for name, value in state.items()})
-    return network
-
-
-class AnyWidth(nn.Module):
-    """Takes data of any width, since those of the checks have many."""
-
-    def __init__(self):
-        super().__init__()
-        self.linear = nn.Linear(2, 4)
-
-    def forward(self, x):
-        x = x.flatten(1)
-        return self.linear(torch.stack([x.mean(dim=1), x[:, 0]], dim=1))
-
-    def __reduce__(self):
-        # By content: the checks compare parameters by joblib.hash.
-        state = {name: value.numpy().copy() for name, value in self.state_dict().items()}
-        return rebuild, (state,)
-
-
-def any_width():
-    torch.manual_seed(0)
-    return AnyWidth()
+from tests.any_width import any_width
 
 
 def search_of(estimator):

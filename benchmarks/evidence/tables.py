@@ -1,0 +1,112 @@
+"""The tables of the report, as reStructuredText."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from benchmarks.evidence.methods import METHODS
+from benchmarks.evidence.protocols import PROTOCOLS, TITLES
+from benchmarks.evidence.rows import ZERO, Row
+from benchmarks.evidence.runs import SELECTIONS
+
+# What the table of all protocols compares, and what it calls them.
+OVERVIEW = {
+    "cross": "default, unlabeled",
+    "auto": "automatic weight, unlabeled",
+    "cross-train": "default, training batches",
+    "reversal-labels": "gradient reversal with labels",
+}
+
+
+def _list_table(cells: Sequence[Sequence[str]]) -> list[str]:
+    lines = [".. list-table::", "   :header-rows: 1", ""]
+    for entries in cells:
+        lines.append(f"   * - {entries[0]}")
+        lines += [f"     - {entry}".rstrip() for entry in entries[1:]]
+    return [*lines, ""]
+
+
+def _gain(row: Row | None) -> str:
+    if row is None:
+        return ""
+    if not np.isfinite(row.low):
+        return f"{row.gain:+.1f}"
+    low, high = (round(bound, 1) + 0.0 for bound in (row.low, row.high))  # no "-0.0"
+    return f"{round(row.gain, 1) + 0.0:+.1f} [{low:.1f}, {high:.1f}]"
+
+
+def overview(rows: Sequence[Row]) -> str:
+    """Return the table of all protocols: the plain network, and the untuned gains over it.
+
+    Parameters
+    ----------
+    rows : sequence of Row
+        Those to show.
+
+    Returns
+    -------
+    table : str
+        In reStructuredText.
+    """
+    found = {(row.protocol, row.method): row for row in rows if row.rule == "untuned"}
+    cells = [["protocol", "plain network", *OVERVIEW.values()]]
+    for protocol in PROTOCOLS:
+        plain = found.get((protocol, ZERO))
+        if plain is not None:
+            gains = [_gain(found.get((protocol, name))) for name in OVERVIEW]
+            cells.append([TITLES[protocol], f"{plain.accuracy:.3f}", *gains])
+    return "\n".join(_list_table(cells))
+
+
+def tables(rows: Sequence[Row]) -> str:
+    """Return a table and a figure for each protocol.
+
+    Parameters
+    ----------
+    rows : sequence of Row
+        Those to show.
+
+    Returns
+    -------
+    tables : str
+        In reStructuredText.
+    """
+    found = {(row.protocol, row.method, row.rule): row for row in rows}
+    lines = []
+    for protocol in PROTOCOLS:
+        methods = [name for name in METHODS if (protocol, name, "untuned") in found]
+        if not methods:
+            continue
+        title = TITLES[protocol]
+        lines += [title, "~" * len(title), ""]
+        header = [
+            "method", "labels of the nuisance", "folds, runs", "accuracy", "worst group", "probe",
+            "gain, untuned", "won, lost", "gain, tuned on the training condition",
+            "gain, tuned on the test's condition",
+        ]  # fmt: skip
+        cells = [header]
+        for name in methods:
+            row = found[protocol, name, "untuned"]
+            tuned = [found.get((protocol, name, rule)) for rule in SELECTIONS]
+            is_plain = name == ZERO
+            cells.append(
+                [
+                    METHODS[name].title,
+                    METHODS[name].labels,
+                    f"{row.n_folds}, {row.n_runs}",
+                    f"{row.accuracy:.3f}",
+                    f"{row.worst_group:.3f}",
+                    f"{row.probe:.3f}",
+                    "" if is_plain else _gain(row),
+                    "" if is_plain else f"{row.wins}, {row.losses}",
+                    *(
+                        "" if is_plain or len(METHODS[name].values) == 1 else _gain(r)
+                        for r in tuned
+                    ),
+                ]
+            )
+        lines += _list_table(cells)
+        lines += [f".. image:: {protocol}.png", f"   :alt: {title}: gains of the methods", ""]
+    return "\n".join(lines)
