@@ -17,6 +17,7 @@ numpydoc_show_class_members = False
 exclude_patterns = [
     "_build",
     "evidence/overview.rst",
+    "evidence/weights.rst",
     "evidence/tables.rst",
     "evidence/findings.rst",
 ]

@@ -130,15 +130,15 @@ def draw_overview(rows: Sequence[Row], path: Path) -> None:
     path : Path
         Of the file.
     """
-    found = {(row.protocol, row.method): row for row in rows if row.rule == "untuned"}
-    protocols = [name for name in PROTOCOLS if (name, ZERO) in found][::-1]
+    found = {(row.protocol, row.method, row.rule): row for row in rows}
+    protocols = [name for name in PROTOCOLS if (name, ZERO, "untuned") in found][::-1]
     drawing, axes = plt.subplots(figsize=(9, 1.6 + 0.45 * len(protocols)), layout="constrained")
     handles = []
-    for number, (name, title) in enumerate(OVERVIEW.items()):
+    for number, (title, column) in enumerate(OVERVIEW.items()):
         color = f"C{number}"
         for place, protocol in enumerate(protocols):
-            if (protocol, name) in found:
-                _interval(axes, found[protocol, name], place + 0.27 - 0.18 * number, color)
+            if (protocol, *column) in found:
+                _interval(axes, found[(protocol, *column)], place + 0.27 - 0.18 * number, color)
         handles.append(_legend_entry(title, color))
     axes.axvline(0, color="k", linewidth=0.8)
     axes.set_yticks(range(len(protocols)), [TITLES[name] for name in protocols], fontsize=8)

@@ -9,7 +9,7 @@ from pathlib import Path
 from benchmarks.evidence.figures import draw_overview, draw_protocol
 from benchmarks.evidence.rows import Row, complete, summarise
 from benchmarks.evidence.runs import read_runs
-from benchmarks.evidence.tables import overview, tables
+from benchmarks.evidence.tables import OVERVIEW, WEIGHTS, overview, tables
 
 
 def write_report(path: Path, folder: Path) -> list[Row]:
@@ -20,8 +20,8 @@ def write_report(path: Path, folder: Path) -> list[Row]:
     path : Path
         The file with the runs.
     folder : Path
-        Gets ``summary.json``, ``overview.rst``, ``tables.rst``, ``overview.png`` and a figure
-        for each protocol.
+        Gets ``summary.json``, the tables ``overview.rst``, ``weights.rst`` and ``tables.rst``,
+        ``overview.png`` and a figure for each protocol.
 
     Returns
     -------
@@ -34,7 +34,8 @@ def write_report(path: Path, folder: Path) -> list[Row]:
     text = json.dumps(summary, indent=1).replace("Infinity", "null").replace("-null", "null")
     (folder / "summary.json").write_text(text + "\n")
     shown = complete(rows)
-    (folder / "overview.rst").write_text(overview(shown))
+    (folder / "overview.rst").write_text(overview(shown, OVERVIEW))
+    (folder / "weights.rst").write_text(overview(shown, WEIGHTS))
     (folder / "tables.rst").write_text(tables(shown))
     draw_overview(shown, folder / "overview.png")
     for protocol in dict.fromkeys(row.protocol for row in shown):

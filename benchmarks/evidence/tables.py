@@ -11,12 +11,19 @@ from benchmarks.evidence.protocols import PROTOCOLS, TITLES
 from benchmarks.evidence.rows import ZERO, Row
 from benchmarks.evidence.runs import SELECTIONS
 
-# What the table of all protocols compares, and what it calls them.
-OVERVIEW = {
-    "cross": "default, unlabeled",
-    "auto": "automatic weight, unlabeled",
-    "cross-train": "default, training batches",
-    "reversal-labels": "gradient reversal with labels",
+# What the tables of all protocols compare: titles, methods and rules of selection.
+Columns = dict[str, tuple[str, str]]
+OVERVIEW: Columns = {
+    "default, unlabeled": ("cross", "untuned"),
+    "automatic weight, unlabeled": ("auto", "untuned"),
+    "default, training batches": ("cross-train", "untuned"),
+    "gradient reversal with labels": ("reversal-labels", "untuned"),
+}
+WEIGHTS: Columns = {
+    "weight 1": ("cross", "untuned"),
+    "automatic weight": ("auto", "untuned"),
+    "chosen on the training condition": ("cross", "valid"),
+    "chosen on the test's condition": ("cross", "valid_like_test"),
 }
 
 
@@ -37,25 +44,27 @@ def _gain(row: Row | None) -> str:
     return f"{round(row.gain, 1) + 0.0:+.1f} [{low:.1f}, {high:.1f}]"
 
 
-def overview(rows: Sequence[Row]) -> str:
-    """Return the table of all protocols: the plain network, and the untuned gains over it.
+def overview(rows: Sequence[Row], columns: Columns) -> str:
+    """Return a table of all protocols: the plain network, and gains over it.
 
     Parameters
     ----------
     rows : sequence of Row
         Those to show.
+    columns : dict of str to tuple of str
+        Methods and rules of selection by the titles of their columns.
 
     Returns
     -------
     table : str
         In reStructuredText.
     """
-    found = {(row.protocol, row.method): row for row in rows if row.rule == "untuned"}
-    cells = [["protocol", "plain network", *OVERVIEW.values()]]
+    found = {(row.protocol, row.method, row.rule): row for row in rows}
+    cells = [["protocol", "plain network", *columns]]
     for protocol in PROTOCOLS:
-        plain = found.get((protocol, ZERO))
+        plain = found.get((protocol, ZERO, "untuned"))
         if plain is not None:
-            gains = [_gain(found.get((protocol, name))) for name in OVERVIEW]
+            gains = [_gain(found.get((protocol, *column))) for column in columns.values()]
             cells.append([TITLES[protocol], f"{plain.accuracy:.3f}", *gains])
     return "\n".join(_list_table(cells))
 

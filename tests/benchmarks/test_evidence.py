@@ -24,7 +24,7 @@ from benchmarks.evidence.methods import METHODS
 from benchmarks.evidence.protocols import PROTOCOLS, TITLES, digit_images, table
 from benchmarks.evidence.rows import complete, interval, summarise
 from benchmarks.evidence.runs import FoldRuns, read_runs, run_all, select
-from benchmarks.evidence.tables import overview, tables
+from benchmarks.evidence.tables import OVERVIEW, WEIGHTS, overview, tables
 
 
 class TestFolds:
@@ -244,13 +244,23 @@ class TestReport:
         assert select([{"valid": 1, "a": 0}, {"valid": 1, "a": 1}], "valid")["a"] == 0
 
     def test_overview(self):
-        lines = overview(summarise(made_up_runs([[1, 3], [5, 7]]))).splitlines()
+        lines = overview(summarise(made_up_runs([[1, 3], [5, 7]])), OVERVIEW).splitlines()
         row = lines.index(f"   * - {TITLES['table']}")
         assert lines[row + 1 : row + 3] == ["     - 0.500", "     - +4.0 [-21.4, 29.4]"]
         assert not any("fsdd" in line or "-0.0" in line for line in lines)
 
+    def test_overview_of_weights(self):
+        runs = made_up_runs([[4, 4], [6, 6]])
+        for run in runs:
+            if run["method"] == "cross":
+                run["valid"], run["valid_like_test"] = 0.4, 0.6
+        lines = overview(summarise(runs), WEIGHTS).splitlines()
+        row = lines.index(f"   * - {TITLES['table']}")
+        gain = "     - +5.0 [-7.7, 17.7]"
+        assert lines[row + 2 : row + 6] == [gain, "     -", "     - +0.0 [0.0, 0.0]", gain]
+
     def test_a_gain_of_nothing_has_no_sign_of_its_own(self):
-        assert "+0.0 [0.0, 0.0]" in overview(summarise(made_up_runs([[-0.01], [-0.01]])))
+        assert "+0.0 [0.0, 0.0]" in overview(summarise(made_up_runs([[-0.01], [-0.01]])), OVERVIEW)
 
     @pytest.mark.parametrize("seed", range(20))
     def test_labels_are_spread_as_little_as_it_takes(self, seed):
@@ -280,7 +290,8 @@ class TestReport:
         rows = write_report(path, tmp_path)
         assert len(json.loads((tmp_path / "summary.json").read_text())) == len(rows)
         assert (tmp_path / "tables.rst").read_text() == tables(rows)
-        assert (tmp_path / "overview.rst").read_text() == overview(rows)
+        for name, columns in (("overview", OVERVIEW), ("weights", WEIGHTS)):
+            assert (tmp_path / f"{name}.rst").read_text() == overview(rows, columns)
         assert "+4.0 [" in tables(rows)
         for name in ("table.png", "overview.png"):
             assert (tmp_path / name).stat().st_size > 1000
