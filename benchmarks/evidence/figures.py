@@ -12,7 +12,7 @@ from matplotlib.lines import Line2D
 
 from benchmarks.evidence.methods import METHODS
 from benchmarks.evidence.protocols import PROTOCOLS, TITLES
-from benchmarks.evidence.rows import ZERO, Row
+from benchmarks.evidence.rows import ZERO, Row, by_name
 from benchmarks.evidence.tables import OVERVIEW
 
 COLORS = {
@@ -130,7 +130,7 @@ def draw_overview(rows: Sequence[Row], path: Path) -> None:
     path : Path
         Of the file.
     """
-    found = {(row.protocol, row.method, row.rule): row for row in rows}
+    found = by_name(rows)
     protocols = [name for name in PROTOCOLS if (name, ZERO, "untuned") in found][::-1]
     drawing, axes = plt.subplots(figsize=(9, 1.6 + 0.45 * len(protocols)), layout="constrained")
     handles = []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -163,3 +164,8 @@ def complete(rows: list[Row]) -> list[Row]:
     """Return the rows with all folds of the plain network: means of others do not compare."""
     n_folds = {r.protocol: r.n_folds for r in rows if (r.method, r.rule) == (ZERO, "untuned")}
     return [row for row in rows if row.n_folds == n_folds[row.protocol]]
+
+
+def by_name(rows: Iterable[Row]) -> dict[tuple[str, str, str], Row]:
+    """Return the rows by protocol, method and rule."""
+    return {(row.protocol, row.method, row.rule): row for row in rows}

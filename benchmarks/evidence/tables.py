@@ -8,7 +8,7 @@ import numpy as np
 
 from benchmarks.evidence.methods import METHODS
 from benchmarks.evidence.protocols import PROTOCOLS, TITLES
-from benchmarks.evidence.rows import ZERO, Row
+from benchmarks.evidence.rows import ZERO, Row, by_name
 from benchmarks.evidence.runs import SELECTIONS
 
 # What the tables of all protocols compare: titles, methods and rules of selection.
@@ -59,7 +59,7 @@ def overview(rows: Sequence[Row], columns: Columns) -> str:
     table : str
         In reStructuredText.
     """
-    found = {(row.protocol, row.method, row.rule): row for row in rows}
+    found = by_name(rows)
     cells = [["protocol", "plain network", *columns]]
     for protocol in PROTOCOLS:
         plain = found.get((protocol, ZERO, "untuned"))
@@ -82,7 +82,7 @@ def tables(rows: Sequence[Row]) -> str:
     tables : str
         In reStructuredText.
     """
-    found = {(row.protocol, row.method, row.rule): row for row in rows}
+    found = by_name(rows)
     lines = []
     for protocol in PROTOCOLS:
         methods = [name for name in METHODS if (protocol, name, "untuned") in found]

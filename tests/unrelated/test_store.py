@@ -8,7 +8,6 @@ from torch.utils.data import TensorDataset
 
 from atl_sklearn import AntiTransferClassifier, AntiTransferRegressor, activation_similarity
 from atl_sklearn.similarity import get_aggregation, get_aggregation_names, get_metric_names
-from atl_sklearn.unrelated import FrozenNetwork
 from atl_sklearn.unrelated._store import ActivationStore
 
 
@@ -78,20 +77,6 @@ def test_what_is_kept_compares_as_the_whole(metric, aggregation, shape):
 def test_the_other_aggregations_need_the_whole():
     whole = {name for name in get_aggregation_names() if get_aggregation(name).compact is None}
     assert whole == {"none", "product", "batch_gram", "pairwise", "stochastic_pairwise"}
-
-
-@pytest.fixture
-def counted(monkeypatch):
-    """Count the samples that pass through frozen networks."""
-    seen = []
-    forward = FrozenNetwork.__call__
-
-    def counting(self, X):
-        seen.append(len(X))
-        return forward(self, X)
-
-    monkeypatch.setattr(FrozenNetwork, "__call__", counting)
-    return seen
 
 
 def make_data(n_samples, seed=0):

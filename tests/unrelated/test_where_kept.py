@@ -16,7 +16,6 @@ from torch.utils.data import TensorDataset, default_collate
 
 from atl_sklearn import AntiTransferClassifier
 from atl_sklearn.estimators._data import ArrayData
-from atl_sklearn.unrelated import FrozenNetwork
 from atl_sklearn.unrelated._store import ActivationStore
 
 TRIED = 8 + 8 + 4  # the first samples, once more in a batch, and the half of them alone
@@ -30,20 +29,6 @@ X_UNLABELED = RNG.normal(size=(50, 6, 8)).astype(np.float32)
 @pytest.fixture(scope="module")
 def unrelated():
     return AntiTransferClassifier(**FAST).fit(X, 1 - Y)
-
-
-@pytest.fixture
-def counted(monkeypatch):
-    """Count the samples that pass through frozen networks."""
-    seen = []
-    forward = FrozenNetwork.__call__
-
-    def counting(self, X):
-        seen.append(len(X))
-        return forward(self, X)
-
-    monkeypatch.setattr(FrozenNetwork, "__call__", counting)
-    return seen
 
 
 def fit(unrelated, *, data=None, **params):

@@ -1,0 +1,17 @@
+import pytest
+
+from atl_sklearn.unrelated import FrozenNetwork
+
+
+@pytest.fixture
+def counted(monkeypatch):
+    """Count the samples that pass through frozen networks."""
+    seen = []
+    forward = FrozenNetwork.__call__
+
+    def counting(self, X):
+        seen.append(len(X))
+        return forward(self, X)
+
+    monkeypatch.setattr(FrozenNetwork, "__call__", counting)
+    return seen
