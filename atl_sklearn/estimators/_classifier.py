@@ -13,8 +13,13 @@ from skorch import NeuralNetClassifier
 from skorch.dataset import Dataset
 from torch.utils.data import DataLoader
 
+from atl_sklearn.estimators._convergence import judge_predictions
+from atl_sklearn.estimators._data import is_own_data
 from atl_sklearn.estimators._training import AntiTransferTraining
 from atl_sklearn.unrelated._layers import LayerChoice
+
+_N_JUDGED = 1000  # training samples whose predictions are looked at after a fit
+_JUDGED_AT_ONCE = 250
 
 
 class AntiTransferClassifier(AntiTransferTraining, NeuralNetClassifier):
@@ -107,7 +112,22 @@ class AntiTransferClassifier(AntiTransferTraining, NeuralNetClassifier):
     optimizer : class, default=torch.optim.AdamW
         Optimizer; its arguments are set as ``optimizer__weight_decay`` and so on.
     lr : float, default=0.003
-        Learning rate.
+        Learning rate; the highest one under a schedule.
+    lr_schedule : {"one_cycle", "cosine", "constant"} or callable, default="one_cycle"
+        How the learning rate changes from step to step. ``"one_cycle"`` rises to `lr` in the
+        first 30 % of the steps and falls to almost 0, while the first beta of Adam's kin goes
+        from 0.95 to 0.85 and back (unless ``optimizer__betas`` is set); ``"cosine"`` falls from
+        `lr` to 0; a callable takes the share of the training that is done, in [0, 1), and
+        returns the factor of `lr`. Each call of `fit` and `partial_fit` is one schedule over
+        its `max_epochs`; with ``"constant"``, two calls of two epochs are one of four. The
+        schedule of a training that a callback ends early is cut off. A callback that sets the
+        rate, such as skorch's ``LRScheduler``, takes the place of the schedule.
+    max_grad_norm : float or None, default=5.0
+        Gradients are scaled so that their norm, over all parameters, is at most this; None
+        leaves them as they are. Not for LBFGS, which needs them so; and skorch's
+        ``GradientNormClipping`` among the callbacks takes its place.
+    weight_decay : float, default=1e-4
+        Weight decay of an optimizer that has one. ``optimizer__weight_decay`` comes first.
     max_epochs : int, default=30
         Passes over the training data in each call of `fit` and `partial_fit`.
     batch_size : int, default=32
@@ -227,6 +247,9 @@ class AntiTransferClassifier(AntiTransferTraining, NeuralNetClassifier):
         criterion: Any = torch.nn.CrossEntropyLoss,
         optimizer: Any = torch.optim.AdamW,
         lr: float = 0.003,
+        lr_schedule: Any = "one_cycle",
+        max_grad_norm: float | None = 5.0,
+        weight_decay: float = 1e-4,
         max_epochs: int = 30,
         batch_size: int = 32,
         iterator_train: Any = DataLoader,
@@ -265,6 +288,9 @@ class AntiTransferClassifier(AntiTransferTraining, NeuralNetClassifier):
             criterion=criterion,
             optimizer=optimizer,
             lr=lr,
+            lr_schedule=lr_schedule,
+            max_grad_norm=max_grad_norm,
+            weight_decay=weight_decay,
             max_epochs=max_epochs,
             batch_size=batch_size,
             iterator_train=iterator_train,
@@ -401,6 +427,32 @@ class AntiTransferClassifier(AntiTransferTraining, NeuralNetClassifier):
                 f"each class. Got {tuple(output.shape)} for {len(output)} samples. A module whose "
                 "constructor has an argument n_outputs is told their number."
             )
+
+    def _judge_predictions(self, run: Any) -> str:
+        if not is_own_data(run.dataset):
+            return ""
+        n_samples = len(run.dataset)
+        # Evenly over all of them, since data are often sorted by class.
+        index = np.linspace(0, n_samples - 1, min(n_samples, _N_JUDGED)).astype(int).tolist()
+        predicted, labels = [], []
+        self._set_training(False)
+        with torch.no_grad():
+            for start in range(0, len(index), _JUDGED_AT_ONCE):
+                batch = run.dataset.__getitems__(index[start : start + _JUDGED_AT_ONCE])
+                output = self.infer(batch.X)
+                scores = output[0] if isinstance(output, tuple) else output
+                if not isinstance(scores, torch.Tensor) or scores.ndim != 2:
+                    return ""  # a loss of the user's own knows what it is
+                predicted.append(scores.argmax(dim=1).cpu())
+                labels.append(torch.as_tensor(batch.y).cpu())
+        what = judge_predictions(torch.cat(predicted), torch.cat(labels), len(index))
+        if not what:
+            return ""
+        remedy = "Train longer, try another lr, or set class_weight='balanced'."
+        if run.penalty is not None:
+            remedy = f"Lower weight, which is {self.weight_!r}, or train longer."
+        label = self.classes_inferred_.tolist()[int(predicted[0][0])]
+        return f"{what}: {label!r}. {remedy}"
 
     def _task_weight(self, y: Any, sample_weight: Any) -> Any:
         if self.class_weight is None:

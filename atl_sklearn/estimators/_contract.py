@@ -52,6 +52,8 @@ class SklearnContract(NeuralNet):
             self.__dict__[name] = params.pop(name)
         for name in ("cache", "cache_size", "memory", "random_state", "precision"):
             self.__dict__[name] = params.pop(name)
+        for name in ("lr_schedule", "max_grad_norm", "weight_decay"):
+            self.__dict__[name] = params.pop(name)
         super().__init__(module, **params)
         for name in ("history_", "initialized_", "virtual_params_"):
             del self.__dict__[name]

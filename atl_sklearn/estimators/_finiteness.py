@@ -52,13 +52,10 @@ class FiniteWeights:
             }
         return finite
 
-    def restore(self) -> bool:
-        """Go back to the saved weights if the present ones are not finite; tell whether."""
-        if _all_finite(self._network.state_dict()):
-            return False
+    def go_back(self) -> None:
+        """Go back to the weights of the end of the last epoch, or of the beginning."""
         if self._saved:
             self._network.load_state_dict(self._saved)
-        return True
 
 
 def _remedy(part: str, weighted: bool) -> str:
@@ -67,7 +64,7 @@ def _remedy(part: str, weighted: bool) -> str:
             "Use a smaller weight, a weight_schedule that starts small, or another metric or "
             "aggregation ('cross_correlation' or 'cka' of 'spatial_mean' are bounded)."
         )
-    remedy = "Lower lr, clip gradients (skorch.callbacks.GradientNormClipping), or scale X and y."
+    remedy = "Lower lr or max_grad_norm, or scale X and y."
     return remedy + (" A smaller weight of the penalty may help too." if weighted else "")
 
 
@@ -92,10 +89,9 @@ def non_finite_error(
     error : NonFiniteLossError
         To be raised.
     """
-    restored = weights.restore()
-    cause = "the weights had become so before" if restored else "the weights are still finite"
-    kept = "the end of the last finite epoch" if restored else "before this step"
+    # Finite weights that give a loss which is not are of no use either.
+    weights.go_back()
     return NonFiniteLossError(
-        f"The {part} is not finite in epoch {epoch} ({cause}). module_ keeps the weights of "
-        f"{kept}. {_remedy(part, weighted)}"
+        f"The {part} is not finite in epoch {epoch}. module_ keeps the weights of the end of the "
+        f"last finite epoch. {_remedy(part, weighted)}"
     )

@@ -8,6 +8,9 @@ from typing import Any
 
 import torch
 
+from atl_sklearn.estimators._interruption import InterruptWatch
+from atl_sklearn.estimators._training_progress import TrainingProgress
+
 
 def unwrapped(module: torch.nn.Module) -> torch.nn.Module:
     """Return the module inside a compiled or a distributed one, or the module itself."""
@@ -43,6 +46,26 @@ class FitRun:
         Which callbacks do something in which event.
     scaler : torch.amp.GradScaler or None
         Scales the loss in half precision.
+    rate : LearningRate or None
+        Sets the learning rate of each step; None where something else does.
+    max_grad_norm : float or None
+        The largest norm of the gradients; None where they are not clipped.
+    clipped : list of Parameter or None
+        What is clipped; None where that is to be found out anew.
+    rescale : Rescale or None
+        The layer that brings outputs to the units of the target.
+    finished : int
+        How many epochs the history has that ended.
+    watch : InterruptWatch
+        Notices Ctrl-C.
+    ended_by_callback : bool
+        Whether a callback ended the training before the last epoch.
+    dataset : torch.utils.data.Dataset or None
+        The training data, without those for validation.
+    losses, rates : list of float
+        The task loss and the learning rate of every training step.
+    progress : TrainingProgress or None
+        Shows how far the training is; None where nobody wants to see it.
     exits : contextlib.ExitStack
         What must be ended with the fit, whether it succeeds or not.
     unrelated_scores : list of float or None
@@ -59,8 +82,36 @@ class FitRun:
     mode: bool | None = None
     listeners: dict[str, Any] = field(default_factory=dict)
     scaler: Any = None
+    rate: Any = None
+    max_grad_norm: float | None = None
+    clipped: list[Any] | None = None
+    rescale: Any = None
+    finished: int = 0
+    watch: InterruptWatch = field(default_factory=InterruptWatch)
+    ended_by_callback: bool = False
+    dataset: Any = None
+    losses: list[float] = field(default_factory=list)
+    rates: list[float] = field(default_factory=list)
+    progress: Any = None
+
+    def show(self, net: Any, n_batches: int | None) -> None:
+        """Begin an epoch of what is shown of the training."""
+        if net.verbose != 1:
+            return
+        if self.progress is None:
+            self.progress = TrainingProgress(type(net).__name__, net.max_epochs, n_batches)
+            self.exits.callback(self.progress.close)
+        self.progress.begin_epoch()
+
     exits: ExitStack = field(default_factory=ExitStack)
     unrelated_scores: list[float | None] | None = None
+
+    def count_step(self, loss: float, rate: float) -> None:
+        """Note that a training step was made."""
+        self.losses.append(loss)
+        self.rates.append(rate)
+        if self.progress is not None:
+            self.progress.count(loss)
 
     def try_out(self, net: Any, X: Any) -> Any:
         """Return what the network makes of a few samples, which leaves no trace in it."""

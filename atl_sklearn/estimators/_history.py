@@ -1,11 +1,20 @@
-"""The penalty in the history and in the printed table."""
+"""The penalty in the history, and the table that is printed of it."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import numpy as np
-from skorch.callbacks import Callback
+from skorch.callbacks import Callback, PrintLog
+
+
+class EpochTable(PrintLog):
+    """Prints a line for each epoch where `verbose` is above 1, or a sink of one's own is set."""
+
+    def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
+        """Print the line; see skorch."""
+        if self.sink is not print or net.verbose > 1:
+            super().on_epoch_end(net, **kwargs)
 
 
 class PenaltyHistory(Callback):

@@ -26,6 +26,7 @@ from atl_sklearn.estimators._data import (
     targets_of,
 )
 from atl_sklearn.estimators._parameters import HALF_PRECISIONS, PRECISIONS
+from atl_sklearn.estimators._scales import adapt_layers
 
 _GPU_SHARE = 0.25  # of a GPU's free memory, up to which arrays are moved there at once
 
@@ -195,6 +196,9 @@ class Inputs(SklearnContract):
         if valid is not None and self.dataset is Dataset and not is_own_data(valid):
             # One that the user made for validation: its labels are the user's.
             valid = LabelledData(valid, self._encode_targets(targets_of(valid), reset=False))
+        if self._run is not None:
+            self._run.dataset = train
+            adapt_layers(self.module_, train)
         return train, valid
 
     def _makes_batches(self, dataset: Any, stage: str = "iterator_train") -> bool:

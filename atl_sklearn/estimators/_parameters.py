@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from skorch.callbacks import Callback
 
+from atl_sklearn.estimators._learning_rate import get_lr_schedule
 from atl_sklearn.modules import get_module_names
 from atl_sklearn.similarity import (
     get_aggregation,
@@ -159,6 +160,12 @@ def check_parameters(net: Any) -> None:
         raise _refuse(net, "batch_size", "an int in [1, inf), or -1 for all samples at once")
     if not _is_number(net.lr) or not 0 <= net.lr < math.inf:
         raise _refuse(net, "lr", "a float in [0, inf)")
+    get_lr_schedule(net.lr_schedule)
+    norm = net.max_grad_norm
+    if norm is not None and not (_is_number(norm) and norm > 0):
+        raise _refuse(net, "max_grad_norm", "None or a float in (0, inf]", "None does not clip.")
+    if not _is_number(net.weight_decay) or not 0 <= net.weight_decay < math.inf:
+        raise _refuse(net, "weight_decay", "a float in [0, inf)")
     for name in ("criterion", "optimizer", "iterator_train", "iterator_valid", "dataset"):
         if not callable(getattr(net, name)) and name not in ("criterion", "dataset"):
             raise _refuse(net, name, "a class")

@@ -137,7 +137,9 @@ class PenaltyRun:
             for suffix in suffixes
             for name in names
         ]
-        self._weight_names = [f"penalty_weight{suffix}" for suffix in suffixes]
+        self.weight_names = [f"penalty_weight{suffix}" for suffix in suffixes]
+        # For each of the names: which unrelated network, and which layer.
+        self.places = [(position, name) for position in range(len(sources)) for name in names]
         self._try_out(net, X, layers, seed)
         parameters = list(self._loss.parameters())
         self.readers = torch.optim.AdamW(parameters, lr=_READER_RATE) if parameters else None
@@ -215,7 +217,7 @@ class PenaltyRun:
         factor = self.factor(net)
         return [
             (name, factor * weight)
-            for name, weight in zip(self._weight_names, self._weights, strict=True)
+            for name, weight in zip(self.weight_names, self._weights, strict=True)
         ]
 
     def begin_step(self) -> None:

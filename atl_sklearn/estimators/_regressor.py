@@ -9,8 +9,10 @@ import torch
 from sklearn.utils.validation import check_is_fitted
 from skorch import NeuralNet, NeuralNetRegressor
 from skorch.dataset import Dataset
+from skorch.utils import to_tensor
 from torch.utils.data import DataLoader
 
+from atl_sklearn.estimators._scales import rescale_layer
 from atl_sklearn.estimators._training import AntiTransferTraining
 from atl_sklearn.unrelated._layers import LayerChoice
 
@@ -103,8 +105,23 @@ class AntiTransferRegressor(AntiTransferTraining, NeuralNetRegressor):
         Loss of the task.
     optimizer : class, default=torch.optim.AdamW
         Optimizer; its arguments are set as ``optimizer__weight_decay`` and so on.
-    lr : float, default=0.003
-        Learning rate.
+    lr : float, default=0.001
+        Learning rate; the highest one under a schedule.
+    lr_schedule : {"one_cycle", "cosine", "constant"} or callable, default="one_cycle"
+        How the learning rate changes from step to step. ``"one_cycle"`` rises to `lr` in the
+        first 30 % of the steps and falls to almost 0, while the first beta of Adam's kin goes
+        from 0.95 to 0.85 and back (unless ``optimizer__betas`` is set); ``"cosine"`` falls from
+        `lr` to 0; a callable takes the share of the training that is done, in [0, 1), and
+        returns the factor of `lr`. Each call of `fit` and `partial_fit` is one schedule over
+        its `max_epochs`; with ``"constant"``, two calls of two epochs are one of four. The
+        schedule of a training that a callback ends early is cut off. A callback that sets the
+        rate, such as skorch's ``LRScheduler``, takes the place of the schedule.
+    max_grad_norm : float or None, default=5.0
+        Gradients are scaled so that their norm, over all parameters, is at most this; None
+        leaves them as they are. Not for LBFGS, which needs them so; and skorch's
+        ``GradientNormClipping`` among the callbacks takes its place.
+    weight_decay : float, default=1e-4
+        Weight decay of an optimizer that has one. ``optimizer__weight_decay`` comes first.
     max_epochs : int, default=30
         Passes over the training data in each call of `fit` and `partial_fit`.
     batch_size : int, default=32
@@ -217,7 +234,10 @@ class AntiTransferRegressor(AntiTransferTraining, NeuralNetRegressor):
         precision: str = "float32",
         criterion: Any = torch.nn.MSELoss,
         optimizer: Any = torch.optim.AdamW,
-        lr: float = 0.003,
+        lr: float = 0.001,
+        lr_schedule: Any = "one_cycle",
+        max_grad_norm: float | None = 5.0,
+        weight_decay: float = 1e-4,
         max_epochs: int = 30,
         batch_size: int = 32,
         iterator_train: Any = DataLoader,
@@ -254,6 +274,9 @@ class AntiTransferRegressor(AntiTransferTraining, NeuralNetRegressor):
             criterion=criterion,
             optimizer=optimizer,
             lr=lr,
+            lr_schedule=lr_schedule,
+            max_grad_norm=max_grad_norm,
+            weight_decay=weight_decay,
             max_epochs=max_epochs,
             batch_size=batch_size,
             iterator_train=iterator_train,
@@ -389,6 +412,39 @@ class AntiTransferRegressor(AntiTransferTraining, NeuralNetRegressor):
                 f"each target. Got {tuple(output.shape)} for {len(output)} samples. A module whose "
                 "constructor has an argument n_outputs is told their number."
             )
+
+    def _scaling_of_named(self) -> dict[str, bool]:
+        # Losses whose minimum does not depend on the units of the target.
+        criterion = self.criterion
+        kind = criterion if isinstance(criterion, type) else type(criterion)
+        free_of_units = kind in (torch.nn.MSELoss, torch.nn.L1Loss)
+        return {**super()._scaling_of_named(), "rescale": free_of_units}
+
+    def get_loss(self, y_pred: Any, y_true: Any, X: Any = None, training: bool = False) -> Any:
+        """Return the loss of a batch; see skorch.
+
+        Parameters
+        ----------
+        y_pred : Tensor of shape (n_samples, n_targets)
+            What the network returns.
+        y_true : Tensor of shape (n_samples, n_targets)
+            The targets.
+        X : Tensor of shape (n_samples, ...), default=None
+            The input; not used.
+        training : bool, default=False
+            Whether the batch is trained on; not used.
+
+        Returns
+        -------
+        loss : Tensor of shape ()
+            In units of the targets' standard deviations, if the network ends in
+            :class:`~atl_sklearn.modules.Rescale`.
+        """
+        layer = self._run.rescale if self._run is not None else rescale_layer(self.module_)
+        if layer is not None and not layer.is_identity and isinstance(y_pred, torch.Tensor):
+            y_true = layer.standardized(to_tensor(y_true, device=self.device))
+            y_pred = layer.standardized(y_pred)
+        return super().get_loss(y_pred, y_true, X=X, training=training)
 
     @property
     def predict_proba(self) -> Any:

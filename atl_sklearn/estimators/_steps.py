@@ -13,10 +13,19 @@ from skorch.dataset import get_len, unpack_data
 from skorch.history import History
 from skorch.utils import TeeGenerator
 
+from atl_sklearn.estimators._clipping import clip_gradients
 from atl_sklearn.estimators._data import Batch
 from atl_sklearn.estimators._finiteness import non_finite_error
-from atl_sklearn.estimators._history import PenaltyHistory
+from atl_sklearn.estimators._history import EpochTable, PenaltyHistory
 from atl_sklearn.estimators._inputs import Inputs
+
+
+def _length_of(iterator: Any) -> int | None:
+    """Return the number of batches, or None where the iterator does not say."""
+    try:
+        return len(iterator)
+    except (TypeError, NotImplementedError):
+        return None
 
 
 class Steps(Inputs):
@@ -25,7 +34,8 @@ class Steps(Inputs):
     @property
     def _default_callbacks(self) -> list[Any]:
         # skorch prints last, whatever the order
-        return [*super()._default_callbacks, ("penalty", PenaltyHistory())]
+        known = dict(super()._default_callbacks)
+        return [*{**known, "print_log": EpochTable(), "penalty": PenaltyHistory()}.items()]
 
     def _task_loss(self, y_pred: Any, batch: Any, X: Any, y: Any, *, training: bool) -> Any:
         weight = getattr(batch, "task_weight", None)
@@ -146,9 +156,14 @@ class Steps(Inputs):
         if self._run is None:
             super().notify(method_name, **kwargs)
             return
-        getattr(self, method_name)(self, **kwargs)
-        for callback in self._listeners(method_name):
-            getattr(callback, method_name)(self, **kwargs)
+        try:
+            getattr(self, method_name)(self, **kwargs)
+            for callback in self._listeners(method_name):
+                getattr(callback, method_name)(self, **kwargs)
+        except KeyboardInterrupt:
+            # How skorch's callbacks end a training.
+            self._run.ended_by_callback = not self._run.watch.seen
+            raise
 
     def _set_training(self, training: bool = True) -> None:
         run = self._run
@@ -180,9 +195,17 @@ class Steps(Inputs):
             return
         self._run.mode = None  # what callbacks did to parts of the network ends with an epoch
         self._run.listeners.clear()
+        self._run.clipped = None
+        rate = self._run.rate if training else None
+        if rate is not None:
+            rate.begin_epoch(_length_of(iterator))
+        if training:
+            self._run.show(self, _length_of(iterator))
         count = 0
         for batch in iterator:
             self.notify("on_batch_begin", batch=batch, training=training)
+            if rate is not None:
+                rate.begin_step()
             step = step_fn(batch, **fit_params)
             if isinstance(batch, Batch):
                 size = len(batch)
@@ -192,7 +215,11 @@ class Steps(Inputs):
             self._record_batch({f"{prefix}_loss": loss, f"{prefix}_batch_size": size})
             self.notify("on_batch_end", batch=batch, training=training, **step)
             count += 1
+            if training:
+                self._run.count_step(loss, float(self.optimizer_.param_groups[0]["lr"]))
         self.history.record(f"{prefix}_batch_count", count)
+        if training:
+            self.history.record("lr", self._run.rates[-1] if self._run.rates else self.lr)
 
     def _known_of(self, output: Any) -> torch.Tensor:
         """Return what the network knows of the target: probabilities or predictions."""
@@ -273,6 +300,8 @@ class Steps(Inputs):
                     batch=batch,
                     training=True,
                 )
+            if self._run is not None and self._run.max_grad_norm is not None:
+                self._clip_gradients()
             return step["objective"]
 
         if scaler is None:
@@ -285,6 +314,11 @@ class Steps(Inputs):
                 scaler.step(optimizer)
             scaler.update()
         return accumulator.get_step()
+
+    def _clip_gradients(self) -> None:
+        if self._run.clipped is None:
+            self._run.clipped = [parameter for _, parameter in self.get_all_learnable_params()]
+        clip_gradients(self._run.clipped, self._run.max_grad_norm)
 
     def _hears_gradients(self) -> bool:
         overridden = type(self).on_grad_computed is not NeuralNet.on_grad_computed
@@ -313,5 +347,7 @@ class Steps(Inputs):
     def on_epoch_end(self, net: Any, *args: Any, **kwargs: Any) -> None:
         """Keep the weights if they are finite; end the training if they are not."""
         super().on_epoch_end(net, *args, **kwargs)
-        if self._run is not None and not self._run.weights.keep():
-            self._stop_for("weights of the network")
+        if self._run is not None:
+            if not self._run.weights.keep():
+                self._stop_for("weights of the network")
+            self._run.finished = len(self.history)

@@ -8,16 +8,22 @@ from typing import Any
 
 import numpy as np
 import torch
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 from skorch import NeuralNet
+from skorch.callbacks import GradientNormClipping, LRScheduler
 
+from atl_sklearn._user_warnings import warn_user
 from atl_sklearn.estimators._confounding import confounding, given_weights
 from atl_sklearn.estimators._data import is_own_data
 from atl_sklearn.estimators._finiteness import FiniteWeights
 from atl_sklearn.estimators._fit_run import FitRun, unwrapped
 from atl_sklearn.estimators._inputs import accepted
+from atl_sklearn.estimators._learning_rate import LearningRate, get_lr_schedule
+from atl_sklearn.estimators._outcome import summarise
 from atl_sklearn.estimators._parameters import PRECISIONS, check_parameters
 from atl_sklearn.estimators._penalty import PenaltyRun
+from atl_sklearn.estimators._scales import rescale_layer
 from atl_sklearn.estimators._seeding import RandomStream
 from atl_sklearn.estimators._steps import Steps
 from atl_sklearn.estimators._unlabeled import check_pipeline, check_unlabeled
@@ -25,6 +31,7 @@ from atl_sklearn.modules import get_module
 from atl_sklearn.unrelated import FrozenNetwork, get_network
 from atl_sklearn.unrelated._fitting import fit_sources
 from atl_sklearn.unrelated._sources import (
+    _innermost,
     as_sources,
     get_nonlinearity,
     is_fitted,
@@ -96,9 +103,15 @@ class AntiTransferTraining(Steps):
             }
             asked = inspect.signature(module).parameters
             given = {name: v for name, v in sizes.items() if name in asked and v is not None}
+            if isinstance(self.module, str):
+                given |= self._scaling_of_named()
             self.module_ = module(**{**given, **kwargs})
         self.module_ = self.module_.to(PRECISIONS[self.precision])
         return self
+
+    def _scaling_of_named(self) -> dict[str, bool]:
+        """Return which layers that scale data a network has that is known by name."""
+        return {"standardize": True}
 
     def get_params_for_optimizer(self, prefix: str, named_parameters: Any) -> Any:
         """Return the arguments of an optimizer; see skorch.
@@ -123,6 +136,8 @@ class AntiTransferTraining(Steps):
         named_parameters = list(named_parameters)
         args, kwargs = super().get_params_for_optimizer(prefix, named_parameters)
         optimizer = getattr(self, prefix, None)
+        if "weight_decay" in accepted(optimizer, ("weight_decay",)) - kwargs.keys():
+            kwargs["weight_decay"] = self.weight_decay
         fits = all(
             parameter.is_floating_point() and parameter.device.type in ("cpu", "cuda")
             for _, parameter in named_parameters
@@ -142,8 +157,11 @@ class AntiTransferTraining(Steps):
             )
         self._run.forward_params = {name: fit_params[name] for name in of_forward}
         self._run.weights = FiniteWeights(self.module_)
+        self._run.rescale = rescale_layer(self.module_)
+        self._run.finished = len(self.history)
         if self.precision == "float16":
             self._run.scaler = torch.amp.GradScaler(next(self.module_.parameters()).device.type)
+        self._begin_steps()
         batches = self.get_dataset(X, y)
         few = range(min(_N_TRIED, len(batches)))
         if is_own_data(batches):
@@ -166,6 +184,34 @@ class AntiTransferTraining(Steps):
                 unlabeled=self._run.unlabeled if self.penalty_data != "train" else None,
                 state=self.__dict__.get("_penalty_state"),
             )
+
+    def _begin_steps(self) -> None:
+        """Decide who sets the learning rate, and who clips gradients."""
+        callbacks = [callback for _, callback in self.callbacks_]
+        optimizers = [getattr(self, f"{name}_") for name in self._optimizers]
+        scheduler = next((c for c in callbacks if isinstance(c, LRScheduler)), None)
+        if scheduler is None and self.lr_schedule != "constant":
+            self._run.rate = LearningRate(
+                optimizers,
+                get_lr_schedule(self.lr_schedule),
+                self.max_epochs,
+                cycles_momentum=isinstance(self.lr_schedule, str)
+                and self.lr_schedule == "one_cycle"
+                and "betas" not in self.get_params_for("optimizer"),
+            )
+            self._run.exits.callback(self._run.rate.restore)
+        elif scheduler is not None and self.verbose:
+            print(
+                f"The callback {type(scheduler).__name__} sets the learning rate; "
+                f"lr_schedule={self.lr_schedule!r} is not used."
+            )
+        clips = any(
+            isinstance(c, GradientNormClipping) and c.gradient_clip_value is not None
+            for c in callbacks
+        )
+        # LBFGS compares gradients of several points, which must be what they are.
+        if not clips and not any(isinstance(o, torch.optim.LBFGS) for o in optimizers):
+            self._run.max_grad_norm = self.max_grad_norm
 
     def _resolve_weights(self, sources: list[Any], batches: Any, tried: Any) -> list[float]:
         """Return a number for each weight, measuring those that are "auto"."""
@@ -229,21 +275,66 @@ class AntiTransferTraining(Steps):
                         self._initialize_accelerator()
                 self._begin(X, y, sources, fit_params)
         except BaseException:
-            if self._run is not None:
-                self._run.exits.close()
+            self._forget_run()
             self.__dict__.clear()
             self.__dict__.update(before)
             raise
+        run = self._run
+        begun = run.finished
         route = {"_routing_method": method} if _ROUTES else {}
         try:
-            with self._stream().active(self.device):
-                super().partial_fit(X, y, **route, **fit_params)
-            if self._run.penalty is not None:
-                self.__dict__["_penalty_state"] = self._run.penalty.state()
-            scores = self._run.unrelated_scores
+            with run.watch, self._stream().active(self.device):
+                interrupt = self._train(X, y, **route, **fit_params)
+                learnt = interrupt is None or run.finished > begun
+                if learnt and run.penalty is not None:
+                    self.__dict__["_penalty_state"] = run.penalty.state()
+                if learnt:
+                    summary = summarise(
+                        self, run, sources, begun=begun, interrupted=interrupt is not None,
+                        judged=method == "fit",
+                    )  # fmt: skip
         finally:
+            self._forget_run()
+        if interrupt is not None and not learnt:
+            # Nothing was learnt, so that what was there before is what is left.
+            self.__dict__.clear()
+            self.__dict__.update(before)
+            raise interrupt
+        self._complete(sources, run.unrelated_scores)
+        self.summary_ = summary
+        if self.verbose:
+            print(*summary.lines(), sep="\n")
+        if interrupt is not None:
+            raise interrupt
+        for text in summary.warnings:
+            warn_user(text, ConvergenceWarning)
+        return self
+
+    def _forget_run(self) -> None:
+        if self._run is not None:
             self._run.exits.close()
             del self._run
+
+    def _train(self, X: Any, y: Any, **fit_params: Any) -> KeyboardInterrupt | None:
+        """Train, and return the interruption by the user that ended it, if there was one."""
+        interrupt = None
+        try:
+            self.notify("on_train_begin", X=X, y=y)
+            self.fit_loop(X, y, **fit_params)
+        except KeyboardInterrupt as error:
+            if not self._run.ended_by_callback:
+                interrupt = error
+                self._run.weights.go_back()
+                del self.history[self._run.finished :]
+        self.notify("on_train_end", X=X, y=y)
+        return interrupt
+
+    def _judge_predictions(self, run: Any) -> str:
+        """Return what is wrong with what the network predicts, as a sentence; or nothing."""
+        return ""
+
+    def _complete(self, sources: list[Any], scores: list[float | None] | None) -> None:
+        """Set what a fit leaves behind besides the network."""
         several = isinstance(self.unrelated, list | tuple)
         self.__dict__["_unrelated_given"] = self.unrelated
         if scores is not None:
@@ -255,7 +346,6 @@ class AntiTransferTraining(Steps):
         else:
             self.unrelated_ = sources[0] if sources else None
         self._completed = True
-        return self
 
     def _prepare(
         self,
@@ -297,5 +387,8 @@ class AntiTransferTraining(Steps):
         columns = label_columns(sources, y_unrelated, n_samples=len(y))
         self._run.unrelated_scores = [None] * len(sources)
         if any(given_weights(self.weight, len(sources))):
+            if self.verbose and columns:
+                names = ", ".join(type(_innermost(sources[at])).__name__ for at in columns)
+                print(f"Fitting what is unrelated on y_unrelated, and its score: {names}")
             sources, self._run.unrelated_scores = fit_sources(sources, X, columns, self.memory)
         return X, y, sources

@@ -3,6 +3,15 @@
 from atl_sklearn.modules._convnet import ConvNet
 from atl_sklearn.modules._mlp import MLP
 from atl_sklearn.modules._registry import get_module, get_module_names
+from atl_sklearn.modules._scaling import Rescale, Standardize
 from atl_sklearn.modules._vgg import VGG
 
-__all__ = ["MLP", "VGG", "ConvNet", "get_module", "get_module_names"]
+__all__ = [
+    "MLP",
+    "VGG",
+    "ConvNet",
+    "Rescale",
+    "Standardize",
+    "get_module",
+    "get_module_names",
+]

@@ -9,7 +9,13 @@ import torch
 from torch import nn
 
 from atl_sklearn.modules._checks import check_dropout, check_integer, check_integers
-from atl_sklearn.modules._input_shape import as_images, check_image_shape, pooling_kernel
+from atl_sklearn.modules._input_shape import (
+    as_images,
+    check_image_batch,
+    check_image_shape,
+    pooling_kernel,
+)
+from atl_sklearn.modules._scaling import Rescale, standardize_layer
 
 
 class ConvNet(nn.Module):
@@ -40,6 +46,11 @@ class ConvNet(nn.Module):
         Share of the averages dropped before the linear layer while training, in [0, 1).
     batch_norm : bool, default=True
         Whether to normalise over the batch after each convolution.
+    standardize : bool, default=False
+        Whether the input goes through a :class:`Standardize` layer first, ``standardize``.
+    rescale : bool, default=False
+        Whether the output goes through a :class:`Rescale` layer at the end, ``rescale``, which
+        brings it to the units of a regression target.
 
     Raises
     ------
@@ -82,10 +93,13 @@ class ConvNet(nn.Module):
         pool_after: int | Sequence[int] = (0, 1, 3),
         dropout: float = 0.0,
         batch_norm: bool = True,
+        standardize: bool = False,
+        rescale: bool = False,
     ) -> None:
         super().__init__()
         n_channels, height, width = check_image_shape(input_shape, "ConvNet")
         self.input_shape = tuple(input_shape)
+        self.standardize = standardize_layer(self.input_shape) if standardize else None
         n_outputs = check_integer(n_outputs, "n_outputs", "ConvNet")
         channels = check_integers(channels, "channels", "ConvNet")
         if not channels:
@@ -117,6 +131,7 @@ class ConvNet(nn.Module):
         self.average = nn.AdaptiveAvgPool2d(1)
         self.dropout = nn.Dropout(dropout) if dropout else None
         self.head = nn.Linear(n_channels, n_outputs)
+        self.rescale = Rescale(n_outputs) if rescale else None
         # The order of memory in which convolutions, norms and pooling are fastest.
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
@@ -138,11 +153,15 @@ class ConvNet(nn.Module):
         ValueError
             If `x` has another number of axes or channels than the network was made for.
         """
-        x = self.blocks(as_images(x, self.input_shape, "ConvNet"))
+        check_image_batch(x, self.input_shape, "ConvNet")
+        if self.standardize is not None:
+            x = self.standardize(x)
+        x = self.blocks(as_images(x))
         x = self.average(x).flatten(1)
         if self.dropout is not None:
             x = self.dropout(x)
-        return self.head(x)
+        scores = self.head(x)
+        return scores if self.rescale is None else self.rescale(scores)
 
 
 def _check_kernel_size(kernel_size: int | tuple[int, int]) -> tuple[int, int]:

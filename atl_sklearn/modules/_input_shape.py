@@ -77,20 +77,23 @@ def check_image_shape(input_shape: Any, owner: str) -> tuple[int, int, int]:
     )
 
 
-def as_vectors(x: torch.Tensor, input_shape: tuple[int, ...], owner: str) -> torch.Tensor:
-    """Return a batch of samples of `input_shape`, flattened to (n_samples, n_features)."""
+def check_batch_shape(x: torch.Tensor, input_shape: tuple[int, ...], owner: str) -> None:
+    """Refuse a batch of samples of another shape than `input_shape`."""
     if x.shape[1:] != input_shape:
         raise _batch_error(x, input_shape, owner)
-    return x.flatten(1)
 
 
-def as_images(x: torch.Tensor, input_shape: tuple[int, ...], owner: str) -> torch.Tensor:
-    """Return a batch of images as (n_samples, n_channels, height, width).
+def check_image_batch(x: torch.Tensor, input_shape: tuple[int, ...], owner: str) -> None:
+    """Refuse a batch of images of another number of axes or channels than `input_shape`.
 
     Height and width may differ from those of `input_shape`: convolutions do not mind.
     """
     if x.dim() != len(input_shape) + 1 or (x.dim() == 4 and x.shape[1] != input_shape[0]):
         raise _batch_error(x, input_shape, owner)
+
+
+def as_images(x: torch.Tensor) -> torch.Tensor:
+    """Return a batch of images as (n_samples, n_channels, height, width)."""
     return x.unsqueeze(1) if x.dim() == 3 else x
 
 

@@ -11,7 +11,8 @@ from torch import nn
 
 from atl_sklearn.modules._activations import make_activation
 from atl_sklearn.modules._checks import check_dropout, check_integer, check_integers
-from atl_sklearn.modules._input_shape import as_vectors, check_input_shape
+from atl_sklearn.modules._input_shape import check_batch_shape, check_input_shape
+from atl_sklearn.modules._scaling import Rescale, standardize_layer
 
 
 class MLP(nn.Module):
@@ -34,6 +35,11 @@ class MLP(nn.Module):
         without arguments, or a module. Each layer has its own copy, and none works in place.
     dropout : float, default=0.0
         Share of the activations dropped after each nonlinearity while training, in [0, 1).
+    standardize : bool, default=False
+        Whether the input goes through a :class:`Standardize` layer first, ``standardize``.
+    rescale : bool, default=False
+        Whether the output goes through a :class:`Rescale` layer at the end, ``rescale``, which
+        brings it to the units of a regression target.
 
     Raises
     ------
@@ -64,6 +70,8 @@ class MLP(nn.Module):
         hidden_layer_sizes: int | Sequence[int] = (100, 50),
         activation: str | Callable[[], nn.Module] | nn.Module = "relu",
         dropout: float = 0.0,
+        standardize: bool = False,
+        rescale: bool = False,
     ) -> None:
         super().__init__()
         self.input_shape = check_input_shape(input_shape, "MLP")
@@ -71,6 +79,7 @@ class MLP(nn.Module):
         sizes = check_integers(hidden_layer_sizes, "hidden_layer_sizes", "MLP")
         dropout = check_dropout(dropout, "MLP")
 
+        self.standardize = standardize_layer(self.input_shape) if standardize else None
         n_features = math.prod(self.input_shape)
         self.hidden = nn.Sequential()
         for size in sizes:
@@ -82,6 +91,7 @@ class MLP(nn.Module):
             self.hidden.append(nn.Sequential(parts))
             n_features = size
         self.head = nn.Linear(n_features, n_outputs)
+        self.rescale = Rescale(n_outputs) if rescale else None
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Return the scores of a batch.
@@ -101,4 +111,8 @@ class MLP(nn.Module):
         ValueError
             If `x` does not have the shape that the network was made for.
         """
-        return self.head(self.hidden(as_vectors(x, self.input_shape, "MLP")))
+        check_batch_shape(x, self.input_shape, "MLP")
+        if self.standardize is not None:
+            x = self.standardize(x)
+        scores = self.head(self.hidden(x.flatten(1)))
+        return scores if self.rescale is None else self.rescale(scores)

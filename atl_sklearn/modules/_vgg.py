@@ -6,7 +6,13 @@ import torch
 from torch import nn
 
 from atl_sklearn.modules._checks import check_dropout, check_integer, check_positive
-from atl_sklearn.modules._input_shape import as_images, check_image_shape, pooling_kernel
+from atl_sklearn.modules._input_shape import (
+    as_images,
+    check_image_batch,
+    check_image_shape,
+    pooling_kernel,
+)
+from atl_sklearn.modules._scaling import Rescale, standardize_layer
 
 # The channels of VGG-16's convolutions; pooling follows each row.
 _STAGES = ((64, 64), (128, 128), (256, 256, 256), (512, 512, 512), (512, 512, 512))
@@ -38,6 +44,11 @@ class VGG(nn.Module):
         Number of units of each hidden linear layer, before it is multiplied by `width`.
     grid_size : int, default=7
         Height and width of the grid that the average pooling leaves.
+    standardize : bool, default=False
+        Whether the input goes through a :class:`Standardize` layer first, ``standardize``.
+    rescale : bool, default=False
+        Whether the output goes through a :class:`Rescale` layer at the end, ``rescale``, which
+        brings it to the units of a regression target.
 
     Raises
     ------
@@ -93,10 +104,13 @@ class VGG(nn.Module):
         dropout: float = 0.5,
         hidden_units: int = 4096,
         grid_size: int = 7,
+        standardize: bool = False,
+        rescale: bool = False,
     ) -> None:
         super().__init__()
         n_channels, rows, columns = check_image_shape(input_shape, "VGG")
         self.input_shape = tuple(input_shape)
+        self.standardize = standardize_layer(self.input_shape) if standardize else None
         n_outputs = check_integer(n_outputs, "n_outputs", "VGG")
         width = check_positive(width, "width", "VGG")
         dropout = check_dropout(dropout, "VGG")
@@ -127,6 +141,7 @@ class VGG(nn.Module):
             nn.Dropout(dropout),
             head,
         )
+        self.rescale = Rescale(n_outputs) if rescale else None
         self.apply(_initialize)
         nn.init.normal_(head.weight, std=0.01)  # so that no class is favoured at the start
 
@@ -148,8 +163,12 @@ class VGG(nn.Module):
         ValueError
             If `x` has another number of axes or channels than the network was made for.
         """
-        x = self.features(as_images(x, self.input_shape, "VGG"))
-        return self.classifier(self.avgpool(x).flatten(1))
+        check_image_batch(x, self.input_shape, "VGG")
+        if self.standardize is not None:
+            x = self.standardize(x)
+        x = self.features(as_images(x))
+        scores = self.classifier(self.avgpool(x).flatten(1))
+        return scores if self.rescale is None else self.rescale(scores)
 
 
 def _scale(size: int, width: float) -> int:

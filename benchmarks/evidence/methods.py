@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import torch
 from sklearn.base import clone
-from skorch.callbacks import GradientNormClipping, LRScheduler
 
 from atl_sklearn import AntiTransferClassifier
 from atl_sklearn.inspection import extract_activations
@@ -18,38 +17,15 @@ from benchmarks.evidence.comparators import ErasedFeatures, GradientReversal, in
 from benchmarks.evidence.folds import Clips, Fold
 
 
-def network(fold: Fold, n_samples: int, epochs: int, seed: int, **params: Any) -> Any:
-    """Return the estimator that all methods share: AdamW, one cycle, clipped gradients."""
-    batch_size = 32
-    # a single sample that is left over joins the batch before it
-    n_batches = -(-n_samples // batch_size) - (n_samples % batch_size == 1)
-    callbacks = [
-        ("clip", GradientNormClipping(5)),
-        (
-            "cycle",
-            LRScheduler(
-                torch.optim.lr_scheduler.OneCycleLR,
-                max_lr=3e-3,
-                total_steps=n_batches * epochs,
-                step_every="batch",
-            ),
-        ),
-    ]
-    settings = {
-        "max_epochs": epochs,
-        "batch_size": batch_size,
-        "optimizer__weight_decay": 1e-4,
-        "random_state": seed,
-        "callbacks": [*params.pop("callbacks", []), *callbacks],
-        **params,
-    }
-    return AntiTransferClassifier(**settings)
+def network(epochs: int, seed: int, **params: Any) -> Any:
+    """Return the estimator that all methods share: what its constructor makes of two numbers."""
+    return AntiTransferClassifier(max_epochs=epochs, random_state=seed, **params)
 
 
 def fit_unrelated(fold: Fold, index: int, part: Clips | None = None) -> Any:
     """Fit the unrelated network of a fold, on `part` or on what the fold has for it."""
     part = fold.unrelated if part is None else part
-    net = network(fold, len(part.X), fold.unrelated_epochs, 900 + index)
+    net = network(fold.unrelated_epochs, 900 + index)
     return net.fit(part.X, part.nuisance)
 
 
@@ -107,13 +83,13 @@ class Method:
 
 
 def _plain(fold: Fold, unrelated: Any, seed: int, value: float) -> Fitted:
-    net = network(fold, len(fold.train.X), fold.max_epochs, seed, optimizer__weight_decay=value)
+    net = network(fold.max_epochs, seed, weight_decay=value)
     return _of_net(net.fit(fold.train.X, fold.train.target))
 
 
 def _balanced(fold: Fold, unrelated: Any, seed: int, value: float) -> Fitted:
     part = fold.balanced
-    net = network(fold, len(part.X), fold.max_epochs, seed, optimizer__weight_decay=value)
+    net = network(fold.max_epochs, seed, weight_decay=value)
     return _of_net(net.fit(part.X, part.target))
 
 
@@ -122,14 +98,13 @@ def _from_unrelated(fold: Fold, unrelated: Any, seed: int, value: float) -> Fitt
     n_outputs = len(np.unique(fold.train.target))
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        module = get_module("auto", shape)(input_shape=shape, n_outputs=n_outputs)
+        make = get_module("auto", shape)
+        module = make(input_shape=shape, n_outputs=n_outputs, standardize=True)
     net = network(
-        fold,
-        len(fold.train.X),
         fold.max_epochs,
         seed,
         module=initialised_from(unrelated, module),
-        optimizer__weight_decay=value,
+        weight_decay=value,
     )
     return _of_net(net.fit(fold.train.X, fold.train.target))
 
@@ -143,8 +118,6 @@ def _reversal(part: str) -> Callable[..., Fitted]:
         clips: Clips = getattr(fold, part)
         reversal = GradientReversal(clips.X, clips.nuisance, _last_layer(fold), value, seed=seed)
         net = network(
-            fold,
-            len(fold.train.X),
             fold.max_epochs,
             seed,
             callbacks=[("reversal", reversal)],
@@ -155,7 +128,7 @@ def _reversal(part: str) -> Callable[..., Fitted]:
 
 
 def _erased(fold: Fold, unrelated: Any, seed: int, value: float) -> Fitted:
-    net = network(fold, len(fold.train.X), fold.max_epochs, seed)
+    net = network(fold.max_epochs, seed)
     net.fit(fold.train.X, fold.train.target)
     erased = ErasedFeatures(net, _last_layer(fold), value).fit(fold)
     return Fitted(erased.predict, erased.features)
@@ -173,7 +146,7 @@ def _anti(
             source.set_params(max_epochs=0)
             source.fit(fold.unrelated.X, fold.unrelated.nuisance)
         options = {"weight": "auto" if auto else value, **params}
-        net = network(fold, len(fold.train.X), fold.max_epochs, seed, unrelated=source, **options)
+        net = network(fold.max_epochs, seed, unrelated=source, **options)
         unlabeled = None if data is None else getattr(fold, data).X
         return _of_net(net.fit(fold.train.X, fold.train.target, X_unlabeled=unlabeled))
 
@@ -184,7 +157,7 @@ def _several(fold: Fold, unrelated: Any, seed: int, value: float) -> Fitted:
     """Anti-transfer from two unrelated networks, each with the weight."""
     both = [unrelated, fit_unrelated(fold, seed, fold.second)]
     options = {"unrelated": both, "weight": [value, value]}
-    net = network(fold, len(fold.train.X), fold.max_epochs, seed, **options)
+    net = network(fold.max_epochs, seed, **options)
     return _of_net(net.fit(fold.train.X, fold.train.target, X_unlabeled=fold.unlabeled.X))
 
 
@@ -221,8 +194,8 @@ def _augmentation(*, anti: bool) -> Callable[..., Fitted]:
         epochs = max(1, round(fold.max_epochs * len(fold.train.X) / len(X)))
         options = {"unrelated": unrelated, "weight": value} if anti else {}
         if not anti:
-            options["optimizer__weight_decay"] = value
-        net = network(fold, len(X), epochs, seed, **options)
+            options["weight_decay"] = value
+        net = network(epochs, seed, **options)
         unlabeled = copies(fold.unlabeled.X, unrelated, rng)[0] if anti else None
         net.fit(X, fold.train.target[index], X_unlabeled=unlabeled)
         return _of_net(net)

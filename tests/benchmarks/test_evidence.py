@@ -20,7 +20,7 @@ from benchmarks.evidence.comparators import (
     initialised_from,
 )
 from benchmarks.evidence.folds import PARTS, Clips, Fold
-from benchmarks.evidence.methods import METHODS
+from benchmarks.evidence.methods import METHODS, network
 from benchmarks.evidence.protocols import PROTOCOLS, TITLES, digit_images, table
 from benchmarks.evidence.rows import complete, interval, summarise
 from benchmarks.evidence.runs import FoldRuns, read_runs, run_all, select
@@ -295,3 +295,26 @@ class TestReport:
         assert "+4.0 [" in tables(rows)
         for name in ("table.png", "overview.png"):
             assert (tmp_path / name).stat().st_size > 1000
+
+
+def test_the_networks_of_the_evidence_are_what_the_constructor_makes():
+    """A recipe of the benchmark's own would be evidence for something that nobody gets."""
+    assert repr(network(7, 3)) == repr(AntiTransferClassifier(max_epochs=7, random_state=3))
+
+
+@pytest.mark.parametrize("name", ["plain", "cross", "cross-train", "auto", "reversal-labels"])
+def test_the_methods_set_nothing_but_what_they_are(name, monkeypatch):
+    made = []
+
+    def recorded(epochs, seed, **params):
+        made.append(params)
+        return network(epochs, seed, **params)
+
+    monkeypatch.setattr("benchmarks.evidence.methods.network", recorded)
+    fold = replace(table(0), max_epochs=1)
+    unrelated = network(1, 0).fit(fold.unrelated.X, fold.unrelated.nuisance)
+    METHODS[name].build(fold, unrelated, 0, METHODS[name].values[0])
+    (params,) = made
+    assert params.keys() <= {"unrelated", "weight", "callbacks", "weight_decay"}
+    default = AntiTransferClassifier().weight_decay
+    assert params.get("weight_decay", default) == default

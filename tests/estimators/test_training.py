@@ -10,7 +10,13 @@ from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import GroupKFold
 from skorch import NeuralNetClassifier
-from skorch.callbacks import Checkpoint, EarlyStopping, EpochScoring, LRScheduler
+from skorch.callbacks import (
+    Checkpoint,
+    EarlyStopping,
+    EpochScoring,
+    GradientNormClipping,
+    LRScheduler,
+)
 from skorch.dataset import ValidSplit
 from torch import nn
 
@@ -63,6 +69,7 @@ def test_without_a_seed_networks_differ(tabular):
 def test_training_in_parts_is_training_at_once(tabular, unrelated):
     X, y, _ = tabular
     parameters = {"unrelated": unrelated, "random_state": 0, "module__dropout": 0.3}
+    parameters["lr_schedule"] = "constant"
     whole = AntiTransferClassifier(max_epochs=4, **parameters).fit(X, y)
     parts = AntiTransferClassifier(max_epochs=2, **parameters).fit(X, y).partial_fit(X, y)
     warm = AntiTransferClassifier(max_epochs=2, warm_start=True, **parameters).fit(X, y).fit(X, y)
@@ -74,12 +81,22 @@ def test_training_in_parts_is_training_at_once(tabular, unrelated):
 def test_a_plain_network_is_that_of_skorch(tabular):
     """One that skorch alone trains on the same batches is the same, bit for bit."""
     X, y, _ = tabular
-    plain = AntiTransferClassifier(iterator_train__shuffle=False, **FAST)
+    plain = AntiTransferClassifier(
+        iterator_train__shuffle=False, module__standardize=False, **{**FAST, "max_epochs": 5}
+    )
+    n_batches = -(-len(X) // 32)
     net = clone(plain).set_params(optimizer__fused=False).fit(X, y)
     torch.default_generator.manual_seed(net._stream().seed)
     stock = NeuralNetClassifier(
         MLP((6,), 2), criterion=nn.CrossEntropyLoss, optimizer=torch.optim.AdamW, lr=0.003,
-        max_epochs=2, batch_size=32, train_split=None, verbose=0,
+        max_epochs=5, batch_size=32, train_split=None, verbose=0, optimizer__weight_decay=1e-4,
+        callbacks=[
+            GradientNormClipping(5),
+            LRScheduler(
+                torch.optim.lr_scheduler.OneCycleLR, max_lr=0.003, total_steps=5 * n_batches,
+                step_every="batch",
+            ),
+        ],
     ).fit(X.astype(np.float32), y)  # fmt: skip
     assert same_state(state_of(net), state_of(stock))
     # The optimizer's fused form, which is the default, rounds in another order.
@@ -207,11 +224,12 @@ def test_weights_that_are_not_finite_after_the_last_step_are_noticed(tabular, un
     assert all(torch.isfinite(value).all() for value in net.module_.state_dict().values())
 
 
-def test_a_fitted_network_survives_a_failed_continuation(tabular):
+@pytest.mark.parametrize("lr", [1e20, 1e38])  # weights that are finite, but useless, and infinite
+def test_a_fitted_network_survives_a_failed_continuation(tabular, lr):
     X, y, _ = tabular
     net = AntiTransferClassifier(**FAST).fit(X, y)
     proba = net.predict_proba(X)
-    net.set_params(lr=1e38)
+    net.set_params(lr=lr)
     with pytest.raises(NonFiniteLossError):
         net.partial_fit(X * 1e15, y)
     np.testing.assert_array_equal(net.predict_proba(X), proba)

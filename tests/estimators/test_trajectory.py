@@ -46,7 +46,9 @@ def trained_by_hand(data, unrelated, seed):
     X, y = torch.tensor(data[0]), torch.tensor(data[1])
     torch.default_generator.manual_seed(seed)
     network = ConvNet((6, 8), 2, **NETWORK)
-    optimizer = torch.optim.AdamW(network.parameters(), lr=0.003)
+    optimizer = torch.optim.AdamW(network.parameters(), lr=0.003, weight_decay=1e-4)
+    n_steps = EPOCHS * -(-len(X) // BATCH)
+    scheduler = torch.optim.lr_scheduler.OneCycleLR(optimizer, 0.003, total_steps=n_steps)
     found = {}
     frozen = unrelated.module_.eval()
     for name, module in (("current", network), ("frozen", frozen)):
@@ -64,7 +66,9 @@ def trained_by_hand(data, unrelated, seed):
                 frozen(batch)
             penalty = published(found["current"], found["frozen"])
             (task + 2.0 * penalty).backward()
+            torch.nn.utils.clip_grad_norm_(network.parameters(), 5.0)
             optimizer.step()
+            scheduler.step()
             of_epoch.append(penalty.item())
         penalties.append(np.mean(of_epoch))
     return penalties, list(network.parameters())

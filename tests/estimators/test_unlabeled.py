@@ -163,7 +163,7 @@ class TestWhatStaysTheSame:
         def make(max_epochs):
             return AntiTransferClassifier(
                 unrelated=unrelated, metric=metric, module__dropout=0.2, max_epochs=max_epochs,
-                random_state=0,
+                random_state=0, lr_schedule="constant",
             )  # fmt: skip
 
         once = make(4).fit(X, Y, X_unlabeled=X_UNLABELED)

@@ -1,0 +1,29 @@
+"""Gradients of a bounded norm."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch.nn.utils import clip_grad_norm_
+
+
+def clip_gradients(parameters: Sequence[torch.nn.Parameter], max_norm: float) -> None:
+    """Scale the gradients so that their common norm is at most `max_norm`.
+
+    Parameters
+    ----------
+    parameters : sequence of Parameter
+        Those without a gradient are left out.
+    max_norm : float
+        The largest norm of all gradients taken as one vector.
+    """
+    if not hasattr(torch.nn.utils, "get_total_norm"):  # before torch 2.6
+        clip_grad_norm_(parameters, max_norm)
+        return
+    gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
+    norm = torch.nn.utils.get_total_norm(gradients, foreach=True)
+    # Most steps need no scaling, and multiplying by 1 takes as long as finding the norm. On a GPU
+    # the look at the norm would wait for it instead.
+    if norm.device.type != "cpu" or not norm <= max_norm:
+        torch.nn.utils.clip_grads_with_norm_(parameters, max_norm, norm, foreach=True)

@@ -1,0 +1,128 @@
+"""From a fit that ended to its summary."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from atl_sklearn.estimators._confounding import given_weights
+from atl_sklearn.estimators._convergence import judge_convergence, judge_penalty
+from atl_sklearn.estimators._summary import ComparisonSummary, FitSummary
+from atl_sklearn.modules import Standardize
+from atl_sklearn.unrelated._sources import _innermost
+
+_SCALE = (
+    ", or scale X (sklearn.preprocessing.StandardScaler, or atl_sklearn.audio.Standardizer for "
+    "spectrograms)"
+)
+
+
+def _ends(rows: Sequence[dict[str, Any]], name: str) -> tuple[float, float] | None:
+    """Return a column's first and last entry, or None without any."""
+    found = [row[name] for row in rows if name in row]
+    return (found[0], found[-1]) if found else None
+
+
+def _comparisons(
+    net: Any, run: Any, sources: Sequence[Any], rows: Sequence[dict[str, Any]]
+) -> list[ComparisonSummary]:
+    if run.penalty is None:
+        return []
+    given = given_weights(net.weight, len(sources))
+    scores = run.unrelated_scores or [None] * len(sources)
+    found = []
+    for name, (position, layer) in zip(run.penalty.names, run.penalty.places, strict=True):
+        ends = _ends(rows, f"train_{name}")
+        weights = _ends(rows, run.penalty.weight_names[position])
+        if ends is None or weights is None:
+            continue
+        automatic = given[position] == "auto"
+        found.append(
+            ComparisonSummary(
+                unrelated=type(_innermost(sources[position])).__name__
+                + (f" {position}" if len(sources) > 1 else ""),
+                unrelated_score=scores[position],
+                layer=layer,
+                first=ends[0],
+                last=ends[1],
+                weight=weights[1],
+                weight_from="share of the target that it explains" if automatic else "as given",
+            )
+        )
+    return found
+
+
+def _why_plain(net: Any, run: Any, sources: Sequence[Any]) -> str:
+    if run.penalty is not None:
+        return ""
+    if not sources:
+        return "there is no unrelated task"
+    automatic = "auto" in given_weights(net.weight, len(sources))
+    explains = "the unrelated task says nothing of the target, so that weight='auto' is 0"
+    return explains if automatic else "the weight is 0"
+
+
+def summarise(
+    net: Any, run: Any, sources: Sequence[Any], *, begun: int, interrupted: bool, judged: bool
+) -> FitSummary:
+    """Return what happened in a fit.
+
+    Parameters
+    ----------
+    net : AntiTransferClassifier or AntiTransferRegressor
+        The estimator; the run is still there.
+    run : FitRun
+        The run that ended.
+    sources : list
+        The fitted unrelated estimators or modules.
+    begun : int
+        How many epochs the history had before.
+    interrupted : bool
+        Whether the user ended the training.
+    judged : bool
+        Whether the training was to come to an end, as that of `fit` is.
+
+    Returns
+    -------
+    summary : FitSummary
+        Its warnings are those that `fit` gives.
+    """
+    rows = list(list.__iter__(net.history))[begun:]
+    ended_by = "interruption" if interrupted else "max_epochs"
+    if run.ended_by_callback:
+        ended_by = "callback"
+    comparisons = _comparisons(net, run, sources, rows)
+    losses = _ends(rows, "train_loss")
+    warnings: list[str] = []
+    converged = None
+    if judged and ended_by == "max_epochs" and rows:
+        why = judge_convergence(run.losses, run.rates)
+        converged = not why
+        name = type(net).__name__
+        if why:
+            scaled = any(isinstance(layer, Standardize) for layer in net.module_.modules())
+            warnings.append(
+                f"{name} is far from converged after {len(rows)} epochs: {why}. Raise max_epochs, "
+                f"lower batch_size, or try another lr{'' if scaled else _SCALE}."
+            )
+        if losses is not None:
+            for found in comparisons:
+                texts = judge_penalty(
+                    f"The penalty on similarity to {found.unrelated} at {found.layer!r}",
+                    found.first, found.last, found.weight, losses,
+                )  # fmt: skip
+                warnings += [texts] if texts else []
+        what = net._judge_predictions(run)
+        warnings += [what] if what else []
+    return FitSummary(
+        estimator=type(net).__name__,
+        n_epochs=len(rows),
+        max_epochs=net.max_epochs,
+        ended_by=ended_by,
+        converged=converged,
+        train_loss=losses,
+        valid_loss=_ends(rows, "valid_loss"),
+        comparisons=tuple(comparisons),
+        why_plain=_why_plain(net, run, sources),
+        warnings=tuple(warnings),
+    )

@@ -1,0 +1,78 @@
+"""Layers that scale inputs and outputs, adapted to the training data."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import torch
+from torch.utils.data import Subset, default_collate
+
+from atl_sklearn.estimators._data import ArrayData, is_own_data
+from atl_sklearn.modules import Rescale, Standardize
+from atl_sklearn.modules._scaling import Moments
+
+_PIECE = 2**21  # numbers that are looked at together
+_FROM_DATASET = 1000  # samples of a torch Dataset, where each may be read from a file
+
+
+def _pieces(dataset: Any) -> Iterator[tuple[Any, Any, Any]]:
+    """Yield X, y and the samples' weights: of all samples of arrays, of some of a Dataset."""
+    base = dataset
+    while isinstance(base, Subset):
+        base = base.dataset
+    n_samples = len(dataset)
+    chosen = range(n_samples)
+    if not isinstance(base, ArrayData) and n_samples > _FROM_DATASET:
+        chosen = np.linspace(0, n_samples - 1, _FROM_DATASET).astype(int).tolist()
+    first = dataset[chosen[0]][0]
+    size = max(1, _PIECE // max(1, np.asarray(first).size))
+    for start in range(0, len(chosen), size):
+        index = chosen[start : start + size]
+        if is_own_data(dataset):
+            batch = dataset.__getitems__(index)
+            yield batch.X, batch.y, batch.task_weight
+        else:
+            X, y = default_collate([tuple(dataset[i]) for i in index])
+            yield X, y, None
+
+
+def _array(values: Any) -> Any:
+    return values.detach().cpu().numpy() if isinstance(values, torch.Tensor) else values
+
+
+def adapt_layers(network: torch.nn.Module, dataset: Any) -> None:
+    """Let the layers that scale data take mean and scale from the training data.
+
+    Layers that have been adapted, in an earlier fit or by loading weights, stay as they are.
+
+    Parameters
+    ----------
+    network : torch.nn.Module
+        The network in training.
+    dataset : torch.utils.data.Dataset
+        The training data, without those for validation. Of a Dataset of the user's, 1,000
+        samples are read.
+    """
+    layers = [
+        layer
+        for layer in network.modules()
+        if isinstance(layer, Standardize | Rescale) and not layer.adapted
+    ]
+    if not layers or not len(dataset):
+        return
+    of_input, of_target = Moments(), Moments()
+    for X, y, weight in _pieces(dataset):
+        weight = _array(weight)
+        if any(isinstance(layer, Standardize) for layer in layers):
+            of_input.add(_array(X), weight)
+        if any(isinstance(layer, Rescale) for layer in layers):
+            of_target.add(_array(y), weight)
+    for layer in layers:
+        layer.adapt(of_input if isinstance(layer, Standardize) else of_target)
+
+
+def rescale_layer(network: torch.nn.Module) -> Rescale | None:
+    """Return the layer that brings outputs to the units of the target, if there is one."""
+    return next((layer for layer in network.modules() if isinstance(layer, Rescale)), None)

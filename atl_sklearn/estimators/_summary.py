@@ -1,0 +1,137 @@
+"""What happened in a fit, in one place."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from html import escape
+
+_COLUMNS = (
+    "unrelated",
+    "its score",
+    "layer",
+    "similarity, first epoch",
+    "similarity, last epoch",
+    "weight",
+)
+
+
+@dataclass(frozen=True)
+class ComparisonSummary:
+    """What became of the similarity to one unrelated network, at one layer.
+
+    Attributes
+    ----------
+    unrelated : str
+        The unrelated network.
+    unrelated_score : float or None
+        How well it learnt its own task, on samples held out; None where it was not fitted here.
+    layer : str
+        The layer of the network in training.
+    first, last : float
+        The similarity in the first and in the last epoch.
+    weight : float
+        The weight of the penalty in the last epoch.
+    weight_from : str
+        Where the weight comes from.
+    """
+
+    unrelated: str
+    unrelated_score: float | None
+    layer: str
+    first: float
+    last: float
+    weight: float
+    weight_from: str
+
+    def __str__(self) -> str:
+        score = "" if self.unrelated_score is None else f" (score {self.unrelated_score:.3f})"
+        return (
+            f"similarity to {self.unrelated}{score} at {self.layer!r} {self.first:.3f} -> "
+            f"{self.last:.3f}, weight {self.weight:.3g} ({self.weight_from})"
+        )
+
+
+@dataclass(frozen=True)
+class FitSummary:
+    """What happened in a fit.
+
+    Attributes
+    ----------
+    estimator : str
+        The class of the estimator.
+    n_epochs, max_epochs : int
+        Epochs that were finished, and that were asked for.
+    ended_by : {"max_epochs", "callback", "interruption"}
+        What ended the training.
+    converged : bool or None
+        Whether the task loss came to rest; None where a callback or an interruption ended the
+        training, and after `partial_fit`.
+    train_loss : (float, float) or None
+        The task loss in the first and in the last epoch.
+    valid_loss : (float, float) or None
+        The same on the validation data; None without any.
+    comparisons : tuple of ComparisonSummary
+        One for each unrelated network and layer; none for a plain network.
+    why_plain : str
+        Why there is none.
+    warnings : tuple of str
+        What `fit` warned of.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import make_classification
+    >>> from atl_sklearn import AntiTransferClassifier
+    >>> X, y = make_classification(n_samples=200, random_state=0)
+    >>> AntiTransferClassifier(random_state=0).fit(X, y).summary_  # doctest: +ELLIPSIS
+    AntiTransferClassifier: 30 of 30 epochs, converged, task loss 0... -> 0...
+    Plain network: there is no unrelated task.
+    """
+
+    estimator: str
+    n_epochs: int
+    max_epochs: int
+    ended_by: str
+    converged: bool | None
+    train_loss: tuple[float, float] | None
+    valid_loss: tuple[float, float] | None
+    comparisons: tuple[ComparisonSummary, ...]
+    why_plain: str
+    warnings: tuple[str, ...]
+
+    def lines(self) -> tuple[str, str]:
+        """Return two lines of text: the training, and the anti-transfer."""
+        how = {True: "converged", False: "not converged", None: f"ended by {self.ended_by}"}
+        known = self.ended_by == "max_epochs" and self.converged is None
+        parts = [f"{self.n_epochs} of {self.max_epochs} epochs"]
+        parts += [] if known else [how[self.converged]]
+        for name, losses in (("task", self.train_loss), ("validation", self.valid_loss)):
+            if losses is not None:
+                parts.append(f"{name} loss {losses[0]:.3f} -> {losses[1]:.3f}")
+        compared = "; ".join(map(str, self.comparisons)) or f"plain network: {self.why_plain}"
+        return f"{self.estimator}: {', '.join(parts)}", f"{compared[0].upper()}{compared[1:]}."
+
+    def __repr__(self) -> str:
+        return "\n".join([*self.lines(), *(f"Warning: {text}" for text in self.warnings)])
+
+    def _repr_html_(self) -> str:
+        title, _ = self.lines()
+        rows = "".join(
+            "<tr>"
+            + "".join(
+                f"<td>{escape(value)}</td>"
+                for value in (
+                    found.unrelated,
+                    "" if found.unrelated_score is None else f"{found.unrelated_score:.3f}",
+                    found.layer,
+                    f"{found.first:.3f}",
+                    f"{found.last:.3f}",
+                    f"{found.weight:.3g} ({found.weight_from})",
+                )
+            )
+            + "</tr>"
+            for found in self.comparisons
+        )
+        head = "".join(f"<th>{name}</th>" for name in _COLUMNS)
+        table = f"<table><tr>{head}</tr>{rows}</table>" if rows else f"<p>{self.lines()[1]}</p>"
+        warned = "".join(f"<p>Warning: {escape(text)}</p>" for text in self.warnings)
+        return f"<p>{escape(title)}</p>{table}{warned}"

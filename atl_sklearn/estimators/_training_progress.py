@@ -1,0 +1,54 @@
+"""One bar over all epochs of a training."""
+
+from __future__ import annotations
+
+from atl_sklearn._progress import Progress
+
+
+class TrainingProgress:
+    """Shows how far a training is, and the time left.
+
+    Parameters
+    ----------
+    name : str
+        Of what is trained.
+    max_epochs : int
+        How many epochs there will be.
+    n_batches : int or None
+        How many batches an epoch has; None where that is not known, and epochs are counted.
+    """
+
+    def __init__(self, name: str, max_epochs: int, n_batches: int | None) -> None:
+        self._max_epochs = max_epochs
+        self._n_batches = n_batches
+        self._epoch = 0
+        self._batch = 0
+        if n_batches is None:
+            self._progress = Progress(max_epochs, name, unit="epoch")
+        else:
+            self._progress = Progress(max_epochs * n_batches, name, unit="step")
+
+    def begin_epoch(self) -> None:
+        """Begin an epoch."""
+        self._epoch += 1
+        self._batch = 0
+        if self._n_batches is None:
+            self._progress.advance_to(self._epoch - 1)
+
+    def count(self, loss: float) -> None:
+        """Count a batch.
+
+        Parameters
+        ----------
+        loss : float
+            The task loss of the batch.
+        """
+        self._batch += 1
+        note = f"epoch {self._epoch} of {self._max_epochs}, loss {loss:.3g}"
+        if self._n_batches is not None:
+            done = (self._epoch - 1) * self._n_batches + min(self._batch, self._n_batches)
+            self._progress.advance_to(done, note=note)
+
+    def close(self) -> None:
+        """Leave the last state visible."""
+        self._progress.close()

@@ -1,0 +1,240 @@
+"""What a fit says of itself: the summary, its warnings, the bar and the lines."""
+
+import pathlib
+import pickle
+import warnings
+
+import numpy as np
+import pytest
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from skorch.callbacks import PrintLog
+
+from atl_sklearn import AntiTransferClassifier, AntiTransferRegressor
+from atl_sklearn.estimators._convergence import judge_convergence, judge_penalty
+
+SEEDED = {"random_state": 0}
+
+
+def warned(fit, *args, **kwargs):
+    """Return the messages of the warnings of convergence, and where they point."""
+    with warnings.catch_warnings(record=True) as found:
+        warnings.simplefilter("always")
+        fit(*args, **kwargs)
+    found = [w for w in found if issubclass(w.category, ConvergenceWarning)]
+    return [str(w.message) for w in found], {pathlib.Path(w.filename).name for w in found}
+
+
+# ---- warnings -----------------------------------------------------------------------------
+
+
+def test_a_training_that_is_long_enough_warns_of_nothing(tabular, unrelated):
+    X, y, _ = tabular
+    for params in ({}, {"unrelated": unrelated}):
+        net = AntiTransferClassifier(max_epochs=60, **params, **SEEDED)
+        assert warned(net.fit, X, y) == ([], set())
+        assert net.summary_.converged is True
+        assert net.summary_.warnings == ()
+
+
+def test_a_training_that_is_too_short_says_so_at_the_users_line(tabular):
+    X, y, _ = tabular
+    for net in (
+        AntiTransferClassifier(lr=1e-5, **SEEDED),
+        make_pipeline(StandardScaler(), AntiTransferClassifier(max_epochs=1, **SEEDED)),
+    ):
+        (message,), files = warned(net.fit, X, y)
+        assert "AntiTransferClassifier is far from converged after" in message
+        assert "Raise max_epochs" in message
+        assert files == {pathlib.Path(__file__).name}
+    assert net[-1].summary_.converged is False
+
+
+def test_a_network_without_a_layer_for_it_is_told_to_scale(tabular):
+    X, y, _ = tabular
+    for standardize in (True, False):
+        net = AntiTransferClassifier(max_epochs=1, module__standardize=standardize, **SEEDED)
+        (message,), _ = warned(net.fit, X, y)
+        assert ("StandardScaler" in message) is not standardize
+
+
+def test_parts_of_a_training_need_not_converge(tabular):
+    X, y, _ = tabular
+    net = AntiTransferClassifier(max_epochs=1, **SEEDED)
+    assert warned(net.partial_fit, X, y) == ([], set())
+    assert net.summary_.converged is None
+
+
+def test_one_class_for_everything(tabular):
+    X, y, _ = tabular
+    labels = np.array(["rare", "often"])[(np.arange(len(y)) > 5).astype(int)]
+    net = AntiTransferClassifier(lr=1e-3, max_epochs=8, weight_decay=100.0, **SEEDED)
+    found, _ = warned(net.fit, X, labels)
+    assert set(net.predict(X)) == {"often"}
+    (message,) = [text for text in found if "same class" in text]
+    assert "all of 80 training samples: 'often'" in message
+    assert "class_weight='balanced'" in message
+
+
+def test_one_class_at_a_high_weight_names_it(tabular, unrelated):
+    X, _, nuisance = tabular
+    net = AntiTransferClassifier(unrelated=unrelated, weight=1e5, max_epochs=3, **SEEDED)
+    found, _ = warned(net.fit, X, nuisance)
+    if len(set(net.predict(X))) == 1:
+        assert any("Lower weight, which is 100000.0" in text for text in found)
+    else:
+        assert not any("same class" in text for text in found)
+
+
+def test_a_penalty_that_changes_nothing(tabular, unrelated):
+    X, y, _ = tabular
+    net = AntiTransferClassifier(unrelated=unrelated, weight=1e-7, **SEEDED)
+    (message,), _ = warned(net.fit, X, y)
+    assert "'hidden.1.activation' changed nothing measurable" in message
+    assert "Raise weight" in message
+
+
+def test_a_penalty_that_does_not_fall(tabular, unrelated):
+    X, _, nuisance = tabular
+    net = AntiTransferClassifier(unrelated=unrelated, weight=0.02, **SEEDED)
+    (message,), _ = warned(net.fit, X, nuisance)
+    assert "did not fall: the similarity is 0." in message
+
+
+@pytest.mark.parametrize(
+    ("losses", "rates", "why"),
+    [
+        (np.exp(-np.arange(60) / 8), np.ones(60), ""),
+        (np.linspace(1, 0.8, 60), np.ones(60), "the task loss still fell by"),
+        (np.full(60, 0.7), np.ones(60), "the task loss is 0.7 after 0.7"),
+        (np.linspace(0.7, 0.75, 60), np.ones(60), "the task loss is"),
+        ([1.0, 0.5], [1, 1], "it had 2 steps"),
+        ([], [], ""),
+        # A loss that falls with the rate is brought to rest by the schedule alone.
+        (1 - 0.3 * np.cumsum(np.linspace(1, 0, 60)) / 30, np.linspace(1, 0, 60), "still fell"),
+    ],
+)
+def test_what_convergence_is(losses, rates, why):
+    found = judge_convergence(losses, rates)
+    assert why in found
+    assert bool(why) == bool(found)
+
+
+def test_no_penalty_no_judgement():
+    assert judge_penalty("it", 0.3, 0.5, 0.0, (1.0, 0.5)) == ""
+
+
+# ---- the summary --------------------------------------------------------------------------
+
+
+def test_what_the_summary_says(tabular, unrelated):
+    X, y, nuisance = tabular
+    net = AntiTransferClassifier(
+        unrelated=[unrelated, AntiTransferClassifier(max_epochs=20, **SEEDED)],
+        weight=["auto", 0.5], max_epochs=60, **SEEDED,
+    ).fit(X, y, y_unrelated=nuisance)  # fmt: skip
+    summary = net.summary_
+    assert (summary.estimator, summary.n_epochs, summary.max_epochs) == (
+        "AntiTransferClassifier", 60, 60,
+    )  # fmt: skip
+    assert summary.train_loss == (net.history[0, "train_loss"], net.history[-1, "train_loss"])
+    assert summary.valid_loss is None
+    one, other = summary.comparisons
+    assert one.unrelated_score is None
+    assert other.unrelated_score == net.unrelated_score_[1]
+    assert (one.weight, other.weight) == (net.weight_[0], 0.5)
+    assert (one.weight_from, other.weight_from) == (
+        "share of the target that it explains", "as given",
+    )  # fmt: skip
+    assert one.first == net.history[0, "train_penalty_0"]
+    assert one.last == net.history[-1, "train_penalty_0"]
+    text = repr(summary)
+    for part in (
+        "60 of 60 epochs, converged",
+        f"(score {other.unrelated_score:.3f})",
+        "weight 0.5",
+    ):
+        assert part in text
+    html = summary._repr_html_()
+    assert html.count("<tr>") == 3
+    assert "AntiTransferClassifier 1" in html
+    assert pickle.loads(pickle.dumps(net)).summary_ == summary
+
+
+@pytest.mark.parametrize(
+    ("params", "why"),
+    [
+        ({}, "there is no unrelated task"),
+        ({"weight": 0}, "the weight is 0"),
+        ({"weight": "auto"}, "says nothing of the target, so that weight='auto' is 0"),
+    ],
+)
+def test_why_a_network_is_plain(tabular, unrelated, params, why):
+    X, y, _ = tabular
+    if params:
+        params = {**params, "unrelated": unrelated}
+    y = np.random.RandomState(0).randint(2, size=len(y))
+    net = AntiTransferClassifier(max_epochs=2, **params, **SEEDED).fit(X, y)
+    if net.weight_ == 0:
+        assert why in repr(net.summary_)
+
+
+def test_a_regressor_has_one_too(tabular):
+    X, y, _ = tabular
+    net = AntiTransferRegressor(train_split=lambda data, y: (data, data), **SEEDED).fit(X, y)
+    assert net.summary_.valid_loss[1] < net.summary_.valid_loss[0]
+    assert "validation loss" in repr(net.summary_)
+
+
+# ---- what is printed ----------------------------------------------------------------------
+
+
+def test_a_quiet_fit_prints_nothing(tabular, unrelated, capfd):
+    X, y, _ = tabular
+    AntiTransferClassifier(unrelated=unrelated, **SEEDED).fit(X, y)
+    assert capfd.readouterr() == ("", "")
+
+
+def test_one_prints_plain_lines_and_the_summary(tabular, capfd):
+    X, y, nuisance = tabular
+    net = AntiTransferClassifier(
+        unrelated=AntiTransferClassifier(max_epochs=20, **SEEDED),
+        max_epochs=20,
+        verbose=1,
+        **SEEDED,
+    )
+    net.fit(X, y, y_unrelated=nuisance)
+    out, err = capfd.readouterr()
+    assert "Fitting what is unrelated on y_unrelated" in out.splitlines()[0]
+    assert out.splitlines()[-2:] == list(net.summary_.lines())
+    lines = err.splitlines()
+    assert len(lines) == 10
+    assert lines[0].startswith("AntiTransferClassifier: 6/60 steps, 00:0")
+    assert lines[-1].startswith("AntiTransferClassifier: 60/60 steps")
+    assert "epoch 20 of 20, loss" in lines[-1]
+    assert "\r" not in err
+    assert "\x1b" not in out + err
+
+
+def test_two_prints_more(tabular, capfd):
+    X, y, _ = tabular
+    printed = []
+    for verbose in (1, 2):
+        AntiTransferClassifier(max_epochs=3, verbose=verbose, **SEEDED).fit(X, y)
+        printed.append(capfd.readouterr().out)
+    assert "train_loss" not in printed[0]
+    assert "train_loss" in printed[1]
+    assert printed[1].endswith(printed[0])
+
+
+def test_a_sink_of_the_users_hears_every_epoch(tabular):
+    X, y, _ = tabular
+    heard = []
+    AntiTransferClassifier(max_epochs=3, callbacks__print_log__sink=heard.append).fit(X, y)
+    assert len(heard) == 5
+    heard = []
+    AntiTransferClassifier(
+        max_epochs=3, callbacks=[("own", PrintLog(sink=heard.append))], callbacks__print_log=None
+    ).fit(X, y)
+    assert len(heard) == 5
