@@ -16,6 +16,7 @@ from skorch.helper import SliceDataset
 from skorch.utils import is_dataset, to_tensor
 from torch.utils.data import DataLoader, IterableDataset, Subset
 
+from atl_sklearn._validation import check_no_missing
 from atl_sklearn.estimators._contract import SklearnContract
 from atl_sklearn.estimators._data import (
     ArrayData,
@@ -92,6 +93,7 @@ class Inputs(SklearnContract):
     def _check_training_data(self, X: Any, y: Any, *, reset: bool) -> tuple[Any, Any]:
         """Check X and y of any kind that skorch takes; y comes back as the user's labels."""
         name = type(self).__name__
+        check_no_missing(list(y) if isinstance(y, SliceDataset) else y, "y")
         if is_dataset(X):
             if isinstance(X, IterableDataset):
                 raise TypeError(
@@ -130,6 +132,7 @@ class Inputs(SklearnContract):
         """Return the weights in the task loss, of mean 1, and in the penalty; None without."""
         dtype = self._numpy_dtype()
         if sample_weight is not None:
+            check_no_missing(sample_weight, "sample_weight")
             # Measured against y, which has as many samples as X of any kind.
             sample_weight = _check_sample_weight(
                 sample_weight, y, dtype=dtype, ensure_non_negative=True

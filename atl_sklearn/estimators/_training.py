@@ -11,6 +11,7 @@ import torch
 from sklearn.utils import check_random_state
 from skorch import NeuralNet
 
+from atl_sklearn._validation import check_no_missing
 from atl_sklearn.estimators._confounding import confounding, given_weights
 from atl_sklearn.estimators._data import is_own_data
 from atl_sklearn.estimators._finiteness import FiniteWeights
@@ -215,6 +216,7 @@ class AntiTransferTraining(Steps):
         continues = self.initialized_ and wants_more and not self._module_changed
         before = dict(vars(self))
         try:
+            check_no_missing(fit_params.get("groups"), "groups")
             X, y, sources = self._prepare(
                 X, y, sample_weight, y_unrelated, X_unlabeled, continues=continues
             )

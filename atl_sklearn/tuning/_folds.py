@@ -9,6 +9,8 @@ import numpy as np
 from sklearn.model_selection import GroupKFold, StratifiedGroupKFold, check_cv
 from sklearn.utils.validation import _num_samples
 
+from atl_sklearn._validation import check_no_missing
+
 Fold = tuple[np.ndarray, np.ndarray]
 
 
@@ -81,8 +83,9 @@ def label_codes(labels: Any, n_samples: int, name: str) -> np.ndarray:
     Raises
     ------
     ValueError
-        If they are not as many as the samples.
+        If they are not as many as the samples, or some are missing.
     """
+    check_no_missing(labels, name)
     labels = np.asarray(labels)
     if labels.ndim not in (1, 2) or len(labels) != n_samples:
         raise ValueError(
