@@ -11,6 +11,9 @@ from typing import Any
 
 import numpy as np
 
+# The one line after which meta-estimators hand on what `fit` takes besides X and y.
+ENABLE_ROUTING = "sklearn.set_config(enable_metadata_routing=True)"
+
 _LONGEST = 300  # characters of a value in an error
 _N_SHOWN = 5  # positions in an error
 _INT64 = 2**63

@@ -294,7 +294,8 @@ class AntiTransferRegressor(AntiTransferTraining, NeuralNetRegressor):
             Weights of the samples in the task loss and in the penalty.
         y_unrelated : array-like of shape (n_samples,) or (n_samples, n_unfitted), default=None
             Labels of the unrelated tasks, on which an unfitted `unrelated` is fitted; a column
-            for each of several. Cross-validation splits them with X.
+            for each of several. Cross-validation splits them with X. A Pipeline hands them on
+            after ``sklearn.set_config(enable_metadata_routing=True)``.
         X_unlabeled : array-like of shape (n_unlabeled, ...), mapping or torch Dataset, default=None
             Data of the kind and shape of X without labels, which only the penalty sees; see
             `penalty_data`. It must not have as many samples as X, because cross-validation

@@ -54,6 +54,12 @@ _N_TRIED = 8  # samples with which layers and shapes are tried before training
 class AntiTransferTraining(Steps):
     """The training that classifier and regressor share."""
 
+    # With metadata routing enabled nothing has to be requested: these arguments have no meaning
+    # for any other estimator, so that there is no doubt about whom they are for. Weights are
+    # requested as everywhere in scikit-learn, since a Pipeline may mean them for other steps.
+    __metadata_request__fit = {"X_unlabeled": True, "y_unrelated": True}  # noqa: RUF012
+    __metadata_request__partial_fit = {"X_unlabeled": True, "y_unrelated": True}  # noqa: RUF012
+
     def _stream(self) -> RandomStream:
         """Return the running stream of random numbers, beginning it if there is none."""
         if "_random_stream" not in vars(self):

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from sklearn import get_config
 from sklearn.base import BaseEstimator, clone, is_classifier, is_regressor
 from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
@@ -15,7 +16,7 @@ from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.validation import check_is_fitted
 from skorch import NeuralNet
 
-from atl_sklearn._validation import check_no_missing, shown
+from atl_sklearn._validation import ENABLE_ROUTING, check_no_missing, shown
 
 _ACCEPTED = (
     "None, a fitted AntiTransferClassifier, AntiTransferRegressor or other skorch net, a "
@@ -165,6 +166,17 @@ def _check_kind(source: Any, labels: np.ndarray) -> None:
         )
 
 
+def _of_pipelines() -> str:
+    """Return the line that is needed for a Pipeline to hand on y_unrelated, if it was not run."""
+    if get_config()["enable_metadata_routing"]:
+        return ""
+    return (
+        f" In a Pipeline, and in searches and cross-validations of one, run {ENABLE_ROUTING} "
+        "first: then pipeline.fit(X, y, y_unrelated=...) and "
+        'cross_validate(pipeline, X, y, params={"y_unrelated": ...}) hand the labels on.'
+    )
+
+
 def label_columns(sources: list[Any], y_unrelated: Any, *, n_samples: int) -> dict[int, Any]:
     """Return the labels for each of `sources` that is not fitted.
 
@@ -198,6 +210,7 @@ def label_columns(sources: list[Any], y_unrelated: Any, *, n_samples: int) -> di
                 "grid of values for 'unrelated' does, makes it unfitted). Either pass its labels, "
                 "fit(X, y, y_unrelated=...), and it is fitted on each training set; or fit it "
                 "before and wrap it in sklearn.frozen.FrozenEstimator, which survives cloning."
+                f"{_of_pipelines()}"
             )
         return {}
     if not pending:
