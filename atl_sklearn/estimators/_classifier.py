@@ -104,8 +104,9 @@ class AntiTransferClassifier(AntiTransferTraining, NeuralNetClassifier):
         loss so that small gradients do not vanish.
     criterion : class, default=torch.nn.CrossEntropyLoss
         Loss of the task.
-    optimizer : class, default=torch.optim.AdamW
-        Optimizer; its arguments are set as ``optimizer__weight_decay`` and so on.
+    optimizer : class, str or callable, default=torch.optim.AdamW
+        Optimizer, or the name of one of ``torch.optim`` such as ``"sgd"``; its arguments are set
+        as ``optimizer__weight_decay`` and so on.
     lr : float, default=0.003
         Learning rate.
     max_epochs : int, default=30
@@ -117,9 +118,9 @@ class AntiTransferClassifier(AntiTransferTraining, NeuralNetClassifier):
         Training data are shuffled unless ``iterator_train__shuffle=False``.
     dataset : class, default=skorch.dataset.Dataset
         Wraps the data; the default slices arrays a batch at a time.
-    train_split : callable or None, default=None
-        Splits off validation data, such as ``skorch.dataset.ValidSplit(5)``; None trains on
-        all of X.
+    train_split : float, callable or None, default=None
+        Splits off validation data: a share of X in (0, 1), stratified, or a callable such as
+        ``skorch.dataset.ValidSplit(5)``; None or False trains on all of X.
     callbacks : list, "disable" or None, default=None
         skorch's callbacks.
     predict_nonlinearity : callable, "auto" or None, default="auto"
@@ -329,7 +330,6 @@ class AntiTransferClassifier(AntiTransferTraining, NeuralNetClassifier):
         NonFiniteLossError
             If a loss or the weights became NaN or infinite; `module_` has the last finite ones.
         """
-        self._declared_classes = None
         return self._fit(X, y, sample_weight, y_unrelated, X_unlabeled, fit_params, method="fit")
 
     def partial_fit(
@@ -367,9 +367,15 @@ class AntiTransferClassifier(AntiTransferTraining, NeuralNetClassifier):
         self : object
             The fitted estimator.
         """
-        self._declared_classes = classes
         return self._fit(
-            X, y, sample_weight, y_unrelated, X_unlabeled, fit_params, method="partial_fit"
+            X,
+            y,
+            sample_weight,
+            y_unrelated,
+            X_unlabeled,
+            fit_params,
+            method="partial_fit",
+            classes=classes,
         )
 
     def _encode_targets(self, y: Any, *, reset: bool) -> np.ndarray:

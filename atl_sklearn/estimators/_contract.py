@@ -9,6 +9,7 @@ import torch
 from sklearn.base import BaseEstimator, clone
 from skorch import NeuralNet
 
+from atl_sklearn.estimators._names import advice_for
 from atl_sklearn.unrelated._sources import _innermost, clone_unrelated, is_fitted
 
 _PREFIX = "unrelated__"
@@ -57,8 +58,8 @@ class SklearnContract(NeuralNet):
             del self.__dict__[name]
 
     def __setattr__(self, name: str, value: Any) -> None:
-        # skorch takes every module assigned to the net for one to train.
-        if name in ("unrelated", "unrelated_", "module"):
+        # skorch takes every module or optimizer assigned to the net for one of its own.
+        if name in ("unrelated", "unrelated_", "module", "optimizer"):
             object.__setattr__(self, name, value)
         else:
             super().__setattr__(name, value)
@@ -125,6 +126,9 @@ class SklearnContract(NeuralNet):
         ValueError
             If there is no such parameter, or it belongs to a fitted `unrelated`.
         """
+        for name in params:
+            if name not in vars(self) and (advice := advice_for(name)):
+                raise ValueError(f"Invalid parameter {name!r} for {type(self).__name__}. {advice}")
         nested = {name: v for name, v in params.items() if name.startswith(_PREFIX)}
         own = {name: v for name, v in params.items() if name not in nested}
         unrelated = own.get("unrelated", self.unrelated)
@@ -146,6 +150,10 @@ class SklearnContract(NeuralNet):
             self._params_to_validate.update(of_module)
             self._module_changed = True
             own = {name: value for name, value in own.items() if name not in of_module}
+        if self.initialized_ and "optimizer" in own:
+            self.optimizer = own.pop("optimizer")  # which skorch can only set before
+            with self._stream().active(self.device):
+                self._initialize_optimizer()
         if self.initialized_ and own:
             with self._stream().active(self.device):
                 super().set_params(**own)

@@ -27,6 +27,7 @@ from atl_sklearn.estimators._data import (
     targets_of,
 )
 from atl_sklearn.estimators._parameters import HALF_PRECISIONS, PRECISIONS
+from atl_sklearn.estimators._splits import get_splitter, split_data
 
 _GPU_SHARE = 0.25  # of a GPU's free memory, up to which arrays are moved there at once
 
@@ -193,8 +194,9 @@ class Inputs(SklearnContract):
         dataset_train, dataset_valid : torch.utils.data.Dataset
             The second is None without ``train_split``.
         """
-        of_split = accepted(self.train_split, fit_params)
-        train, valid = super().get_split_datasets(X, y, **{n: fit_params[n] for n in of_split})
+        taken = accepted(get_splitter(self), fit_params)
+        of_split = {name: fit_params[name] for name in taken}
+        train, valid = split_data(self, self.get_dataset(X, y), y, **of_split)
         if valid is not None and self.dataset is Dataset and not is_own_data(valid):
             # One that the user made for validation: its labels are the user's.
             valid = LabelledData(valid, self._encode_targets(targets_of(valid), reset=False))

@@ -101,8 +101,9 @@ class AntiTransferRegressor(AntiTransferTraining, NeuralNetRegressor):
         loss so that small gradients do not vanish.
     criterion : class, default=torch.nn.MSELoss
         Loss of the task.
-    optimizer : class, default=torch.optim.AdamW
-        Optimizer; its arguments are set as ``optimizer__weight_decay`` and so on.
+    optimizer : class, str or callable, default=torch.optim.AdamW
+        Optimizer, or the name of one of ``torch.optim`` such as ``"sgd"``; its arguments are set
+        as ``optimizer__weight_decay`` and so on.
     lr : float, default=0.003
         Learning rate.
     max_epochs : int, default=30
@@ -114,9 +115,9 @@ class AntiTransferRegressor(AntiTransferTraining, NeuralNetRegressor):
         Training data are shuffled unless ``iterator_train__shuffle=False``.
     dataset : class, default=skorch.dataset.Dataset
         Wraps the data; the default slices arrays a batch at a time.
-    train_split : callable or None, default=None
-        Splits off validation data, such as ``skorch.dataset.ValidSplit(5)``; None trains on
-        all of X.
+    train_split : float, callable or None, default=None
+        Splits off validation data: a share of X in (0, 1) or a callable such as
+        ``skorch.dataset.ValidSplit(5)``; None or False trains on all of X.
     callbacks : list, "disable" or None, default=None
         skorch's callbacks.
     predict_nonlinearity : callable, "auto" or None, default="auto"
