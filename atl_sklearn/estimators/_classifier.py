@@ -13,6 +13,14 @@ from skorch import NeuralNetClassifier
 from skorch.dataset import Dataset
 from torch.utils.data import DataLoader
 
+from atl_sklearn.estimators._outputs import (
+    as_columns,
+    check_one_label,
+    check_scores,
+    is_one_column,
+    nonlinearity_of,
+    takes_one_score,
+)
 from atl_sklearn.estimators._training import AntiTransferTraining
 from atl_sklearn.unrelated._layers import LayerChoice
 
@@ -378,13 +386,19 @@ class AntiTransferClassifier(AntiTransferTraining, NeuralNetClassifier):
             classes=classes,
         )
 
+    def _check_target(self, y: Any) -> None:
+        check_one_label(y, type(self).__name__)
+
     def _encode_targets(self, y: Any, *, reset: bool) -> np.ndarray:
+        self._check_target(y)
         y = column_or_1d(y)
         if reset:
             check_classification_targets(y)
             declared = self.classes if self.classes is not None else self._declared_classes
             self.classes_inferred_ = np.unique(y) if declared is None else np.asarray(declared)
-            self.n_outputs_ = len(self.classes_inferred_)
+            n_classes = len(self.classes_inferred_)
+            one_score = n_classes == 2 and takes_one_score(self.criterion)
+            self.n_outputs_ = 1 if one_score else n_classes
         known = self.classes_inferred_
         order = np.argsort(known)
         places = np.searchsorted(known, y, sorter=order)
@@ -399,15 +413,34 @@ class AntiTransferClassifier(AntiTransferTraining, NeuralNetClassifier):
         return codes.astype(np.int64)
 
     def _check_output(self, output: Any) -> None:
-        of_classes = isinstance(self.criterion_, torch.nn.CrossEntropyLoss | torch.nn.NLLLoss)
-        if not (of_classes and isinstance(output, torch.Tensor)):
-            return  # a loss of the user's own knows what it takes
-        if output.ndim < 2 or output.shape[1] < self.n_outputs_:
-            raise ValueError(
-                f"The network must return scores of shape (n_samples, {self.n_outputs_}), one for "
-                f"each class. Got {tuple(output.shape)} for {len(output)} samples. A module whose "
-                "constructor has an argument n_outputs is told their number."
-            )
+        check_scores(self, output)
+
+    def get_loss(self, y_pred: Any, y_true: Any, *args: Any, **kwargs: Any) -> torch.Tensor:
+        """Return the task loss; see skorch.
+
+        Parameters
+        ----------
+        y_pred : Tensor of shape (n_samples, ...)
+            What the network returned.
+        y_true : Tensor of shape (n_samples,)
+            The encoded targets; numbers for a criterion that takes one score for two classes.
+        *args, **kwargs : object
+            Passed on to skorch.
+
+        Returns
+        -------
+        loss : Tensor
+            As the criterion returns it.
+        """
+        if takes_one_score(self.criterion_) and isinstance(y_pred, torch.Tensor):
+            y_true = torch.as_tensor(y_true).to(y_pred).reshape(y_pred.shape)
+        return super().get_loss(y_pred, y_true, *args, **kwargs)
+
+    def _get_predict_nonlinearity(self) -> Any:
+        is_auto = isinstance(self.predict_nonlinearity, str) and self.predict_nonlinearity == "auto"
+        if is_auto and takes_one_score(self.criterion_):
+            return nonlinearity_of(self.criterion_)
+        return super()._get_predict_nonlinearity()
 
     def _task_weight(self, y: Any, sample_weight: Any) -> Any:
         if self.class_weight is None:
@@ -420,7 +453,7 @@ class AntiTransferClassifier(AntiTransferTraining, NeuralNetClassifier):
         """The labels, in the order of the outputs."""
         if self._run is not None:
             # Callbacks score during training, on data whose labels are encoded.
-            return np.arange(self.n_outputs_)
+            return np.arange(len(self.classes_inferred_))
         if "classes_inferred_" in vars(self):
             return self.classes_inferred_
         if self._completed and self.classes is not None:  # weights were loaded, not trained
@@ -442,7 +475,8 @@ class AntiTransferClassifier(AntiTransferTraining, NeuralNetClassifier):
         """
         if self._run is None:
             check_is_fitted(self)
-        return super().predict_proba(self._check_X(X))
+        proba = super().predict_proba(self._check_X(X))
+        return as_columns(proba) if is_one_column(proba) and len(self.classes_) == 2 else proba
 
     def predict(self, X: Any) -> np.ndarray:
         """Return the most probable classes.
@@ -478,6 +512,10 @@ class AntiTransferClassifier(AntiTransferTraining, NeuralNetClassifier):
             check_is_fitted(self)
         output = self.forward(self._check_X(X))
         scores = (output[0] if isinstance(output, tuple) else output).numpy()
-        if isinstance(self.criterion_, torch.nn.NLLLoss):  # probabilities, by skorch's convention
+        if is_one_column(scores) and len(self.classes_) == 2:
+            if isinstance(self.criterion_, torch.nn.BCEWithLogitsLoss):
+                return scores.reshape(len(scores))
+            scores = np.log(self.predict_proba(X) + np.finfo(scores.dtype).eps)
+        elif isinstance(self.criterion_, torch.nn.NLLLoss):  # probabilities, as skorch has it
             scores = np.log(scores + np.finfo(scores.dtype).eps)
         return scores[:, 1] - scores[:, 0] if scores.shape[1] == 2 else scores

@@ -13,6 +13,11 @@ from atl_sklearn.estimators._names import advice_for
 from atl_sklearn.unrelated._sources import _innermost, clone_unrelated, is_fitted
 
 _PREFIX = "unrelated__"
+# Parameters that may be modules, or optimizers by mistake.
+_MAY_BE_MODULES = frozenset(
+    {"aggregation", "criterion", "metric", "module", "optimizer", "predict_nonlinearity"}
+    | {"unrelated", "weight_schedule"}
+)
 
 
 def _is_auto(device: Any) -> bool:
@@ -59,7 +64,7 @@ class SklearnContract(NeuralNet):
 
     def __setattr__(self, name: str, value: Any) -> None:
         # skorch takes every module or optimizer assigned to the net for one of its own.
-        if name in ("unrelated", "unrelated_", "module", "optimizer"):
+        if name == "unrelated_" or name in _MAY_BE_MODULES:
             object.__setattr__(self, name, value)
         else:
             super().__setattr__(name, value)

@@ -63,6 +63,9 @@ class Inputs(SklearnContract):
     def _encode_targets(self, y: Any, *, reset: bool) -> Any:
         raise NotImplementedError  # pragma: no cover
 
+    def _check_target(self, y: Any) -> None:
+        """Check the shape of y as the user gave it, before anything else looks at it."""
+
     def _check_output(self, output: Any) -> None:
         """Check what the network returns for a few samples."""
 
@@ -95,6 +98,7 @@ class Inputs(SklearnContract):
         """Check X and y of any kind that skorch takes; y comes back as the user's labels."""
         name = type(self).__name__
         check_no_missing(list(y) if isinstance(y, SliceDataset) else y, "y")
+        self._check_target(y)
         if is_dataset(X):
             if isinstance(X, IterableDataset):
                 raise TypeError(

@@ -11,6 +11,7 @@ from skorch import NeuralNet, NeuralNetRegressor
 from skorch.dataset import Dataset
 from torch.utils.data import DataLoader
 
+from atl_sklearn.estimators._outputs import check_numbers
 from atl_sklearn.estimators._training import AntiTransferTraining
 from atl_sklearn.unrelated._layers import LayerChoice
 
@@ -382,15 +383,7 @@ class AntiTransferRegressor(AntiTransferTraining, NeuralNetRegressor):
         return columns
 
     def _check_output(self, output: Any) -> None:
-        of_torch = type(self.criterion_).__module__.startswith("torch.nn")
-        if not (of_torch and isinstance(output, torch.Tensor)):
-            return  # a loss of the user's own knows what it takes
-        if output.shape[1:] != (self.n_outputs_,):
-            raise ValueError(
-                f"The network must return numbers of shape (n_samples, {self.n_outputs_}), one for "
-                f"each target. Got {tuple(output.shape)} for {len(output)} samples. A module whose "
-                "constructor has an argument n_outputs is told their number."
-            )
+        check_numbers(self, output)
 
     @property
     def predict_proba(self) -> Any:

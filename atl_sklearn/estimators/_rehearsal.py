@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from copy import deepcopy
+from numbers import Integral
 from typing import Any
 
 import torch
@@ -13,7 +14,8 @@ from atl_sklearn._validation import is_number, refuse, shown
 from atl_sklearn.estimators._callbacks import check_watched
 from atl_sklearn.estimators._data import is_own_data
 from atl_sklearn.estimators._fit_run import unwrapped
-from atl_sklearn.estimators._inputs import accepted
+from atl_sklearn.estimators._inputs import accepted, is_mapping
+from atl_sklearn.estimators._penalty import kept_buffers
 from atl_sklearn.estimators._splits import get_splitter, split_data
 
 _N_TRIED = 8  # samples
@@ -83,8 +85,10 @@ def rehearse(net: Any, X: Any, y: Any) -> tuple[Any, Any]:
     tried = net._on_device(tried)
     output = net._run.try_out(net, tried)
     net._check_output(output)
+    _try_predicting(net, output)
     if batch is not None:
         _try_loss(net, output, batch, tried)
+    _try_single_sample(net, data, tried)
     if get_splitter(net) is None:
         check_watched(net)
     elif is_number(net.train_split):
@@ -128,3 +132,55 @@ def _try_loss(net: Any, output: Any, batch: Any, X: Any) -> None:
             raise refuse(net, "criterion", must, way_out.rstrip())
         if batch.task_weight is not None:
             net._task_loss(output, batch, X, batch.y, training=False)
+
+
+def _try_predicting(net: Any, output: Any) -> None:
+    function = net.predict_nonlinearity
+    if not callable(function):
+        return
+    first = output[0] if isinstance(output, tuple) else output
+    with torch.no_grad(), torch.random.fork_rng(devices=[]):
+        try:
+            found = function(first)
+        except Exception as error:
+            raise ValueError(
+                f"The 'predict_nonlinearity' parameter, {shown(function)}, cannot take what the "
+                f"network returns, of shape {tuple(first.shape)}: {error}"
+            ) from error
+    if not isinstance(found, torch.Tensor) or len(found) != len(first):
+        must = "a callable that returns a tensor with a row for each sample"
+        raise refuse(net, "predict_nonlinearity", must, f"It returned {shown(found)}.")
+
+
+def _may_be_single(net: Any, data: Any) -> bool:
+    """Tell whether a training batch may have one sample."""
+    kwargs = net.get_params_for("iterator_train")
+    size, n_samples = kwargs.get("batch_size", net.batch_size), len(data)
+    if is_number(net.train_split):
+        n_samples = round((1 - net.train_split) * n_samples)
+    if not is_number(size, Integral) or "batch_sampler" in kwargs:
+        return False
+    left_over = not net._makes_batches(data) and not kwargs.get("drop_last") and size > 1
+    return size == 1 or n_samples == 1 or (left_over and n_samples % size == 1)
+
+
+def _try_single_sample(net: Any, data: Any, tried: Any) -> None:
+    if not _may_be_single(net, data):
+        return
+
+    def trains_on(count: int) -> str:
+        X = {key: x[:count] for key, x in tried.items()} if is_mapping(tried) else tried[:count]
+        with kept_buffers(unwrapped(net.module_)):
+            try:
+                net._run.try_out(net, X, training=True)
+            except Exception as error:
+                return str(error)
+        return ""
+
+    error = trains_on(1)
+    if error and (len(data) < 2 or not trains_on(2)):
+        size = net.get_params_for("iterator_train").get("batch_size", net.batch_size)
+        raise ValueError(
+            f"The network cannot be trained on a batch of one sample, as BatchNorm for one cannot, "
+            f"and batch_size={size} makes one of {len(data)} samples. Raise batch_size. ({error})"
+        )

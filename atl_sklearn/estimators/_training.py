@@ -105,6 +105,24 @@ class AntiTransferTraining(Steps):
         self.module_ = self.module_.to(PRECISIONS[self.precision])
         return self
 
+    def initialize_criterion(self, *args: Any, **kwargs: Any) -> Any:
+        """Make the loss of the task; an instance is copied, as that of a network is. See skorch.
+
+        Parameters
+        ----------
+        *args, **kwargs : object
+            Passed on to skorch.
+
+        Returns
+        -------
+        self : object
+            The estimator.
+        """
+        super().initialize_criterion(*args, **kwargs)
+        if vars(self).get("criterion_") is self.criterion:
+            self.criterion_: Any = deepcopy(self.criterion)
+        return self
+
     def initialize_optimizer(self, *args: Any, **kwargs: Any) -> Any:
         """Make the optimizer, which may be known by name; see skorch.
 
