@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import math
 import os
-from numbers import Integral, Real
+from numbers import Integral
 from typing import Any
 
 import joblib
 from sklearn.utils import check_random_state
 
+from atl_sklearn._validation import is_number, refuse
 from atl_sklearn.audio._features import as_list, get_feature, get_feature_names, name_of
 from atl_sklearn.audio._reading import n_times_of
 from atl_sklearn.audio._spectral import window_of
@@ -21,20 +21,6 @@ _CHOICES: dict[str, tuple[Any, ...]] = {
     "on_error": ("raise", "warn"),
 }
 _WITHOUT_STFT = ("waveform", "cqt", "tonnetz")
-
-
-def refuse(estimator: Any, name: str, must: str, way_out: str = "") -> ValueError:
-    """Return the error for a parameter: what it must be, what it is, and what to do."""
-    message = (
-        f"The {name!r} parameter of {type(estimator).__name__} must be {must}. "
-        f"Got {getattr(estimator, name)!r} instead."
-    )
-    return ValueError(f"{message} {way_out}".rstrip())
-
-
-def is_number(value: Any, kind: Any = Real) -> bool:
-    """Tell whether a value is a finite number of a kind; True and False are none."""
-    return isinstance(value, kind) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def check_choice(estimator: Any, name: str, choices: tuple[Any, ...]) -> None:

@@ -23,7 +23,7 @@ from sklearn.utils.validation import (
     check_is_fitted,
 )
 
-from atl_sklearn.audio._parameters import refuse
+from atl_sklearn._validation import check_no_missing, refuse
 from atl_sklearn.audio._segmenter import AudioSegmenter
 
 
@@ -136,6 +136,10 @@ class SegmentAggregator(MetaEstimatorMixin, BaseEstimator):
             raise ValueError(
                 f"{type(self).__name__} requires y to be passed, but the target y is None."
             )
+        check_no_missing(y, "y")
+        for name, value in params.items():
+            if name.rpartition("__")[2] in ("groups", "sample_weight", "y_unrelated"):
+                check_no_missing(value, name)
         check_consistent_length(X, y)
         y = y if hasattr(y, "shape") else np.asarray(y)
         if np.asarray(y).dtype.kind == "f":

@@ -15,6 +15,14 @@ from torch.utils.data import DataLoader
 
 from atl_sklearn.estimators._convergence import judge_predictions
 from atl_sklearn.estimators._data import is_own_data
+from atl_sklearn.estimators._outputs import (
+    as_columns,
+    check_one_label,
+    check_scores,
+    is_one_column,
+    nonlinearity_of,
+    takes_one_score,
+)
 from atl_sklearn.estimators._training import AntiTransferTraining
 from atl_sklearn.unrelated._layers import LayerChoice
 
@@ -109,8 +117,9 @@ class AntiTransferClassifier(AntiTransferTraining, NeuralNetClassifier):
         loss so that small gradients do not vanish.
     criterion : class, default=torch.nn.CrossEntropyLoss
         Loss of the task.
-    optimizer : class, default=torch.optim.AdamW
-        Optimizer; its arguments are set as ``optimizer__weight_decay`` and so on.
+    optimizer : class, str or callable, default=torch.optim.AdamW
+        Optimizer, or the name of one of ``torch.optim`` such as ``"sgd"``; its arguments are set
+        as ``optimizer__weight_decay`` and so on.
     lr : float, default=0.003
         Learning rate; the highest one under a schedule.
     lr_schedule : {"one_cycle", "cosine", "constant"} or callable, default="one_cycle"
@@ -137,9 +146,9 @@ class AntiTransferClassifier(AntiTransferTraining, NeuralNetClassifier):
         Training data are shuffled unless ``iterator_train__shuffle=False``.
     dataset : class, default=skorch.dataset.Dataset
         Wraps the data; the default slices arrays a batch at a time.
-    train_split : callable or None, default=None
-        Splits off validation data, such as ``skorch.dataset.ValidSplit(5)``; None trains on
-        all of X.
+    train_split : float, callable or None, default=None
+        Splits off validation data: a share of X in (0, 1), stratified, or a callable such as
+        ``skorch.dataset.ValidSplit(5)``; None or False trains on all of X.
     callbacks : list, "disable" or None, default=None
         skorch's callbacks.
     predict_nonlinearity : callable, "auto" or None, default="auto"
@@ -148,7 +157,9 @@ class AntiTransferClassifier(AntiTransferTraining, NeuralNetClassifier):
     warm_start : bool, default=False
         Whether `fit` goes on with the weights of the last one.
     verbose : int, default=0
-        Above 0, a line is printed for each epoch.
+        With 1, a bar over all epochs (plain lines where the output is no terminal), what `fit`
+        decided and fits besides, and `summary_` in two lines; with 2, a line for each epoch
+        instead of the bar.
     device : str or torch.device, default="auto"
         Where the network runs; ``"auto"`` is a GPU if there is one.
     compile : bool, default=False
@@ -182,6 +193,10 @@ class AntiTransferClassifier(AntiTransferTraining, NeuralNetClassifier):
         networks, or layers, their positions and names are appended.
     classes_ : ndarray of shape (n_classes,)
         The labels, in the order of the outputs.
+    summary_ : FitSummary
+        What happened in the last fit: the losses, the similarities before and after, the weights
+        and where they come from, the scores of the unrelated task, whether the training
+        converged, and what was warned of. It prints as text, and as a table in notebooks.
     n_features_in_ : int
         Length of the first axis of a sample of X.
     feature_names_in_ : ndarray of shape (n_features,)
@@ -332,7 +347,8 @@ class AntiTransferClassifier(AntiTransferTraining, NeuralNetClassifier):
             Weights of the samples in the task loss and in the penalty.
         y_unrelated : array-like of shape (n_samples,) or (n_samples, n_unfitted), default=None
             Labels of the unrelated tasks, on which an unfitted `unrelated` is fitted; a column
-            for each of several. Cross-validation splits them with X.
+            for each of several. Cross-validation splits them with X. A Pipeline hands them on
+            after ``sklearn.set_config(enable_metadata_routing=True)``.
         X_unlabeled : array-like of shape (n_unlabeled, ...), mapping or torch Dataset, default=None
             Data of the kind and shape of X without labels, which only the penalty sees; see
             `penalty_data`. It must not have as many samples as X, because cross-validation
@@ -354,7 +370,6 @@ class AntiTransferClassifier(AntiTransferTraining, NeuralNetClassifier):
         NonFiniteLossError
             If a loss or the weights became NaN or infinite; `module_` has the last finite ones.
         """
-        self._declared_classes = None
         return self._fit(X, y, sample_weight, y_unrelated, X_unlabeled, fit_params, method="fit")
 
     def partial_fit(
@@ -392,18 +407,30 @@ class AntiTransferClassifier(AntiTransferTraining, NeuralNetClassifier):
         self : object
             The fitted estimator.
         """
-        self._declared_classes = classes
         return self._fit(
-            X, y, sample_weight, y_unrelated, X_unlabeled, fit_params, method="partial_fit"
+            X,
+            y,
+            sample_weight,
+            y_unrelated,
+            X_unlabeled,
+            fit_params,
+            method="partial_fit",
+            classes=classes,
         )
 
+    def _check_target(self, y: Any) -> None:
+        check_one_label(y, type(self).__name__)
+
     def _encode_targets(self, y: Any, *, reset: bool) -> np.ndarray:
+        self._check_target(y)
         y = column_or_1d(y)
         if reset:
             check_classification_targets(y)
             declared = self.classes if self.classes is not None else self._declared_classes
             self.classes_inferred_ = np.unique(y) if declared is None else np.asarray(declared)
-            self.n_outputs_ = len(self.classes_inferred_)
+            n_classes = len(self.classes_inferred_)
+            one_score = n_classes == 2 and takes_one_score(self.criterion)
+            self.n_outputs_ = 1 if one_score else n_classes
         known = self.classes_inferred_
         order = np.argsort(known)
         places = np.searchsorted(known, y, sorter=order)
@@ -418,15 +445,34 @@ class AntiTransferClassifier(AntiTransferTraining, NeuralNetClassifier):
         return codes.astype(np.int64)
 
     def _check_output(self, output: Any) -> None:
-        of_classes = isinstance(self.criterion_, torch.nn.CrossEntropyLoss | torch.nn.NLLLoss)
-        if not (of_classes and isinstance(output, torch.Tensor)):
-            return  # a loss of the user's own knows what it takes
-        if output.ndim < 2 or output.shape[1] < self.n_outputs_:
-            raise ValueError(
-                f"The network must return scores of shape (n_samples, {self.n_outputs_}), one for "
-                f"each class. Got {tuple(output.shape)} for {len(output)} samples. A module whose "
-                "constructor has an argument n_outputs is told their number."
-            )
+        check_scores(self, output)
+
+    def get_loss(self, y_pred: Any, y_true: Any, *args: Any, **kwargs: Any) -> torch.Tensor:
+        """Return the task loss; see skorch.
+
+        Parameters
+        ----------
+        y_pred : Tensor of shape (n_samples, ...)
+            What the network returned.
+        y_true : Tensor of shape (n_samples,)
+            The encoded targets; numbers for a criterion that takes one score for two classes.
+        *args, **kwargs : object
+            Passed on to skorch.
+
+        Returns
+        -------
+        loss : Tensor
+            As the criterion returns it.
+        """
+        if takes_one_score(self.criterion_) and isinstance(y_pred, torch.Tensor):
+            y_true = torch.as_tensor(y_true).to(y_pred).reshape(y_pred.shape)
+        return super().get_loss(y_pred, y_true, *args, **kwargs)
+
+    def _get_predict_nonlinearity(self) -> Any:
+        is_auto = isinstance(self.predict_nonlinearity, str) and self.predict_nonlinearity == "auto"
+        if is_auto and takes_one_score(self.criterion_):
+            return nonlinearity_of(self.criterion_)
+        return super()._get_predict_nonlinearity()
 
     def _judge_predictions(self, run: Any) -> str:
         if not is_own_data(run.dataset):
@@ -465,7 +511,7 @@ class AntiTransferClassifier(AntiTransferTraining, NeuralNetClassifier):
         """The labels, in the order of the outputs."""
         if self._run is not None:
             # Callbacks score during training, on data whose labels are encoded.
-            return np.arange(self.n_outputs_)
+            return np.arange(len(self.classes_inferred_))
         if "classes_inferred_" in vars(self):
             return self.classes_inferred_
         if self._completed and self.classes is not None:  # weights were loaded, not trained
@@ -487,7 +533,8 @@ class AntiTransferClassifier(AntiTransferTraining, NeuralNetClassifier):
         """
         if self._run is None:
             check_is_fitted(self)
-        return super().predict_proba(self._check_X(X))
+        proba = super().predict_proba(self._check_X(X))
+        return as_columns(proba) if is_one_column(proba) and len(self.classes_) == 2 else proba
 
     def predict(self, X: Any) -> np.ndarray:
         """Return the most probable classes.
@@ -523,6 +570,10 @@ class AntiTransferClassifier(AntiTransferTraining, NeuralNetClassifier):
             check_is_fitted(self)
         output = self.forward(self._check_X(X))
         scores = (output[0] if isinstance(output, tuple) else output).numpy()
-        if isinstance(self.criterion_, torch.nn.NLLLoss):  # probabilities, by skorch's convention
+        if is_one_column(scores) and len(self.classes_) == 2:
+            if isinstance(self.criterion_, torch.nn.BCEWithLogitsLoss):
+                return scores.reshape(len(scores))
+            scores = np.log(self.predict_proba(X) + np.finfo(scores.dtype).eps)
+        elif isinstance(self.criterion_, torch.nn.NLLLoss):  # probabilities, as skorch has it
             scores = np.log(scores + np.finfo(scores.dtype).eps)
         return scores[:, 1] - scores[:, 0] if scores.shape[1] == 2 else scores

@@ -9,9 +9,15 @@ import torch
 from sklearn.base import BaseEstimator, clone
 from skorch import NeuralNet
 
+from atl_sklearn.estimators._names import advice_for
 from atl_sklearn.unrelated._sources import _innermost, clone_unrelated, is_fitted
 
 _PREFIX = "unrelated__"
+# Parameters that may be modules, or optimizers by mistake.
+_MAY_BE_MODULES = frozenset(
+    {"aggregation", "criterion", "metric", "module", "optimizer", "predict_nonlinearity"}
+    | {"unrelated", "weight_schedule"}
+)
 
 
 def _is_auto(device: Any) -> bool:
@@ -59,8 +65,8 @@ class SklearnContract(NeuralNet):
             del self.__dict__[name]
 
     def __setattr__(self, name: str, value: Any) -> None:
-        # skorch takes every module assigned to the net for one to train.
-        if name in ("unrelated", "unrelated_", "module"):
+        # skorch takes every module or optimizer assigned to the net for one of its own.
+        if name == "unrelated_" or name in _MAY_BE_MODULES:
             object.__setattr__(self, name, value)
         else:
             super().__setattr__(name, value)
@@ -127,6 +133,9 @@ class SklearnContract(NeuralNet):
         ValueError
             If there is no such parameter, or it belongs to a fitted `unrelated`.
         """
+        for name in params:
+            if name not in vars(self) and (advice := advice_for(name)):
+                raise ValueError(f"Invalid parameter {name!r} for {type(self).__name__}. {advice}")
         nested = {name: v for name, v in params.items() if name.startswith(_PREFIX)}
         own = {name: v for name, v in params.items() if name not in nested}
         unrelated = own.get("unrelated", self.unrelated)
@@ -137,9 +146,11 @@ class SklearnContract(NeuralNet):
                 ", and a fitted network is kept as it is. Pass an unfitted estimator as "
                 "'unrelated' and its labels as y_unrelated in fit to search over its parameters."
             )
-        if "callbacks" in own and not self.initialized_:
-            # skorch would make them at once; they are checked and made in fit.
+        if "callbacks" in own:
+            # skorch would make those that were there before; new ones are checked in fit.
             self.callbacks = own.pop("callbacks")
+            if self.initialized_:
+                self._initialize_callbacks()
         of_module = {n: v for n, v in own.items() if n == "module" or n.startswith("module__")}
         if self.initialized_ and of_module:
             # skorch would make a new network at once, and the fitted one would be lost; here the
@@ -148,6 +159,10 @@ class SklearnContract(NeuralNet):
             self._params_to_validate.update(of_module)
             self._module_changed = True
             own = {name: value for name, value in own.items() if name not in of_module}
+        if self.initialized_ and "optimizer" in own:
+            self.optimizer = own.pop("optimizer")  # which skorch can only set before
+            with self._stream().active(self.device):
+                self._initialize_optimizer()
         if self.initialized_ and own:
             with self._stream().active(self.device):
                 super().set_params(**own)

@@ -20,6 +20,8 @@ from torch.utils.data import (
     default_collate,
 )
 
+from atl_sklearn._validation import check_no_missing
+
 _TORCH_TYPES = [np.dtype(name) for name in ("f4", "f8", "i8", "i4", "i2", "i1", "u1", "?")]
 
 
@@ -260,6 +262,8 @@ def targets_of(dataset: Any) -> Any:
         y = None
     if y is None:
         y = [dataset[index][1] for index in range(len(dataset))]
+    # Before they become an array, in which a None or NaN beside strings is a string.
+    check_no_missing(y, "y")
     return np.asarray([np.asarray(value) for value in y])
 
 

@@ -113,9 +113,12 @@ class FitRun:
         if self.progress is not None:
             self.progress.count(loss)
 
-    def try_out(self, net: Any, X: Any) -> Any:
-        """Return what the network makes of a few samples, which leaves no trace in it."""
-        net._set_training(False)
+    def try_out(self, net: Any, X: Any, *, training: bool = False) -> Any:
+        """Return what the network makes of a few samples, which leaves no trace in it.
+
+        In training mode the caller takes care of its buffers.
+        """
+        net._set_training(training)
         module = net.module_
         # A compiled network would never run hooks that come after its first call.
         net.__dict__["module_"] = unwrapped(module)
@@ -124,3 +127,5 @@ class FitRun:
                 return net.infer(X, **self.forward_params)
         finally:
             net.__dict__["module_"] = module
+            if training:
+                net._set_training(False)

@@ -16,6 +16,7 @@ from skorch.helper import SliceDataset
 from skorch.utils import is_dataset, to_tensor
 from torch.utils.data import DataLoader, IterableDataset, Subset
 
+from atl_sklearn._validation import check_no_missing
 from atl_sklearn.estimators._contract import SklearnContract
 from atl_sklearn.estimators._data import (
     ArrayData,
@@ -27,6 +28,7 @@ from atl_sklearn.estimators._data import (
 )
 from atl_sklearn.estimators._parameters import HALF_PRECISIONS, PRECISIONS
 from atl_sklearn.estimators._scales import adapt_layers
+from atl_sklearn.estimators._splits import get_splitter, split_data
 
 _GPU_SHARE = 0.25  # of a GPU's free memory, up to which arrays are moved there at once
 
@@ -62,6 +64,9 @@ class Inputs(SklearnContract):
     def _encode_targets(self, y: Any, *, reset: bool) -> Any:
         raise NotImplementedError  # pragma: no cover
 
+    def _check_target(self, y: Any) -> None:
+        """Check the shape of y as the user gave it, before anything else looks at it."""
+
     def _check_output(self, output: Any) -> None:
         """Check what the network returns for a few samples."""
 
@@ -93,6 +98,8 @@ class Inputs(SklearnContract):
     def _check_training_data(self, X: Any, y: Any, *, reset: bool) -> tuple[Any, Any]:
         """Check X and y of any kind that skorch takes; y comes back as the user's labels."""
         name = type(self).__name__
+        check_no_missing(list(y) if isinstance(y, SliceDataset) else y, "y")
+        self._check_target(y)
         if is_dataset(X):
             if isinstance(X, IterableDataset):
                 raise TypeError(
@@ -131,6 +138,7 @@ class Inputs(SklearnContract):
         """Return the weights in the task loss, of mean 1, and in the penalty; None without."""
         dtype = self._numpy_dtype()
         if sample_weight is not None:
+            check_no_missing(sample_weight, "sample_weight")
             # Measured against y, which has as many samples as X of any kind.
             sample_weight = _check_sample_weight(
                 sample_weight, y, dtype=dtype, ensure_non_negative=True
@@ -191,8 +199,9 @@ class Inputs(SklearnContract):
         dataset_train, dataset_valid : torch.utils.data.Dataset
             The second is None without ``train_split``.
         """
-        of_split = accepted(self.train_split, fit_params)
-        train, valid = super().get_split_datasets(X, y, **{n: fit_params[n] for n in of_split})
+        taken = accepted(get_splitter(self), fit_params)
+        of_split = {name: fit_params[name] for name in taken}
+        train, valid = split_data(self, self.get_dataset(X, y), y, **of_split)
         if valid is not None and self.dataset is Dataset and not is_own_data(valid):
             # One that the user made for validation: its labels are the user's.
             valid = LabelledData(valid, self._encode_targets(targets_of(valid), reset=False))

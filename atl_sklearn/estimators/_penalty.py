@@ -13,6 +13,7 @@ import torch
 from atl_sklearn.estimators._fit_run import unwrapped
 from atl_sklearn.estimators._frozen_side import FrozenSide
 from atl_sklearn.estimators._seeding import own_random_numbers
+from atl_sklearn.estimators._splits import get_splitter
 from atl_sklearn.estimators._unlabeled import UnlabeledBatches
 from atl_sklearn.similarity import (
     AntiTransferLoss,
@@ -154,7 +155,7 @@ class PenaltyRun:
             chosen = "train" if unlabeled is None else "unlabeled"
         self._of_batch = chosen in ("train", "both")
         own = net._makes_batches(data)
-        if self._of_batch or net.train_split is not None:
+        if self._of_batch or get_splitter(net) is not None:
             self._frozen.keep(data, X, unlabeled=False, n_seen=net.max_epochs, whole_batches=own)
         if self._unlabeled is not None:
             n_steps = len(net.get_iterator(data, training=True)) if own else math.inf

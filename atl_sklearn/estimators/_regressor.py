@@ -12,6 +12,7 @@ from skorch.dataset import Dataset
 from skorch.utils import to_tensor
 from torch.utils.data import DataLoader
 
+from atl_sklearn.estimators._outputs import check_numbers
 from atl_sklearn.estimators._scales import rescale_layer
 from atl_sklearn.estimators._training import AntiTransferTraining
 from atl_sklearn.unrelated._layers import LayerChoice
@@ -103,8 +104,9 @@ class AntiTransferRegressor(AntiTransferTraining, NeuralNetRegressor):
         loss so that small gradients do not vanish.
     criterion : class, default=torch.nn.MSELoss
         Loss of the task.
-    optimizer : class, default=torch.optim.AdamW
-        Optimizer; its arguments are set as ``optimizer__weight_decay`` and so on.
+    optimizer : class, str or callable, default=torch.optim.AdamW
+        Optimizer, or the name of one of ``torch.optim`` such as ``"sgd"``; its arguments are set
+        as ``optimizer__weight_decay`` and so on.
     lr : float, default=0.001
         Learning rate; the highest one under a schedule.
     lr_schedule : {"one_cycle", "cosine", "constant"} or callable, default="one_cycle"
@@ -131,9 +133,9 @@ class AntiTransferRegressor(AntiTransferTraining, NeuralNetRegressor):
         Training data are shuffled unless ``iterator_train__shuffle=False``.
     dataset : class, default=skorch.dataset.Dataset
         Wraps the data; the default slices arrays a batch at a time.
-    train_split : callable or None, default=None
-        Splits off validation data, such as ``skorch.dataset.ValidSplit(5)``; None trains on
-        all of X.
+    train_split : float, callable or None, default=None
+        Splits off validation data: a share of X in (0, 1) or a callable such as
+        ``skorch.dataset.ValidSplit(5)``; None or False trains on all of X.
     callbacks : list, "disable" or None, default=None
         skorch's callbacks.
     predict_nonlinearity : callable, "auto" or None, default="auto"
@@ -141,7 +143,9 @@ class AntiTransferRegressor(AntiTransferTraining, NeuralNetRegressor):
     warm_start : bool, default=False
         Whether `fit` goes on with the weights of the last one.
     verbose : int, default=0
-        Above 0, a line is printed for each epoch.
+        With 1, a bar over all epochs (plain lines where the output is no terminal), what `fit`
+        decided and fits besides, and `summary_` in two lines; with 2, a line for each epoch
+        instead of the bar.
     device : str or torch.device, default="auto"
         Where the network runs; ``"auto"`` is a GPU if there is one.
     compile : bool, default=False
@@ -171,6 +175,10 @@ class AntiTransferRegressor(AntiTransferTraining, NeuralNetRegressor):
         ``train_penalty`` and ``valid_penalty``, the similarity before its weight;
         ``penalty_weight``; and ``train_objective``, what is minimised. With several unrelated
         networks, or layers, their positions and names are appended.
+    summary_ : FitSummary
+        What happened in the last fit: the losses, the similarities before and after, the weights
+        and where they come from, the scores of the unrelated task, whether the training
+        converged, and what was warned of. It prints as text, and as a table in notebooks.
     n_features_in_ : int
         Length of the first axis of a sample of X.
     feature_names_in_ : ndarray of shape (n_features,)
@@ -317,7 +325,8 @@ class AntiTransferRegressor(AntiTransferTraining, NeuralNetRegressor):
             Weights of the samples in the task loss and in the penalty.
         y_unrelated : array-like of shape (n_samples,) or (n_samples, n_unfitted), default=None
             Labels of the unrelated tasks, on which an unfitted `unrelated` is fitted; a column
-            for each of several. Cross-validation splits them with X.
+            for each of several. Cross-validation splits them with X. A Pipeline hands them on
+            after ``sklearn.set_config(enable_metadata_routing=True)``.
         X_unlabeled : array-like of shape (n_unlabeled, ...), mapping or torch Dataset, default=None
             Data of the kind and shape of X without labels, which only the penalty sees; see
             `penalty_data`. It must not have as many samples as X, because cross-validation
@@ -403,15 +412,7 @@ class AntiTransferRegressor(AntiTransferTraining, NeuralNetRegressor):
         return columns
 
     def _check_output(self, output: Any) -> None:
-        of_torch = type(self.criterion_).__module__.startswith("torch.nn")
-        if not (of_torch and isinstance(output, torch.Tensor)):
-            return  # a loss of the user's own knows what it takes
-        if output.shape[1:] != (self.n_outputs_,):
-            raise ValueError(
-                f"The network must return numbers of shape (n_samples, {self.n_outputs_}), one for "
-                f"each target. Got {tuple(output.shape)} for {len(output)} samples. A module whose "
-                "constructor has an argument n_outputs is told their number."
-            )
+        check_numbers(self, output)
 
     def _scaling_of_named(self) -> dict[str, bool]:
         # Losses whose minimum does not depend on the units of the target.

@@ -14,15 +14,17 @@ from skorch import NeuralNet
 from skorch.callbacks import GradientNormClipping, LRScheduler
 
 from atl_sklearn._user_warnings import warn_user
+from atl_sklearn._validation import check_no_missing, refuse, shown
 from atl_sklearn.estimators._confounding import confounding, given_weights
-from atl_sklearn.estimators._data import is_own_data
 from atl_sklearn.estimators._finiteness import FiniteWeights
-from atl_sklearn.estimators._fit_run import FitRun, unwrapped
+from atl_sklearn.estimators._fit_run import FitRun
 from atl_sklearn.estimators._inputs import accepted
 from atl_sklearn.estimators._learning_rate import LearningRate, get_lr_schedule
+from atl_sklearn.estimators._names import get_optimizer
 from atl_sklearn.estimators._outcome import summarise
 from atl_sklearn.estimators._parameters import PRECISIONS, check_parameters
 from atl_sklearn.estimators._penalty import PenaltyRun
+from atl_sklearn.estimators._rehearsal import check_forward_params, rehearse
 from atl_sklearn.estimators._scales import rescale_layer
 from atl_sklearn.estimators._seeding import RandomStream
 from atl_sklearn.estimators._steps import Steps
@@ -54,11 +56,15 @@ _OF_ONE_TRAINING = (
 _FUSED = (torch.optim.Adam, torch.optim.AdamW, torch.optim.SGD)
 _OTHER_FORMS = {"fused", "foreach", "capturable", "differentiable"}
 
-_N_TRIED = 8  # samples with which layers and shapes are tried before training
-
 
 class AntiTransferTraining(Steps):
     """The training that classifier and regressor share."""
+
+    # With metadata routing enabled nothing has to be requested: these arguments have no meaning
+    # for any other estimator, so that there is no doubt about whom they are for. Weights are
+    # requested as everywhere in scikit-learn, since a Pipeline may mean them for other steps.
+    __metadata_request__fit = {"X_unlabeled": True, "y_unrelated": True}  # noqa: RUF012
+    __metadata_request__partial_fit = {"X_unlabeled": True, "y_unrelated": True}  # noqa: RUF012
 
     def _stream(self) -> RandomStream:
         """Return the running stream of random numbers, beginning it if there is none."""
@@ -113,6 +119,55 @@ class AntiTransferTraining(Steps):
         """Return which layers that scale data a network has that is known by name."""
         return {"standardize": True}
 
+    def initialize_criterion(self, *args: Any, **kwargs: Any) -> Any:
+        """Make the loss of the task; an instance is copied, as that of a network is. See skorch.
+
+        Parameters
+        ----------
+        *args, **kwargs : object
+            Passed on to skorch.
+
+        Returns
+        -------
+        self : object
+            The estimator.
+        """
+        super().initialize_criterion(*args, **kwargs)
+        if vars(self).get("criterion_") is self.criterion:
+            self.criterion_: Any = deepcopy(self.criterion)
+        return self
+
+    def initialize_optimizer(self, *args: Any, **kwargs: Any) -> Any:
+        """Make the optimizer, which may be known by name; see skorch.
+
+        Parameters
+        ----------
+        *args, **kwargs : object
+            Passed on to skorch.
+
+        Returns
+        -------
+        self : object
+            The estimator.
+        """
+        name = self.optimizer
+        try:
+            self.__dict__["optimizer"] = get_optimizer(name)
+            super().initialize_optimizer(*args, **kwargs)
+        except (TypeError, ValueError) as error:
+            arguments = sorted(self.get_params_for("optimizer"))
+            raise ValueError(
+                f"The 'optimizer' parameter, {shown(name)}, cannot be made for this network "
+                f"(optimizer__ arguments: {arguments}): {error}"
+            ) from error
+        finally:
+            self.__dict__["optimizer"] = name
+        if not hasattr(self.optimizer_, "zero_grad"):
+            raise refuse(
+                self, "optimizer", "what makes an optimizer", f"It made {shown(self.optimizer_)}."
+            )
+        return self
+
     def get_params_for_optimizer(self, prefix: str, named_parameters: Any) -> Any:
         """Return the arguments of an optimizer; see skorch.
 
@@ -135,7 +190,7 @@ class AntiTransferTraining(Steps):
         """
         named_parameters = list(named_parameters)
         args, kwargs = super().get_params_for_optimizer(prefix, named_parameters)
-        optimizer = getattr(self, prefix, None)
+        optimizer = get_optimizer(getattr(self, prefix, None))
         if "weight_decay" in accepted(optimizer, ("weight_decay",)) - kwargs.keys():
             kwargs["weight_decay"] = self.weight_decay
         fits = all(
@@ -146,30 +201,14 @@ class AntiTransferTraining(Steps):
             kwargs["fused"] = True
         return args, kwargs
 
-    def _begin(self, X: Any, y: Any, sources: list[Any], fit_params: dict[str, Any]) -> None:
+    def _begin(self, sources: list[Any], batches: Any, tried: Any) -> None:
         """Make what lives as long as the fit: the penalty and the guard of the weights."""
-        of_forward = accepted(unwrapped(self.module_).forward, fit_params)
-        unknown = fit_params.keys() - of_forward - accepted(self.train_split, fit_params)
-        if unknown:
-            raise TypeError(
-                f"{type(self).__name__}.fit got arguments {sorted(unknown)} that neither the "
-                "network's forward nor train_split takes."
-            )
-        self._run.forward_params = {name: fit_params[name] for name in of_forward}
         self._run.weights = FiniteWeights(self.module_)
         self._run.rescale = rescale_layer(self.module_)
         self._run.finished = len(self.history)
         if self.precision == "float16":
             self._run.scaler = torch.amp.GradScaler(next(self.module_.parameters()).device.type)
         self._begin_steps()
-        batches = self.get_dataset(X, y)
-        few = range(min(_N_TRIED, len(batches)))
-        if is_own_data(batches):
-            tried = batches.__getitems__(list(few)).X
-        else:
-            tried = torch.utils.data.default_collate([batches[i][0] for i in few])
-        tried = self._on_device(tried)
-        self._check_output(self._run.try_out(self, tried))
         weights = self._resolve_weights(sources, batches, tried)
         several = isinstance(self.unrelated, list | tuple)
         self.__dict__["weight_"] = weights if several else (weights[0] if weights else 0.0)
@@ -254,6 +293,7 @@ class AntiTransferTraining(Steps):
         fit_params: dict[str, Any],
         *,
         method: str,
+        classes: Any = None,
     ) -> Any:
         if X_unlabeled is not None:
             check_pipeline(depth=3)
@@ -261,7 +301,12 @@ class AntiTransferTraining(Steps):
         continues = self.initialized_ and wants_more and not self._module_changed
         before = dict(vars(self))
         try:
-            X, y, sources = self._prepare(
+            if classes is None:
+                self.__dict__.pop("_declared_classes", None)
+            else:
+                self.__dict__["_declared_classes"] = classes
+            check_no_missing(fit_params.get("groups"), "groups")
+            X, y, sources, labels = self._prepare(
                 X, y, sample_weight, y_unrelated, X_unlabeled, continues=continues
             )
             if not continues:
@@ -273,7 +318,16 @@ class AntiTransferTraining(Steps):
                     super().initialize()
                     if hasattr(self, "_initialize_accelerator"):  # of skorch's AccelerateMixin
                         self._initialize_accelerator()
-                self._begin(X, y, sources, fit_params)
+                self._run.forward_params = check_forward_params(self, fit_params)
+                data, tried = rehearse(self, X, y)
+            if labels and any(given_weights(self.weight, len(sources))):
+                if self.verbose:
+                    names = ", ".join(type(_innermost(sources[at])).__name__ for at in labels)
+                    print(f"Fitting what is unrelated on y_unrelated, and its score: {names}")
+                sources, scores = fit_sources(sources, X, labels, self.memory)
+                self._run.unrelated_scores = scores
+            with self._stream().active(self.device):
+                self._begin(sources, data, tried)
         except BaseException:
             self._forget_run()
             self.__dict__.clear()
@@ -356,8 +410,8 @@ class AntiTransferTraining(Steps):
         X_unlabeled: Any,
         *,
         continues: bool,
-    ) -> tuple[Any, Any, list[Any]]:
-        """Check everything and return the data, the encoded targets and the unrelated tasks."""
+    ) -> tuple[Any, Any, list[Any], dict[int, Any]]:
+        """Check everything; return data, encoded targets, unrelated tasks and labels for these."""
         check_parameters(self)
         # A first partial_fit may follow initialize(), which knows nothing of the data.
         reset = not (continues and hasattr(self, "n_outputs_"))
@@ -383,12 +437,7 @@ class AntiTransferTraining(Steps):
         sources = as_sources(self.unrelated)
         same = continues and self.__dict__.get("_unrelated_given") is self.unrelated
         if same and getattr(self, "unrelated_", None) is not None and y_unrelated is None:
-            return X, y, as_sources(self.unrelated_)
+            return X, y, as_sources(self.unrelated_), {}
         columns = label_columns(sources, y_unrelated, n_samples=len(y))
         self._run.unrelated_scores = [None] * len(sources)
-        if any(given_weights(self.weight, len(sources))):
-            if self.verbose and columns:
-                names = ", ".join(type(_innermost(sources[at])).__name__ for at in columns)
-                print(f"Fitting what is unrelated on y_unrelated, and its score: {names}")
-            sources, self._run.unrelated_scores = fit_sources(sources, X, columns, self.memory)
-        return X, y, sources
+        return X, y, sources, columns

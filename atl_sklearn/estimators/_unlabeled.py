@@ -12,6 +12,7 @@ from skorch.helper import SliceDataset
 from skorch.utils import is_dataset
 from torch.utils.data import IterableDataset
 
+from atl_sklearn._validation import ENABLE_ROUTING
 from atl_sklearn.estimators._data import ArrayData, UnlabeledData
 
 _WAY_OUT_OF_SPLITS = (
@@ -109,10 +110,8 @@ def check_pipeline(depth: int = 2) -> None:
         name = pipeline.steps[-1][0]
         raise ValueError(
             "X_unlabeled came through a Pipeline that transforms X, but not X_unlabeled. Make it "
-            f'with transform_input=["X_unlabeled"], after sklearn.set_config('
-            "enable_metadata_routing=True) and with the estimator's "
-            "set_fit_request(X_unlabeled=True), and pass X_unlabeled without the step's name "
-            f"({name}__) in front."
+            f'with transform_input=["X_unlabeled"], after {ENABLE_ROUTING}, and pass X_unlabeled '
+            f"without the step's name ({name}__) in front."
         )
 
 

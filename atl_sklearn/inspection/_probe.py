@@ -11,6 +11,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.multiclass import type_of_target
 
+from atl_sklearn._validation import check_no_missing
 from atl_sklearn.inspection._activations import extract_activations
 
 
@@ -74,6 +75,8 @@ def probe_score(
     >>> probe_score(net, X, X[:, 0] > 0) > 0.8
     True
     """
+    check_no_missing(y, "y")
+    check_no_missing(groups, "groups")
     y = np.asarray(y)
     if probe is None:
         continuous = type_of_target(y) == "continuous"

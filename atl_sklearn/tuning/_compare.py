@@ -14,6 +14,7 @@ from sklearn.model_selection import KFold, StratifiedKFold
 from sklearn.utils import check_random_state, indexable
 from sklearn.utils.validation import _num_samples
 
+from atl_sklearn._validation import check_no_missing
 from atl_sklearn.tuning._evaluation import Data
 from atl_sklearn.tuning._folds import check_not_split, label_codes, make_folds
 from atl_sklearn.tuning._intervals import INTERVALS, PairedInterval, paired_interval
@@ -263,6 +264,8 @@ def compare(
     if not 0 < confidence < 1:
         raise ValueError(f"confidence must be a float in (0, 1). Got {confidence!r} instead.")
     n_samples = _num_samples(X)
+    check_no_missing(y, "y")
+    check_no_missing(sample_weight, "sample_weight")
     for name, labels in (("groups", groups), ("y_unrelated", y_unrelated)):
         if labels is not None:
             label_codes(labels, n_samples, name)

@@ -9,6 +9,8 @@ import numpy as np
 from sklearn.model_selection import GroupKFold, StratifiedGroupKFold, check_cv
 from sklearn.utils.validation import _num_samples
 
+from atl_sklearn._validation import ENABLE_ROUTING, check_no_missing, shown
+
 Fold = tuple[np.ndarray, np.ndarray]
 
 
@@ -61,7 +63,17 @@ def make_folds(cv: Any, X: Any, y: Any, groups: Any, *, classifier: bool) -> lis
         warnings.filterwarnings(
             "ignore", message="The groups parameter is ign", category=UserWarning
         )
-        folds = [tuple(map(np.asarray, fold)) for fold in splitter.split(X, y, groups)]
+        try:
+            folds = [tuple(map(np.asarray, fold)) for fold in splitter.split(X, y, groups)]
+        except ValueError as error:
+            if groups is None and "groups" in str(error):
+                raise ValueError(
+                    f"cv={shown(cv)} keeps groups together, and there are none: pass them as "
+                    "groups to fit. If they were passed to a Pipeline or a cross-validation "
+                    f"around the search: run {ENABLE_ROUTING} first, and pass them as "
+                    'params={"groups": ...} to a cross-validation.'
+                ) from error
+            raise
     if classifier:
         targets = np.asarray(y)
         for position, fold in enumerate(folds):
@@ -81,8 +93,9 @@ def label_codes(labels: Any, n_samples: int, name: str) -> np.ndarray:
     Raises
     ------
     ValueError
-        If they are not as many as the samples.
+        If they are not as many as the samples, or some are missing.
     """
+    check_no_missing(labels, name)
     labels = np.asarray(labels)
     if labels.ndim not in (1, 2) or len(labels) != n_samples:
         raise ValueError(

@@ -18,6 +18,7 @@ from sklearn.utils import check_random_state, indexable
 from sklearn.utils.validation import _num_samples
 from skorch.utils import is_dataset
 
+from atl_sklearn._validation import ENABLE_ROUTING, check_no_missing
 from atl_sklearn.estimators._inputs import is_mapping
 from atl_sklearn.tuning._evaluation import Data, Evaluation
 from atl_sklearn.tuning._folds import (
@@ -101,6 +102,8 @@ def _check_data(search: Any, data: Data) -> Data:
             f"DataFrame. Got {type(data.X).__name__} instead."
         )
     n_samples = _num_samples(data.X)
+    for name in ("y", "sample_weight"):
+        check_no_missing(getattr(data, name), name)
     for name in ("groups", "y_unrelated"):
         if getattr(data, name) is not None:
             label_codes(getattr(data, name), n_samples, name)
@@ -238,7 +241,8 @@ def make_job(search: Any, data: Data, deadline: float | None) -> Job:
     if needs_labels(network) and data.y_unrelated is None:
         raise ValueError(
             "The 'unrelated' parameter is not fitted, and y_unrelated is None. Pass its labels, "
-            "fit(X, y, y_unrelated=...), or fit it before."
+            "fit(X, y, y_unrelated=...), or fit it before. If they were passed to a Pipeline or a "
+            f"cross-validation around the search: run {ENABLE_ROUTING} first."
         )
     classifier = is_classifier(search.estimator)
     folds = make_folds(search.cv, data.X, data.y, data.groups, classifier=classifier)

@@ -157,6 +157,13 @@ class AntiTransferSearchCV(MetaEstimatorMixin, BaseEstimator):
     True
     """
 
+    # With metadata routing enabled nothing has to be requested, as of the estimators.
+    __metadata_request__fit = {  # noqa: RUF012 - never changed
+        "X_unlabeled": True,
+        "groups": True,
+        "y_unrelated": True,
+    }
+
     def __init__(
         self,
         estimator: Any,

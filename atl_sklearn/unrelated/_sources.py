@@ -7,12 +7,16 @@ from typing import Any
 
 import numpy as np
 import torch
-from sklearn.base import BaseEstimator, clone
+from sklearn import get_config
+from sklearn.base import BaseEstimator, clone, is_classifier, is_regressor
 from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
+from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.validation import check_is_fitted
 from skorch import NeuralNet
+
+from atl_sklearn._validation import ENABLE_ROUTING, check_no_missing, shown
 
 _ACCEPTED = (
     "None, a fitted AntiTransferClassifier, AntiTransferRegressor or other skorch net, a "
@@ -145,6 +149,34 @@ def clone_unrelated(unrelated: Any) -> Any:
     return unrelated if keeps else clone(unrelated, safe=False)
 
 
+def _check_kind(source: Any, labels: np.ndarray) -> None:
+    """Refuse numbers for a classifier and strings for a regressor, which is all that they say."""
+    name = type(_innermost(source)).__name__
+    if is_classifier(source) and type_of_target(labels).startswith("continuous"):
+        raise ValueError(
+            f"y_unrelated has continuous values, and the 'unrelated' parameter is an unfitted "
+            f"{name}, which learns classes. Pass an AntiTransferRegressor as 'unrelated', or make "
+            "classes of the values."
+        )
+    if is_regressor(source) and labels.dtype.kind not in "biuf":
+        raise ValueError(
+            f"y_unrelated has labels such as {shown(labels.tolist()[0])}, and the 'unrelated' "
+            f"parameter is an unfitted {name}, which learns numbers. Pass an "
+            "AntiTransferClassifier as 'unrelated'."
+        )
+
+
+def _of_pipelines() -> str:
+    """Return the line that is needed for a Pipeline to hand on y_unrelated, if it was not run."""
+    if get_config()["enable_metadata_routing"]:
+        return ""
+    return (
+        f" In a Pipeline, and in searches and cross-validations of one, run {ENABLE_ROUTING} "
+        "first: then pipeline.fit(X, y, y_unrelated=...) and "
+        'cross_validate(pipeline, X, y, params={"y_unrelated": ...}) hand the labels on.'
+    )
+
+
 def label_columns(sources: list[Any], y_unrelated: Any, *, n_samples: int) -> dict[int, Any]:
     """Return the labels for each of `sources` that is not fitted.
 
@@ -166,7 +198,8 @@ def label_columns(sources: list[Any], y_unrelated: Any, *, n_samples: int) -> di
     Raises
     ------
     ValueError
-        If labels are missing, given in vain, or of another number of samples or columns.
+        If labels are missing, given in vain, of another number of samples or columns, or of a
+        kind that the estimator does not learn.
     """
     pending = [position for position, source in enumerate(sources) if not is_fitted(source)]
     if y_unrelated is None:
@@ -177,6 +210,7 @@ def label_columns(sources: list[Any], y_unrelated: Any, *, n_samples: int) -> di
                 "grid of values for 'unrelated' does, makes it unfitted). Either pass its labels, "
                 "fit(X, y, y_unrelated=...), and it is fitted on each training set; or fit it "
                 "before and wrap it in sklearn.frozen.FrozenEstimator, which survives cloning."
+                f"{_of_pipelines()}"
             )
         return {}
     if not pending:
@@ -190,6 +224,7 @@ def label_columns(sources: list[Any], y_unrelated: Any, *, n_samples: int) -> di
                 "The 'unrelated' parameter is a FrozenEstimator around an estimator that is not "
                 "fitted. Fit it before it is frozen, or pass it without FrozenEstimator."
             )
+    check_no_missing(y_unrelated, "y_unrelated")
     labels = np.asarray(y_unrelated)
     if labels.ndim not in (1, 2) or len(labels) != n_samples:
         raise ValueError(
@@ -202,7 +237,10 @@ def label_columns(sources: list[Any], y_unrelated: Any, *, n_samples: int) -> di
         positions = pending if labels.shape[1] == len(pending) else range(len(sources))
         # Columns of different types, as a DataFrame has them, get their own again.
         columns = {p: np.asarray(labels[:, c].tolist()) for c, p in enumerate(positions)}
-        return {position: columns[position] for position in pending}
+        found = {position: columns[position] for position in pending}
+        for position, column in found.items():
+            _check_kind(sources[position], column)
+        return found
     raise ValueError(
         f"y_unrelated must have one column for each of the {len(pending)} unfitted 'unrelated' "
         f"estimators. Got {labels.shape[1]} columns instead."

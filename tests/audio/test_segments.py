@@ -252,8 +252,7 @@ def test_anti_transfer_with_labels_and_unlabeled_recordings(recordings):
     model.fit(waves, labels, antitransferclassifier__y_unrelated=nuisance)
     assert len(model.estimator_[-1].unrelated_.classes_) == 3
     with sklearn.config_context(enable_metadata_routing=True):
-        routed = clone(net).set_fit_request(y_unrelated=True, X_unlabeled=True)
-        pipeline = make_pipeline(*front, routed, transform_input=["X_unlabeled"])
+        pipeline = make_pipeline(*front, clone(net), transform_input=["X_unlabeled"])
         model = SegmentAggregator(pipeline, SEGMENTER, transform_input=["X_unlabeled"])
         model.fit(waves, labels, y_unrelated=nuisance, X_unlabeled=waves[:9])
         assert len(model.estimator_[-1].unrelated_.classes_) == 3

@@ -131,7 +131,9 @@ def test_an_interrupted_unrelated_network_is_not_kept(tabular, tmp_path):
 
     def make(module):
         unrelated = AntiTransferClassifier(module, **PARAMS)
-        return AntiTransferClassifier(unrelated=unrelated, memory=tmp_path, **PARAMS)
+        return AntiTransferClassifier(
+            unrelated=unrelated, unrelated_layer="output", memory=tmp_path, **PARAMS
+        )
 
     torch.manual_seed(3)
     with pytest.raises(KeyboardInterrupt):

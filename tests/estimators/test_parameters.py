@@ -38,7 +38,7 @@ FAST = {"max_epochs": 1, "random_state": 0}
         ({"lr": -0.1}, "'lr'"),
         ({"class_weight": "even"}, "'class_weight' .* 'balanced'"),
         ({"device": "gpu"}, "'device' .* 'auto'"),
-        ({"optimizer": "adam"}, "'optimizer' .* a class"),
+        ({"optimizer": "adamm"}, r"'optimizer' .* Got 'adamm' instead\. Did you mean 'adam'"),
         ({"criterion": "mse"}, "'criterion' .* a class, not its name"),
         ({"iterator_train": None}, "'iterator_train' .* a class"),
         ({"train_split": 5}, "'train_split' .* Got 5 instead"),
@@ -46,7 +46,7 @@ FAST = {"max_epochs": 1, "random_state": 0}
         ({"callbacks": [3]}, "'callbacks' .* list of skorch callbacks"),
         ({"module__n_outputs": 1}, r"\(n_samples, 2\), one for each class. Got \(8, 1\)"),
         ({"random_state": "seed"}, "cannot be used to seed"),
-        ({"wieght": 1}, "unexpected argument.* wieght"),
+        ({"wieght": 1}, r"unexpected argument 'wieght' \(wieght=1\)\. Did you mean 'weight'\?"),
         ({"module__layers": 3}, "layers"),
     ],
 )

@@ -130,7 +130,7 @@ def test_history_has_task_loss_penalty_and_weight_for_both_stages(tabular, unrel
 
 def test_the_table_prints_them(tabular, unrelated, capsys):
     X, y, _ = tabular
-    net = AntiTransferClassifier(unrelated=unrelated, verbose=1, **FAST).fit(X, y)
+    net = AntiTransferClassifier(unrelated=unrelated, verbose=2, **FAST).fit(X, y)
     where, header, *_ = capsys.readouterr().out.splitlines()
     assert where.startswith("Unrelated activations of training data: kept in memory (")
     for column in ("train_loss", "train_penalty", "penalty_weight", "train_objective"):
@@ -188,7 +188,7 @@ def test_an_exploding_loss_stops_with_the_last_finite_weights(tabular):
     net = AntiTransferRegressor(
         lr=1e18, optimizer=torch.optim.SGD, max_epochs=5, batch_size=-1, random_state=0
     )
-    with pytest.raises(NonFiniteLossError, match=r"not finite in epoch \d .*Lower lr") as error:
+    with pytest.raises(NonFiniteLossError, match=r"not finite in epoch \d\..*Lower lr") as error:
         net.fit(X, 1e3 * y)
     assert "train task loss" in str(error.value) or "weights" in str(error.value)
     assert all(torch.isfinite(value).all() for value in net.module_.state_dict().values())

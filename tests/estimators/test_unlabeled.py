@@ -272,9 +272,7 @@ class TestThroughScikitLearn:
         scale = np.array([1, 10, 100, 1, 1])
         scaler = StandardScaler().fit(X * scale)
         net = AntiTransferClassifier(unrelated=unrelated, **PARAMS)
-        pipeline = make_pipeline(
-            StandardScaler(), net.set_fit_request(X_unlabeled=True), transform_input=["X_unlabeled"]
-        )
+        pipeline = make_pipeline(StandardScaler(), net, transform_input=["X_unlabeled"])
         pipeline.fit(X * scale, Y, X_unlabeled=X_UNLABELED * scale)
         expected = AntiTransferClassifier(unrelated=unrelated, **PARAMS).fit(
             scaler.transform(X * scale), Y, X_unlabeled=scaler.transform(X_UNLABELED * scale)
@@ -289,7 +287,7 @@ class TestThroughScikitLearn:
 
     def test_routed_but_untransformed_is_refused(self, unrelated, routing):
         net = AntiTransferClassifier(unrelated=unrelated, **PARAMS)
-        pipeline = make_pipeline(StandardScaler(), net.set_fit_request(X_unlabeled=True))
+        pipeline = make_pipeline(StandardScaler(), net)
         with pytest.raises(ValueError, match=r'transform_input=\["X_unlabeled"\]'):
             pipeline.fit(X, Y, X_unlabeled=X_UNLABELED)
 
@@ -302,8 +300,6 @@ class TestThroughScikitLearn:
     def test_cross_validation_hands_it_on_whole(self, unrelated, routed):
         with sklearn.config_context(enable_metadata_routing=routed):
             net = AntiTransferClassifier(Recording, unrelated=unrelated, **PARAMS)
-            if routed:
-                net.set_fit_request(X_unlabeled=True)
             found = cross_validate(
                 net, X, Y, cv=KFold(4), params={"X_unlabeled": X_UNLABELED}, return_estimator=True
             )
@@ -318,9 +314,7 @@ class TestThroughScikitLearn:
 
     def test_grid_search_over_a_pipeline(self, unrelated, routing):
         net = AntiTransferClassifier(unrelated=unrelated, **PARAMS)
-        pipeline = make_pipeline(
-            StandardScaler(), net.set_fit_request(X_unlabeled=True), transform_input=["X_unlabeled"]
-        )
+        pipeline = make_pipeline(StandardScaler(), net, transform_input=["X_unlabeled"])
         grid = {"antitransferclassifier__penalty_data": ["train", "unlabeled", "both"]}
         search = GridSearchCV(pipeline, grid, cv=3, error_score="raise")
         search.fit(X, Y, X_unlabeled=X_UNLABELED)

@@ -106,8 +106,6 @@ def test_no_validation_sample_reaches_the_unrelated_fit(routing, pipeline, numbe
     scorer = Unseen()
     with config_context(enable_metadata_routing=routing):
         params = {"y_unrelated" if routing else "net__y_unrelated": nuisance}
-        if routing:
-            pipeline[-1].set_fit_request(y_unrelated=True)
         cross_validate(pipeline, X, y, cv=FOLDS, params=params, scoring=scorer, error_score="raise")
     assert scorer.n_scored == 3
 

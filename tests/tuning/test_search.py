@@ -211,7 +211,7 @@ def test_what_belongs_to_samples_is_split_and_unlabeled_data_are_not(
     net = Spy(unrelated=AntiTransferClassifier(**LEARNS), max_epochs=1, random_state=0)
     with config_context(enable_metadata_routing=in_pipeline):
         if in_pipeline:
-            net.set_fit_request(X_unlabeled=True, y_unrelated=True, sample_weight=True)
+            net.set_fit_request(sample_weight=True)
             scaler = StandardScaler().set_fit_request(sample_weight=False)
             net = make_pipeline(scaler, net, transform_input=["X_unlabeled"])
         space = {("spy__" if in_pipeline else "") + "weight": CategoricalDistribution((0.0, 1.0))}
@@ -236,7 +236,6 @@ def test_a_pipeline_around_it_transforms_unlabeled_data(net, tabular):
     with pytest.raises(ValueError, match="X_unlabeled came through a Pipeline"):
         around.fit(X, y, antitransfersearchcv__X_unlabeled=more)
     with config_context(enable_metadata_routing=True):
-        search.set_fit_request(X_unlabeled=True)
         around = make_pipeline(StandardScaler(), search, transform_input=["X_unlabeled"])
         around.fit(X, y, X_unlabeled=more)
     scaled = StandardScaler().fit(X)
@@ -398,7 +397,6 @@ def test_it_nests(net, tabular):
         assert fitted[-1].n_splits_ == 2
         assert fitted[-1].cv_results_["params"][0]["weight"] == 0
     with config_context(enable_metadata_routing=True):
-        search.set_fit_request(y_unrelated=True, groups=True)
         search.set_params(objective="worst_group")
         params = {"y_unrelated": nuisance, "groups": nuisance}
         search.set_params(cv=StratifiedKFold(2))

@@ -1,0 +1,178 @@
+"""Names: of optimizers, and of parameters that other libraries have and these estimators do not."""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+from typing import Any
+
+import torch
+
+from atl_sklearn._validation import refuse, shown
+from atl_sklearn.modules import MLP, ConvNet
+
+_STOPPING = "callbacks=[skorch.callbacks.EarlyStopping({})] with train_split=0.1"
+_SCHEDULING = "callbacks=[skorch.callbacks.LRScheduler(...)]"
+
+# What MLPClassifier, and others, call what has another name or place here.
+_ELSEWHERE = {
+    "activation": "module__activation",
+    "alpha": "optimizer__weight_decay",
+    "beta_1": "optimizer__betas=(beta_1, beta_2)",
+    "beta_2": "optimizer__betas=(beta_1, beta_2)",
+    "early_stopping": _STOPPING.format("patience=10, load_best=True"),
+    "epochs": "max_epochs",
+    "epsilon": "optimizer__eps",
+    "hidden_layer_sizes": "module__hidden_layer_sizes",
+    "learning_rate": f"lr for the rate, and {_SCHEDULING} for a schedule",
+    "learning_rate_init": "lr",
+    "loss": "criterion",
+    "max_fun": "optimizer='lbfgs' with optimizer__max_eval",
+    "max_iter": "max_epochs",
+    "momentum": "optimizer='sgd' with optimizer__momentum",
+    "n_epochs": "max_epochs",
+    "n_iter_no_change": _STOPPING.format("patience=n_iter_no_change"),
+    "nesterovs_momentum": "optimizer='sgd' with optimizer__nesterov=True and optimizer__momentum",
+    "patience": _STOPPING.format("patience=patience"),
+    "power_t": _SCHEDULING,
+    "seed": "random_state",
+    "shuffle": "iterator_train__shuffle",
+    "solver": "optimizer='adam', 'sgd' or 'lbfgs'",
+    "tol": _STOPPING.format("threshold=tol, threshold_mode='abs'"),
+    "validation_fraction": "train_split=validation_fraction",
+}
+
+# The parts that take arguments, with classes of which they are usually made.
+_PARTS: dict[str, tuple[Any, ...]] = {
+    "module": (MLP, ConvNet),
+    "optimizer": (torch.optim.AdamW, torch.optim.SGD),
+    "criterion": (torch.nn.CrossEntropyLoss,),
+    "iterator_train": (torch.utils.data.DataLoader,),
+    "iterator_valid": (),
+    "callbacks": (),
+    "dataset": (),
+    "compile": (),
+}
+
+OPTIMIZERS: dict[str, Any] = {
+    name.lower(): cls
+    for name, cls in vars(torch.optim).items()
+    if isinstance(cls, type)
+    and issubclass(cls, torch.optim.Optimizer)
+    and cls is not torch.optim.Optimizer
+}
+
+
+def get_optimizer(optimizer: Any) -> Any:
+    """Return the optimizer of a name, or what is no name as it is.
+
+    Parameters
+    ----------
+    optimizer : str, class or callable
+        The name of a class of ``torch.optim``, in any case.
+
+    Returns
+    -------
+    optimizer : class or callable
+        To be called with the parameters that are trained; a name that is unknown as it is.
+
+    Examples
+    --------
+    >>> from atl_sklearn.estimators._names import get_optimizer
+    >>> get_optimizer("adamw").__name__, get_optimizer("RMSprop").__name__
+    ('AdamW', 'RMSprop')
+    """
+    return OPTIMIZERS.get(optimizer.lower(), optimizer) if isinstance(optimizer, str) else optimizer
+
+
+def check_optimizer(net: Any) -> None:
+    """Check that ``optimizer`` is a name, an optimizer's class or something that makes one."""
+    found = get_optimizer(net.optimizer)
+    must = "an optimizer's class, or the name of one of torch.optim such as 'adamw'"
+    if isinstance(found, str):
+        near = difflib.get_close_matches(found.lower(), OPTIMIZERS, n=1)
+        hint = f"Did you mean {near[0]!r}?" if near else f"Available: {sorted(OPTIMIZERS)}."
+        raise refuse(net, "optimizer", must, hint)
+    if isinstance(found, torch.optim.Optimizer):
+        raise refuse(net, "optimizer", must, "It is made for the network in fit.")
+    if not callable(found) or (isinstance(found, type) and not hasattr(found, "zero_grad")):
+        raise refuse(net, "optimizer", must)
+
+
+def advice_for(name: str) -> str:
+    """Return what to write for a parameter that there is not, or nothing.
+
+    Parameters
+    ----------
+    name : str
+        As the user wrote it.
+
+    Returns
+    -------
+    advice : str
+        A sentence.
+
+    Examples
+    --------
+    >>> from atl_sklearn.estimators._names import advice_for
+    >>> advice_for("max_iter"), advice_for("label_smoothing")
+    ('Here it is max_epochs.', 'Here it is criterion__label_smoothing.')
+    """
+    if name in _ELSEWHERE:
+        return f"Here it is {_ELSEWHERE[name]}."
+    for part, classes in _PARTS.items():
+        if any(name in inspect.signature(cls).parameters for cls in classes):
+            return f"Here it is {part}__{name}."
+    return ""
+
+
+def _is_own(net: Any, name: str) -> bool:
+    """Tell whether a keyword argument has a place here, or may have one in a subclass."""
+    part, dunder, _ = name.partition("__")
+    # A subclass may make further modules, whose names are known when they are made.
+    makes_parts = any(
+        getattr(type(net), f"initialize_{made}") is not getattr(_base(net), f"initialize_{made}")
+        for made in ("module", "criterion", "optimizer")
+    )
+    own = name.endswith("_") or name in _PARTS or (dunder and part in _PARTS)
+    return bool(own or makes_parts)
+
+
+def _base(net: Any) -> type:
+    """Return the class of this package from which `net` has its training."""
+    return next(cls for cls in type(net).__mro__ if cls.__module__.startswith("atl_sklearn."))
+
+
+def check_names(net: Any) -> None:
+    """Refuse keyword arguments that there are not, before anything is fitted.
+
+    Parameters
+    ----------
+    net : AntiTransferClassifier or AntiTransferRegressor
+        The estimator.
+
+    Raises
+    ------
+    ValueError
+        If the constructor was given an argument that has no place; the message says where the
+        same is set, or which name is near.
+    """
+    for name in sorted(net._params_to_validate):
+        if not _is_own(net, name):
+            raise ValueError(
+                f"{type(net).__name__} got an unexpected argument {name!r} "
+                f"({name}={shown(vars(net).get(name))}). {_way_out(net, name)}"
+            )
+
+
+def _way_out(net: Any, name: str) -> str:
+    advice = advice_for(name)
+    if advice:
+        return advice
+    for part in sorted(_PARTS, key=len, reverse=True):
+        if name.startswith(f"{part}_") and not name.startswith(f"{part}__"):
+            return f"Did you mean {f'{part}__' + name[len(part) + 1 :]!r}?"
+    parameters = inspect.signature(type(net).__init__).parameters.values()
+    known = [p.name for p in parameters if p.name != "self" and p.kind is not p.VAR_KEYWORD]
+    near = difflib.get_close_matches(name, known, n=1)
+    return f"Did you mean {near[0]!r}?" if near else f"Available: {sorted(known)}."

@@ -1,0 +1,212 @@
+"""What a network returns, and what the criterion takes: they must go together."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+import torch
+from scipy.sparse import issparse
+
+from atl_sklearn.estimators._fit_run import unwrapped
+
+# Criteria that take one score for two classes, and targets that are numbers.
+_OF_ONE_SCORE = (torch.nn.BCEWithLogitsLoss, torch.nn.BCELoss)
+_TOLERANCE = 1e-3  # of probabilities and their sum
+
+
+def takes_one_score(criterion: Any) -> bool:
+    """Tell whether a criterion, or its class, takes one score for two classes."""
+    if isinstance(criterion, type):
+        return issubclass(criterion, _OF_ONE_SCORE)
+    if isinstance(criterion, torch.nn.Module):
+        criterion = unwrapped(criterion)
+    return isinstance(criterion, _OF_ONE_SCORE)
+
+
+def check_one_label(y: Any, name: str) -> None:
+    """Refuse a target of several labels for each sample.
+
+    Parameters
+    ----------
+    y : array-like
+        As the user gave it.
+    name : str
+        Of the estimator.
+
+    Raises
+    ------
+    ValueError
+        If it has several columns. The message says how to train on them.
+    """
+    try:
+        shape = y.shape if issparse(y) else np.shape(y)
+    except ValueError:  # rows of different lengths, of which scikit-learn tells
+        return
+    if len(shape) != 2 or (shape[1] < 2 and not issparse(y)):
+        return
+    way_out = (
+        f"For several labels of a sample fit a network for each column: "
+        f"sklearn.multioutput.MultiOutputClassifier({name}(...))."
+    )
+    table = None if issparse(y) else np.asarray(y)
+    if table is not None and np.isin(table, (0, 1)).all() and (table.sum(axis=1) == 1).all():
+        way_out += " If the columns mark one class, pass y.argmax(axis=1)."
+    raise ValueError(
+        f"y must have one label for each sample, shape (n_samples,). Got shape {shape}. {way_out}"
+    )
+
+
+def as_columns(scores: Any) -> Any:
+    """Return probabilities of the second of two classes as those of both."""
+    second = scores.reshape(len(scores))
+    if isinstance(second, torch.Tensor):
+        return torch.stack([1 - second, second], dim=1)
+    return np.stack([1 - second, second], axis=1)
+
+
+def _of_logit(output: torch.Tensor) -> torch.Tensor:
+    return as_columns(output.sigmoid())
+
+
+def nonlinearity_of(criterion: Any) -> Any:
+    """Return what makes probabilities of two classes of one score, for its criterion."""
+    return _of_logit if isinstance(unwrapped(criterion), _OF_ONE_SCORE[0]) else as_columns
+
+
+def is_one_column(output: Any) -> bool:
+    """Tell whether each sample has a single number."""
+    return output.ndim == 1 or output.shape[1:] == (1,)
+
+
+def _refuse_several(output: Any, criterion: Any) -> None:
+    if isinstance(output, torch.Tensor) or not type(criterion).__module__.startswith("torch.nn"):
+        return  # a loss of the user's own knows what it takes
+    raise ValueError(
+        f"The network returns a {type(output).__name__}, of which predictions would take the first "
+        f"entry, but the criterion, {type(criterion).__name__}, is given all of it and takes a "
+        "tensor. Return the scores alone, or pass a criterion that takes what the network returns."
+    )
+
+
+def check_scores(net: Any, output: Any) -> None:
+    """Check what a classifier's network returns for a few samples.
+
+    Parameters
+    ----------
+    net : AntiTransferClassifier
+        Initialised, its classes known.
+    output : Tensor of shape (n_samples, ...), or what else the network returns
+        Of the network in evaluation mode.
+
+    Raises
+    ------
+    ValueError
+        If it is not what the criterion takes.
+
+    Warns
+    -----
+    UserWarning
+        If the criterion would take probabilities for scores.
+    """
+    criterion = unwrapped(net.criterion_) if isinstance(net.criterion_, torch.nn.Module) else None
+    _refuse_several(output, net.criterion_ if criterion is None else criterion)
+    if not isinstance(output, torch.Tensor):
+        return
+    n_classes, got = len(net.classes_inferred_), f"Got {tuple(output.shape)} for {len(output)}"
+    if isinstance(criterion, _OF_ONE_SCORE):
+        _check_one_score(criterion, output, n_classes, got)
+    elif isinstance(criterion, torch.nn.CrossEntropyLoss | torch.nn.NLLLoss):
+        if output.ndim < 2 or output.shape[1] < n_classes:
+            raise ValueError(
+                f"The network must return scores of shape (n_samples, {n_classes}), one for "
+                f"each class. {got} samples. A module whose constructor has an argument n_outputs "
+                "is told their number."
+                + " One score for two classes goes with criterion=torch.nn.BCEWithLogitsLoss."
+                * (n_classes == 2 and is_one_column(output))
+            )
+        _check_probabilities(criterion, output)
+    elif n_classes == 2 and is_one_column(output) and net.predict_nonlinearity in ("auto", None):
+        raise ValueError(
+            f"The network returns one score for two classes, and {type(net.criterion_).__name__} "
+            "does not say how it becomes a probability. Set predict_nonlinearity to what makes "
+            "the probability of the second class of it, such as torch.sigmoid."
+        )
+
+
+def _check_one_score(criterion: Any, output: torch.Tensor, n_classes: int, got: str) -> None:
+    name = type(criterion).__name__
+    if n_classes != 2:
+        raise ValueError(
+            f"criterion={name} is for two classes, and y has {n_classes}. Use "
+            "torch.nn.CrossEntropyLoss, with a score for each class."
+        )
+    if not is_one_column(output):
+        raise ValueError(
+            f"With criterion={name} the network must return one score for each sample, of shape "
+            f"(n_samples,) or (n_samples, 1). {got} samples. Set module__n_outputs=1, or use "
+            "torch.nn.CrossEntropyLoss, which takes a score for each class."
+        )
+    if isinstance(criterion, torch.nn.BCELoss) and not _in_unit_interval(output):
+        raise ValueError(
+            f"With criterion={name} the network must return probabilities. Got values from "
+            f"{float(output.min()):.3g} to {float(output.max()):.3g}. End it with a sigmoid, or "
+            "use torch.nn.BCEWithLogitsLoss, which takes scores."
+        )
+
+
+def _in_unit_interval(output: torch.Tensor) -> bool:
+    return bool((output >= -_TOLERANCE).all() and (output <= 1 + _TOLERANCE).all())
+
+
+def _check_probabilities(criterion: Any, output: torch.Tensor) -> None:
+    if not bool(torch.isfinite(output).all()):
+        return
+    probabilities = _in_unit_interval(output)
+    if isinstance(criterion, torch.nn.NLLLoss):
+        if not probabilities:
+            raise ValueError(
+                "With criterion=NLLLoss the network must return probabilities, of which skorch "
+                f"takes the logarithm. Got values from {float(output.min()):.3g} to "
+                f"{float(output.max()):.3g}. Let it return scores, without LogSoftmax, and use "
+                "torch.nn.CrossEntropyLoss; or end it with Softmax."
+            )
+    elif probabilities and output.shape[1] > 1 and len(output) > 1:
+        sums = output.sum(dim=1)
+        if torch.allclose(sums, torch.ones_like(sums), atol=_TOLERANCE):
+            warnings.warn(
+                "The network returns probabilities, and CrossEntropyLoss takes scores, of which it "
+                "makes probabilities itself: made twice, they learn slowly and stay far from 0 "
+                "and 1. Leave out the Softmax at the end, or use torch.nn.NLLLoss with it.",
+                UserWarning,
+                stacklevel=2,
+            )
+
+
+def check_numbers(net: Any, output: Any) -> None:
+    """Check what a regressor's network returns for a few samples.
+
+    Parameters
+    ----------
+    net : AntiTransferRegressor
+        Initialised, the number of its targets known.
+    output : Tensor of shape (n_samples, ...), or what else the network returns
+        Of the network in evaluation mode.
+
+    Raises
+    ------
+    ValueError
+        If it is not what the criterion takes.
+    """
+    criterion = unwrapped(net.criterion_) if isinstance(net.criterion_, torch.nn.Module) else None
+    _refuse_several(output, net.criterion_ if criterion is None else criterion)
+    of_torch = type(criterion).__module__.startswith("torch.nn")
+    if not (of_torch and isinstance(output, torch.Tensor)):
+        return  # a loss of the user's own knows what it takes
+    if output.shape[1:] != (net.n_outputs_,):
+        raise ValueError(
+            f"The network must return numbers of shape (n_samples, {net.n_outputs_}), one for "
+            f"each target. Got {tuple(output.shape)} for {len(output)} samples. A module whose "
+            "constructor has an argument n_outputs is told their number."
+        )

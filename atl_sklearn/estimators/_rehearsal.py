@@ -1,0 +1,186 @@
+"""What training will do, tried with a few samples before anything is trained."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from copy import deepcopy
+from numbers import Integral
+from typing import Any
+
+import torch
+
+from atl_sklearn._validation import is_number, refuse, shown
+from atl_sklearn.estimators._callbacks import check_watched
+from atl_sklearn.estimators._data import is_own_data
+from atl_sklearn.estimators._fit_run import unwrapped
+from atl_sklearn.estimators._inputs import accepted, is_mapping
+from atl_sklearn.estimators._penalty import kept_buffers
+from atl_sklearn.estimators._splits import get_splitter, split_data
+
+_N_TRIED = 8  # samples
+
+
+def check_forward_params(net: Any, fit_params: dict[str, Any]) -> dict[str, Any]:
+    """Return those of ``fit_params`` that the network's ``forward`` takes.
+
+    Parameters
+    ----------
+    net : AntiTransferClassifier or AntiTransferRegressor
+        Initialised.
+    fit_params : dict
+        Further arguments of `fit`.
+
+    Returns
+    -------
+    params : dict
+        Arguments of ``forward``.
+
+    Raises
+    ------
+    TypeError
+        If there is one that neither ``forward`` nor ``train_split`` takes.
+    """
+    of_forward = accepted(unwrapped(net.module_).forward, fit_params)
+    unknown = fit_params.keys() - of_forward - accepted(get_splitter(net), fit_params)
+    if unknown:
+        raise TypeError(
+            f"{type(net).__name__}.fit got arguments {sorted(unknown)} that neither the "
+            "network's forward nor train_split takes."
+        )
+    return {name: fit_params[name] for name in of_forward}
+
+
+def rehearse(net: Any, X: Any, y: Any) -> tuple[Any, Any]:
+    """Run the network, and compute the loss, on the first samples.
+
+    Parameters
+    ----------
+    net : AntiTransferClassifier or AntiTransferRegressor
+        Initialised, with the run of this fit.
+    X : array, mapping or Dataset
+        The training data.
+    y : array
+        The encoded targets.
+
+    Returns
+    -------
+    data : torch.utils.data.Dataset
+        The training data.
+    tried : Tensor of shape (n_few, ...) or mapping of these
+        The first samples, on the network's device.
+
+    Raises
+    ------
+    ValueError
+        If the network, the criterion, the callbacks or the validation data do not fit together.
+    """
+    data = net.get_dataset(X, y)
+    few = list(range(min(_N_TRIED, len(data))))
+    batch = data.__getitems__(few) if is_own_data(data) else None
+    if batch is None:
+        tried = torch.utils.data.default_collate([data[place][0] for place in few])
+    else:
+        tried = batch.X
+    tried = net._on_device(tried)
+    output = net._run.try_out(net, tried)
+    net._check_output(output)
+    _try_predicting(net, output)
+    if batch is not None:
+        _try_loss(net, output, batch, tried)
+    _try_single_sample(net, data, tried)
+    if get_splitter(net) is None:
+        check_watched(net)
+    elif is_number(net.train_split):
+        split_data(net, data, y)
+    return data, tried
+
+
+@contextmanager
+def _spare_criterion(net: Any) -> Iterator[None]:
+    """Let the block compute losses with a copy of the criterion, which may count its calls."""
+    criterion = net.__dict__["criterion_"]
+    with suppress(Exception):  # what cannot be copied is used as it is
+        net.__dict__["criterion_"] = deepcopy(unwrapped(criterion))
+    try:
+        yield
+    finally:
+        net.__dict__["criterion_"] = criterion
+
+
+def _try_loss(net: Any, output: Any, batch: Any, X: Any) -> None:
+    of_package = type(net).get_loss.__module__.startswith(("atl_sklearn.", "skorch."))
+    if not of_package or "criterion_" not in vars(net):
+        return  # one of the user's own may need what its training steps prepare
+    name = type(net.criterion_).__name__
+    shape = tuple(output.shape) if isinstance(output, torch.Tensor) else type(output).__name__
+    with _spare_criterion(net), torch.no_grad(), torch.random.fork_rng(devices=[]):
+        try:
+            loss = net.get_loss(output, batch.y, X=X, training=False)
+        except Exception as error:
+            raise ValueError(
+                f"The 'criterion' parameter, {name}, cannot compute the loss of what the network "
+                f"returns, {shape}, and {len(batch)} targets of shape {tuple(batch.y.shape)} and "
+                f"type {batch.y.dtype}: {error}"
+            ) from error
+        if not isinstance(loss, torch.Tensor) or loss.numel() != 1:
+            got = f"shape {tuple(loss.shape)}" if isinstance(loss, torch.Tensor) else shown(loss)
+            must = "one whose loss is a single number"
+            way_out = f"Its loss of {len(batch)} samples has {got}. "
+            if getattr(net.criterion_, "reduction", None) == "none":
+                way_out += "Leave out criterion__reduction='none', or set it to 'mean' or 'sum'."
+            raise refuse(net, "criterion", must, way_out.rstrip())
+        if batch.task_weight is not None:
+            net._task_loss(output, batch, X, batch.y, training=False)
+
+
+def _try_predicting(net: Any, output: Any) -> None:
+    function = net.predict_nonlinearity
+    if not callable(function):
+        return
+    first = output[0] if isinstance(output, tuple) else output
+    with torch.no_grad(), torch.random.fork_rng(devices=[]):
+        try:
+            found = function(first)
+        except Exception as error:
+            raise ValueError(
+                f"The 'predict_nonlinearity' parameter, {shown(function)}, cannot take what the "
+                f"network returns, of shape {tuple(first.shape)}: {error}"
+            ) from error
+    if not isinstance(found, torch.Tensor) or len(found) != len(first):
+        must = "a callable that returns a tensor with a row for each sample"
+        raise refuse(net, "predict_nonlinearity", must, f"It returned {shown(found)}.")
+
+
+def _may_be_single(net: Any, data: Any) -> bool:
+    """Tell whether a training batch may have one sample."""
+    kwargs = net.get_params_for("iterator_train")
+    size, n_samples = kwargs.get("batch_size", net.batch_size), len(data)
+    if is_number(net.train_split):
+        n_samples = round((1 - net.train_split) * n_samples)
+    if not is_number(size, Integral) or "batch_sampler" in kwargs:
+        return False
+    left_over = not net._makes_batches(data) and not kwargs.get("drop_last") and size > 1
+    return size == 1 or n_samples == 1 or (left_over and n_samples % size == 1)
+
+
+def _try_single_sample(net: Any, data: Any, tried: Any) -> None:
+    if not _may_be_single(net, data):
+        return
+
+    def trains_on(count: int) -> str:
+        X = {key: x[:count] for key, x in tried.items()} if is_mapping(tried) else tried[:count]
+        with kept_buffers(unwrapped(net.module_)):
+            try:
+                net._run.try_out(net, X, training=True)
+            except Exception as error:
+                return str(error)
+        return ""
+
+    error = trains_on(1)
+    if error and (len(data) < 2 or not trains_on(2)):
+        size = net.get_params_for("iterator_train").get("batch_size", net.batch_size)
+        raise ValueError(
+            f"The network cannot be trained on a batch of one sample, as BatchNorm for one cannot, "
+            f"and batch_size={size} makes one of {len(data)} samples. Raise batch_size. ({error})"
+        )
