@@ -11,6 +11,7 @@ from joblib import effective_n_jobs
 from numpy.typing import NDArray
 from sklearn.utils.parallel import Parallel, delayed
 
+from atl_sklearn._progress import Progress
 from atl_sklearn.audio._bad_audio import BadFile, UnusableClipError
 from atl_sklearn.audio._cache import ClipCache
 from atl_sklearn.audio._clips import Segment
@@ -96,18 +97,12 @@ def compute_batches(
         for part in [clips[start : start + size]]
     )
     parallel = Parallel(n_jobs=settings.n_jobs, prefer="threads", return_as="generator")
-    batches = parallel(tasks)
-    if settings.verbose:
-        batches = _with_bar(batches, len(clips), type(settings).__name__)
-    yield from batches
-
-
-def _with_bar(batches: Iterator[Batch], n_clips: int, title: str) -> Iterator[Batch]:
-    from tqdm.auto import tqdm
-
-    with tqdm(total=n_clips, desc=title, unit="clip") as bar:
-        for batch in batches:
-            bar.update(batch.n_clips)
+    if not settings.verbose:
+        yield from parallel(tasks)
+        return
+    with Progress(len(clips), type(settings).__name__, unit="clip") as progress:
+        for batch in parallel(tasks):
+            progress.update(batch.n_clips)
             yield batch
 
 

@@ -108,7 +108,8 @@ class LibrosaFeatures(TransformerMixin, BaseEstimator):
         :obj:`joblib.parallel_config` context, -1 for all processors. With
         ``parallel_config("loky")`` they are processes.
     verbose : int, default=0
-        Whether there is a progress bar.
+        Whether progress is shown: by a bar on a terminal or in a notebook, otherwise by lines of
+        text.
 
     Attributes
     ----------
