@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from numbers import Real
 from typing import Any
 
@@ -73,7 +73,7 @@ class Segment:
         return self.source[:, round(self.start * self.rate) : stop]
 
 
-def as_clips(X: Any, bad: list[BadFile] | None = None) -> list[Segment]:
+def as_clips(X: Any, bad: list[BadFile] | None = None, root: Any = None) -> list[Segment]:
     """Return audio as a list of clips, checked as far as can be without reading files.
 
     Parameters
@@ -84,6 +84,9 @@ def as_clips(X: Any, bad: list[BadFile] | None = None) -> list[Segment]:
     bad : list of BadFile, default=None
         Waveforms that cannot be used are appended here, and have no samples in the result; None
         to raise an error.
+    root : path-like, default=None
+        The folder that relative paths start from; None for the current one. Windows of
+        AudioSegmenter know where their recordings are.
 
     Returns
     -------
@@ -97,20 +100,20 @@ def as_clips(X: Any, bad: list[BadFile] | None = None) -> list[Segment]:
     BadAudioError
         If waveforms are empty, not finite, not floating-point or of another shape.
     ValueError
-        If X is empty or an array of another shape.
+        If X is empty or an array of another shape, or there is no such folder.
     """
     items = _as_items(X)
     clips: list[Segment] = []
     found: list[BadFile] = []
-    checked: dict[int, str | None] = {}
+    checked: dict[int, tuple[NDArray[np.float32], str | None]] = {}
     for index, item in enumerate(items):
         if isinstance(item, str | os.PathLike):
-            clips.append(Segment(os.fsdecode(item)))
+            clips.append(Segment(_from_root(os.fsdecode(item), root)))
             continue
         if isinstance(item, Segment):
-            wrong = None if item.path is not None else _check_once(item.source, checked)
+            item, wrong = _as_segment(item, checked, root)
             if wrong:
-                found.append(BadFile(index, None, wrong))
+                found.append(BadFile(index, item.path, wrong))
             clips.append(Segment(_NOTHING) if wrong else item)
             continue
         rate = None
@@ -133,12 +136,40 @@ def as_clips(X: Any, bad: list[BadFile] | None = None) -> list[Segment]:
     return clips
 
 
-def _check_once(source: Any, checked: dict[int, str | None]) -> str | None:
-    """Return what is wrong with the samples of a segment, which may have many."""
-    if id(source) not in checked:
-        _, wrong = _as_waveform(source)
-        checked[id(source)] = wrong
-    return checked[id(source)]
+def _from_root(path: str, root: Any) -> str:
+    if root is None or os.path.isabs(path):
+        return path
+    folder = os.path.expanduser(os.fsdecode(root))
+    if not os.path.isdir(folder):
+        raise ValueError(
+            "The 'root' parameter must be a folder that exists, or None for the current one. Got "
+            f"{os.fspath(root)!r}, which is looked for at {os.path.abspath(folder)!r}."
+        )
+    return os.path.join(folder, path)
+
+
+def _as_segment(
+    item: Segment, checked: dict[int, tuple[NDArray[np.float32], str | None]], root: Any
+) -> tuple[Segment, str | None]:
+    """Return a segment as it is read, and what is wrong with it."""
+    if isinstance(item.source, os.PathLike):
+        item = replace(item, source=os.fsdecode(item.source))
+    for name, least in (("rate", "above 0"), ("start", "0 or more"), ("duration", "above 0")):
+        value = getattr(item, name)
+        if value is None and name != "start":
+            continue
+        is_number = isinstance(value, Real) and not isinstance(value, bool)
+        if not is_number or not 0 <= value < np.inf or (value == 0 and least == "above 0"):
+            return item, f"its {name} is {value!r}, not a number, {least}"
+    if isinstance(item.source, str):
+        if item.recording is None and root is not None:
+            item = replace(item, source=_from_root(item.source, root))
+        return item, None
+    # Many segments may be of the same samples.
+    if id(item.source) not in checked:
+        checked[id(item.source)] = _as_waveform(item.source)
+    wave, wrong = checked[id(item.source)]
+    return (item if wave is item.source else replace(item, source=wave)), wrong
 
 
 def _is_pair(item: Any) -> bool:

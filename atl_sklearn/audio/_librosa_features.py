@@ -20,7 +20,7 @@ from atl_sklearn.audio._cache import ClipCache, folder_of, key_of_settings
 from atl_sklearn.audio._clips import Segment, as_clips
 from atl_sklearn.audio._features import as_list, compute_features, name_of
 from atl_sklearn.audio._inverse import invert_features
-from atl_sklearn.audio._parameters import check_parameters
+from atl_sklearn.audio._parameters import check_parameters, check_windows
 from atl_sklearn.audio._reading import n_times_of
 from atl_sklearn.audio._rows import RowsFile
 
@@ -96,6 +96,9 @@ class LibrosaFeatures(TransformerMixin, BaseEstimator):
     on_error : {"raise", "warn"}, default="raise"
         What is done with clips that cannot be used: raise an error that names them, or replace
         them by silence, warn, and list them in `bad_files_`.
+    root : path-like, default=None
+        The folder that relative paths start from, "~" being your home; None for the current one.
+        Where it is does not matter to `memory`.
     random_state : int, RandomState instance, default=None
         For ``crop="random"``; an int gives a clip the same crop each time.
     memory : path-like or joblib.Memory, default=None
@@ -174,6 +177,7 @@ class LibrosaFeatures(TransformerMixin, BaseEstimator):
         flatten: bool = False,
         allow_silence: bool = False,
         on_error: str = "raise",
+        root: Any = None,
         random_state: Any = None,
         memory: Any = None,
         memory_map: Any = None,
@@ -204,6 +208,7 @@ class LibrosaFeatures(TransformerMixin, BaseEstimator):
         self.flatten = flatten
         self.allow_silence = allow_silence
         self.on_error = on_error
+        self.root = root
         self.random_state = random_state
         self.memory = memory
         self.memory_map = memory_map
@@ -233,7 +238,8 @@ class LibrosaFeatures(TransformerMixin, BaseEstimator):
             If waveforms in X are empty, not finite or not floating-point.
         """
         check_parameters(self)
-        as_clips(X, None if self.on_error == "raise" else [])
+        clips = as_clips(X, None if self.on_error == "raise" else [], self.root)
+        check_windows(self, clips)
         shape = self._feature_shape()
         self.output_shape_ = (int(np.prod(shape)),) if self.flatten else shape
         self.bad_files_: list[BadFile] = []
@@ -269,7 +275,8 @@ class LibrosaFeatures(TransformerMixin, BaseEstimator):
         check_parameters(self)
         self._check_container()
         bad: list[BadFile] = []
-        clips = as_clips(X, bad)
+        clips = as_clips(X, bad, self.root)
+        check_windows(self, clips)
         shape = self._feature_shape()
         seed = None
         if self.crop == "random":

@@ -10,6 +10,7 @@ from typing import Any
 import joblib
 from sklearn.utils import check_random_state
 
+from atl_sklearn.audio._clips import Segment
 from atl_sklearn.audio._features import as_list, get_feature, get_feature_names, name_of
 from atl_sklearn.audio._reading import n_times_of
 from atl_sklearn.audio._spectral import window_of
@@ -42,6 +43,13 @@ def check_choice(estimator: Any, name: str, choices: tuple[Any, ...]) -> None:
     value = getattr(estimator, name)
     if not (value is None or isinstance(value, str)) or value not in choices:
         raise refuse(estimator, name, f"one of {list(choices)}")
+
+
+def check_root(estimator: Any) -> None:
+    """Check the kind of the folder that relative paths start from."""
+    root = estimator.root
+    if not (root is None or isinstance(root, str | os.PathLike)) or root == "":
+        raise refuse(estimator, "root", "a folder, or None for the current one")
 
 
 def check_parameters(settings: Any) -> None:
@@ -87,10 +95,36 @@ def check_parameters(settings: Any) -> None:
         raise refuse(settings, "memory", "a folder, a joblib.Memory or None")
     if not (settings.memory_map is None or isinstance(settings.memory_map, folders)):
         raise refuse(settings, "memory_map", "a folder or None")
+    check_root(settings)
     check_random_state(settings.random_state)
     _check_window(settings)
     _check_bands(settings)
     _check_decibels(settings)
+
+
+def check_windows(settings: Any, clips: list[Segment]) -> None:
+    """Check that the windows that AudioSegmenter cut are read to their ends.
+
+    Raises
+    ------
+    ValueError
+        If they are longer than what is read, and nothing says which part is to be read.
+    """
+    if settings.crop != "start" or settings.trim_silence is not None:
+        return
+    cut = [clip.duration for clip in clips if clip.recording is not None and clip.duration]
+    longest = max(cut, default=0.0)
+    if longest > settings.offset + settings.duration + 1 / settings.sr:
+        after = f" after offset={settings.offset:g} s" if settings.offset else ""
+        raise refuse(
+            settings,
+            "duration",
+            f"at least what there is of the windows{after}, which are {longest:g} s long, or "
+            "their ends are never read",
+            f"Set AudioSegmenter(duration={settings.offset + settings.duration:g}), or "
+            f"{type(settings).__name__}(duration={longest - settings.offset:g}), or by 'crop' "
+            "which part of a window is to be read: 'center', 'random' or 'loudest'.",
+        )
 
 
 def _check_features(settings: Any) -> None:

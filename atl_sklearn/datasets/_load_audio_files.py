@@ -40,7 +40,10 @@ def _category_folders(
 ) -> list[Path]:
     if not root.is_dir():
         reason = "is not a folder" if root.exists() else "does not exist"
-        raise FileNotFoundError(f"{root} {reason}. Give a folder with a sub-folder a category.")
+        place = "" if root.is_absolute() else f" (it was looked for in {Path.cwd()})"
+        raise FileNotFoundError(
+            f"{root} {reason}{place}. Give a folder with a sub-folder a category."
+        )
     folders = sorted(path for path in root.iterdir() if path.is_dir() and path.name[0] != ".")
     if not folders:
         loose = len(_audio_files(root, extensions))

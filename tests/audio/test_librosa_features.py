@@ -141,7 +141,9 @@ def test_setup_of_the_experiments():
 
 def test_threads_and_batches_change_nothing(features, paths, monkeypatch):
     expected = features.fit_transform(paths)
-    np.testing.assert_array_equal(clone(features).set_params(n_jobs=2).transform(paths), expected)
+    # How a product of matrices is rounded may depend on how many clips there are.
+    in_threads = clone(features).set_params(n_jobs=2).transform(paths)
+    np.testing.assert_allclose(in_threads, expected, rtol=1e-5, atol=1e-4)
     monkeypatch.setattr(_batches, "_BATCH_SAMPLES", 1)
     np.testing.assert_allclose(features.transform(paths), expected, rtol=1e-5, atol=1e-4)
 
