@@ -16,6 +16,9 @@ from atl_sklearn.audio._bad_audio import BadAudioError, BadFile
 
 # Sound lies in [-1, 1]; beyond this the power of a spectrum overflows in float32.
 _LOUDEST = 1e12
+# Of recordings, and of places in them: more is a mistake, or a damaged header.
+LONGEST_SECONDS = 1e7
+_HIGHEST_RATE = 1e12
 _NOTHING = np.empty((1, 0), np.float32)
 
 
@@ -117,9 +120,9 @@ def as_clips(X: Any, bad: list[BadFile] | None = None, root: Any = None) -> list
             clips.append(Segment(_NOTHING) if wrong else item)
             continue
         rate = None
-        if _is_pair(item):
+        if is_pair(item):
             item, rate = item
-            if not isinstance(rate, Real) or isinstance(rate, bool) or not 0 < float(rate) < np.inf:
+            if not _is_in(rate, 0.0, _HIGHEST_RATE) or rate == 0:
                 reason = f"its rate is {rate!r}, not a number above 0"
                 found.append(BadFile(index, None, reason))
                 clips.append(Segment(_NOTHING))
@@ -148,19 +151,26 @@ def _from_root(path: str, root: Any) -> str:
     return os.path.join(folder, path)
 
 
+def _is_in(value: Any, low: float, high: float) -> bool:
+    is_number = isinstance(value, Real) and not isinstance(value, bool)
+    return bool(is_number and low <= value <= high)
+
+
 def _as_segment(
     item: Segment, checked: dict[int, tuple[NDArray[np.float32], str | None]], root: Any
 ) -> tuple[Segment, str | None]:
     """Return a segment as it is read, and what is wrong with it."""
     if isinstance(item.source, os.PathLike):
         item = replace(item, source=os.fsdecode(item.source))
-    for name, least in (("rate", "above 0"), ("start", "0 or more"), ("duration", "above 0")):
-        value = getattr(item, name)
+    for name, most in (
+        ("rate", _HIGHEST_RATE), ("start", LONGEST_SECONDS), ("duration", LONGEST_SECONDS)
+    ):  # fmt: skip
+        value, may_be_0 = getattr(item, name), name == "start"
         if value is None and name != "start":
             continue
-        is_number = isinstance(value, Real) and not isinstance(value, bool)
-        if not is_number or not 0 <= value < np.inf or (value == 0 and least == "above 0"):
-            return item, f"its {name} is {value!r}, not a number, {least}"
+        if not _is_in(value, 0.0, most) or (value == 0 and not may_be_0):
+            least = "from 0" if may_be_0 else "above 0,"
+            return item, f"its {name} is {value!r}, not a number {least} up to {most:g}"
     if isinstance(item.source, str):
         if item.recording is None and root is not None:
             item = replace(item, source=_from_root(item.source, root))
@@ -172,7 +182,8 @@ def _as_segment(
     return (item if wave is item.source else replace(item, source=wave)), wrong
 
 
-def _is_pair(item: Any) -> bool:
+def is_pair(item: Any) -> bool:
+    """Tell whether something is a waveform with its rate."""
     return (
         isinstance(item, tuple | list)
         and len(item) == 2

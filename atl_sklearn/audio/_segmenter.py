@@ -9,12 +9,9 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
 
 from atl_sklearn.audio._bad_audio import BadFile, UnusableClipError, report_bad
-from atl_sklearn.audio._clips import Segment, as_clips
+from atl_sklearn.audio._clips import LONGEST_SECONDS, Segment, as_clips
 from atl_sklearn.audio._files import open_audio
 from atl_sklearn.audio._parameters import check_choice, check_root, is_number, refuse
-
-# A header that claims more is wrong.
-_LONGEST_SECONDS = 1e7
 
 
 class AudioSegmenter(TransformerMixin, BaseEstimator):
@@ -163,14 +160,21 @@ class AudioSegmenter(TransformerMixin, BaseEstimator):
     def _length(self, clip: Segment) -> float:
         """Return how long a clip is, in seconds."""
         if clip.path is None:
-            total = np.shape(clip.source)[1] / self._rate_of(clip)
+            rate = self._rate_of(clip)
+            total = np.shape(clip.source)[1] / rate
         else:
             with open_audio(clip.path) as file:
-                total = file.count_frames() / file.rate
+                rate = file.rate
+                total = file.count_frames() / rate
+        # Otherwise there would be as many windows as memory can hold, all of them the same.
+        for name in ("duration", "hop"):
+            seconds = getattr(self, name)
+            if seconds is not None and seconds * rate < 1:
+                raise refuse(self, name, f"a sample or more, {1 / rate:g} s at {rate:g} Hz")
         if total <= clip.start:
             raise UnusableClipError("it has no samples")
         length = total - clip.start
-        if length > _LONGEST_SECONDS:
+        if length > LONGEST_SECONDS:
             raise UnusableClipError(f"it claims to be {length:.3g} s long")
         return length if clip.duration is None else min(length, clip.duration)
 
@@ -201,10 +205,14 @@ class AudioSegmenter(TransformerMixin, BaseEstimator):
         return starts
 
     def _check_parameters(self) -> None:
-        if not is_number(self.duration) or self.duration <= 0:
-            raise refuse(self, "duration", "a float in (0, inf), in seconds")
-        if self.hop is not None and (not is_number(self.hop) or self.hop <= 0):
-            raise refuse(self, "hop", "a float in (0, inf), in seconds, or None")
+        for name, or_none in (("duration", ""), ("hop", ", or None")):
+            value = getattr(self, name)
+            if value is None and or_none:
+                continue
+            if not is_number(value) or not 0 < value <= LONGEST_SECONDS:
+                raise refuse(
+                    self, name, f"a float in (0, {LONGEST_SECONDS:g}], in seconds{or_none}"
+                )
         if self.sr is not None and (not is_number(self.sr) or self.sr <= 0):
             raise refuse(self, "sr", "a number above 0, in Hz, or None")
         check_choice(self, "last", ("shift", "drop", "pad"))

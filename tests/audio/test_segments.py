@@ -103,12 +103,23 @@ def test_bad_recordings_are_named(tmp_path):
         ({"sr": 0}, "'sr' parameter"),
         ({"sr": None}, "'sr' parameter .* the rate of waveforms .* Got None .* pass pairs"),
         ({"on_error": None}, "'on_error' parameter"),
+        ({"duration": 1e300}, r"'duration' parameter .* \(0, 1e\+07\], in seconds. Got 1e\+300"),
+        ({"hop": 10**400}, "'hop' parameter"),
     ],
 )
 def test_bad_parameters_of_the_segmenter(parameters, message):
     for method in ("fit", "transform"):
         with pytest.raises(ValueError, match=message):
             getattr(AudioSegmenter(**{"sr": SR, **parameters}), method)([np.ones(10)])
+
+
+@pytest.mark.parametrize("name", ["duration", "hop"])
+def test_windows_are_a_sample_apart(name, tmp_path):
+    path = tmp_path / "a.wav"
+    soundfile.write(path, np.ones(100) / 2, SR)
+    for recording in (np.ones(100), path):
+        with pytest.raises(ValueError, match=f"'{name}' parameter .* more, 0.000125 s at 8000 Hz"):
+            AudioSegmenter(**{"sr": SR, name: 1e-6}).transform([recording])
 
 
 @pytest.fixture(scope="module")
@@ -267,8 +278,28 @@ def test_what_fit_refuses(recordings):
         model.fit(waves, labels[:23])
     with pytest.raises(ValueError, match="requires y to be passed"):
         model.fit(waves, None)
-    with pytest.raises(ValueError, match=r"'aggregate' parameter of SegmentAggregator .* 'median'"):
-        model.set_params(aggregate="median").fit(waves, labels)
+    for aggregate in ("median", np.ones(2), [], int):
+        with pytest.raises(ValueError, match=r"'aggregate' parameter of SegmentAggregator .* Got"):
+            clone(model).set_params(aggregate=aggregate).fit(waves, labels)
+    for name, value in (
+        ("estimator", LogisticRegression),
+        ("estimator", "logistic"),
+        ("segmenter", 0.3),
+        ("segmenter", AudioSegmenter),
+        ("transform_input", "X_unlabeled"),
+        ("transform_input", [3]),
+    ):
+        with pytest.raises(ValueError, match=f"'{name}' parameter of SegmentAggregator must be"):
+            clone(model).set_params(**{name: value}).fit(waves, labels)
+
+
+def test_what_a_callable_makes_of_predictions_is_checked(recordings):
+    waves, labels = recordings
+    model = SegmentAggregator(windows_of(LogisticRegression()), SEGMENTER, aggregate=np.max)
+    with pytest.raises(
+        ValueError, match=r"one prediction, of shape \(2,\).* returned shape \(\); "
+    ):
+        model.fit(waves, labels).predict(waves)
 
 
 def test_windows_that_are_longer_than_what_is_read_of_them(recordings):
@@ -302,9 +333,9 @@ def test_windows_that_are_longer_than_what_is_read_of_them(recordings):
 @pytest.mark.parametrize(
     ("segment", "reason"),
     [
-        (Segment(np.ones(9), rate=0), "its rate is 0, not a number, above 0"),
+        (Segment(np.ones(9), rate=0), "its rate is 0, not a number above 0"),
         (Segment(np.ones(9), rate="8000"), "its rate is '8000'"),
-        (Segment("a.wav", start=-1), "its start is -1, not a number, 0 or more"),
+        (Segment("a.wav", start=-1), "its start is -1, not a number from 0 up to"),
         (Segment("a.wav", start=None), "its start is None"),
         (Segment("a.wav", duration=0.0), "its duration is 0.0"),
         (Segment("a.wav", duration=np.nan), "its duration is nan"),
