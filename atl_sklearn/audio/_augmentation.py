@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import numpy as np
+import sklearn.utils
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
-from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from atl_sklearn.audio._clips import as_clips
-from atl_sklearn.audio._parameters import is_number, refuse
+from atl_sklearn.audio._clips import Segment, as_clips, is_pair
+from atl_sklearn.audio._parameters import check_random_state, is_number, refuse
+
+# Beyond what any sound has; far beyond, float32 overflows.
+_MOST_DB = 200
 
 
 class Augmentation(TransformerMixin, BaseEstimator):
@@ -29,7 +33,8 @@ class Augmentation(TransformerMixin, BaseEstimator):
         Parameters
         ----------
         X : array-like of shape (n_samples, ..., n_times), or list of waveforms
-            Waveforms or features.
+            Waveforms or features; waveforms may be pairs with their rates, as
+            :class:`LibrosaFeatures` takes them.
         y : None
             Ignored.
 
@@ -54,7 +59,8 @@ class Augmentation(TransformerMixin, BaseEstimator):
         Parameters
         ----------
         X : array-like of shape (n_samples, ..., n_times), or list of waveforms
-            Waveforms or features.
+            Waveforms or features; waveforms may be pairs with their rates, as
+            :class:`LibrosaFeatures` takes them.
         y : None
             Ignored.
         **fit_params : dict
@@ -63,7 +69,7 @@ class Augmentation(TransformerMixin, BaseEstimator):
         Returns
         -------
         Xt : ndarray of the shape of X, or list of ndarray
-            A changed copy.
+            A changed copy; pairs stay pairs.
 
         Raises
         ------
@@ -73,12 +79,25 @@ class Augmentation(TransformerMixin, BaseEstimator):
         self._check_parameters()
         X = self._check(X, reset=True)
         self.fitted_ = True
-        rng = np.random.default_rng(check_random_state(self.random_state).randint(2**31 - 1))
-        Xt = [np.array(clip) for clip in X] if isinstance(X, list) else np.array(X)
+        seed = sklearn.utils.check_random_state(self.random_state).randint(2**31 - 1)
+        rng = np.random.default_rng(seed)
+        several = isinstance(X, list)  # of any lengths, those with a rate as pairs
+        Xt = [np.array(_wave_of(clip)) for clip in X] if several else np.array(X)
         for i in range(len(Xt)):
             if rng.random() < self.probability:
-                Xt[i] = self._change(Xt[i], rng)
-        return Xt
+                with np.errstate(over="ignore", invalid="ignore"):
+                    Xt[i] = self._change(Xt[i], rng)
+                if not np.isfinite(Xt[i]).all():
+                    raise ValueError(
+                        f"{type(self).__name__} makes X[{i}] infinite: its values reach "
+                        f"{np.abs(_wave_of(X[i])).max():.3g}. Scale X; sound lies in [-1, 1]."
+                    )
+        if not several:
+            return Xt
+        return [
+            (wave, clip[1]) if isinstance(clip, tuple) else wave
+            for wave, clip in zip(Xt, X, strict=True)
+        ]
 
     def transform(self, X: Any) -> Any:
         """Return clips as they are, for prediction.
@@ -86,7 +105,8 @@ class Augmentation(TransformerMixin, BaseEstimator):
         Parameters
         ----------
         X : array-like of shape (n_samples, ..., n_times), or list of waveforms
-            Waveforms or features.
+            Waveforms or features; waveforms may be pairs with their rates, as
+            :class:`LibrosaFeatures` takes them.
 
         Returns
         -------
@@ -110,31 +130,38 @@ class Augmentation(TransformerMixin, BaseEstimator):
     def _check_parameters(self) -> None:
         if not is_number(self.probability) or not 0 <= self.probability <= 1:
             raise refuse(self, "probability", "a float in [0, 1]")
-        check_random_state(self.random_state)
+        check_random_state(self)
 
     def _check_range(self, name: str) -> None:
         value = getattr(self, name)
         numbers = value if isinstance(value, tuple | list) else (value, value)
-        if len(numbers) != 2 or not all(map(is_number, numbers)) or numbers[0] > numbers[1]:
-            raise refuse(self, name, "a float, or a pair (lowest, highest), in dB")
+        if (
+            len(numbers) != 2
+            or not all(is_number(number) and abs(number) <= _MOST_DB for number in numbers)
+            or numbers[0] > numbers[1]
+        ):
+            must = f"a float in [{-_MOST_DB}, {_MOST_DB}], or a pair (lowest, highest), in dB"
+            raise refuse(self, name, must)
 
     def _draw(self, name: str, rng: np.random.Generator) -> float:
         value = getattr(self, name)
         return float(rng.uniform(*value)) if isinstance(value, tuple | list) else float(value)
 
     def _check(self, X: Any, *, reset: bool) -> Any:
-        if isinstance(X, list | tuple) and len({np.shape(clip) for clip in X}) > 1:
-            clips = as_clips(X)
-            self._refuse_paths(any(clip.path is not None for clip in clips))
-            return [np.squeeze(clip.samples(), axis=0) if np.ndim(x) == 1 else clip.samples()
-                    for x, clip in zip(X, clips, strict=True)]  # fmt: skip
-        self._refuse_paths(np.asarray(X).dtype.kind in "UT")
+        if getattr(getattr(X, "dtype", None), "kind", "") == "O" and np.ndim(X) == 1:
+            X = list(X)  # a Series, or array, of paths, waveforms or segments
+        if isinstance(X, list | tuple):
+            self._refuse_paths(X)
+            if any(map(is_pair, X)) or len({_shape_of(clip) for clip in X}) > 1:
+                return [_as_given(item, clip) for item, clip in zip(X, as_clips(X), strict=True)]
+        elif hasattr(X, "dtype") and np.asarray(X).dtype.kind in "UT":
+            self._refuse_paths([""])
         return validate_data(self, X, reset=reset, dtype=(np.float64, np.float32), allow_nd=True)
 
-    def _refuse_paths(self, has_paths: bool) -> None:
-        if has_paths:
+    def _refuse_paths(self, items: Any) -> None:
+        if any(isinstance(item, str | os.PathLike | Segment) for item in items):
             raise TypeError(
-                f"{type(self).__name__} needs samples or features, not paths. Put "
+                f"{type(self).__name__} needs samples or features, not paths or segments. Put "
                 "LibrosaFeatures(feature='waveform'), or other features, before it."
             )
 
@@ -144,3 +171,21 @@ class Augmentation(TransformerMixin, BaseEstimator):
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         tags.non_deterministic = self.random_state is None
         return tags
+
+
+def _wave_of(item: Any) -> Any:
+    return item[0] if isinstance(item, tuple) else item
+
+
+def _shape_of(item: Any) -> Any:
+    try:
+        return np.shape(item)
+    except ValueError:  # lists of several lengths
+        return None
+
+
+def _as_given(item: Any, clip: Segment) -> Any:
+    """Return a checked waveform with the channels and the rate with which it was given."""
+    one = np.ndim(item[0] if is_pair(item) else item) == 1
+    wave = np.squeeze(clip.samples(), axis=0) if one else clip.samples()
+    return wave if clip.rate is None else (wave, clip.rate)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 _MOST_SHOWN = 20
+MISSING = "it does not exist"
 
 
 class BadFile(NamedTuple):
@@ -98,6 +100,14 @@ def list_bad(bad: Sequence[BadFile], n_clips: int, what: str) -> list[str]:
         lines.append(f"  X[{index}]{'' if path is None else f' ({path})'}: {reason}")
     if len(bad) > _MOST_SHOWN:
         lines.append(f"  and {len(bad) - _MOST_SHOWN} more.")
+    if any(
+        found.path is not None and found.reason == MISSING and not os.path.isabs(found.path)
+        for found in bad
+    ):
+        lines.append(
+            f"Relative paths were looked for in {os.path.abspath('.')!r}; the parameter root names "
+            "another folder."
+        )
     return lines
 
 

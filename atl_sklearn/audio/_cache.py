@@ -26,7 +26,8 @@ from atl_sklearn.audio._features import as_list
 _LIBRARIES = ("librosa", "numpy", "scipy", "soundfile", "soxr")
 _FORMAT = 1
 # What changes nothing in the features of a clip.
-_IRRELEVANT = {"flatten", "memory", "memory_map", "n_jobs", "on_error", "random_state", "verbose"}
+_IRRELEVANT = {"flatten", "memory", "memory_map", "n_jobs", "on_error", "random_state", "root"}
+_IRRELEVANT |= {"verbose"}
 
 _HEADER = struct.Struct("<8sIQ")  # magic, checksum, bytes
 _MAGIC = b"ATLCLIP1"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from numbers import Real
 from typing import Any
 
@@ -16,6 +16,9 @@ from atl_sklearn.audio._bad_audio import BadAudioError, BadFile
 
 # Sound lies in [-1, 1]; beyond this the power of a spectrum overflows in float32.
 _LOUDEST = 1e12
+# Of recordings, and of places in them: more is a mistake, or a damaged header.
+LONGEST_SECONDS = 1e7
+_HIGHEST_RATE = 1e12
 _NOTHING = np.empty((1, 0), np.float32)
 
 
@@ -73,7 +76,7 @@ class Segment:
         return self.source[:, round(self.start * self.rate) : stop]
 
 
-def as_clips(X: Any, bad: list[BadFile] | None = None) -> list[Segment]:
+def as_clips(X: Any, bad: list[BadFile] | None = None, root: Any = None) -> list[Segment]:
     """Return audio as a list of clips, checked as far as can be without reading files.
 
     Parameters
@@ -84,6 +87,9 @@ def as_clips(X: Any, bad: list[BadFile] | None = None) -> list[Segment]:
     bad : list of BadFile, default=None
         Waveforms that cannot be used are appended here, and have no samples in the result; None
         to raise an error.
+    root : path-like, default=None
+        The folder that relative paths start from; None for the current one. Windows of
+        AudioSegmenter know where their recordings are.
 
     Returns
     -------
@@ -97,26 +103,26 @@ def as_clips(X: Any, bad: list[BadFile] | None = None) -> list[Segment]:
     BadAudioError
         If waveforms are empty, not finite, not floating-point or of another shape.
     ValueError
-        If X is empty or an array of another shape.
+        If X is empty or an array of another shape, or there is no such folder.
     """
     items = _as_items(X)
     clips: list[Segment] = []
     found: list[BadFile] = []
-    checked: dict[int, str | None] = {}
+    checked: dict[int, tuple[NDArray[np.float32], str | None]] = {}
     for index, item in enumerate(items):
         if isinstance(item, str | os.PathLike):
-            clips.append(Segment(os.fsdecode(item)))
+            clips.append(Segment(_from_root(os.fsdecode(item), root)))
             continue
         if isinstance(item, Segment):
-            wrong = None if item.path is not None else _check_once(item.source, checked)
+            item, wrong = _as_segment(item, checked, root)
             if wrong:
-                found.append(BadFile(index, None, wrong))
+                found.append(BadFile(index, item.path, wrong))
             clips.append(Segment(_NOTHING) if wrong else item)
             continue
         rate = None
-        if _is_pair(item):
+        if is_pair(item):
             item, rate = item
-            if not isinstance(rate, Real) or isinstance(rate, bool) or not 0 < float(rate) < np.inf:
+            if not _is_in(rate, 0.0, _HIGHEST_RATE) or rate == 0:
                 reason = f"its rate is {rate!r}, not a number above 0"
                 found.append(BadFile(index, None, reason))
                 clips.append(Segment(_NOTHING))
@@ -133,15 +139,51 @@ def as_clips(X: Any, bad: list[BadFile] | None = None) -> list[Segment]:
     return clips
 
 
-def _check_once(source: Any, checked: dict[int, str | None]) -> str | None:
-    """Return what is wrong with the samples of a segment, which may have many."""
-    if id(source) not in checked:
-        _, wrong = _as_waveform(source)
-        checked[id(source)] = wrong
-    return checked[id(source)]
+def _from_root(path: str, root: Any) -> str:
+    if root is None or os.path.isabs(path):
+        return path
+    folder = os.path.expanduser(os.fsdecode(root))
+    if not os.path.isdir(folder):
+        raise ValueError(
+            "The 'root' parameter must be a folder that exists, or None for the current one. Got "
+            f"{os.fspath(root)!r}, which is looked for at {os.path.abspath(folder)!r}."
+        )
+    return os.path.join(folder, path)
 
 
-def _is_pair(item: Any) -> bool:
+def _is_in(value: Any, low: float, high: float) -> bool:
+    is_number = isinstance(value, Real) and not isinstance(value, bool)
+    return bool(is_number and low <= value <= high)
+
+
+def _as_segment(
+    item: Segment, checked: dict[int, tuple[NDArray[np.float32], str | None]], root: Any
+) -> tuple[Segment, str | None]:
+    """Return a segment as it is read, and what is wrong with it."""
+    if isinstance(item.source, os.PathLike):
+        item = replace(item, source=os.fsdecode(item.source))
+    for name, most in (
+        ("rate", _HIGHEST_RATE), ("start", LONGEST_SECONDS), ("duration", LONGEST_SECONDS)
+    ):  # fmt: skip
+        value, may_be_0 = getattr(item, name), name == "start"
+        if value is None and name != "start":
+            continue
+        if not _is_in(value, 0.0, most) or (value == 0 and not may_be_0):
+            least = "from 0" if may_be_0 else "above 0,"
+            return item, f"its {name} is {value!r}, not a number {least} up to {most:g}"
+    if isinstance(item.source, str):
+        if item.recording is None and root is not None:
+            item = replace(item, source=_from_root(item.source, root))
+        return item, None
+    # Many segments may be of the same samples.
+    if id(item.source) not in checked:
+        checked[id(item.source)] = _as_waveform(item.source)
+    wave, wrong = checked[id(item.source)]
+    return (item if wave is item.source else replace(item, source=wave)), wrong
+
+
+def is_pair(item: Any) -> bool:
+    """Tell whether something is a waveform with its rate."""
     return (
         isinstance(item, tuple | list)
         and len(item) == 2

@@ -150,12 +150,25 @@ def compute_features(waves: NDArray[np.float32], settings: Any) -> NDArray[np.fl
 def _compute(feature: Any, clips: Clips, settings: Any) -> NDArray[np.float32]:
     import librosa
 
+    name = name_of(feature)
+    of_clips = f"clips of {clips.shape[1]} samples at sr={settings.sr}"
     try:
-        found = get_feature(feature)(clips, settings)
-    except librosa.ParameterError as error:
+        found = np.asarray(get_feature(feature)(clips, settings))
+    except Exception as error:
+        kind = "" if isinstance(error, librosa.ParameterError) else f"{type(error).__name__}: "
+        if callable(feature):
+            raise ValueError(
+                f"The function {name!r} in the 'feature' parameter of {type(settings).__name__} "
+                f"failed for {of_clips}. It is called as feature(y=clip, sr=sr). {kind}{error}"
+            ) from error
         raise ValueError(
-            f"librosa cannot compute {name_of(feature)!r} of clips of {clips.shape[1]} samples at "
-            f"sr={settings.sr} with these parameters: {error} Change them, or pass others by "
-            f"feature_params={{{name_of(feature)!r}: {{...}}}}."
+            f"librosa cannot compute {name!r} of {of_clips} with these parameters: {kind}"
+            f"{str(error).rstrip('.')}. Change them, or what feature_params={{{name!r}: {{...}}}} "
+            f"passes on to librosa's function; it is {settings.feature_params!r}."
         ) from error
-    return np.asarray(found).astype(np.float32, copy=False)
+    if found.dtype.kind not in "fiub":
+        raise ValueError(
+            f"{name!r} in the 'feature' parameter of {type(settings).__name__} returned values of "
+            f"dtype {found.dtype}, which are no real numbers. Take np.abs of complex ones."
+        )
+    return found.astype(np.float32, copy=False)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from atl_sklearn.audio._bad_audio import UnusableClipError
+from atl_sklearn.audio._bad_audio import MISSING, UnusableClipError
 
 # libsndfile's log tells a file that is shorter than its header says. A rounding byte and the
 # huge sizes that streaming programs write are no damage.
@@ -187,7 +187,7 @@ def open_audio(path: str) -> Iterator[AudioFile]:
 
 def _check_path(path: str) -> None:
     if not os.path.exists(path):
-        raise UnusableClipError("it does not exist")
+        raise UnusableClipError(MISSING)
     if os.path.isdir(path):
         raise UnusableClipError("it is a folder, not a file")
     if not os.path.isfile(path):

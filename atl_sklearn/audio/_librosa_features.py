@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 import os
 import warnings
+from numbers import Integral
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
-from sklearn.utils import check_random_state
+from sklearn.utils import check_array, check_random_state
 from sklearn.utils._set_output import _get_output_config
 from sklearn.utils.validation import check_is_fitted
 
@@ -20,7 +21,7 @@ from atl_sklearn.audio._cache import ClipCache, folder_of, key_of_settings
 from atl_sklearn.audio._clips import Segment, as_clips
 from atl_sklearn.audio._features import as_list, compute_features, name_of
 from atl_sklearn.audio._inverse import invert_features
-from atl_sklearn.audio._parameters import check_parameters
+from atl_sklearn.audio._parameters import check_parameters, check_windows, is_number
 from atl_sklearn.audio._reading import n_times_of
 from atl_sklearn.audio._rows import RowsFile
 
@@ -96,6 +97,9 @@ class LibrosaFeatures(TransformerMixin, BaseEstimator):
     on_error : {"raise", "warn"}, default="raise"
         What is done with clips that cannot be used: raise an error that names them, or replace
         them by silence, warn, and list them in `bad_files_`.
+    root : path-like, default=None
+        The folder that relative paths start from, "~" being your home; None for the current one.
+        Where it is does not matter to `memory`.
     random_state : int, RandomState instance, default=None
         For ``crop="random"``; an int gives a clip the same crop each time.
     memory : path-like or joblib.Memory, default=None
@@ -174,6 +178,7 @@ class LibrosaFeatures(TransformerMixin, BaseEstimator):
         flatten: bool = False,
         allow_silence: bool = False,
         on_error: str = "raise",
+        root: Any = None,
         random_state: Any = None,
         memory: Any = None,
         memory_map: Any = None,
@@ -204,6 +209,7 @@ class LibrosaFeatures(TransformerMixin, BaseEstimator):
         self.flatten = flatten
         self.allow_silence = allow_silence
         self.on_error = on_error
+        self.root = root
         self.random_state = random_state
         self.memory = memory
         self.memory_map = memory_map
@@ -233,7 +239,8 @@ class LibrosaFeatures(TransformerMixin, BaseEstimator):
             If waveforms in X are empty, not finite or not floating-point.
         """
         check_parameters(self)
-        as_clips(X, None if self.on_error == "raise" else [])
+        clips = as_clips(X, None if self.on_error == "raise" else [], self.root)
+        check_windows(self, clips)
         shape = self._feature_shape()
         self.output_shape_ = (int(np.prod(shape)),) if self.flatten else shape
         self.bad_files_: list[BadFile] = []
@@ -269,7 +276,8 @@ class LibrosaFeatures(TransformerMixin, BaseEstimator):
         check_parameters(self)
         self._check_container()
         bad: list[BadFile] = []
-        clips = as_clips(X, bad)
+        clips = as_clips(X, bad, self.root)
+        check_windows(self, clips)
         shape = self._feature_shape()
         seed = None
         if self.crop == "random":
@@ -322,7 +330,12 @@ class LibrosaFeatures(TransformerMixin, BaseEstimator):
            transform", IEEE Transactions on Acoustics, Speech, and Signal Processing 32, 1984.
         """
         check_is_fitted(self)
-        X = np.asarray(X)
+        if not is_number(n_iter, Integral) or n_iter < 1:
+            raise ValueError(
+                f"The 'n_iter' argument of inverse_transform must be an int in [1, inf). Got "
+                f"{n_iter!r} instead."
+            )
+        X = check_array(X, dtype="numeric", allow_nd=True, ensure_2d=False, input_name="X")
         if X.shape[1:] != self.output_shape_:
             raise ValueError(
                 f"X must have shape (n_samples, *output_shape_) with output_shape_ = "
@@ -363,7 +376,16 @@ class LibrosaFeatures(TransformerMixin, BaseEstimator):
         # noise, as some features warn of silence
         size = (1, self.n_channels or 1, n_times_of(self))
         noise = np.random.default_rng(0).normal(0.0, 0.1, size).astype(np.float32)
-        return compute_features(noise, self).shape[1:]
+        with np.errstate(over="ignore", divide="ignore", invalid="ignore"):  # told below
+            features = compute_features(noise, self)
+        ours = not any(map(callable, as_list(self.feature)))
+        if ours and not np.isfinite(features).all():  # as all clips' would be
+            raise ValueError(
+                f"With these parameters {self.feature!r} is not finite, even of noise. Look at "
+                f"those that are unusual, such as exponent={self.exponent} or "
+                f"feature_params={self.feature_params}."
+            )
+        return features.shape[1:]
 
     def _check_container(self) -> None:
         container = _get_output_config("transform", self)["dense"]

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from atl_sklearn.audio._augmentation import Augmentation
 from atl_sklearn.audio._parameters import is_number, refuse
 
+_MOST_MASKS = 1000
+
 
 class TimeFrequencyMask(Augmentation):
     """Mask bands and frames of training spectrograms; at prediction none are masked.
@@ -75,8 +77,8 @@ class TimeFrequencyMask(Augmentation):
         super()._check_parameters()
         for name in ("n_bands", "n_frames"):
             value = getattr(self, name)
-            if not is_number(value, int | np.integer) or value < 0:
-                raise refuse(self, name, "an int in [0, inf)")
+            if not is_number(value, int | np.integer) or not 0 <= value <= _MOST_MASKS:
+                raise refuse(self, name, f"an int in [0, {_MOST_MASKS}]")
         for name in ("max_bands", "max_frames"):
             value = getattr(self, name)
             if not is_number(value) or not 0 <= value <= 1:
@@ -88,6 +90,10 @@ class TimeFrequencyMask(Augmentation):
 
     def _check(self, X: Any, *, reset: bool) -> Any:
         X = super()._check(X, reset=reset)
+        if is_number(self.fill) and not isinstance(X, list):
+            most = float(np.finfo(X.dtype).max)
+            if abs(self.fill) > most:
+                raise refuse(self, "fill", f"in [{-most:.3g}, {most:.3g}], as X is {X.dtype}")
         if isinstance(X, list) or X.ndim < 3:
             raise ValueError(
                 f"{type(self).__name__} expects X of shape (n_samples, ..., n_bands, n_frames). "

@@ -7,10 +7,12 @@ from numbers import Integral
 from typing import Any
 
 import joblib
-from sklearn.utils import check_random_state
 
+from atl_sklearn._seeds import SEED, is_seed
 from atl_sklearn._validation import is_number, refuse
+from atl_sklearn.audio._clips import LONGEST_SECONDS, Segment
 from atl_sklearn.audio._features import as_list, get_feature, get_feature_names, name_of
+from atl_sklearn.audio._files import LONGEST_VALUES
 from atl_sklearn.audio._reading import n_times_of
 from atl_sklearn.audio._spectral import window_of
 
@@ -20,6 +22,7 @@ _CHOICES: dict[str, tuple[Any, ...]] = {
     "normalize": (None, "peak", "rms"),
     "on_error": ("raise", "warn"),
 }
+_MOST_JOBS = 10_000
 _WITHOUT_STFT = ("waveform", "cqt", "tonnetz")
 
 
@@ -28,6 +31,29 @@ def check_choice(estimator: Any, name: str, choices: tuple[Any, ...]) -> None:
     value = getattr(estimator, name)
     if not (value is None or isinstance(value, str)) or value not in choices:
         raise refuse(estimator, name, f"one of {list(choices)}")
+
+
+def check_random_state(estimator: Any) -> None:
+    """Check that `random_state` makes a generator."""
+    if not is_seed(estimator.random_state):
+        raise refuse(estimator, "random_state", SEED)
+
+
+def check_memory_map(estimator: Any) -> None:
+    """Check that `memory_map` can be a folder."""
+    folder = estimator.memory_map
+    if folder is None:
+        return
+    is_name = isinstance(folder, str | os.PathLike) and bool(os.fspath(folder))
+    if not is_name or os.path.isfile(folder):
+        raise refuse(estimator, "memory_map", "a folder or None, and no file")
+
+
+def check_root(estimator: Any) -> None:
+    """Check the kind of the folder that relative paths start from."""
+    root = estimator.root
+    if not (root is None or isinstance(root, str | os.PathLike)) or root == "":
+        raise refuse(estimator, "root", "a folder, or None for the current one")
 
 
 def check_parameters(settings: Any) -> None:
@@ -55,10 +81,7 @@ def check_parameters(settings: Any) -> None:
             raise refuse(settings, name, "an int in [1, inf) or None")
     if not is_number(settings.n_deltas, Integral) or settings.n_deltas < 0:
         raise refuse(settings, "n_deltas", "an int in [0, inf)")
-    if not is_number(settings.duration) or settings.duration <= 0 or n_times_of(settings) < 1:
-        raise refuse(settings, "duration", "a float in (0, inf), of a sample or more, in seconds")
-    if not is_number(settings.offset) or settings.offset < 0:
-        raise refuse(settings, "offset", "a float in [0, inf), in seconds")
+    _check_times(settings)
     if not is_number(settings.exponent) or settings.exponent <= 0:
         raise refuse(settings, "exponent", "a float in (0, inf)")
     for name, choices in _CHOICES.items():
@@ -71,12 +94,62 @@ def check_parameters(settings: Any) -> None:
     folders = (str, os.PathLike)
     if not (settings.memory is None or isinstance(settings.memory, (*folders, joblib.Memory))):
         raise refuse(settings, "memory", "a folder, a joblib.Memory or None")
-    if not (settings.memory_map is None or isinstance(settings.memory_map, folders)):
-        raise refuse(settings, "memory_map", "a folder or None")
-    check_random_state(settings.random_state)
+    check_memory_map(settings)
+    check_root(settings)
+    check_random_state(settings)
+    n_jobs = settings.n_jobs
+    if n_jobs is not None and (
+        not is_number(n_jobs, Integral) or n_jobs == 0 or abs(n_jobs) > _MOST_JOBS
+    ):
+        must = f"None or an int in [{-_MOST_JOBS}, {_MOST_JOBS}], but not 0"
+        raise refuse(settings, "n_jobs", must, "-1 stands for all processors.")
     _check_window(settings)
     _check_bands(settings)
     _check_decibels(settings)
+
+
+def _check_times(settings: Any) -> None:
+    duration, sr, n_channels = settings.duration, settings.sr, settings.n_channels or 1
+    if not is_number(duration) or duration <= 0:
+        raise refuse(settings, "duration", "a float in (0, inf), in seconds")
+    longest = LONGEST_VALUES / sr / n_channels
+    if duration > longest:
+        of_channels = f" with n_channels={n_channels}" if n_channels > 1 else ""
+        raise refuse(
+            settings,
+            "duration",
+            f"at most {longest:g} s at sr={sr}{of_channels}",
+            "Cut longer recordings by AudioSegmenter.",
+        )
+    if n_times_of(settings) < 1:
+        raise refuse(settings, "duration", f"at least a sample, {1 / sr:g} s at sr={sr}")
+    if not is_number(settings.offset) or not 0 <= settings.offset <= LONGEST_SECONDS:
+        raise refuse(settings, "offset", f"a float in [0, {LONGEST_SECONDS:g}], in seconds")
+
+
+def check_windows(settings: Any, clips: list[Segment]) -> None:
+    """Check that the windows that AudioSegmenter cut are read to their ends.
+
+    Raises
+    ------
+    ValueError
+        If they are longer than what is read, and nothing says which part is to be read.
+    """
+    if settings.crop != "start" or settings.trim_silence is not None:
+        return
+    cut = [clip.duration for clip in clips if clip.recording is not None and clip.duration]
+    longest = max(cut, default=0.0)
+    if longest > settings.offset + settings.duration + 1 / settings.sr:
+        after = f" after offset={settings.offset:g} s" if settings.offset else ""
+        raise refuse(
+            settings,
+            "duration",
+            f"at least what there is of the windows{after}, which are {longest:g} s long, or "
+            "their ends are never read",
+            f"Set AudioSegmenter(duration={settings.offset + settings.duration:g}), or "
+            f"{type(settings).__name__}(duration={longest - settings.offset:g}), or by 'crop' "
+            "which part of a window is to be read: 'center', 'random' or 'loudest'.",
+        )
 
 
 def _check_features(settings: Any) -> None:

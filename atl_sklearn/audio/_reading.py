@@ -86,6 +86,8 @@ def read_clip(clip: Segment, settings: Any, seed: int | None = None) -> NDArray[
         import librosa
 
         wave, _ = librosa.effects.trim(wave, top_db=settings.trim_silence)
+        if wave.shape[1] == 0:
+            raise UnusableClipError(f"trim_silence={settings.trim_silence} dB leaves nothing of it")
     wave = _crop(wave, n_times_of(settings), settings.crop, fraction)
     if not settings.allow_silence and not wave.any():
         raise UnusableClipError("it is silent: all samples are 0 (see allow_silence)")

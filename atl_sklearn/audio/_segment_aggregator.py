@@ -260,12 +260,34 @@ class SegmentAggregator(MetaEstimatorMixin, BaseEstimator):
         starts = np.flatnonzero(np.diff(_recordings_of(segments), prepend=-1))
         parts = np.split(values, starts[1:])
         if callable(self.aggregate):
-            return np.asarray([self.aggregate(part) for part in parts])
+            joined = [np.asarray(self.aggregate(part)) for part in parts]
+            wrong = [found.shape for found in joined if found.shape != values.shape[1:]]
+            if wrong:
+                raise refuse(
+                    self,
+                    "aggregate",
+                    "'mean', 'vote' or a callable that makes one prediction, of shape "
+                    f"{values.shape[1:]}, of those of the windows, (n_windows, "
+                    f"{', '.join(map(str, values.shape[1:]))})",
+                    f"It returned shape {wrong[0]}; np.max, for one, needs axis=0.",
+                )
+            return np.asarray(joined)
         return np.asarray([part.mean(axis=0, dtype=np.float64) for part in parts])
 
     def _check_parameters(self) -> None:
+        for name in ("fit", "predict"):
+            if isinstance(self.estimator, type) or not hasattr(self.estimator, name):
+                raise refuse(self, "estimator", f"an estimator that has {name}, and no class")
+        if self.segmenter is not None and not isinstance(self.segmenter, AudioSegmenter):
+            raise refuse(self, "segmenter", "an AudioSegmenter or None")
+        names = self.transform_input
+        if names is not None and not (
+            isinstance(names, list | tuple) and all(isinstance(name, str) for name in names)
+        ):
+            raise refuse(self, "transform_input", "a list of names, or None")
         aggregate, classifies = self.aggregate, is_classifier(self)
-        if not callable(aggregate) and aggregate not in ("mean", "vote"):
+        is_name = isinstance(aggregate, str) and aggregate in ("mean", "vote")
+        if not (is_name or callable(aggregate)) or isinstance(aggregate, type):
             raise refuse(self, "aggregate", "'mean', 'vote' or a callable")
         if aggregate == "vote" and not classifies:
             raise refuse(self, "aggregate", "'mean' or a callable where values are predicted")

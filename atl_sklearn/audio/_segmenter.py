@@ -9,12 +9,9 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
 
 from atl_sklearn.audio._bad_audio import BadFile, UnusableClipError, report_bad
-from atl_sklearn.audio._clips import Segment, as_clips
+from atl_sklearn.audio._clips import LONGEST_SECONDS, Segment, as_clips
 from atl_sklearn.audio._files import open_audio
-from atl_sklearn.audio._parameters import check_choice, is_number, refuse
-
-# A header that claims more is wrong.
-_LONGEST_SECONDS = 1e7
+from atl_sklearn.audio._parameters import check_choice, check_root, is_number, refuse
 
 
 class AudioSegmenter(TransformerMixin, BaseEstimator):
@@ -27,7 +24,8 @@ class AudioSegmenter(TransformerMixin, BaseEstimator):
     Parameters
     ----------
     duration : float, default=1.0
-        Length of a window in seconds; usually that of the features.
+        Length of a window in seconds; usually that of the features, which refuse longer windows
+        unless their `crop` says what is to be read of them.
     hop : float, default=None
         From the start of a window to that of the next, in seconds; None for half of `duration`.
     last : {"shift", "drop", "pad"}, default="shift"
@@ -40,6 +38,9 @@ class AudioSegmenter(TransformerMixin, BaseEstimator):
         What is done with recordings that cannot be used: raise an error that names them; or warn,
         list them in `bad_files_`, and return one window for each, which features with
         ``on_error="warn"`` replace by silence.
+    root : path-like, default=None
+        The folder that relative paths start from, "~" being your home; None for the current one.
+        The windows know it: it need not be told to the features.
 
     Attributes
     ----------
@@ -69,12 +70,14 @@ class AudioSegmenter(TransformerMixin, BaseEstimator):
         last: str = "shift",
         sr: float | None = None,
         on_error: str = "raise",
+        root: Any = None,
     ) -> None:
         self.duration = duration
         self.hop = hop
         self.last = last
         self.sr = sr
         self.on_error = on_error
+        self.root = root
 
     def fit(self, X: Any, y: Any = None) -> AudioSegmenter:
         """Check the parameters and X; no file is read.
@@ -99,7 +102,7 @@ class AudioSegmenter(TransformerMixin, BaseEstimator):
             If waveforms in X are empty, not finite or not floating-point.
         """
         self._check_parameters()
-        for clip in as_clips(X, None if self.on_error == "raise" else []):
+        for clip in as_clips(X, None if self.on_error == "raise" else [], self.root):
             if clip.path is None:
                 self._rate_of(clip)
         self.bad_files_: list[BadFile] = []
@@ -128,7 +131,7 @@ class AudioSegmenter(TransformerMixin, BaseEstimator):
         """
         self._check_parameters()
         bad: list[BadFile] = []
-        clips = as_clips(X, bad)
+        clips = as_clips(X, bad, self.root)
         unusable = {found.position for found in bad}
         segments: list[Segment] = []
         for index, clip in enumerate(clips):
@@ -157,14 +160,21 @@ class AudioSegmenter(TransformerMixin, BaseEstimator):
     def _length(self, clip: Segment) -> float:
         """Return how long a clip is, in seconds."""
         if clip.path is None:
-            total = np.shape(clip.source)[1] / self._rate_of(clip)
+            rate = self._rate_of(clip)
+            total = np.shape(clip.source)[1] / rate
         else:
             with open_audio(clip.path) as file:
-                total = file.count_frames() / file.rate
+                rate = file.rate
+                total = file.count_frames() / rate
+        # Otherwise there would be as many windows as memory can hold, all of them the same.
+        for name in ("duration", "hop"):
+            seconds = getattr(self, name)
+            if seconds is not None and seconds * rate < 1:
+                raise refuse(self, name, f"a sample or more, {1 / rate:g} s at {rate:g} Hz")
         if total <= clip.start:
             raise UnusableClipError("it has no samples")
         length = total - clip.start
-        if length > _LONGEST_SECONDS:
+        if length > LONGEST_SECONDS:
             raise UnusableClipError(f"it claims to be {length:.3g} s long")
         return length if clip.duration is None else min(length, clip.duration)
 
@@ -195,14 +205,19 @@ class AudioSegmenter(TransformerMixin, BaseEstimator):
         return starts
 
     def _check_parameters(self) -> None:
-        if not is_number(self.duration) or self.duration <= 0:
-            raise refuse(self, "duration", "a float in (0, inf), in seconds")
-        if self.hop is not None and (not is_number(self.hop) or self.hop <= 0):
-            raise refuse(self, "hop", "a float in (0, inf), in seconds, or None")
+        for name, or_none in (("duration", ""), ("hop", ", or None")):
+            value = getattr(self, name)
+            if value is None and or_none:
+                continue
+            if not is_number(value) or not 0 < value <= LONGEST_SECONDS:
+                raise refuse(
+                    self, name, f"a float in (0, {LONGEST_SECONDS:g}], in seconds{or_none}"
+                )
         if self.sr is not None and (not is_number(self.sr) or self.sr <= 0):
             raise refuse(self, "sr", "a number above 0, in Hz, or None")
         check_choice(self, "last", ("shift", "drop", "pad"))
         check_choice(self, "on_error", ("raise", "warn"))
+        check_root(self)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

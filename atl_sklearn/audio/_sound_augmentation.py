@@ -17,7 +17,7 @@ class AddNoise(Augmentation):
     Parameters
     ----------
     snr : float or (float, float), default=(10.0, 30.0)
-        Signal-to-noise ratio in dB; drawn for each clip from a range.
+        Signal-to-noise ratio in dB, from -200 to 200; drawn for each clip from a range.
     color : {"white", "pink"}, default="white"
         Whether all frequencies are equally strong, or all octaves.
     probability : float, default=1.0
@@ -66,8 +66,11 @@ class AddNoise(Augmentation):
             spectrum = np.fft.rfft(noise)
             spectrum[..., 1:] /= np.sqrt(np.arange(1, spectrum.shape[-1]))
             noise = np.fft.irfft(spectrum, clip.shape[-1])
-        power = np.mean(np.square(clip, dtype=np.float64))
-        scale = np.sqrt(power / np.mean(noise**2) / 10 ** (self._draw("snr", rng) / 10))
+        # In a unit near its peak, a power of two, squares of a clip do not overflow.
+        unit = np.ldexp(1.0, np.frexp(np.abs(clip).max())[1] - 1)
+        power = np.mean(np.square(clip / unit, dtype=np.float64))
+        ratio = 10 ** (self._draw("snr", rng) / 10)
+        scale = unit * np.sqrt(power / np.mean(noise**2) / ratio)
         return (clip + scale * noise).astype(clip.dtype)
 
 
@@ -79,7 +82,7 @@ class RandomGain(Augmentation):
     Parameters
     ----------
     gain : float or (float, float), default=(-6.0, 6.0)
-        How much louder clips become, in dB; drawn for each clip from a range.
+        How much louder clips become, in dB, from -200 to 200; drawn for each clip from a range.
     probability : float, default=1.0
         Share of the clips that are changed.
     random_state : int, RandomState instance, default=None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,7 +11,7 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from atl_sklearn.audio._parameters import check_choice, refuse
+from atl_sklearn.audio._parameters import check_choice, check_memory_map
 from atl_sklearn.audio._rows import RowsFile
 
 _PER = ("band", "channel", "element", "global")
@@ -128,28 +127,34 @@ class Standardizer(TransformerMixin, BaseEstimator):
             If a parameter is wrong, or X is of another shape, empty, or not finite.
         """
         check_choice(self, "per", _PER)
-        if not (self.memory_map is None or isinstance(self.memory_map, str | os.PathLike)):
-            raise refuse(self, "memory_map", "a folder or None")
+        check_memory_map(self)
         first = not hasattr(self, "n_samples_seen_")
         X = self._check(X, reset=first)
         axes = self._axes(X.ndim)
-        if first:
-            self.n_samples_seen_ = 0
-            self.mean_ = self.var_ = np.zeros(tuple(np.delete(X.shape, axes)))
-            self._n_values = 0
-        self._check_kept(X.shape, axes)
+        seen = n_values = 0
+        mean = var = np.zeros(tuple(np.delete(X.shape, axes)))
+        if not first:
+            seen, n_values, mean, var = self._state()
+        self._check_kept(X.shape, axes, mean.shape)
         for _, piece in _pieces(X):
-            values = piece.astype(np.float64)
             n = int(np.prod([piece.shape[axis] for axis in axes]))
-            mean, var = values.mean(axis=axes), values.var(axis=axes)
-            total = self._n_values + n
-            apart = mean - self.mean_
-            self.var_ = (
-                self._n_values * self.var_ + n * var + apart**2 * self._n_values * n / total
-            ) / total
-            self.mean_ = self.mean_ + apart * (n / total)
-            self._n_values = total
-        self.n_samples_seen_ += len(X)
+            total = n_values + n
+            try:
+                with np.errstate(over="raise", invalid="raise"):
+                    values = piece.astype(np.float64)
+                    apart = values.mean(axis=axes) - mean
+                    both = n_values * var + n * values.var(axis=axes)
+                    var = (both + apart**2 * n_values * n / total) / total
+            except FloatingPointError:
+                raise ValueError(
+                    f"{type(self).__name__} cannot compute the variance of values up to "
+                    f"{np.abs(piece).max():.3g}, as their squares are infinite. Look for what "
+                    "made them so large, or divide X by a number."
+                ) from None
+            mean = mean + apart * (n / total)
+            n_values = total
+        self.mean_, self.var_, self._n_values = mean, var, n_values
+        self.n_samples_seen_ = seen + len(X)
         # Equal values may differ from their mean by its rounding.
         rounding = (self._n_values * np.finfo(np.float64).eps * self.mean_) ** 2
         constant = self.var_ <= rounding + self._n_values * np.finfo(np.float64).eps * self.var_
@@ -205,7 +210,18 @@ class Standardizer(TransformerMixin, BaseEstimator):
         check_is_fitted(self)
         X = self._check(X, reset=False)
         axes = self._axes(X.ndim)
-        self._check_kept(X.shape, axes)
+        self._check_kept(X.shape, axes, self.mean_.shape)
+        try:
+            with np.errstate(over="raise", invalid="raise"):
+                return self._apply_in_pieces(X, axes, function)
+        except FloatingPointError:
+            raise ValueError(
+                f"The result for X is beyond what {X.dtype} holds: X reaches "
+                f"{np.abs(X).max():.3g}, mean_ {np.abs(self.mean_).max():.3g} and scale_ "
+                f"{self.scale_.max():.3g}. Compute X as in fit, and look for what is so large."
+            ) from None
+
+    def _apply_in_pieces(self, X: NDArray[Any], axes: tuple[int, ...], function: Any) -> Any:
         mean, scale = (
             np.expand_dims(values.astype(X.dtype), axes) for values in (self.mean_, self.scale_)
         )
@@ -221,6 +237,9 @@ class Standardizer(TransformerMixin, BaseEstimator):
                 rows.write(start, function(piece, mean, scale))
             return rows.finish(f"standardized-{digest.hexdigest()[:24]}.npy")
 
+    def _state(self) -> tuple[int, int, NDArray[Any], NDArray[Any]]:
+        return self.n_samples_seen_, self._n_values, self.mean_, self.var_
+
     def _axes(self, n_dims: int) -> tuple[int, ...]:
         """Return the axes that are averaged over."""
         if self.per == "global":
@@ -231,10 +250,12 @@ class Standardizer(TransformerMixin, BaseEstimator):
             return (0,)
         return (0, n_dims - 1)
 
-    def _check_kept(self, shape: tuple[int, ...], axes: tuple[int, ...]) -> None:
-        if tuple(np.delete(shape, axes)) != self.mean_.shape:
+    def _check_kept(
+        self, shape: tuple[int, ...], axes: tuple[int, ...], kept: tuple[int, ...]
+    ) -> None:
+        if tuple(np.delete(shape, axes)) != kept:
             raise ValueError(
-                f"X of shape {shape} does not go with mean_ of shape {self.mean_.shape}, one for "
+                f"X of shape {shape} does not go with mean_ of shape {kept}, one for "
                 f"each {self.per}. Compute X as in fit."
             )
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from atl_sklearn.datasets._checks import check_folder
+
 
 def get_data_home(data_home: str | os.PathLike[str] | None = None) -> str:
     """Return the path of the folder for fetched data, which is created where it is missing.
@@ -24,6 +26,8 @@ def get_data_home(data_home: str | os.PathLike[str] | None = None) -> str:
     ------
     OSError
         If the folder cannot be created.
+    ValueError
+        If `data_home` is no path.
 
     Examples
     --------
@@ -37,6 +41,7 @@ def get_data_home(data_home: str | os.PathLike[str] | None = None) -> str:
     """
     if data_home is None:
         data_home = os.environ.get("ATL_SKLEARN_DATA_HOME") or "~/atl_sklearn_data"
+    check_folder("get_data_home", "data_home", data_home)
     folder = Path(data_home).expanduser().absolute()
     folder.mkdir(parents=True, exist_ok=True)
     return str(folder)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from sklearn.utils import Bunch
 
+from atl_sklearn.datasets._checks import check_flag, check_folder, refuse
 from atl_sklearn.datasets._data_home import get_data_home
 from atl_sklearn.datasets._recordings import (
     BadArchiveError,
@@ -153,11 +154,12 @@ def fetch_fsdd(
     >>> fsdd.paths.shape, fsdd.digit[0], fsdd.speaker[0]  # doctest: +SKIP
     ((3000,), 0, 'george')
     """
-    if subset not in _SUBSETS:
-        raise ValueError(
-            f"The 'subset' parameter of fetch_fsdd must be one of {list(_SUBSETS)}. "
-            f"Got {subset!r} instead."
-        )
+    if not isinstance(subset, str) or subset not in _SUBSETS:
+        raise refuse("fetch_fsdd", "subset", f"one of {list(_SUBSETS)}", subset)
+    check_flag("fetch_fsdd", "download_if_missing", download_if_missing)
+    check_flag("fetch_fsdd", "return_X_y", return_X_y)
+    if data_home is not None:
+        check_folder("fetch_fsdd", "data_home", data_home)
     home = Path(get_data_home(data_home))
 
     recordings = []

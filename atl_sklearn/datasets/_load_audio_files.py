@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from sklearn.utils import Bunch
 
+from atl_sklearn.datasets._checks import check_flag, check_folder, check_seed, refuse
 from atl_sklearn.datasets._random import get_generator
 
 _EXTENSIONS = (".aif", ".aiff", ".au", ".flac", ".mp3", ".ogg", ".opus", ".wav")
@@ -19,10 +20,8 @@ def _as_strings(name: str, values: Any, example: str) -> list[str]:
     listed = isinstance(values, Iterable) and not isinstance(values, str)
     found = list(values) if listed else []
     if not found or not all(isinstance(value, str) for value in found):
-        raise ValueError(
-            f"The {name!r} parameter of load_audio_files must be a non-empty sequence of str, "
-            f"such as {example}. Got {values!r} instead."
-        )
+        must = f"a non-empty sequence of str, such as {example}"
+        raise refuse("load_audio_files", name, must, values)
     return found
 
 
@@ -40,7 +39,10 @@ def _category_folders(
 ) -> list[Path]:
     if not root.is_dir():
         reason = "is not a folder" if root.exists() else "does not exist"
-        raise FileNotFoundError(f"{root} {reason}. Give a folder with a sub-folder a category.")
+        place = "" if root.is_absolute() else f" (it was looked for in {Path.cwd()})"
+        raise FileNotFoundError(
+            f"{root} {reason}{place}. Give a folder with a sub-folder a category."
+        )
     folders = sorted(path for path in root.iterdir() if path.is_dir() and path.name[0] != ".")
     if not folders:
         loose = len(_audio_files(root, extensions))
@@ -138,6 +140,9 @@ def load_audio_files(
     >>> [str(name) for name in animals.target_names]
     ['cat', 'dog']
     """
+    check_folder("load_audio_files", "folder", folder)
+    check_flag("load_audio_files", "shuffle", shuffle)
+    check_seed("load_audio_files", random_state)
     endings = tuple(e.lower() for e in _as_strings("extensions", extensions, "('.wav', '.flac')"))
     if categories is not None:
         categories = _as_strings("categories", categories, "['cat', 'dog']")

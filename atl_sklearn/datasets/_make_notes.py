@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import math
-from numbers import Integral, Real
+from numbers import Integral
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import Bunch
 
+from atl_sklearn.datasets._checks import check_flag, check_seed, is_number, refuse
 from atl_sklearn.datasets._instruments import INSTRUMENTS, play_note
 from atl_sklearn.datasets._random import get_generator
 
 _LOWEST = 220.0  # Hz, the note A3
 _LOWEST_SEMITONE = 9 + 3 * 12  # A3, counted from C0
+_MOST_PITCHES = 1000
+_MOST_NOISE = 1e6
+_MOST_VALUES = 2**31
 _STEP = 2  # semitones between neighbouring pitches
 _NAMES = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
 
@@ -29,15 +33,6 @@ Cramer's V between timbre and group of pitches: {correlation:g}
 """
 
 
-def _refuse(name: str, must: str, value: Any, way_out: str = "") -> ValueError:
-    message = f"The {name!r} parameter of make_notes must be {must}. Got {value!r} instead."
-    return ValueError(f"{message} {way_out}".rstrip())
-
-
-def _is_number(value: Any, kind: Any = Real) -> bool:
-    return isinstance(value, kind) and not isinstance(value, bool) and math.isfinite(value)
-
-
 def _check_parameters(
     n_samples: Any,
     n_timbres: Any,
@@ -47,45 +42,62 @@ def _check_parameters(
     duration: Any,
     loudness: Any,
     noise: Any,
+    return_X_y: Any,
+    random_state: Any,
 ) -> None:
     most = len(INSTRUMENTS)
-    if not _is_number(n_timbres, Integral) or not 2 <= n_timbres <= most:
-        raise _refuse("n_timbres", f"an int in [2, {most}]", n_timbres)
-    if not _is_number(n_samples, Integral) or n_samples < n_timbres:
+    if not is_number(n_timbres, Integral) or not 2 <= n_timbres <= most:
+        raise refuse("make_notes", "n_timbres", f"an int in [2, {most}]", n_timbres)
+    if not is_number(n_samples, Integral) or n_samples < n_timbres:
         must = f"an int in [{n_timbres}, inf), at least one for each timbre"
-        raise _refuse("n_samples", must, n_samples)
-    if not _is_number(n_pitches, Integral) or n_pitches < 1 or n_pitches % n_timbres:
-        raise _refuse(
+        raise refuse("make_notes", "n_samples", must, n_samples)
+    if (
+        not is_number(n_pitches, Integral)
+        or n_pitches % n_timbres
+        or not (1 <= n_pitches <= _MOST_PITCHES)
+    ):
+        raise refuse(
+            "make_notes",
             "n_pitches",
-            f"a multiple of n_timbres={n_timbres}",
+            f"a multiple of n_timbres={n_timbres}, from 1 to {_MOST_PITCHES}",
             n_pitches,
             "Each timbre has a group of pitches, and the groups are of one size.",
         )
-    if not _is_number(correlation) or not 0 <= correlation <= 1:
-        raise _refuse("correlation", "a float in [0, 1]", correlation)
-    if not _is_number(sr, Integral) or sr < 1:
-        raise _refuse("sr", "an int in [1, inf)", sr)
+    if not is_number(correlation) or not 0 <= correlation <= 1:
+        raise refuse("make_notes", "correlation", "a float in [0, 1]", correlation)
+    if not is_number(sr, Integral) or sr < 1:
+        raise refuse("make_notes", "sr", "an int in [1, inf)", sr)
     highest = _frequencies(n_pitches)[-1]
     if highest > sr / 4:
-        raise _refuse(
+        raise refuse(
+            "make_notes",
             "sr",
             f"at least {math.ceil(4 * highest)}, as the highest of {n_pitches} pitches is "
             f"{highest:.0f} Hz",
             sr,
             "Raise sr or lower n_pitches.",
         )
-    if not _is_number(duration) or duration < 0.1:
-        raise _refuse("duration", "a float in [0.1, inf), in seconds", duration)
+    if not is_number(duration) or duration < 0.1:
+        raise refuse("make_notes", "duration", "a float in [0.1, inf), in seconds", duration)
     if (
         not isinstance(loudness, tuple | list)
         or len(loudness) != 2
-        or not all(map(_is_number, loudness))
+        or not all(map(is_number, loudness))
         or not loudness[0] <= loudness[1] <= 0
     ):
         must = "a pair (lowest, highest) of floats in (-inf, 0], in dB"
-        raise _refuse("loudness", must, loudness, "0 dB is a peak of 1.")
-    if not _is_number(noise) or noise < 0:
-        raise _refuse("noise", "a float in [0, inf)", noise)
+        raise refuse("make_notes", "loudness", must, loudness, "0 dB is a peak of 1.")
+    if not is_number(noise) or not 0 <= noise <= _MOST_NOISE:
+        must = f"a float in [0, {_MOST_NOISE:g}]"
+        raise refuse("make_notes", "noise", must, noise, "Notes have a peak of 1 at most.")
+    n_values = n_samples * sr * duration
+    if n_values > _MOST_VALUES:
+        raise ValueError(
+            f"The 'n_samples', 'sr' and 'duration' parameters of make_notes ask for {n_values:.3g} "
+            f"values; {_MOST_VALUES:.3g} is the most. Lower one of them."
+        )
+    check_flag("make_notes", "return_X_y", return_X_y)
+    check_seed("make_notes", random_state)
 
 
 def _frequencies(n_pitches: int) -> NDArray[np.float64]:
@@ -220,7 +232,10 @@ def make_notes(
     >>> [str(name) for name in test.pitch_names[:3]]
     ['A3', 'B3', 'C#4']
     """
-    _check_parameters(n_samples, n_timbres, n_pitches, correlation, sr, duration, loudness, noise)
+    _check_parameters(
+        n_samples, n_timbres, n_pitches, correlation, sr, duration, loudness, noise, return_X_y,
+        random_state,
+    )  # fmt: skip
     generator = get_generator(random_state)
     timbre, pitch = _draw_labels(n_samples, n_timbres, n_pitches, correlation, generator)
     frequencies = _frequencies(n_pitches)

@@ -58,14 +58,24 @@ class Data:
         return replace(self, **{name: of(getattr(self, name)) for name in names})
 
     def fit(self, estimator: Any) -> Any:
-        """Fit an estimator on these data, with those of the arguments that it takes."""
+        """Fit an estimator on these data, with those of the arguments that it takes.
+
+        Raises
+        ------
+        KeyboardInterrupt
+            If the user interrupted it, though its `fit` took that for the end of the training.
+        """
         given = {
             "groups": self.groups,
             "y_unrelated": self.y_unrelated,
             "sample_weight": self.sample_weight,
             "X_unlabeled": self.X_unlabeled,
         }
-        return estimator.fit(self.X, self.y, **fit_arguments(estimator, **given))
+        with noted_interrupts() as noted:
+            fitted = estimator.fit(self.X, self.y, **fit_arguments(estimator, **given))
+        if noted:
+            raise KeyboardInterrupt
+        return fitted
 
 
 @dataclass
@@ -139,10 +149,7 @@ class Evaluation:
             if by_epoch:
                 by_epoch = self._watch(estimator, trial, position, held_out, test, done)
             start = time.perf_counter()
-            with noted_interrupts() as noted:
-                self.data.take(train).fit(estimator)
-            if noted:
-                raise KeyboardInterrupt
+            self.data.take(train).fit(estimator)
             fitted = time.perf_counter()
             found = self.objective.score(estimator, held_out.X, held_out.y, test)
             found["fit_time"] = fitted - start

@@ -289,7 +289,6 @@ def make_job(search: Any, data: Data, deadline: float | None) -> Job:
         deadline=deadline,
         raises=search.error_score == "raise",
         remembers=f"{prefix}memory" if needs_labels(network) and network.memory is None else None,
-        progress=bool(search.progress_bar),
     )
 
 

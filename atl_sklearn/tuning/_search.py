@@ -24,6 +24,7 @@ from atl_sklearn.tuning._request import check_parameters, check_storage, make_jo
 from atl_sklearn.tuning._results import choose, listed, make_table, pareto_front, split_scores
 from atl_sklearn.tuning._storages import close_storage, open_storage
 from atl_sklearn.tuning._study import Job, kept_study, open_study, work, work_in_processes
+from atl_sklearn.tuning._watching import TrialsProgress
 
 
 def _refitted_has(name: str) -> Any:
@@ -99,7 +100,8 @@ class AntiTransferSearchCV(MetaEstimatorMixin, BaseEstimator):
         Determines the trials; and the seeds of what has no ``random_state`` of its own, which
         are the same for all candidates.
     progress_bar : bool, default=False
-        Whether a progress bar is shown.
+        Whether it is shown how many trials are done, those of other processes and of earlier
+        runs among them: by a bar on a terminal or in a notebook, otherwise by lines of text.
 
     Attributes
     ----------
@@ -253,21 +255,43 @@ class AntiTransferSearchCV(MetaEstimatorMixin, BaseEstimator):
         data = Data(X, y, groups, y_unrelated, sample_weight, X_unlabeled)
         job = make_job(self, data, deadline)
         temporary = n_jobs > 1 and self.storage is None
-        folder: Any = tempfile.TemporaryDirectory() if temporary else nullcontext(self.storage)
+        folder: Any = nullcontext(self.storage)
+        if temporary:  # what threads still write after an interrupt does not matter
+            folder = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
         with folder as place:
             storage = open_storage(place)
             try:
                 job = replace(job, storage=place)
                 study = open_study(job, storage, resume=self.resume)
-                if n_jobs > 1:
-                    work_in_processes(job, n_jobs)
-                else:
-                    work(job, study)
+                self._work(job, study, n_jobs)
                 self._conclude(job, kept_study(study) if temporary else study)
             finally:
                 if storage is not self.storage:
                     close_storage(storage)
         return self
+
+    def _work(self, job: Job, study: optuna.Study, n_jobs: int) -> None:
+        progress = TrialsProgress(study, job.n_trials) if self.progress_bar else None
+        try:
+            if n_jobs > 1:
+                work_in_processes(job, study, n_jobs, progress)
+            else:
+                work(job, study, progress)
+        except KeyboardInterrupt as interrupt:
+            n_made = len(listed(study))
+            interrupt.add_note(
+                f"The trials made before, {n_made} of {job.n_trials}, are "
+                + (
+                    "lost, as storage=None keeps them in memory only. With a folder as 'storage' "
+                    "the same call would go on with them."
+                    if self.storage is None
+                    else f"in the study {study.study_name!r}; the same call goes on with them."
+                )
+            )
+            raise
+        finally:
+            if progress is not None:
+                progress.close()
 
     def _conclude(self, job: Job, study: optuna.Study) -> None:
         trials = listed(study)

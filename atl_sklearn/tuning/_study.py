@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import tempfile
 import time
+import uuid
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -24,7 +25,16 @@ from sklearn.exceptions import FitFailedWarning
 
 from atl_sklearn.tuning._evaluation import Evaluation
 from atl_sklearn.tuning._storages import close_storage, is_shared, open_storage
-from atl_sklearn.tuning._workers import claim, frozen, heartbeat, release
+from atl_sklearn.tuning._watching import TrialsProgress
+from atl_sklearn.tuning._workers import (
+    claim,
+    end_run,
+    frozen,
+    heartbeat,
+    is_over,
+    release,
+    release_lost,
+)
 
 _PURPOSE = "made_for"  # the study's attribute
 _WAIT = 10.0  # seconds for another process to say what its study is for
@@ -114,8 +124,8 @@ class Job:
         Whether a fit that fails ends the search.
     remembers : str or None
         Name of the ``memory`` parameter that is to be a temporary folder.
-    progress : bool
-        Whether a progress bar is shown.
+    run : str or None
+        What tells this search from others on the same study, to end all of its workers.
     """
 
     evaluation: Evaluation
@@ -131,7 +141,7 @@ class Job:
     deadline: float | None
     raises: bool
     remembers: str | None = None
-    progress: bool = False
+    run: str | None = None
 
     def canonical(self, params: dict[str, Any]) -> str:
         """Return what two candidates that are the same network have in common."""
@@ -263,16 +273,11 @@ def _run_trial(study: Study, job: Job, trial: Any) -> None:
         study.tell(trial, values)
 
 
-def _progress(job: Job, study: Study) -> Any:
-    if not job.progress:
-        return None
-    from tqdm.auto import tqdm
-
-    return tqdm(total=job.n_trials, desc=study.study_name, unit="trial")
-
-
-def work(job: Job, study: Study | None = None) -> None:
+def work(job: Job, study: Study | None = None, progress: TrialsProgress | None = None) -> None:
     """Make trials until the study has as many as it is to have.
+
+    A trial that is interrupted, or whose process dies, is marked as failed and its parameters are
+    put back in the queue, for whoever works on the study next.
 
     Parameters
     ----------
@@ -280,19 +285,23 @@ def work(job: Job, study: Study | None = None) -> None:
         What is to be done.
     study : optuna.study.Study or None, default=None
         The study; None to open it, as a process of its own does.
+    progress : TrialsProgress or None, default=None
+        Is shown after each trial.
     """
     storage = None
     if study is None:
         storage = open_storage(job.storage)
         study = open_study(job, storage)
     shared = is_shared(study._storage)
-    bar = _progress(job, study)
     folder: Any = tempfile.TemporaryDirectory() if job.remembers else nullcontext()
     with folder as path, quiet():
         if job.remembers:
             fixed = {**job.evaluation.fixed, job.remembers: path}
             job = replace(job, evaluation=replace(job.evaluation, fixed=fixed))
-        while (trial := claim(study, job.space, job.n_trials, job.deadline)) is not None:
+        while not is_over(study, job.run):
+            trial = claim(study, job.space, job.n_trials, job.deadline)
+            if trial is None:
+                break
             try:
                 with heartbeat(trial, shared=shared):
                     _run_trial(study, job, trial)
@@ -301,17 +310,28 @@ def work(job: Job, study: Study | None = None) -> None:
             except BaseException:
                 release(study, frozen(study, trial))
                 raise
-            if bar is not None:
-                finished = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
-                bar.n = len(study.get_trials(deepcopy=False, states=finished))
-                bar.refresh()
-    if bar is not None:
-        bar.close()
+            if progress is not None:
+                progress.refresh()
     if storage is not None and storage is not job.storage:
         close_storage(storage)
 
 
-def work_in_processes(job: Job, n_jobs: int) -> None:
-    """Let several processes, of whatever backend joblib has, work on a shared study."""
-    jobs = [replace(job, progress=job.progress and position == 0) for position in range(n_jobs)]
-    joblib.Parallel(n_jobs=n_jobs)(joblib.delayed(work)(one) for one in jobs)
+def work_in_processes(
+    job: Job, study: Study, n_jobs: int, progress: TrialsProgress | None = None
+) -> None:
+    """Let several processes, of whatever backend joblib has, work on a shared study.
+
+    An interrupt or an error ends all of them. joblib kills its own processes; threads, and
+    processes of a cluster, end the trial that they are in.
+    """
+    run = uuid.uuid4().hex
+    job = replace(job, run=run)
+    watching: Any = nullcontext() if progress is None else progress.watching()
+    try:
+        with watching:
+            joblib.Parallel(n_jobs=n_jobs)(joblib.delayed(work)(job) for _ in range(n_jobs))
+    except BaseException:
+        with suppress(Exception):  # what happened before is to be told
+            end_run(study, run)
+            release_lost(study)
+        raise

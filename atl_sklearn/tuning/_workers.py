@@ -20,6 +20,7 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 _BEAT = 15.0  # seconds between signs of life
 _GRACE = 120.0  # seconds without one after which a worker on another machine is taken for dead
 _POLL = 0.2  # seconds between looks at what others do
+_ENDED = "ended:"  # the study's attribute, followed by the run that has ended
 
 
 def _started(pid: int) -> str:
@@ -82,6 +83,23 @@ def release(study: Study, trial: FrozenTrial) -> None:
         study.enqueue_trial(params, user_attrs={"retry_of": trial.number})
 
 
+def release_lost(study: Study) -> None:
+    """Give up the trials of processes that are gone."""
+    for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
+        if is_dead(trial):
+            release(study, trial)
+
+
+def end_run(study: Study, run: str) -> None:
+    """Tell the workers of one search to begin no further trial, wherever they are."""
+    study.set_user_attr(_ENDED + run, True)
+
+
+def is_over(study: Study, run: str | None) -> bool:
+    """Tell whether a search was ended by an interrupt or an error in another of its workers."""
+    return run is not None and _ENDED + run in study.user_attrs
+
+
 def claim(
     study: Study, space: dict[str, BaseDistribution], n_trials: int, deadline: float | None
 ) -> Trial | None:
@@ -105,10 +123,7 @@ def claim(
         because those of the dead are to be repeated.
     """
     while True:
-        running = study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
-        for trial in running:
-            if is_dead(trial):
-                release(study, trial)
+        release_lost(study)
         trials = study.get_trials(deepcopy=False)
         late = deadline is not None and time.time() >= deadline
         # The plain network is tried however late it is: without it there is nothing to tell.

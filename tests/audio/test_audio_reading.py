@@ -137,6 +137,8 @@ def test_trim_normalize_and_offset(tmp_path, tone):
     np.testing.assert_allclose(np.sqrt(np.mean(loud**2)), 1, rtol=1e-5)
     part = 0.1 * tone[SR // 2 :][:SR]
     np.testing.assert_allclose(loud, part / np.sqrt(np.mean(part**2)), atol=1e-5)
+    with pytest.raises(UnusableClipError, match=r"trim_silence=0 dB leaves nothing of it"):
+        read_clip(path, SR, SR, trim_silence=0)
     with pytest.raises(UnusableClipError, match=r"it ends after 5 s, before offset=5\.0 s"):
         read_clip(path, SR, 100, offset=5.0)
 

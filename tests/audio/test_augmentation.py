@@ -1,6 +1,9 @@
 """Changes of training clips."""
 
+from pathlib import Path
+
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.pipeline import make_pipeline
@@ -8,9 +11,11 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from atl_sklearn.audio import (
     AddNoise,
+    BadAudioError,
     LibrosaFeatures,
     RandomGain,
     RandomShift,
+    Segment,
     Standardizer,
     TimeFrequencyMask,
 )
@@ -142,7 +147,13 @@ def test_masks_are_rectangles(X):
         (AddNoise(probability=1.1), r"'probability' parameter of AddNoise .* \[0, 1\]"),
         (AddNoise((20, 10)), r"'snr' parameter .* a pair \(lowest, highest\), in dB. Got"),
         (AddNoise(color="brown"), "'color' parameter"),
-        (AddNoise(random_state="x"), "cannot be used to seed"),
+        (AddNoise(random_state="x"), "'random_state' parameter of AddNoise .* Got 'x'"),
+        (RandomShift(random_state=-1), r"int in \[0, 4294967295\].* Got -1 instead"),
+        (AddNoise(-1e4), r"'snr' parameter .* a float in \[-200, 200\], .* Got -10000.0"),
+        (RandomGain((1e4, 1e4)), r"'gain' parameter .* \[-200, 200\], .* Got \(10000.0"),
+        (RandomGain((0, 10**400)), "'gain' parameter"),
+        (TimeFrequencyMask(n_frames=10**9), r"'n_frames' .* an int in \[0, 1000\]"),
+        (TimeFrequencyMask(fill=1e300), r"'fill' .* 3.4e\+38\], as X is float32. Got 1e\+300"),
         (RandomGain("6"), "'gain' parameter"),
         (RandomShift(-0.1), "'max_shift' parameter"),
         (RandomShift(fill="mean"), "'fill' parameter"),
@@ -157,9 +168,75 @@ def test_bad_parameters(transformer, message, X):
             method(X)
 
 
-@pytest.mark.parametrize("paths", [["a.wav", "b.wav"], np.array(["a.wav"]), [np.ones(3), "a.wav"]])
+@pytest.mark.parametrize("snr", [-200.0, 200.0])
+def test_extreme_noise_is_finite(snr):
+    X = np.random.default_rng(0).normal(0, 0.1, (2, 500)).astype(np.float32)
+    noise = AddNoise(snr, random_state=0).fit_transform(X) - X.astype(np.float64)
+    assert np.isfinite(noise).all()
+    if snr < 0:
+        ratios = 10 * np.log10(np.mean(X**2, axis=1) / np.mean(noise**2, axis=1))
+        np.testing.assert_allclose(ratios, snr, atol=1e-3)
+
+
+def test_the_ratio_does_not_depend_on_the_scale():
+    X = np.random.default_rng(0).normal(size=(2, 500))
+    expected = AddNoise(10.0, random_state=0).fit_transform(X)
+    for scale in (1e-200, 1e200):
+        found = AddNoise(10.0, random_state=0).fit_transform(X * scale)
+        np.testing.assert_allclose(found / scale, expected, rtol=1e-9)
+
+
+@pytest.mark.parametrize("transformer", [AddNoise(-100.0), RandomGain(100.0)])
+def test_what_becomes_infinite_is_named(transformer):
+    X = np.ones((3, 50), np.float32)
+    X[1] = 1e38
+    name = type(transformer).__name__
+    with pytest.raises(ValueError, match=rf"{name} makes X\[1\] infinite: .* 1e\+38. Scale X"):
+        transformer.fit_transform(X)
+
+
+def test_waveforms_with_rates_keep_them():
+    rng = np.random.default_rng(0)
+    waves = [rng.normal(0, 0.1, 400), rng.normal(0, 0.1, (2, 400)), rng.normal(0, 0.1, 300)]
+    X = [(waves[0], 8000), [waves[1], 16000.0], waves[2]]
+    gain = RandomGain(20.0)
+    Xt = gain.fit_transform(X)
+    for wave, (changed, rate), expected in zip(waves[:2], Xt[:2], (8000, 16000), strict=True):
+        np.testing.assert_allclose(changed, 10 * wave, rtol=1e-6)
+        assert rate == expected
+    np.testing.assert_allclose(Xt[2], 10 * waves[2], rtol=1e-6)
+    np.testing.assert_allclose(gain.transform(X)[1][0], waves[1], rtol=1e-6)
+    same = [(wave, 8000) for wave in waves[:1] * 3]  # of one shape, too
+    features = LibrosaFeatures("waveform", sr=16000, duration=0.05, n_channels=None)
+    pipe = make_pipeline(RandomGain(20.0), features)
+    assert pipe.fit_transform(same).shape == (3, 1, 800)
+    with pytest.raises(BadAudioError, match=r"X\[0\]: its rate is -1, not a number above 0"):
+        AddNoise().fit([(waves[0], -1), (waves[0], 8000)])
+
+
+@pytest.mark.parametrize(
+    "paths",
+    [
+        ["a.wav", "b.wav"],
+        np.array(["a.wav"]),
+        [np.ones(3), "a.wav"],
+        pd.Series(["a.wav", "b.wav"]),
+        [Path("a.wav")],
+        np.array([Segment("a.wav"), Segment(np.ones(3))], dtype=object),
+    ],
+    ids=["list", "array", "mixed", "series", "path", "segments"],
+)
 def test_paths_are_refused(paths):
     with pytest.raises(TypeError, match=r"AddNoise needs samples .*\(feature='waveform'\)"):
         AddNoise().fit_transform(paths)
+
+
+def test_waveforms_in_a_series():
+    waves = [np.ones(3), np.ones(4)]
+    for wave, found in zip(waves, RandomGain(0.0).fit_transform(pd.Series(waves)), strict=True):
+        np.testing.assert_array_equal(found, wave)
+
+
+def test_masks_need_spectrograms():
     with pytest.raises(ValueError, match=r"expects X of shape .* Got waveforms instead"):
         TimeFrequencyMask().fit([np.ones(5), np.ones(6)])

@@ -103,12 +103,23 @@ def test_bad_recordings_are_named(tmp_path):
         ({"sr": 0}, "'sr' parameter"),
         ({"sr": None}, "'sr' parameter .* the rate of waveforms .* Got None .* pass pairs"),
         ({"on_error": None}, "'on_error' parameter"),
+        ({"duration": 1e300}, r"'duration' parameter .* \(0, 1e\+07\], in seconds. Got 1e\+300"),
+        ({"hop": 10**400}, "'hop' parameter"),
     ],
 )
 def test_bad_parameters_of_the_segmenter(parameters, message):
     for method in ("fit", "transform"):
         with pytest.raises(ValueError, match=message):
             getattr(AudioSegmenter(**{"sr": SR, **parameters}), method)([np.ones(10)])
+
+
+@pytest.mark.parametrize("name", ["duration", "hop"])
+def test_windows_are_a_sample_apart(name, tmp_path):
+    path = tmp_path / "a.wav"
+    soundfile.write(path, np.ones(100) / 2, SR)
+    for recording in (np.ones(100), path):
+        with pytest.raises(ValueError, match=f"'{name}' parameter .* more, 0.000125 s at 8000 Hz"):
+            AudioSegmenter(**{"sr": SR, name: 1e-6}).transform([recording])
 
 
 @pytest.fixture(scope="module")
@@ -266,8 +277,77 @@ def test_what_fit_refuses(recordings):
         model.fit(waves, labels[:23])
     with pytest.raises(ValueError, match="requires y to be passed"):
         model.fit(waves, None)
-    with pytest.raises(ValueError, match=r"'aggregate' parameter of SegmentAggregator .* 'median'"):
-        model.set_params(aggregate="median").fit(waves, labels)
+    for aggregate in ("median", np.ones(2), [], int):
+        with pytest.raises(ValueError, match=r"'aggregate' parameter of SegmentAggregator .* Got"):
+            clone(model).set_params(aggregate=aggregate).fit(waves, labels)
+    for name, value in (
+        ("estimator", LogisticRegression),
+        ("estimator", "logistic"),
+        ("segmenter", 0.3),
+        ("segmenter", AudioSegmenter),
+        ("transform_input", "X_unlabeled"),
+        ("transform_input", [3]),
+    ):
+        with pytest.raises(ValueError, match=f"'{name}' parameter of SegmentAggregator must be"):
+            clone(model).set_params(**{name: value}).fit(waves, labels)
+
+
+def test_what_a_callable_makes_of_predictions_is_checked(recordings):
+    waves, labels = recordings
+    model = SegmentAggregator(windows_of(LogisticRegression()), SEGMENTER, aggregate=np.max)
+    with pytest.raises(
+        ValueError, match=r"one prediction, of shape \(2,\).* returned shape \(\); "
+    ):
+        model.fit(waves, labels).predict(waves)
+
+
+def test_windows_that_are_longer_than_what_is_read_of_them(recordings):
+    waves, labels = recordings
+    message = (
+        r"'duration' parameter of LibrosaFeatures .* windows, which are 0.5 s long.* Got 0.3 "
+        r"instead. Set AudioSegmenter\(duration=0.3\), or LibrosaFeatures\(duration=0.5\), or by"
+    )
+    longer = AudioSegmenter(0.5, sr=SR)
+    with pytest.raises(ValueError, match=message):
+        SegmentAggregator(windows_of(LogisticRegression()), longer).fit(waves, labels)
+    features = LibrosaFeatures(sr=SR, duration=0.3, n_fft=256, n_mels=12)
+    segments = longer.transform(waves)
+    with pytest.raises(ValueError, match=message):
+        features.transform(segments)
+    features.set_params(offset=0.1)
+    with pytest.raises(ValueError, match=r"after offset=0.1 s.*duration=0.4\), or Li.*=0.4\)"):
+        features.transform(segments)
+    # What is asked for, or is there, is no mistake.
+    features.set_params(offset=0.2).transform(segments)
+    for crop in ("center", "random", "loudest"):
+        features.set_params(offset=0.0, crop=crop).transform(segments)
+    features.set_params(crop="start", trim_silence=20).transform(segments)
+    features.set_params(trim_silence=None).transform(SEGMENTER.transform(waves))
+    features.transform([Segment(waves[0], SR, 0.0, 0.25), Segment(waves[0], SR, 0.1), waves[0]])
+    features.transform(AudioSegmenter(0.2, sr=SR).transform(waves))
+    # Recordings that are shorter than a window are not read to its end.
+    features.transform(AudioSegmenter(9.0, sr=SR).transform([Segment(waves[0], SR, 0.0, 0.25)]))
+
+
+@pytest.mark.parametrize(
+    ("segment", "reason"),
+    [
+        (Segment(np.ones(9), rate=0), "its rate is 0, not a number above 0"),
+        (Segment(np.ones(9), rate="8000"), "its rate is '8000'"),
+        (Segment("a.wav", start=-1), "its start is -1, not a number from 0 up to"),
+        (Segment("a.wav", start=None), "its start is None"),
+        (Segment("a.wav", duration=0.0), "its duration is 0.0"),
+        (Segment("a.wav", duration=np.nan), "its duration is nan"),
+        (Segment(np.ones(9, int), SR), "it has dtype int"),
+        (Segment(None), "it is None, neither a path nor a waveform"),
+    ],
+    ids=str,
+)
+def test_segments_by_hand_that_cannot_be(segment, reason):
+    for reader in (LibrosaFeatures("waveform", sr=SR), AudioSegmenter(sr=SR)):
+        for method in (reader.fit, reader.transform):
+            with pytest.raises(BadAudioError, match=rf"(?s)1 of 2.*X\[1\].*: {reason}"):
+                method([np.ones(SR), segment])
 
 
 # The checks' rows are taken for waveforms of as many samples as they have columns.

@@ -89,7 +89,41 @@ def test_any_dimension(per, shape, axes, in_pieces, monkeypatch, tmp_path):
     assert by_parts.fit(X[:2]).n_samples_seen_ == 2
 
 
-def test_bad_input(X):
+def test_values_whose_squares_are_infinite(X):
+    X = X.astype(np.float64)
+    standardizer = Standardizer().fit(X)
+    before = vars(standardizer).copy()
+    large = X * np.where(np.arange(7) == 5, 1e300, 1.0)[:, np.newaxis, np.newaxis]
+    message = r"Standardizer cannot compute the variance of values up to .*e\+301, as their squ"
+    with pytest.raises(ValueError, match=message):
+        Standardizer().fit(large)
+    with pytest.raises(ValueError, match=message):
+        standardizer.partial_fit(large)
+    assert vars(standardizer) == before
+    for scale in (1e-100, 1e100):
+        np.testing.assert_allclose(
+            Standardizer().fit_transform(X * scale), Standardizer().fit_transform(X), rtol=1e-9
+        )
+
+
+def test_results_that_do_not_fit_the_dtype(X, tmp_path):
+    standardizer = Standardizer("global").fit(np.array([[1.0, 1.0 + 1e-6]]))
+    for memory_map in (None, tmp_path):
+        standardizer.set_params(memory_map=memory_map)
+        with pytest.raises(ValueError, match=r"beyond what float32 holds: X reaches 1e\+38, mean_"):
+            standardizer.transform(np.full((2, 2), 1e38, np.float32))
+    assert list(tmp_path.iterdir()) == []
+    wide = Standardizer("global").fit(np.array([[0.0, 1e100]]))
+    with pytest.raises(ValueError, match="beyond what float32 holds"):
+        wide.inverse_transform(np.ones((2, 2), np.float32))
+
+
+def test_bad_input(X, tmp_path):
+    file = tmp_path / "file"
+    file.touch()
+    for memory_map in (3, "", file):
+        with pytest.raises(ValueError, match=r"'memory_map' parameter .* a folder or None"):
+            Standardizer(memory_map=memory_map).fit(X)
     with pytest.raises(NotFittedError):
         Standardizer().transform(X)
     standardizer = Standardizer().fit(X)

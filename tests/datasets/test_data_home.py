@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from atl_sklearn.datasets import get_data_home
+from atl_sklearn.datasets import fetch_fsdd, get_data_home
 
 
 def test_default_and_environment(monkeypatch, tmp_path):
@@ -28,3 +28,18 @@ def test_a_file_in_the_way(tmp_path):
     (tmp_path / "data").touch()
     with pytest.raises(FileExistsError):
         get_data_home(tmp_path / "data")
+
+
+@pytest.mark.parametrize("data_home", [3, b"x", "", ["a"]])
+def test_what_is_no_path(data_home):
+    with pytest.raises(ValueError, match="'data_home' parameter of get_data_home must be the path"):
+        get_data_home(data_home)
+    with pytest.raises(ValueError, match="'data_home' parameter of fetch_fsdd must be the path"):
+        fetch_fsdd(data_home=data_home, download_if_missing=False)
+
+
+@pytest.mark.parametrize("name", ["download_if_missing", "return_X_y"])
+def test_flags_are_flags(name, tmp_path):
+    given = {"data_home": tmp_path, "download_if_missing": False, name: "no"}
+    with pytest.raises(ValueError, match=f"'{name}' parameter of fetch_fsdd must be True or False"):
+        fetch_fsdd(**given)

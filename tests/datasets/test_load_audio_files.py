@@ -82,3 +82,18 @@ def test_bad_lists_of_names(folder, bad):
         load_audio_files(folder, categories=bad)
     with pytest.raises(ValueError, match=r"'extensions' parameter .* sequence of str"):
         load_audio_files(folder, extensions=bad)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"folder": 3}, "'folder' parameter of load_audio_files must be the path of a folder"),
+        ({"folder": b"x"}, "'folder' parameter"),
+        ({"folder": ""}, "'folder' parameter .* Got '' instead"),
+        ({"shuffle": "yes"}, "'shuffle' parameter .* True or False. Got 'yes'"),
+        ({"random_state": -1}, r"'random_state' parameter .* int in \[0, .* Got -1 instead"),
+    ],
+)
+def test_bad_parameters(folder, parameters, message):
+    with pytest.raises(ValueError, match=message):
+        load_audio_files(**{"folder": folder, **parameters})

@@ -34,6 +34,18 @@ class Blocking(Callback):
             sys.stdin.readline()
 
 
+class Interrupting(Callback):
+    """Interrupts the training of networks of a weight, as long as there is a file."""
+
+    def __init__(self, path, weight=1.0):
+        self.path = path
+        self.weight = weight
+
+    def on_train_begin(self, net, X=None, y=None, **kwargs):
+        if net.weight == self.weight and os.path.exists(self.path):
+            raise KeyboardInterrupt
+
+
 def data():
     rng = np.random.RandomState(0)
     X = rng.normal(size=(40, 4)).astype(np.float32)
