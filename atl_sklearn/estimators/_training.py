@@ -240,6 +240,10 @@ class AntiTransferTraining(Steps):
                 super().partial_fit(X, y, **route, **fit_params)
             if self._run.penalty is not None:
                 self.__dict__["_penalty_state"] = self._run.penalty.state()
+                weights = self._run.penalty.weights
+                several = isinstance(self.unrelated, list | tuple)
+                self.__dict__["weight_"] = weights if several else weights[0]
+                self._run.penalty.warn_of_targets()
             scores = self._run.unrelated_scores
         finally:
             self._run.exits.close()
