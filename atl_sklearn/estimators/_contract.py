@@ -56,6 +56,7 @@ class SklearnContract(NeuralNet):
             self.__dict__[name] = params.pop(name)
         for name in ("weight_schedule", "penalty_data", "penalty_batch_size", "conditional"):
             self.__dict__[name] = params.pop(name)
+        self.__dict__["target_similarity"] = params.pop("target_similarity")
         for name in ("cache", "cache_size", "memory", "random_state", "precision"):
             self.__dict__[name] = params.pop(name)
         for name in ("lr_schedule", "max_grad_norm", "weight_decay"):

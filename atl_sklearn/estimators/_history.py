@@ -23,15 +23,18 @@ class PenaltyHistory(Callback):
     The columns are ``train_objective`` (task loss plus weighted penalties), for each penalty
     ``train_penalty`` and ``valid_penalty``, and ``penalty_weight``; with several unrelated
     networks their position is appended (``train_penalty_0``), with several layers the
-    layer's name. A network without penalty has none of them.
+    layer's name. Where there is a target, ``penalty_weight`` is the weight at the end of the
+    epoch, and ``train_similarity`` is what the target is compared with. A network without penalty
+    has none of them.
     """
 
     def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
         """Record the epoch's averages."""
         if net._run is None or net._run.penalty is None:
             return
-        for name, weight in net._run.penalty.epoch_weights(net):
-            net.history.record(name, weight)
+        penalty = net._run.penalty
+        for name, value in (*penalty.epoch_weights(net), *penalty.epoch_similarities()):
+            net.history.record(name, value)
         batches = net.history[-1]["batches"]
         for stage in ("train", "valid"):
             names = [*net._run.penalty.names, *(["objective"] if stage == "train" else [])]

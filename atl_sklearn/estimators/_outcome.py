@@ -29,6 +29,8 @@ def _comparisons(
     if run.penalty is None:
         return []
     given = given_weights(net.weight, len(sources))
+    targets = net.target_similarity
+    targets = targets if isinstance(targets, list | tuple) else [targets] * len(sources)
     scores = run.unrelated_scores or [None] * len(sources)
     found = []
     for name, (position, layer) in zip(run.penalty.names, run.penalty.places, strict=True):
@@ -36,7 +38,11 @@ def _comparisons(
         weights = _ends(rows, run.penalty.weight_names[position])
         if ends is None or weights is None:
             continue
-        automatic = given[position] == "auto"
+        weight_from = "as given"
+        if given[position] == "auto":
+            weight_from = "share of the target that it explains"
+        if targets[position] is not None:
+            weight_from = f"for target_similarity={targets[position]:.3g}"
         found.append(
             ComparisonSummary(
                 unrelated=type(_innermost(sources[position])).__name__
@@ -46,7 +52,7 @@ def _comparisons(
                 first=ends[0],
                 last=ends[1],
                 weight=weights[1],
-                weight_from="share of the target that it explains" if automatic else "as given",
+                weight_from=weight_from,
             )
         )
     return found
@@ -114,6 +120,8 @@ def summarise(
                 warnings += [texts] if texts else []
         what = net._judge_predictions(run)
         warnings += [what] if what else []
+    if run.penalty is not None:
+        warnings += run.penalty.unmet_targets()
     return FitSummary(
         estimator=type(net).__name__,
         n_epochs=len(rows),

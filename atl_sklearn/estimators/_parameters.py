@@ -20,6 +20,7 @@ from atl_sklearn.similarity import (
     get_weight_schedule,
     is_batch_metric,
 )
+from atl_sklearn.similarity._similarity_target import check_target
 from atl_sklearn.unrelated._layers import as_choices
 from atl_sklearn.unrelated._memory import get_memory
 from atl_sklearn.unrelated._sources import as_sources
@@ -84,6 +85,12 @@ def _check_comparison(net: Any) -> None:
         )
     if net.penalty_data not in _PENALTY_DATA:
         raise refuse(net, "penalty_data", f"one of {sorted(_PENALTY_DATA)}")
+    check_target(net.target_similarity, metrics, type(net).__name__)
+    targets = net.target_similarity
+    n_networks = len(as_sources(net.unrelated))
+    if isinstance(targets, list | tuple) and len(targets) != n_networks:
+        must = f"None, a float, or a list of one for each of the {n_networks} unrelated networks"
+        raise refuse(net, "target_similarity", must)
     size = net.penalty_batch_size
     if not is_number(size, Integral) or size < 2:
         raise refuse(net, "penalty_batch_size", "an int in [2, inf)")

@@ -20,7 +20,7 @@ from atl_sklearn.similarity import (
     AntiTransferPenalty,
     get_weight_schedule,
 )
-from atl_sklearn.unrelated._layers import Layer, choose_layers, trace_layers
+from atl_sklearn.unrelated._layers import Layer, choose_layers, is_posterior, trace_layers
 from atl_sklearn.unrelated._taps import Taps
 
 _READER_RATE = 3e-3  # learning rate of what adversarial metrics train
@@ -35,6 +35,14 @@ def unique(names: list[str]) -> list[str]:
         name if name not in names[:position] else f"{name}_{names[:position].count(name) + 1}"
         for position, name in enumerate(names)
     ]
+
+
+def _shapes(state: dict[str, torch.Tensor]) -> dict[str, Any]:
+    """Return what must agree between two losses; the factors of weights see to it themselves."""
+    return {
+        name: None if name.endswith("_extra_state") else value.shape
+        for name, value in state.items()
+    }
 
 
 @contextmanager
@@ -113,17 +121,17 @@ class PenaltyRun:
         self._schedule = get_weight_schedule(net.weight_schedule)
         self._weights = weights
         self._loss = AntiTransferLoss(
-            metric=net.metric, aggregation=net.aggregation, weight=self._weights
+            metric=net.metric,
+            aggregation=net.aggregation,
+            weight=self._weights,
+            target_similarity=net.target_similarity,
         )
         layers = choose_layers(
             net.layer, trace_layers(self._network, lambda: net._run.try_out(net, X))
         )
-        if any(layer.kind == "output" and layer.name == "posterior" for layer in layers):
-            raise ValueError(
-                "The 'layer' parameter cannot be 'posterior', which belongs to the unrelated "
-                "network: set layer='output' for what this network returns, and "
-                "unrelated_layer='posterior'."
-            )
+        self._nonlinearities = [
+            net._get_predict_nonlinearity() if is_posterior(layer) else None for layer in layers
+        ]
         # Before the first step, since a compiled network knows no hooks that come later.
         self._taps = Taps(self._network, [layer.point for layer in layers])
         net._run.exits.callback(self._taps.remove)
@@ -144,6 +152,7 @@ class PenaltyRun:
         self._try_out(net, X, layers, seed)
         parameters = list(self._loss.parameters())
         self.readers = torch.optim.AdamW(parameters, lr=_READER_RATE) if parameters else None
+        self._is_first = True
         self._unlabeled = None
         if unlabeled is not None:
             net._place(unlabeled)
@@ -168,7 +177,7 @@ class PenaltyRun:
         """Compare a few samples, so that what cannot be compared fails before training."""
         with self._taps.read():
             net._run.try_out(net, X)
-        current = self._taps.activations()
+        current = self._activations()
         theirs = self._frozen.activations(X)
         if not self._loss.adversaries:
             with torch.random.fork_rng(devices=[]):
@@ -187,6 +196,15 @@ class PenaltyRun:
                         f"unrelated network {position}: {error}"
                     ) from error
 
+    def _activations(self) -> list[torch.Tensor]:
+        """Return what was read of the network in training, its scores made probabilities."""
+        return [
+            activation if nonlinearity is None else nonlinearity(activation)
+            for activation, nonlinearity in zip(
+                self._taps.activations(), self._nonlinearities, strict=True
+            )
+        ]
+
     def state(self) -> dict[str, Any]:
         """Return what a later fit needs to go on where this one ended."""
         return {
@@ -201,12 +219,10 @@ class PenaltyRun:
         self._generator.set_state(state["generator"])
         if self._unlabeled is not None and len(self._unlabeled) == state["n_unlabeled"]:
             self._unlabeled.remaining = state["remaining"]
-        shapes = {name: value.shape for name, value in self._loss.state_dict().items()}
-        if self.readers is not None and shapes == {
-            name: value.shape for name, value in state["loss"].items()
-        }:
+        if _shapes(self._loss.state_dict()) == _shapes(state["loss"]):
             self._loss.load_state_dict(state["loss"])
-            self.readers.load_state_dict(state["readers"])
+            if self.readers is not None:
+                self.readers.load_state_dict(state["readers"])
 
     def factor(self, net: Any) -> float:
         """Return what the schedule makes of the weight in the running epoch."""
@@ -218,16 +234,39 @@ class PenaltyRun:
         factor = self.factor(net)
         return [
             (name, factor * weight)
-            for name, weight in zip(self.weight_names, self._weights, strict=True)
+            for name, weight in zip(self.weight_names, self.weights, strict=True)
         ]
+
+    def epoch_similarities(self) -> list[tuple[str, float]]:
+        """Return names and values of the similarities that targets are compared with."""
+        values = [value for row in self._loss.left_similarities() for value in row]
+        names = [name.replace("penalty", "train_similarity", 1) for name in self.names]
+        return [
+            (name, value)
+            for name, value in zip(names, values or [None] * len(names), strict=True)
+            if value is not None
+        ]
+
+    def unmet_targets(self) -> list[str]:
+        """Return what to warn of where a similarity stayed above its target."""
+        return self._loss.unmet_targets()
+
+    @property
+    def weights(self) -> list[float]:
+        """The weights, as targets have changed them."""
+        return self._loss.used_weights(len(self._weights))
 
     def begin_step(self) -> None:
         """Draw the unlabeled batch of a training step."""
+        self._is_first = True
         if self._unlabeled is not None:
             self._unlabeled.draw()
 
     def zero_grad(self) -> None:
         """Forget the gradients of what adversarial metrics train."""
+        # What optimizers compute several times in a step must not change in between.
+        self._loss.train(self._is_first)
+        self._is_first = False
         if self.readers is not None:
             self.readers.zero_grad()
 
@@ -277,7 +316,7 @@ class PenaltyRun:
         tapped = Tapped()
         with self._taps.read():
             yield tapped
-        current = self._taps.activations()
+        current = self._activations()
         tapped.penalty = self._loss(
             current,
             *self._frozen(X, index, unlabeled=unlabeled),

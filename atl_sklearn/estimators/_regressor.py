@@ -46,7 +46,8 @@ class AntiTransferRegressor(AntiTransferTraining, NeuralNetRegressor):
         or without convolutions the last hidden layer with its nonlinearity; an index among the
         convolutions and linear layers in the order in which they run (with its nonlinearity;
         negative from the end); or the name of any submodule, whose output is taken as it is.
-        :func:`~atl_sklearn.list_layers` shows them. The penalties of several layers are added.
+        :func:`~atl_sklearn.list_layers` shows them. ``"output"`` is what the network returns,
+        ``"posterior"`` the probabilities made of it. The penalties of several layers are added.
     unrelated_layer : None, str, int or list of these, default=None
         Where the unrelated network is compared; None for the same as `layer`. ``"output"`` is
         what the network returns, ``"posterior"`` the probabilities made of it (of a plain
@@ -64,6 +65,14 @@ class AntiTransferRegressor(AntiTransferTraining, NeuralNetRegressor):
         network. 0 trains a plain network, bit for bit. ``"auto"`` is the share of the target's
         variance in the training data that the unrelated network's answers explain: 1 where they
         give the target away, 0 where there is nothing to lean on.
+    target_similarity : float, list of float or None, default=None
+        The similarity in [0, 1) that may be left, or one for each unrelated network; None keeps
+        `weight` as it is. With it, `weight` is where training starts: it rises while the
+        similarity is above the target in any layer, and falls while it is below it, between 0.001
+        and 10 times what was given. Similarity that chance alone makes in a batch does not count.
+        The same target asks for the same on all data, which the same weight does not; for a
+        decision that does not depend on an attribute, compare ``layer="output"`` with
+        ``unrelated_layer="posterior"``.
     weight_schedule : str or callable, default="constant"
         Factor of `weight` by epoch: ``"constant"``, ``"linear_warmup"``, ``"sigmoid_warmup"``,
         ``"cosine"`` (see :func:`~atl_sklearn.similarity.get_weight_schedule`), or a callable
@@ -169,12 +178,14 @@ class AntiTransferRegressor(AntiTransferTraining, NeuralNetRegressor):
         samples, held out, when it is fitted on the others (the network that is avoided is fitted
         on all). `fit` warns where it is at chance. None where nothing was fitted.
     weight_ : float or list of float
-        The weight that was used; a list where `unrelated` is one.
+        The weight that was used, with `target_similarity` at the end; a list where `unrelated`
+        is one.
     history : skorch.history.History
         For each epoch ``train_loss`` and ``valid_loss``, which are those of the task;
         ``train_penalty`` and ``valid_penalty``, the similarity before its weight;
-        ``penalty_weight``; and ``train_objective``, what is minimised. With several unrelated
-        networks, or layers, their positions and names are appended.
+        ``penalty_weight``; ``train_similarity``, what `target_similarity` is compared with; and
+        ``train_objective``, what is minimised. With several unrelated networks, or layers, their
+        positions and names are appended.
     summary_ : FitSummary
         What happened in the last fit: the losses, the similarities before and after, the weights
         and where they come from, the scores of the unrelated task, whether the training
@@ -231,6 +242,7 @@ class AntiTransferRegressor(AntiTransferTraining, NeuralNetRegressor):
         metric: Any = "cross_correlation",
         aggregation: Any = "spatial_mean",
         weight: float | list[float] = 1.0,
+        target_similarity: float | list[float | None] | None = None,
         weight_schedule: Any = "constant",
         penalty_data: str = "auto",
         penalty_batch_size: int = 96,
@@ -270,6 +282,7 @@ class AntiTransferRegressor(AntiTransferTraining, NeuralNetRegressor):
             metric=metric,
             aggregation=aggregation,
             weight=weight,
+            target_similarity=target_similarity,
             weight_schedule=weight_schedule,
             penalty_data=penalty_data,
             penalty_batch_size=penalty_batch_size,

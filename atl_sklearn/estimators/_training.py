@@ -342,6 +342,9 @@ class AntiTransferTraining(Steps):
                 learnt = interrupt is None or run.finished > begun
                 if learnt and run.penalty is not None:
                     self.__dict__["_penalty_state"] = run.penalty.state()
+                    weights = run.penalty.weights
+                    several = isinstance(self.unrelated, list | tuple)
+                    self.__dict__["weight_"] = weights if several else weights[0]
                 if learnt:
                     summary = summarise(
                         self, run, sources, begun=begun, interrupted=interrupt is not None,

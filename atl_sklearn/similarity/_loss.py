@@ -13,6 +13,12 @@ from atl_sklearn.similarity._activation_similarity import activation_similarity
 from atl_sklearn.similarity._adversary import Adversary
 from atl_sklearn.similarity._aggregations import get_aggregation
 from atl_sklearn.similarity._metrics import ADVERSARIAL, get_metric
+from atl_sklearn.similarity._similarity_target import (
+    WeightControls,
+    check_target,
+    has_target,
+    power_of,
+)
 
 Activations = torch.Tensor | Sequence[torch.Tensor]
 
@@ -104,11 +110,18 @@ class AntiTransferLoss(torch.nn.Module):
         Weight of the penalty in [0, inf), or one for each unrelated network.
     layer_weight : float, list of float or None, default=None
         Factor of `weight`, or one for each layer; None for 1.
+    target_similarity : float, list of float or None, default=None
+        The similarity in [0, 1) that may be left, or one for each unrelated network: `weight` is
+        then where training starts, and is multiplied by a factor that rises while the similarity
+        is above the target in any layer, and falls while it is below it, between 0.001 and 10.
+        What chance alone makes of a batch's similarity does not count; it is measured by giving
+        the unrelated activations to other samples. The factor changes with every call in
+        training mode; :meth:`used_weights` has it, and the state dict. None keeps the weight.
 
     Raises
     ------
     ValueError
-        If a name is unknown or a weight is negative or not finite.
+        If a name is unknown, a weight is negative or not finite, or a target makes no sense.
 
     See Also
     --------
@@ -140,6 +153,7 @@ class AntiTransferLoss(torch.nn.Module):
         aggregation: Any = "spatial_mean",
         weight: float | Sequence[float] = 1.0,
         layer_weight: float | Sequence[float] | None = None,
+        target_similarity: float | Sequence[float | None] | None = None,
     ) -> None:
         super().__init__()
         for option, get in ((metric, get_metric), (aggregation, get_aggregation)):
@@ -149,6 +163,9 @@ class AntiTransferLoss(torch.nn.Module):
         self.aggregation = aggregation
         self.weight = _weights(weight, "weight")
         self.layer_weight = _weights(1.0 if layer_weight is None else layer_weight, "layer_weight")
+        check_target(target_similarity, _entries(metric), type(self).__name__)
+        self.target_similarity = target_similarity
+        self.factors = WeightControls() if has_target(target_similarity) else None
         # One for each network and layer, network by network, where the metric is adversarial.
         self.adversaries = torch.nn.ModuleDict()
 
@@ -157,7 +174,76 @@ class AntiTransferLoss(torch.nn.Module):
         return (
             f"metric={self.metric!r}, aggregation={self.aggregation!r}, weight={self.weight}, "
             f"layer_weight={self.layer_weight}"
+            + f", target_similarity={self.target_similarity}"
+            * (self.factors is not None)
         )
+
+    def used_weights(self, n_networks: int = 1) -> list[float]:
+        """Return the weight of each unrelated network, which a target may have changed.
+
+        Parameters
+        ----------
+        n_networks : int, default=1
+            How many there are.
+
+        Returns
+        -------
+        weights : list of float
+            What the next call multiplies similarities with, but for `layer_weight`.
+
+        Examples
+        --------
+        >>> from atl_sklearn import AntiTransferLoss
+        >>> AntiTransferLoss(weight=0.5).used_weights(2)
+        [0.5, 0.5]
+        """
+        weights = _spread(self.weight, n_networks, "weight", "unrelated networks")
+        if self.factors is None or not self.factors.controls:
+            return weights
+        controls = self.factors.controls
+        return [weight * one.factor for weight, one in zip(weights, controls, strict=True)]
+
+    def left_similarities(self) -> list[list[float | None]]:
+        """Return the running similarities that targets are compared with.
+
+        Returns
+        -------
+        similarities : list of list of float or None
+            For each unrelated network those of its layers, without what chance alone would make;
+            None where there is no target. Empty before the first call in training mode.
+
+        Examples
+        --------
+        >>> from atl_sklearn import AntiTransferLoss
+        >>> AntiTransferLoss(target_similarity=0.1).left_similarities()
+        []
+        """
+        return [] if self.factors is None else [one.left() for one in self.factors.controls]
+
+    def unmet_targets(self) -> list[str]:
+        """Say which targets are not met although the weight has risen as far as it may.
+
+        Returns
+        -------
+        messages : list of str
+            One for each such network.
+
+        Examples
+        --------
+        >>> from atl_sklearn import AntiTransferLoss
+        >>> AntiTransferLoss(target_similarity=0.1).unmet_targets()
+        []
+        """
+        controls = [] if self.factors is None else self.factors.controls
+        weights = self.used_weights(len(controls)) if controls else []
+        return [
+            f"The similarity to unrelated network {position} is {control.highest:.3f}, above "
+            f"target_similarity={control.target}, although its weight rose to {weight:.3g}, the "
+            "most that it may. Train for more epochs, use a larger weight to start from, larger "
+            "batches, or a target that leaves more."
+            for position, (control, weight) in enumerate(zip(controls, weights, strict=True))
+            if control.is_unmet
+        ]
 
     def comparisons(self, n_layers: int) -> list[tuple[Any, Any]]:
         """Return metric and aggregation for each layer.
@@ -302,7 +388,13 @@ class AntiTransferLoss(torch.nn.Module):
             If an adversarial metric was not initialised.
         """
         layers, networks = _as_lists(current, unrelated)
-        weights = _spread(self.weight, len(networks), "weight", "unrelated networks")
+        if self.factors is not None:
+            targets = _spread(
+                self.target_similarity, len(networks), "target_similarity", "unrelated networks"
+            )
+            powers = [power_of(metric) for metric, _ in self.comparisons(len(layers))]
+            self.factors.prepare(targets, powers)
+        weights = self.used_weights(len(networks))
         layer_weights = _spread(self.layer_weight, len(layers), "layer_weight", "layers")
         parts = [
             self.similarity(
@@ -321,4 +413,15 @@ class AntiTransferLoss(torch.nn.Module):
         # Without those of weight 0, which may be infinite.
         terms = [factor * part for factor, part in zip(factors, parts, strict=True) if factor]
         total = torch.stack(terms).sum() if terms else torch.zeros_like(parts[0])
-        return AntiTransferPenalty(total, torch.stack(parts).reshape(len(networks), len(layers)))
+        stacked = torch.stack(parts).reshape(len(networks), len(layers))
+        if self.factors is not None and self.training and torch.is_grad_enabled():
+            options = {"sample_weight": sample_weight, "condition": condition}
+            detached = [x.detach() for x in layers]
+
+            def similarity(position: int, index: int, network: list[Any]) -> torch.Tensor:
+                return self.similarity(
+                    position, index, detached, network, generator=generator, **options
+                )
+
+            self.factors.follow(stacked, similarity, networks, len(layers[0]), generator)
+        return AntiTransferPenalty(total, stacked)

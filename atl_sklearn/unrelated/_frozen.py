@@ -14,6 +14,7 @@ from atl_sklearn.unrelated._layers import (
     LayerChoice,
     LayerList,
     choose_layers,
+    is_posterior,
     trace_layers,
 )
 from atl_sklearn.unrelated._sources import get_network, get_nonlinearity, prepare_input
@@ -96,10 +97,6 @@ def to_probabilities(output: torch.Tensor) -> torch.Tensor:
     if output.ndim > 1 and output.shape[1] > 1:
         return output.softmax(dim=1)
     return output.sigmoid()
-
-
-def _is_posterior(layer: Layer) -> bool:
-    return layer.kind == "output" and layer.name == "posterior"
 
 
 class FrozenNetwork:
@@ -236,6 +233,6 @@ class FrozenNetwork:
             with self._taps.read():
                 self._forward(X)
             return [
-                self._nonlinearity(activation) if _is_posterior(layer) else activation
+                self._nonlinearity(activation) if is_posterior(layer) else activation
                 for layer, activation in zip(self._layers, self._taps.activations(), strict=True)
             ]

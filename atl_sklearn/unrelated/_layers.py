@@ -231,6 +231,11 @@ def _by_name(name: str, layers: LayerList, parameter: str) -> Layer:
     )
 
 
+def is_posterior(layer: Layer) -> bool:
+    """Tell whether a chosen layer is what a network returns, made into probabilities."""
+    return layer.kind == "output" and layer.name == "posterior"
+
+
 LayerChoice = str | int | Sequence[str | int]
 
 

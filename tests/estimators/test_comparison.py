@@ -80,8 +80,31 @@ class TestOutputs:
             unrelated=unrelated, layer="output", unrelated_layer="posterior", **FAST
         ).fit(X, y)
         assert net.history[-1, "train_penalty"] > 0
-        with pytest.raises(ValueError, match="layer='output' for what this network returns"):
-            AntiTransferClassifier(unrelated=unrelated, layer="posterior", **FAST).fit(X, y)
+
+    def test_the_current_posterior_is_what_predict_proba_returns(self, tabular, unrelated):
+        X, y, _ = tabular
+        seen = []
+
+        def kept(ours, theirs):
+            seen.append((ours.detach(), theirs))
+            return (ours * theirs).mean()
+
+        net = AntiTransferClassifier(
+            unrelated=unrelated, layer="posterior", metric=kept, lr=0.0, batch_size=-1,
+            iterator_train__shuffle=False, max_epochs=1, random_state=0,
+        ).fit(X, y)  # fmt: skip
+        ours, theirs = (side.flatten(1).numpy() for side in seen[-1])
+        np.testing.assert_allclose(ours, net.predict_proba(X), atol=1e-6)
+        np.testing.assert_allclose(theirs, unrelated.predict_proba(X), atol=1e-6)
+
+    def test_the_current_posterior_of_a_regressor_is_its_output(self, tabular, unrelated):
+        X, y, _ = tabular
+        params = {"unrelated": unrelated, "unrelated_layer": "posterior", **FAST}
+        nets = [
+            AntiTransferRegressor(layer=layer, **params).fit(X, y.astype(float))
+            for layer in ("output", "posterior")
+        ]
+        np.testing.assert_array_equal(*(net.predict(X) for net in nets))
 
 
 class TestMetrics:
