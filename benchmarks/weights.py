@@ -131,20 +131,28 @@ def _prepared(data: str) -> tuple[Fold, Any]:
     return fold, fit_unrelated(fold, 0)
 
 
-def run_all(path: Path, names: Sequence[str], n_seeds: int, *, quick: bool = False) -> None:
+def run_all(
+    path: Path,
+    names: Sequence[str],
+    n_seeds: int,
+    *,
+    compared: Sequence[str] = tuple(COMPARED),
+    weights: Sequence[float] = WEIGHTS,
+    targets: Sequence[float] = TARGETS,
+) -> None:
     """Make the runs that are not in the file yet."""
     path.parent.mkdir(parents=True, exist_ok=True)
     keys = ("data", "compared", "form", "value", "seed")
     done = {tuple(one[key] for key in keys) for one in read_runs(path)}
-    forms = [("weight", value) for value in ((1.0,) if quick else WEIGHTS)]
-    forms += [("target_similarity", value) for value in ((0.1,) if quick else TARGETS)]
+    forms = [("weight", value) for value in weights]
+    forms += [("target_similarity", value) for value in targets]
     for data in names:
         for seed in range(n_seeds):
-            for compared in COMPARED:
+            for what in compared:
                 for form, value in forms:
-                    key = (data, compared, form, value, seed)
+                    key = (data, what, form, value, seed)
                     # without a penalty nothing is compared
-                    if key in done or (value == 0 and form == "weight" and compared != "features"):
+                    if key in done or (value == 0 and form == "weight" and what != "features"):
                         continue
                     found = run(*key)
                     with open(path, "a") as file:
@@ -199,16 +207,19 @@ def table(rows: Sequence[dict[str, Any]], data: str) -> str:
 def draw(rows: Sequence[dict[str, Any]], path: Path) -> None:
     """Draw accuracy against what shall be avoided, for weights and for targets."""
     names = [name for name in DATA if any(row["data"] == name for row in rows)]
+    n_rows = -(-len(names) // 2)
     drawing, axes = plt.subplots(
-        1, len(names), figsize=(3.6 * len(names), 4), layout="constrained", squeeze=False
+        n_rows, 2, figsize=(10, 3.8 * n_rows), layout="constrained", squeeze=False
     )
+    for unused in axes.flat[len(names) :]:
+        unused.set_axis_off()
     looks = {
         ("features", "weight"): ("tab:gray", "o"),
         ("probabilities", "weight"): ("tab:blue", "o"),
         ("features", "target_similarity"): ("tab:olive", "s"),
         ("probabilities", "target_similarity"): ("tab:red", "s"),
     }
-    for one, data in zip(axes[0], names, strict=True):
+    for one, data in zip(axes.flat, names, strict=False):
         x = "selection_gap" if data == "adult" else "probe"
         for (compared, form), (color, marker) in looks.items():
             found = [
@@ -229,6 +240,9 @@ def draw(rows: Sequence[dict[str, Any]], path: Path) -> None:
                     xytext=(3, 3), textcoords="offset points",
                 )  # fmt: skip
         one.set(title=data, ylabel="accuracy")
+        low, high = one.get_ylim()
+        if high - low < 0.1:  # or noise would look like an effect
+            one.set_ylim((low + high) / 2 - 0.05, (low + high) / 2 + 0.05)
         one.set_xlabel("gap of selection rates" if data == "adult" else "probe of the nuisance")
         one.grid(linewidth=0.3)
     handles, labels = axes[0][0].get_legend_handles_labels()
@@ -252,12 +266,21 @@ def main() -> None:
     parser.add_argument("--data", nargs="+", choices=list(DATA), default=list(DATA))
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--runs", type=Path, default=FOLDER / "runs.jsonl")
-    parser.add_argument("--quick", action="store_true", help="one weight and one target each")
+    parser.add_argument("--compared", nargs="+", choices=list(COMPARED), default=list(COMPARED))
+    parser.add_argument("--weights", nargs="*", type=float, default=WEIGHTS)
+    parser.add_argument("--targets", nargs="*", type=float, default=TARGETS)
     parser.add_argument("--report", action="store_true", help="no new runs, the report only")
     options = parser.parse_args()
     if not options.report:
         torch.set_num_threads(1)
-        run_all(options.runs, options.data, options.seeds, quick=options.quick)
+        run_all(
+            options.runs,
+            options.data,
+            options.seeds,
+            compared=options.compared,
+            weights=options.weights,
+            targets=options.targets,
+        )
     write_report(options.runs)
 
 

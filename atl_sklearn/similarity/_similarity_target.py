@@ -30,6 +30,11 @@ def has_target(value: Any) -> bool:
     return any(entry is not None for entry in (value if _is_list(value) else [value]))
 
 
+def can_have_target(metric: Any) -> bool:
+    """Tell whether a metric has a scale on which a target means something."""
+    return not (isinstance(metric, str) and metric in _NO_TARGET)
+
+
 def _is_list(value: Any) -> bool:
     return isinstance(value, list | tuple)
 
@@ -61,7 +66,7 @@ def check_target(value: Any, metrics: Sequence[Any], owner: str) -> None:
                 f"Got {value!r} instead. None keeps the weight as it is."
             )
         for metric in metrics if entry is not None else ():
-            if isinstance(metric, str) and metric in _NO_TARGET:
+            if not can_have_target(metric):
                 raise ValueError(
                     f"The 'target_similarity' parameter of {owner} must be None with "
                     f"metric={metric!r}, which {_NO_TARGET[metric]}. Got {value!r} instead. "

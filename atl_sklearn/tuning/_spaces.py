@@ -9,6 +9,7 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution
 from optuna.trial import BaseTrial
 
 from atl_sklearn.similarity import get_weight_schedule
+from atl_sklearn.similarity._similarity_target import can_have_target, check_target, has_target
 from atl_sklearn.tuning._comparisons import find_comparisons
 from atl_sklearn.tuning._target import find_network
 
@@ -28,6 +29,7 @@ def anti_transfer_distributions(
     aggregations: Iterable[str] = _AGGREGATIONS,
     weights: Iterable[float] = _WEIGHTS,
     schedules: Iterable[str] = _SCHEDULES,
+    targets: Iterable[float | None] | None = None,
 ) -> dict[str, BaseDistribution]:
     """Return distributions of layer, metric, aggregation, weight and its schedule.
 
@@ -50,6 +52,10 @@ def anti_transfer_distributions(
         Weights, on a logarithmic scale with 0: a plain network.
     schedules : iterable of str, default=("constant", "linear_warmup")
         Schedules of the weight.
+
+    targets : iterable of float or None, default=None
+        Values of ``target_similarity``, None among them for a weight that stays as it is;
+        metrics that cannot have a target are left out then. None does not search over targets.
 
     Returns
     -------
@@ -77,7 +83,7 @@ def anti_transfer_distributions(
      'aggregation': ('spatial_mean', 'none'), 'weight': (0.0, 0.1),
      'weight_schedule': ('constant', 'linear_warmup')}
     """
-    choices = _choices(estimator, X, y, layers, metrics, aggregations, weights, schedules)
+    choices = _choices(estimator, X, y, layers, metrics, aggregations, weights, schedules, targets)
     return {name: CategoricalDistribution(values) for name, values in choices.items()}
 
 
@@ -98,7 +104,7 @@ def suggest_anti_transfer(
         Targets, for pipelines whose other steps need them.
     **choices : dict
         What to choose from, as :func:`anti_transfer_distributions` takes it: `layers`,
-        `metrics`, `aggregations`, `weights`, `schedules`.
+        `metrics`, `aggregations`, `weights`, `schedules`, `targets`.
 
     Returns
     -------
@@ -147,6 +153,7 @@ def anti_transfer_grid(
     aggregations: Iterable[str] = ("spatial_mean",),
     weights: Iterable[float] = (0.0, 0.3, 1.0, 3.0),
     schedules: Iterable[str] = ("constant",),
+    targets: Iterable[float | None] | None = None,
 ) -> list[dict[str, list[Any]]]:
     """Return a grid in which the plain network occurs once.
 
@@ -166,6 +173,10 @@ def anti_transfer_grid(
         Weights; with 0 among them the plain network is one candidate, whatever the rest.
     schedules : iterable of str, default=("constant",)
         Schedules of the weight.
+
+    targets : iterable of float or None, default=None
+        Values of ``target_similarity``, None among them for a weight that stays as it is;
+        metrics that cannot have a target are left out then. None does not search over targets.
 
     Returns
     -------
@@ -188,7 +199,7 @@ def anti_transfer_grid(
     >>> len(ParameterGrid(grid))
     7
     """
-    names = _choices(estimator, X, y, layers, metrics, aggregations, weights, schedules)
+    names = _choices(estimator, X, y, layers, metrics, aggregations, weights, schedules, targets)
     weight = next(name for name in names if name.endswith("weight"))
     positive = [value for value in names[weight] if value > 0]
     grid: list[dict[str, list[Any]]] = []
@@ -208,6 +219,7 @@ def _choices(
     aggregations: Iterable[str],
     weights: Iterable[float],
     schedules: Iterable[str],
+    targets: Iterable[float | None] | None,
 ) -> dict[str, list[Any]]:
     weights = sorted({float(weight) for weight in weights})
     if not weights or not all(0 <= weight < float("inf") for weight in weights):
@@ -215,9 +227,19 @@ def _choices(
     schedules = list(dict.fromkeys(schedules))
     for schedule in schedules:
         get_weight_schedule(schedule)
+    metrics = list(metrics)
+    goals = list(dict.fromkeys(targets or ()))
+    check_target(goals, (), "the network")
+    if has_target(goals):
+        metrics = [metric for metric in metrics if can_have_target(metric)]
+        if not metrics:
+            raise ValueError(
+                "metrics must have one that can have a target. Leave targets out, or add a metric "
+                "such as 'cross_correlation'."
+            )
     prefix, _ = find_network(estimator)
     found = find_comparisons(
-        estimator, X, y, layers=layers, metrics=list(metrics), aggregations=list(aggregations)
+        estimator, X, y, layers=layers, metrics=metrics, aggregations=list(aggregations)
     )
     return {
         f"{prefix}layer": list(found.layers),
@@ -225,4 +247,5 @@ def _choices(
         f"{prefix}aggregation": list(found.aggregations),
         f"{prefix}weight": weights,
         f"{prefix}weight_schedule": schedules,
+        **({f"{prefix}target_similarity": goals} if goals else {}),
     }

@@ -84,6 +84,23 @@ def test_what_cannot_be_compared_is_left_out():
         assert "cka" in found["metric"].choices
 
 
+def test_targets_are_searched_where_they_are_asked_for():
+    net, X = ESTIMATORS["pipeline"]
+    name = "antitransferclassifier__target_similarity"
+    assert name not in anti_transfer_distributions(net, X)
+    found = anti_transfer_distributions(net, X, targets=[None, 0.1], metrics=["adversarial", "cka"])
+    assert found[name].choices == (None, 0.1)
+    assert found["antitransferclassifier__metric"].choices == ("cka",)
+    grid = anti_transfer_grid(net, X, weights=[0, 1], metrics=["cka"], targets=[None, 0.1, 0.3])
+    assert len(ParameterGrid(grid)) == 1 + 3
+    search = GridSearchCV(net, grid, cv=2, error_score="raise").fit(X, Y)
+    assert len(search.cv_results_["params"]) == 4
+    with pytest.raises(ValueError, match="'target_similarity' parameter of the network must be"):
+        anti_transfer_grid(net, X, targets=[2.0])
+    with pytest.raises(ValueError, match="metrics must have one that can have a target"):
+        anti_transfer_grid(net, X, targets=[0.1], metrics=["adversarial"])
+
+
 def test_layers_are_names():
     net, X = ESTIMATORS["images"]
     layers = anti_transfer_distributions(net, X)["layer"].choices
