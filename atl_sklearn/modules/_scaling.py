@@ -206,6 +206,9 @@ class Rescale(_Scaling):
     Rescale(1)
     """
 
+    def __init__(self, n_outputs: int) -> None:
+        super().__init__(n_outputs)
+
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Return outputs in the units of the target.
 

@@ -103,7 +103,12 @@ def test_several_networks_and_layers(tabular, unrelated):
 
 def test_training_in_parts_is_training_at_once(tabular, unrelated):
     X, y, _ = tabular
-    params = {"unrelated": unrelated, "target_similarity": 0.1, "random_state": 0}
+    params = {
+        "unrelated": unrelated,
+        "target_similarity": 0.1,
+        "random_state": 0,
+        "lr_schedule": "constant",
+    }
     whole = AntiTransferClassifier(max_epochs=4, **params).fit(X, y)
     parts = AntiTransferClassifier(max_epochs=2, **params).fit(X, y).partial_fit(X, y)
     warm = AntiTransferClassifier(max_epochs=2, warm_start=True, **params).fit(X, y)
