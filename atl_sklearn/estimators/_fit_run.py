@@ -8,6 +8,8 @@ from typing import Any
 
 import torch
 
+from atl_sklearn._generator import forked_generator
+
 
 def unwrapped(module: torch.nn.Module) -> torch.nn.Module:
     """Return the module inside a compiled or a distributed one, or the module itself."""
@@ -69,7 +71,7 @@ class FitRun:
         # A compiled network would never run hooks that come after its first call.
         net.__dict__["module_"] = unwrapped(module)
         try:
-            with torch.no_grad(), torch.random.fork_rng(devices=[]):
+            with torch.no_grad(), forked_generator():
                 return net.infer(X, **self.forward_params)
         finally:
             net.__dict__["module_"] = module
