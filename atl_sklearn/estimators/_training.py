@@ -15,6 +15,7 @@ from atl_sklearn.estimators._confounding import confounding, given_weights
 from atl_sklearn.estimators._data import is_own_data
 from atl_sklearn.estimators._finiteness import FiniteWeights
 from atl_sklearn.estimators._fit_run import FitRun, unwrapped
+from atl_sklearn.estimators._frozen_side import network_label
 from atl_sklearn.estimators._inputs import accepted
 from atl_sklearn.estimators._parameters import PRECISIONS, check_parameters
 from atl_sklearn.estimators._penalty import PenaltyRun
@@ -178,6 +179,7 @@ class AntiTransferTraining(Steps):
                 frozen[position] = FrozenNetwork(
                     get_network(source),
                     device=self.device,
+                    label=network_label(position, len(sources)),
                     nonlinearity=get_nonlinearity(source),
                 )
                 frozen[position].choose("posterior", tried)
@@ -186,7 +188,9 @@ class AntiTransferTraining(Steps):
         for X, y in self.get_iterator(batches, training=False):
             targets.append(np.asarray(y))
             for position, network in frozen.items():
-                answers[position].append(network(self._on_device(X))[0].flatten(1).cpu().numpy())
+                answer = network(self._on_device(X))
+                network.check_finite(answer, "X")
+                answers[position].append(answer[0].flatten(1).cpu().numpy())
         return [
             confounding(
                 np.concatenate(answers[position]),
