@@ -118,7 +118,9 @@ class AntiTransferClassifier(AntiTransferTraining, NeuralNetClassifier):
         Weights of the classes in the task loss.
     random_state : int, RandomState instance or None, default=None
         Determines initialisation, order of batches, dropout and random choices of the penalty.
-        The global generators are not touched by an int.
+        The global generators are not touched by an int. Fits in several threads take turns; code
+        of your own in another thread that draws from torch's global generator during a fit
+        changes what that fit draws.
     precision : {"float32", "bfloat16", "float16", "float64"}, default="float32"
         Floating type of the network and of X, which is cast to it. In the half precisions the
         weights and X stay in single precision, and torch's autocast runs the networks;

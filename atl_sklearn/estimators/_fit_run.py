@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 
+from atl_sklearn._generator import forked_generator
 from atl_sklearn.estimators._interruption import InterruptWatch
 from atl_sklearn.estimators._training_progress import TrainingProgress
 
@@ -123,7 +124,7 @@ class FitRun:
         # A compiled network would never run hooks that come after its first call.
         net.__dict__["module_"] = unwrapped(module)
         try:
-            with torch.no_grad(), torch.random.fork_rng(devices=[]):
+            with torch.no_grad(), forked_generator():
                 return net.infer(X, **self.forward_params)
         finally:
             net.__dict__["module_"] = module

@@ -36,6 +36,11 @@ def _unrelated_choices(net: Any, n_networks: int, parameter: str = "unrelated_la
     return [net.unrelated_layer] * n_networks
 
 
+def network_label(position: int, n_networks: int) -> str:
+    """Return what errors call an unrelated network."""
+    return "The unrelated network" + (f" {position}" if n_networks > 1 else "")
+
+
 def _choose(frozen: FrozenNetwork, choice: Any, X: Any, parameter: str) -> None:
     """Choose layers of an unrelated network; a missing one may have another name there."""
     try:
@@ -63,7 +68,7 @@ def _freeze(
                 f"The 'unrelated_layer' parameter must choose as many layers as 'layer', "
                 f"which chooses {n_layers}. Got {choice!r} instead."
             )
-        label = "The unrelated network" + (f" {position}" if len(sources) > 1 else "")
+        label = network_label(position, len(sources))
         module = get_network(source)
         if ours & set(map(id, module.parameters())):
             # The network in training itself: what it is now stays, though it is trained.
@@ -109,11 +114,40 @@ class FrozenSide:
         self._comparisons = comparisons
         self._networks = _freeze(net, network, sources, X, len(comparisons))
         self._stores: dict[bool, ActivationStore] = {}
+        self._on_cpu = next(network.parameters()).device.type == "cpu"
 
-    def activations(self, X: Any) -> list[list[torch.Tensor]]:
-        """Return the activations of each network's layers for a batch."""
+    def activations(
+        self, X: Any, *, unlabeled: bool, index: Any = None, checked: bool = True
+    ) -> list[list[torch.Tensor]]:
+        """Return the activations of each network's layers for a batch.
+
+        Parameters
+        ----------
+        X : Tensor of shape (n_samples, ...) or mapping of these
+            The batch.
+        unlabeled : bool
+            Whether it is one of unlabeled samples.
+        index : sequence of int or None, default=None
+            Positions of the samples in their data set.
+        checked : bool, default=True
+            Whether activations that are not finite are refused; a GPU has to be waited for.
+
+        Returns
+        -------
+        activations : list of list of Tensor
+            For each network and layer.
+
+        Raises
+        ------
+        ValueError
+            If they are not finite.
+        """
         with self._net._precise():
-            return [frozen(X) for frozen in self._networks]
+            found = [frozen(X) for frozen in self._networks]
+        if checked:
+            for frozen, activations in zip(self._networks, found, strict=True):
+                frozen.check_finite(activations, "X_unlabeled" if unlabeled else "X", index)
+        return found
 
     def keep(
         self, data: Any, X: Any, *, unlabeled: bool, n_seen: float, whole_batches: bool = True
@@ -134,7 +168,7 @@ class FrozenSide:
             Whether the batches are made here, and not by an iterator of the user's.
         """
         net = self._net
-        because = self._changes(data, X, whole_batches=whole_batches)
+        because = self._changes(data, X, unlabeled=unlabeled, whole_batches=whole_batches)
         memory = get_memory(net.memory)
         if not because and net.cache == "auto" and memory is None and n_seen <= 1:
             because = "each sample is seen once"
@@ -161,11 +195,12 @@ class FrozenSide:
             folder = Path(memory.store_backend.location) / "atl_sklearn" / "activations" / key
 
             def compute(index: list[int]) -> list[torch.Tensor]:
-                return self._prepared(net._on_device(data.__getitems__(index).X))
+                batch = net._on_device(data.__getitems__(index).X)
+                return self._prepared(batch, unlabeled=unlabeled, index=index)
 
-            store.fill(folder, self._prepared(X), compute)
+            store.fill(folder, self._prepared(X, unlabeled=unlabeled), compute)
 
-    def _changes(self, data: Any, X: Any, *, whole_batches: bool) -> str:
+    def _changes(self, data: Any, X: Any, *, unlabeled: bool, whole_batches: bool) -> str:
         """Return why activations cannot be kept, or nothing."""
         net = self._net
         while isinstance(data, torch.utils.data.Subset):
@@ -181,9 +216,9 @@ class FrozenSide:
             )
         if net.cache == "live" or net.cache_size == 0:
             return ""
-        together = self._prepared(X)
+        together = self._prepared(X, unlabeled=unlabeled)
         count = (len(together[0]) + 1) // 2
-        apart = self._prepared(_first(X, count))
+        apart = self._prepared(_first(X, count), unlabeled=unlabeled)
         for whole, part in zip(together, apart, strict=True):
             size = float(whole.abs().max())
             if not torch.allclose(whole[:count], part, rtol=_STABLE, atol=_STABLE * size):
@@ -194,10 +229,10 @@ class FrozenSide:
         return ""
 
     @torch.no_grad()
-    def _prepared(self, X: Any) -> list[torch.Tensor]:
+    def _prepared(self, X: Any, **kwargs: Any) -> list[torch.Tensor]:
         return [
             tensor
-            for activations in self.activations(X)
+            for activations in self.activations(X, **kwargs)
             for (metric, aggregation), x in zip(self._comparisons, activations, strict=True)
             for tensor in prepare(x, metric, aggregation)
         ]
@@ -221,11 +256,13 @@ class FrozenSide:
         activations : list of list of Tensor or Prepared
             As the loss takes them.
         """
+        store = self._stores.get(unlabeled)
+        kept = store is not None and store.where != "live"
 
         def compute() -> list[torch.Tensor]:
-            return self._prepared(X)
+            checked = kept or self._on_cpu  # otherwise only if the penalty is not finite
+            return self._prepared(X, unlabeled=unlabeled, index=index, checked=checked)
 
-        store = self._stores.get(unlabeled)
         flat = compute() if store is None else store.get(index, compute)
         tensors = iter(flat)
         n_parts = len(flat) // len(self._networks)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
+from skorch.dataset import get_len
 
 from atl_sklearn.estimators._fit_run import unwrapped
 from atl_sklearn.estimators._frozen_side import FrozenSide
@@ -149,7 +150,7 @@ class PenaltyRun:
         self.weight_names = [f"penalty_weight{suffix}" for suffix in suffixes]
         # For each of the names: which unrelated network, and which layer.
         self.places = [(position, name) for position in range(len(sources)) for name in names]
-        self._try_out(net, X, layers, seed)
+        self._try_out(net, X, layers, seed, unlabeled=False)
         parameters = list(self._loss.parameters())
         self.readers = torch.optim.AdamW(parameters, lr=_READER_RATE) if parameters else None
         self._is_first = True
@@ -158,7 +159,7 @@ class PenaltyRun:
             net._place(unlabeled)
             self._unlabeled = UnlabeledBatches(unlabeled, net.penalty_batch_size, self._generator)
             few = net._on_device(self._unlabeled.few(_N_TRIED))
-            self._try_out(net, few, layers, seed)
+            self._try_out(net, few, layers, seed, unlabeled=True)
         chosen = net.penalty_data
         if chosen == "auto":
             chosen = "train" if unlabeled is None else "unlabeled"
@@ -173,15 +174,17 @@ class PenaltyRun:
         if state is not None:
             self._resume(state)
 
-    def _try_out(self, net: Any, X: Any, layers: Sequence[Layer], seed: int) -> None:
+    def _try_out(
+        self, net: Any, X: Any, layers: Sequence[Layer], seed: int, *, unlabeled: bool
+    ) -> None:
         """Compare a few samples, so that what cannot be compared fails before training."""
         with self._taps.read():
             net._run.try_out(net, X)
         current = self._activations()
-        theirs = self._frozen.activations(X)
+        places = list(range(get_len(X)))
+        theirs = self._frozen.activations(X, unlabeled=unlabeled, index=places)
         if not self._loss.adversaries:
-            with torch.random.fork_rng(devices=[]):
-                torch.default_generator.manual_seed(seed ^ _PENALTY_STREAM)
+            with own_random_numbers(seed ^ _PENALTY_STREAM, "cpu"):
                 self._loss.initialize(current, *theirs)
         generator = torch.Generator(device="cpu").manual_seed(0)
         for position, activations in enumerate(theirs):
@@ -255,6 +258,24 @@ class PenaltyRun:
     def weights(self) -> list[float]:
         """The weights, as targets have changed them."""
         return self._loss.used_weights(len(self._weights))
+
+    def check_frozen(self, net: Any, batch: Any) -> None:
+        """Raise the error for a penalty that is not finite, if the frozen side is why.
+
+        Parameters
+        ----------
+        net : AntiTransferClassifier or AntiTransferRegressor
+            The estimator.
+        batch : Batch or (X, y)
+            That of the running step.
+        """
+        parts = [(False, batch)]
+        if self._unlabeled is not None and self._unlabeled.batch is not None:
+            parts.append((True, self._unlabeled.batch))
+        for unlabeled, part in parts:
+            index = getattr(part, "index", None)
+            X = net._on_device(part[0])
+            self._frozen.activations(X, unlabeled=unlabeled, index=index)
 
     def begin_step(self) -> None:
         """Draw the unlabeled batch of a training step."""

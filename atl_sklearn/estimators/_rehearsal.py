@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 
+from atl_sklearn._generator import forked_generator
 from atl_sklearn._validation import is_number, refuse, shown
 from atl_sklearn.estimators._callbacks import check_watched
 from atl_sklearn.estimators._data import is_own_data
@@ -114,7 +115,7 @@ def _try_loss(net: Any, output: Any, batch: Any, X: Any) -> None:
         return  # one of the user's own may need what its training steps prepare
     name = type(net.criterion_).__name__
     shape = tuple(output.shape) if isinstance(output, torch.Tensor) else type(output).__name__
-    with _spare_criterion(net), torch.no_grad(), torch.random.fork_rng(devices=[]):
+    with _spare_criterion(net), torch.no_grad(), forked_generator():
         try:
             loss = net.get_loss(output, batch.y, X=X, training=False)
         except Exception as error:
@@ -139,7 +140,7 @@ def _try_predicting(net: Any, output: Any) -> None:
     if not callable(function):
         return
     first = output[0] if isinstance(output, tuple) else output
-    with torch.no_grad(), torch.random.fork_rng(devices=[]):
+    with torch.no_grad(), forked_generator():
         try:
             found = function(first)
         except Exception as error:

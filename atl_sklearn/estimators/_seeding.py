@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import torch
 
-# torch's generator belongs to the process: two fits in two threads take turns.
-_GENERATOR_LOCK = threading.RLock()
+from atl_sklearn._generator import forked_generator
 
 
 def _cuda_devices(device: Any) -> list[int]:
@@ -31,7 +29,7 @@ def own_random_numbers(seed: int, device: Any) -> Iterator[None]:
         Where the block draws, besides the CPU.
     """
     cuda = _cuda_devices(device)
-    with torch.random.fork_rng(devices=cuda):
+    with forked_generator(cuda):
         torch.default_generator.manual_seed(seed)
         for index in cuda:
             torch.cuda.default_generators[index].manual_seed(seed)
@@ -61,7 +59,7 @@ class RandomStream:
             Where the network trains; the generator of a GPU is taken care of too.
         """
         cuda = _cuda_devices(device)
-        with _GENERATOR_LOCK, torch.random.fork_rng(devices=cuda):
+        with forked_generator(cuda):
             # default_generator.manual_seed and not torch.manual_seed, which seeds every device
             if "cpu" in self._states:
                 torch.set_rng_state(self._states["cpu"])

@@ -93,6 +93,7 @@ class Steps(Inputs):
         named = zip(penalty.names, values, strict=True)
         record = {f"{stage}_{name}": value for name, value in named}
         if not all(map(math.isfinite, (loss, *values))):
+            penalty.check_frozen(self, batch)
             names = ["task loss", *penalty.names]
             finite = zip(names, map(math.isfinite, (loss, *values)), strict=True)
             self._stop_for(f"{stage} {next(name for name, is_finite in finite if not is_finite)}")

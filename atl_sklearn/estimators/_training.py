@@ -18,6 +18,7 @@ from atl_sklearn._validation import check_no_missing, refuse, shown
 from atl_sklearn.estimators._confounding import confounding, given_weights
 from atl_sklearn.estimators._finiteness import FiniteWeights
 from atl_sklearn.estimators._fit_run import FitRun
+from atl_sklearn.estimators._frozen_side import network_label
 from atl_sklearn.estimators._inputs import accepted
 from atl_sklearn.estimators._learning_rate import LearningRate, get_lr_schedule
 from atl_sklearn.estimators._names import get_optimizer
@@ -263,6 +264,7 @@ class AntiTransferTraining(Steps):
                 frozen[position] = FrozenNetwork(
                     get_network(source),
                     device=self.device,
+                    label=network_label(position, len(sources)),
                     nonlinearity=get_nonlinearity(source),
                 )
                 frozen[position].choose("posterior", tried)
@@ -271,7 +273,9 @@ class AntiTransferTraining(Steps):
         for X, y in self.get_iterator(batches, training=False):
             targets.append(np.asarray(y))
             for position, network in frozen.items():
-                answers[position].append(network(self._on_device(X))[0].flatten(1).cpu().numpy())
+                answer = network(self._on_device(X))
+                network.check_finite(answer, "X")
+                answers[position].append(answer[0].flatten(1).cpu().numpy())
         return [
             confounding(
                 np.concatenate(answers[position]),

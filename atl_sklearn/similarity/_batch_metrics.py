@@ -11,6 +11,7 @@ from collections.abc import Callable
 import torch
 
 from atl_sklearn.similarity._sample_products import (
+    KINK,
     SampleProducts,
     center,
     safe_root,
@@ -126,7 +127,8 @@ def distance_correlation(a: SampleProducts, b: SampleProducts, p: torch.Tensor) 
     .. [1] G. Szekely, M. Rizzo, N. Bakirov, "Measuring and testing dependence by correlation
        of distances", Annals of Statistics 35, 2007.
     """
-    return safe_root(_correlation(center(a.distances(), p), center(b.distances(), p), p))
+    centred = [center(side.distances(p), p) for side in (a, b)]
+    return safe_root(_correlation(centred[0], centred[1], p), KINK)
 
 
 def _distinct(first: torch.Tensor, second: torch.Tensor, p: torch.Tensor) -> torch.Tensor:
@@ -223,5 +225,5 @@ def root_mean_square_correlation(u: torch.Tensor, v: torch.Tensor, p: torch.Tens
     """Return the cross-correlation of standardised vectors; see :func:`cross_correlation`."""
     n_pairs = u.shape[1] * v.shape[1]
     if n_pairs <= len(p) ** 2:
-        return safe_root((u.mT @ (v * p[:, None])).square().sum() / n_pairs)
-    return safe_root(_covariance(u @ u.mT, v @ v.mT, p) / n_pairs)
+        return safe_root((u.mT @ (v * p[:, None])).square().sum() / n_pairs, KINK)
+    return safe_root(_covariance(u @ u.mT, v @ v.mT, p) / n_pairs, KINK)

@@ -12,6 +12,7 @@ import torch
 
 from atl_sklearn.similarity._batch_metrics import root_mean_square_correlation
 from atl_sklearn.similarity._sample_products import (
+    KINK,
     VARIANCE_FLOOR,
     center_vectors,
     center_with_divisor,
@@ -39,12 +40,11 @@ class _CrossCorrelation(torch.autograd.Function):
         middle = pv.mT @ u if narrow else (pv @ pv.mT)
         pulled = pv @ middle if narrow else middle @ u
         square = (pulled * u).sum() / n_pairs
-        there = square > torch.finfo(square.dtype).tiny
-        value = torch.where(there, square, 1.0).sqrt()
-        slope = torch.where(there, 1 / (n_pairs * value), 0.0)
+        value = square.clamp_min(0).sqrt()
+        slope = 1 / (n_pairs * value.clamp_min(KINK))  # bounded near 0: see KINK
         ctx.save_for_backward(x, v, p, z, scale, pulled, slope, divisor)
         ctx.weighted = weighted
-        return torch.where(there, value, 0.0)
+        return value
 
     @staticmethod
     def backward(ctx: Any, *grads: Any) -> Any:

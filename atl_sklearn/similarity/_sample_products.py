@@ -9,12 +9,39 @@ from typing import Any
 import torch
 
 VARIANCE_FLOOR = 1e-3  # of the mean variance, under which a feature counts as constant
+# The gradient of a norm is as long near 0 as elsewhere and turns round within any distance: a
+# training that gets there jumps from side to side, and every jump multiplies rounding errors. So
+# norms below this have the gradient of their square. It is the correlation that 10,000 samples
+# have by chance.
+KINK = 1e-2
+_ROUNDING = 32  # units in the last place, up to which differences of inner products are rounding
 
 
-def safe_root(square: torch.Tensor) -> torch.Tensor:
-    """Return the square root, with gradient 0 where it is 0."""
-    there = square > torch.finfo(square.dtype).tiny
-    return torch.where(there, torch.where(there, square, 1.0).sqrt(), 0.0)
+def safe_root(square: torch.Tensor, kink: torch.Tensor | float) -> torch.Tensor:
+    """Return the square root, whose gradient is nowhere larger than at `kink`.
+
+    Parameters
+    ----------
+    square : Tensor
+        Squares; what rounding made negative counts as 0.
+    kink : Tensor or float
+        Below it the gradient is that of ``square / (2 * kink)``, which vanishes with the norm.
+
+    Returns
+    -------
+    root : Tensor
+        The values are exact below `kink` too.
+    """
+    above = square > torch.as_tensor(kink, dtype=square.dtype) ** 2
+    small = square.detach().clamp_min(0).sqrt() + (square - square.detach()) / (2 * kink)
+    return torch.where(above, torch.where(above, square, 1.0).sqrt(), small)
+
+
+def _blunted(norm: torch.Tensor, kink: torch.Tensor) -> torch.Tensor:
+    """Return norms with the gradient of :func:`safe_root`, for where no square is at hand."""
+    square = norm.square()
+    small = norm.detach() + (square - square.detach()) / (2 * kink)
+    return torch.where(norm > kink, norm, small)
 
 
 @dataclass(frozen=True)
@@ -27,24 +54,44 @@ class SampleProducts:
         Centred vectors of the samples, where they are there.
     gram : Tensor of shape (n_samples, n_samples) or None
         Their centred inner products; None where `vectors` give them.
+    rounding : Tensor or float, default=0.0
+        What rounding may make of squared distances between equal samples in `gram`.
     """
 
     vectors: torch.Tensor | None
     gram: torch.Tensor | None
+    rounding: torch.Tensor | float = 0.0
 
     def inner_products(self) -> Any:
         """Return the centred inner products of shape (n_samples, n_samples)."""
         return self.gram if self.vectors is None else self.vectors @ self.vectors.mT
 
-    def distances(self) -> torch.Tensor:
-        """Return the Euclidean distances of shape (n_samples, n_samples)."""
+    def distances(self, p: torch.Tensor) -> torch.Tensor:
+        """Return the Euclidean distances between samples.
+
+        Parameters
+        ----------
+        p : Tensor of shape (n_samples,)
+            Weights that sum to 1.
+
+        Returns
+        -------
+        distances : Tensor of shape (n_samples, n_samples)
+            Their gradient vanishes between samples that hardly differ.
+        """
+        if self.vectors is not None:
+            norms = self.vectors.square().sum(dim=1)
+        else:
+            assert self.gram is not None
+            norms = self.gram.diagonal()
+        typical = (2 * (p @ norms.detach())).clamp_min(0).sqrt()  # root of the mean square
+        kink = torch.where(typical > 0, KINK * typical, 1.0)
         if self.vectors is not None:
             # By differences: products lose the small distances to rounding.
             mode = "donot_use_mm_for_euclid_dist"
-            return torch.cdist(self.vectors, self.vectors, compute_mode=mode)
-        gram = self.inner_products()
-        norms = gram.diagonal()
-        return safe_root(norms[:, None] + norms - 2 * gram)
+            return _blunted(torch.cdist(self.vectors, self.vectors, compute_mode=mode), kink)
+        square = norms[:, None] + norms - 2 * self.inner_products()
+        return safe_root(torch.where(square > self.rounding, square, 0.0), kink)
 
     def narrow(self, n_samples: int) -> bool:
         """Tell whether there are vectors with fewer features than samples."""
@@ -69,6 +116,13 @@ def _divisor(x: torch.Tensor, reference: torch.Tensor | float) -> torch.Tensor:
 def _rescale(x: torch.Tensor, reference: torch.Tensor | float) -> torch.Tensor:
     """Divide by the largest magnitude; what is rounding of `reference` becomes 0."""
     return x / _divisor(x, reference)
+
+
+def _products_of(gram: torch.Tensor, reference: torch.Tensor | float) -> SampleProducts:
+    """Return centred inner products, made of numbers of magnitude `reference`, at magnitude 1."""
+    divisor = _divisor(gram, reference)
+    rounding = _ROUNDING * torch.finfo(gram.dtype).eps * reference / divisor
+    return SampleProducts(None, gram / divisor, rounding)
 
 
 def center_with_divisor(
@@ -141,7 +195,7 @@ def center_gram(gram: torch.Tensor, p: torch.Tensor) -> SampleProducts:
     there = (p > 0).to(gram.dtype)
     centred = center(gram, p) * there[:, None] * there
     counted = gram.detach() * there[:, None] * there
-    return SampleProducts(None, _rescale(centred, counted.abs().amax()))
+    return _products_of(centred, counted.abs().amax())
 
 
 def center(matrix: torch.Tensor, p: torch.Tensor) -> torch.Tensor:
@@ -196,7 +250,7 @@ def partial_out(side: SampleProducts, p: torch.Tensor, given: torch.Tensor) -> S
     if side.vectors is not None:
         return SampleProducts(_rescale(side.vectors - fits @ side.vectors, 1.0), None)
     keeps = torch.eye(len(p), dtype=given.dtype, device=given.device) - fits
-    return SampleProducts(None, _rescale(keeps @ side.inner_products() @ keeps.mT, 1.0))
+    return _products_of(keeps @ side.inner_products() @ keeps.mT, 1.0)
 
 
 def standardise(side: SampleProducts, p: torch.Tensor) -> torch.Tensor:

@@ -14,6 +14,7 @@ from sklearn.base import clone, is_classifier
 from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import _num_samples
 
+from atl_sklearn._generator import forked_generator
 from atl_sklearn.similarity import (
     AntiTransferLoss,
     get_aggregation,
@@ -71,10 +72,10 @@ def _comparable(metric: str, aggregation: str, ours: Any, theirs: Any) -> bool:
     """Try a comparison of activations of two shapes."""
     if theirs == () and not is_batch_metric(metric):
         return False  # what a network returns, whose shape is another one than the layer's
-    a, b = (torch.rand(_TRIED, *(shape or (2,))) for shape in (ours, theirs))
     loss = AntiTransferLoss(metric=metric, aggregation=aggregation)
     try:
-        with torch.random.fork_rng(devices=[]):
+        with forked_generator():
+            a, b = (torch.rand(_TRIED, *(shape or (2,))) for shape in (ours, theirs))
             loss.initialize(a, b)(a, b, generator=torch.Generator().manual_seed(0))
     except ValueError:
         return False

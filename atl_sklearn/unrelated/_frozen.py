@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -56,6 +56,9 @@ def private_copy(network: torch.nn.Module) -> torch.nn.Module:
             if isinstance(value, torch.Tensor):
                 memo[id(value)] = value.detach().clone()
     return copy.deepcopy(network, memo).eval()
+
+
+_N_SHOWN = 5  # positions that an error names
 
 
 def _takes_indices(network: torch.nn.Module) -> bool:
@@ -214,6 +217,47 @@ class FrozenNetwork:
         self._layers = choose_layers(layer, self.list_layers(X), parameter=parameter)
         self._taps.remove()
         self._taps = Taps(self._network, [layer.point for layer in self._layers], stop=True)
+
+    def check_finite(self, activations: Sequence[torch.Tensor], of: str, index: Any = None) -> None:
+        """Refuse activations that are NaN or infinite.
+
+        Parameters
+        ----------
+        activations : list of Tensor of shape (n_samples, ...)
+            What a call returned.
+        of : str
+            What errors call the data.
+        index : sequence of int or None, default=None
+            Positions of the samples in the data; None where they are not known.
+
+        Raises
+        ------
+        ValueError
+            If one of them is not finite.
+        """
+        for layer, x in zip(self._layers, activations, strict=True):
+            if bool(torch.isfinite(x).all()):
+                continue
+            finite = torch.isfinite(x.reshape(len(x), -1)).all(dim=1).cpu()
+            found = (~finite).nonzero().flatten()
+            where = ""
+            if index is not None:
+                first = torch.as_tensor(index)[found][:_N_SHOWN].tolist()
+                more = ", ..." if len(found) > _N_SHOWN else ""
+                where = f", at positions {', '.join(map(str, first))}{more}"
+            raise ValueError(
+                f"{self._label} has NaN or infinite activations in layer {layer.name!r}, for "
+                f"{len(found)} of {len(x)} samples of {of}{where}. {self._remedy()}"
+            )
+
+    def _remedy(self) -> str:
+        for name, value in self._network.state_dict().items():
+            if isinstance(value, torch.Tensor) and not bool(torch.isfinite(value).all()):
+                return f"Its {name!r} is not finite: fit it anew, or load weights that are."
+        return (
+            "Its weights are finite, so the samples are not, or too large for it: scale them, or "
+            "in half precision take precision='bfloat16' or 'float32'."
+        )
 
     def __call__(self, X: Any) -> list[torch.Tensor]:
         """Return the activations of the chosen layers, running no deeper than they lie.

@@ -12,6 +12,7 @@ from typing import Any, Literal
 import torch
 from torch.nn.modules.conv import _ConvNd
 
+from atl_sklearn._generator import forked_generator
 from atl_sklearn.unrelated._taps import TapPoint, first_tensor
 
 _Kind = Literal["convolution", "linear", "nonlinearity", "passing", "other", "output"]
@@ -155,7 +156,7 @@ def trace_layers(network: torch.nn.Module, forward: Callable[[], Any]) -> LayerL
         for name, module in network.named_modules():
             if name:  # the network itself is its output, not a layer
                 handles.append(module.register_forward_hook(hook_for(name)))
-        with torch.no_grad(), torch.random.fork_rng(devices=[]):
+        with torch.no_grad(), forked_generator():
             forward()
     finally:
         for handle in handles:
