@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -75,16 +76,30 @@ def extract_activations(
     >>> extract_activations(net, X).shape
     (20, 3)
     """
-    if not callable(aggregation) and aggregation not in _AGGREGATIONS:
+    if not isinstance(batch_size, Integral) or isinstance(batch_size, bool) or batch_size < 1:
+        raise ValueError(
+            "The 'batch_size' parameter of extract_activations must be an int in [1, inf). Got "
+            f"{batch_size!r} instead."
+        )
+    is_name = isinstance(aggregation, str) and aggregation in _AGGREGATIONS
+    if not (is_name or callable(aggregation)) or isinstance(aggregation, type):
         raise ValueError(
             f"The 'aggregation' parameter must be a callable or one of {sorted(_AGGREGATIONS)}. "
             f"Got {aggregation!r} instead."
         )
-    aggregate = aggregation if callable(aggregation) else _AGGREGATIONS[aggregation]
+    aggregate: Any = aggregation if callable(aggregation) else _AGGREGATIONS[aggregation]
     frozen, data = freeze(estimator, X)
     frozen.choose(layer, data[:2], parameter="layer")
     features = []
-    for batch in data.split(batch_size):
+    for batch in data.split(min(int(batch_size), len(data))):
         (activations,) = frozen(batch)
-        features.append(aggregate(activations).flatten(1).cpu())
+        found = aggregate(activations)
+        if not torch.is_tensor(found) or found.ndim < 1 or len(found) != len(batch):
+            raise ValueError(
+                "A callable 'aggregation' must return a tensor with a row for each of the "
+                f"{len(batch)} samples it is given. Got "
+                f"{tuple(found.shape) if torch.is_tensor(found) else type(found).__name__} for "
+                f"activations of shape {tuple(activations.shape)}."
+            )
+        features.append(found.reshape(len(found), -1).cpu())
     return torch.cat(features).numpy()

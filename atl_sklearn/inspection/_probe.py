@@ -78,6 +78,11 @@ def probe_score(
     check_no_missing(y, "y")
     check_no_missing(groups, "groups")
     y = np.asarray(y)
+    if probe is not None and (isinstance(probe, type) or not hasattr(probe, "fit")):
+        raise ValueError(
+            "The 'probe' parameter of probe_score must be None or an estimator, not a class. Got "
+            f"{probe!r} instead."
+        )
     if probe is None:
         continuous = type_of_target(y) == "continuous"
         model = RidgeCV(np.logspace(-3, 3, 7)) if continuous else LogisticRegression(max_iter=2000)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import joblib
@@ -15,121 +14,23 @@ from sklearn.utils import check_random_state, indexable
 from sklearn.utils.validation import _num_samples
 
 from atl_sklearn._validation import check_no_missing
+from atl_sklearn.tuning._checks import check_run, is_count, is_one_of, is_real, listed_names, refuse
+from atl_sklearn.tuning._compared import Comparison
 from atl_sklearn.tuning._evaluation import Data
-from atl_sklearn.tuning._folds import check_not_split, label_codes, make_folds
-from atl_sklearn.tuning._intervals import INTERVALS, PairedInterval, paired_interval
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """Scores of several estimators on the same folds.
-
-    Attributes
-    ----------
-    names : tuple of str
-        The estimators; differences are to the first.
-    scores : ndarray of shape (n_estimators, n_repeats, n_folds)
-        Scores on the test folds.
-    differences : dict of str to PairedInterval
-        For each estimator but the first, what it gains over that, with its interval.
-    interval : {"corrected_t", "bootstrap"}
-        How the intervals were made.
-
-    Examples
-    --------
-    >>> from sklearn.datasets import load_iris
-    >>> from sklearn.dummy import DummyClassifier
-    >>> from sklearn.linear_model import LogisticRegression
-    >>> from atl_sklearn.tuning import compare
-    >>> X, y = load_iris(return_X_y=True)
-    >>> estimators = {"dummy": DummyClassifier(), "logistic": LogisticRegression(max_iter=500)}
-    >>> found = compare(estimators, X, y, cv=5, n_repeats=2)
-    >>> found.scores.shape
-    (2, 2, 5)
-    >>> found.differences["logistic"].wins
-    10
-    """
-
-    names: tuple[str, ...]
-    scores: np.ndarray
-    differences: dict[str, PairedInterval]
-    interval: str
-
-    def to_frame(self) -> Any:
-        """Return a row for each estimator.
-
-        Returns
-        -------
-        frame : pandas.DataFrame
-            Mean and standard deviation of the scores over all folds; for all but the first
-            ``difference``, ``low``, ``high``, ``wins`` and ``losses``.
-
-        Raises
-        ------
-        ImportError
-            If pandas is not installed.
-        """
-        try:
-            import pandas as pd
-        except ImportError as error:
-            raise ImportError("Comparison.to_frame needs pandas: pip install pandas") from error
-        rows = []
-        for name, scores in zip(self.names, self.scores, strict=True):
-            row = {"mean": scores.mean(), "std": scores.std()}
-            if name in self.differences:
-                found = self.differences[name]
-                row |= {"difference": found.mean, "low": found.low, "high": found.high}
-                row |= {"wins": found.wins, "losses": found.losses, "n_folds": found.n_folds}
-            rows.append(row)
-        return pd.DataFrame(rows, index=pd.Index(self.names, name="estimator"))
-
-    def plot(self, *, ax: Any = None, **kwargs: Any) -> Any:
-        """Draw the differences to the first estimator, with their intervals and all folds.
-
-        Parameters
-        ----------
-        ax : matplotlib.axes.Axes or None, default=None
-            Where to draw; None for a new figure.
-        **kwargs : dict
-            Passed on to ``Axes.errorbar``.
-
-        Returns
-        -------
-        ax : matplotlib.axes.Axes
-            The drawing.
-
-        Raises
-        ------
-        ImportError
-            If matplotlib is not installed.
-        """
-        try:
-            import matplotlib.pyplot as plt
-        except ImportError as error:
-            raise ImportError(
-                "Comparison.plot needs matplotlib: pip install atl_sklearn[plot]"
-            ) from error
-        if ax is None:
-            _, ax = plt.subplots(layout="constrained")
-        style = {"fmt": "o", "color": "tab:blue", "capsize": 4, **kwargs}
-        names = self.names[1:]
-        for place, name in enumerate(names):
-            found = self.differences[name]
-            folds = (self.scores[place + 1] - self.scores[0]).ravel()
-            ax.plot(folds, np.full(len(folds), place), "|", color="tab:gray", alpha=0.6)
-            reach = [[found.mean - found.low], [found.high - found.mean]]
-            ax.errorbar([found.mean], [place], xerr=reach, **style)
-        ax.axvline(0, color="k", linewidth=1, linestyle=":")
-        ax.set_yticks(range(len(names)), names)
-        ax.set_ylim(-0.5, len(names) - 0.5)
-        ax.invert_yaxis()
-        ax.set_xlabel(f"difference of the score to {self.names[0]}")
-        return ax
+from atl_sklearn.tuning._folds import as_splitter, check_not_split, label_codes, make_folds
+from atl_sklearn.tuning._intervals import INTERVALS, paired_interval
 
 
 def _named(estimators: Any) -> dict[str, Any]:
     if not isinstance(estimators, Mapping):
-        estimators = {type(estimator).__name__: estimator for estimator in estimators}
+        several = listed_names("compare", "estimators", estimators)
+        estimators = {type(estimator).__name__: estimator for estimator in several}
+        if len(estimators) < len(several):
+            raise ValueError(
+                "The 'estimators' parameter of compare must be a dict from names to estimators "
+                "where two are of one class. Got a list of "
+                f"{[type(estimator).__name__ for estimator in several]}."
+            )
     if len(estimators) < 2:
         raise ValueError(
             "The 'estimators' parameter must be a dict of at least two estimators by name, or a "
@@ -145,11 +46,11 @@ def _named(estimators: Any) -> dict[str, Any]:
 
 def _repeated(cv: Any, repeat: int, seed: int, *, classifier: bool, groups: Any) -> Any:
     """Return the splitter of a repetition: another shuffle, where it can be shuffled."""
-    if cv is None or isinstance(cv, int | np.integer):
+    if isinstance(cv, int | np.integer):
         if groups is not None:
-            return 5 if cv is None else cv
+            return cv
         kind = StratifiedKFold if classifier else KFold
-        return kind(5 if cv is None else cv, shuffle=True, random_state=seed)
+        return kind(cv, shuffle=True, random_state=seed)
     if repeat and hasattr(cv, "random_state"):
         cv = clone(cv, safe=False)
         cv.random_state = seed
@@ -230,7 +131,8 @@ def compare(
     Returns
     -------
     comparison : Comparison
-        Scores, differences and intervals; `to_frame` and `plot` show them.
+        Scores, differences and intervals; printed it is a table, and `to_frame` and `plot` show
+        them.
 
     Raises
     ------
@@ -257,12 +159,13 @@ def compare(
     ('plain', 'anti-transfer')
     """
     named = _named(estimators)
-    if interval not in INTERVALS:
-        raise ValueError(f"interval must be one of {list(INTERVALS)}. Got {interval!r} instead.")
-    if not isinstance(n_repeats, int | np.integer) or n_repeats < 1:
-        raise ValueError(f"n_repeats must be an int in [1, inf). Got {n_repeats!r} instead.")
-    if not 0 < confidence < 1:
-        raise ValueError(f"confidence must be a float in (0, 1). Got {confidence!r} instead.")
+    if not is_one_of(interval, INTERVALS):
+        raise refuse("compare", "interval", f"one of {list(INTERVALS)}", interval)
+    if not is_count(n_repeats):
+        raise refuse("compare", "n_repeats", "an int in [1, inf)", n_repeats)
+    if not is_real(confidence) or not 0 < confidence < 1:
+        raise refuse("compare", "confidence", "a float in (0, 1)", confidence)
+    check_run("compare", n_jobs=n_jobs, random_state=random_state, scoring=scoring)
     n_samples = _num_samples(X)
     check_no_missing(y, "y")
     check_no_missing(sample_weight, "sample_weight")
@@ -274,8 +177,7 @@ def compare(
     first = next(iter(named.values()))
     classifier = is_classifier(first)
     rng = check_random_state(random_state)
-    if not isinstance(cv, int | np.integer | None) and not hasattr(cv, "split"):
-        cv = list(cv)  # an iterable is gone after the first repetition
+    cv = as_splitter(cv, n_samples)  # a list, as an iterable is gone after the first repetition
     folds, seeds = [], []
     for repeat in range(n_repeats):
         seed = int(rng.randint(np.iinfo(np.int32).max))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,8 @@ from sklearn.utils.validation import _num_samples
 from atl_sklearn._validation import ENABLE_ROUTING, check_no_missing, shown
 
 Fold = tuple[np.ndarray, np.ndarray]
+
+_CV = "None, an int, a splitter, or an iterable of pairs of training and test positions"
 
 
 def make_folds(cv: Any, X: Any, y: Any, groups: Any, *, classifier: bool) -> list[Fold]:
@@ -41,8 +44,7 @@ def make_folds(cv: Any, X: Any, y: Any, groups: Any, *, classifier: bool) -> lis
     ValueError
         If there are too few groups or samples of a class, or a fold has one class only.
     """
-    if cv is None:
-        cv = 5
+    cv = as_splitter(cv, _num_samples(X))
     if classifier and len(np.unique(np.asarray(y))) < 2:
         raise ValueError(
             f"y has one class only: {np.unique(np.asarray(y)).tolist()}. There is nothing to learn."
@@ -64,7 +66,8 @@ def make_folds(cv: Any, X: Any, y: Any, groups: Any, *, classifier: bool) -> lis
             "ignore", message="The groups parameter is ign", category=UserWarning
         )
         try:
-            folds = [tuple(map(np.asarray, fold)) for fold in splitter.split(X, y, groups)]
+            n_samples = _num_samples(X)
+            folds = [_as_positions(fold, n_samples) for fold in splitter.split(X, y, groups)]
         except ValueError as error:
             if groups is None and "groups" in str(error):
                 raise ValueError(
@@ -74,6 +77,8 @@ def make_folds(cv: Any, X: Any, y: Any, groups: Any, *, classifier: bool) -> lis
                     'params={"groups": ...} to a cross-validation.'
                 ) from error
             raise
+    if not folds:
+        raise ValueError(f"The 'cv' parameter must be {_CV}. Got {cv!r}, which has no fold.")
     if classifier:
         targets = np.asarray(y)
         for position, fold in enumerate(folds):
@@ -84,7 +89,63 @@ def make_folds(cv: Any, X: Any, y: Any, groups: Any, *, classifier: bool) -> lis
                         f"{targets[index][:1].tolist()}. Use fewer folds, or stratified ones "
                         "(StratifiedKFold, or StratifiedGroupKFold with groups)."
                     )
-    return folds  # type: ignore[return-value]
+    return folds
+
+
+def as_splitter(cv: Any, n_samples: int) -> Any:
+    """Return a number of folds, a splitter or a list of folds.
+
+    Parameters
+    ----------
+    cv : None, int, splitter or iterable
+        What the user passed.
+    n_samples : int
+        Number of samples.
+
+    Returns
+    -------
+    cv : int, splitter or list
+        5 for None.
+
+    Raises
+    ------
+    ValueError
+        If it is none of these.
+    """
+    if cv is None:
+        return 5
+    if isinstance(cv, int | np.integer):
+        if isinstance(cv, bool) or not 2 <= cv <= n_samples:
+            raise ValueError(
+                f"The 'cv' parameter must be an int in [2, {n_samples}], of which the latter is "
+                f"the number of samples, if it is a number of folds. Got {cv!r} instead."
+            )
+        return cv
+    if isinstance(cv, str | bytes | type) or not (hasattr(cv, "split") or isinstance(cv, Iterable)):
+        raise ValueError(f"The 'cv' parameter must be {_CV}. Got {cv!r} instead.")
+    if hasattr(cv, "split"):
+        return cv
+    return [_as_positions(fold, n_samples) for fold in cv]
+
+
+def _as_positions(fold: Any, n_samples: int) -> Fold:
+    """Return the positions of a fold's training and test samples."""
+    try:
+        train, test = map(np.asarray, fold)
+    except (TypeError, ValueError):
+        raise ValueError(f"The 'cv' parameter must be {_CV}. Got the fold {fold!r}.") from None
+    positions = []
+    for index, what in ((train, "training"), (test, "test")):
+        if index.dtype == bool and index.shape == (n_samples,):
+            index = np.flatnonzero(index)
+        is_good = index.ndim == 1 and len(index) and index.dtype.kind in "iu"
+        if not is_good or index.min() < -n_samples or index.max() >= n_samples:
+            raise ValueError(
+                f"The 'cv' parameter must give positions of some of the {n_samples} samples. The "
+                f"{what} positions of a fold are {index!r}."
+            )
+        positions.append(index)
+    return positions[0], positions[1]
 
 
 def label_codes(labels: Any, n_samples: int, name: str) -> np.ndarray:

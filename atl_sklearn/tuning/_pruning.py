@@ -9,6 +9,8 @@ import optuna
 from sklearn.pipeline import Pipeline
 from skorch.callbacks import Callback
 
+from atl_sklearn.tuning._checks import is_count, refuse
+
 
 class TrialPruning(Callback):
     """Report an epoch's value to a trial, and end the training if the trial is to be pruned.
@@ -29,7 +31,7 @@ class TrialPruning(Callback):
     optuna.TrialPruned
         In the training, when the study's pruner decides so.
     ValueError
-        If the history has no such column.
+        If a parameter is not what it must be, or the history has no such column.
 
     Examples
     --------
@@ -61,6 +63,20 @@ class TrialPruning(Callback):
     def __deepcopy__(self, memo: Any) -> TrialPruning:
         return self.__sklearn_clone__()
 
+    def on_train_begin(self, net: Any, *args: Any, **kwargs: Any) -> None:
+        """Check the parameters."""
+        owner = type(self).__name__
+        trial, monitor = self.trial, self.monitor
+        if isinstance(trial, type) or not (
+            hasattr(trial, "report") and hasattr(trial, "should_prune")
+        ):
+            raise refuse(owner, "trial", "an Optuna trial", trial)
+        if not (isinstance(monitor, str) or callable(monitor)) or isinstance(monitor, type):
+            must = "a column of the network's history or a function of the network"
+            raise refuse(owner, "monitor", must, monitor)
+        if not is_count(self.first_step, 0):
+            raise refuse(owner, "first_step", "an int in [0, inf)", self.first_step)
+
     def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
         """Report, and end the training if the trial is to be pruned."""
         if callable(self.monitor):
@@ -75,7 +91,7 @@ class TrialPruning(Callback):
                     f"{columns}, the columns of the network's history. Got {self.monitor!r} "
                     "instead. valid_loss needs a train_split."
                 ) from None
-        step = self.first_step + len(net.history) - 1
+        step = int(self.first_step) + len(net.history) - 1
         self.trial.report(float(value), step)
         if self.trial.should_prune():
             raise optuna.TrialPruned(f"pruned at step {step}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from numbers import Real
 from typing import Any
 
@@ -20,6 +21,7 @@ from skorch.utils import is_dataset
 
 from atl_sklearn._validation import ENABLE_ROUTING, check_no_missing
 from atl_sklearn.estimators._inputs import is_mapping
+from atl_sklearn.tuning._checks import check_run, is_count, is_flag, is_one_of, is_real, refuse
 from atl_sklearn.tuning._evaluation import Data, Evaluation
 from atl_sklearn.tuning._folds import (
     check_groups,
@@ -41,10 +43,7 @@ _WARMUP = 1 / 3  # of the first fold's epochs, before any is pruned
 
 
 def _refuse(search: Any, name: str, must: str) -> ValueError:
-    return ValueError(
-        f"The {name!r} parameter of {type(search).__name__} must be {must}. "
-        f"Got {getattr(search, name)!r} instead."
-    )
+    return refuse(type(search).__name__, name, must, getattr(search, name))
 
 
 def check_parameters(search: Any) -> None:
@@ -55,29 +54,37 @@ def check_parameters(search: Any) -> None:
     TypeError, ValueError
         If a parameter is not what it must be.
     """
-
-    def is_count(value: Any) -> bool:
-        return bool(
-            isinstance(value, int | np.integer) and not isinstance(value, bool) and value > 0
-        )
-
     find_network(search.estimator)
-    if search.objective not in OBJECTIVES:
+    space = search.param_distributions
+    if not (space is None or isinstance(space, Mapping)):
+        raise _refuse(
+            search, "param_distributions", "None or a dict from names to Optuna distributions"
+        )
+    if not is_one_of(search.objective, OBJECTIVES):
         raise _refuse(search, "objective", f"one of {list(OBJECTIVES)}")
-    if search.group_by not in ("auto", "groups", "y_unrelated"):
+    if not is_one_of(search.group_by, ("auto", "groups", "y_unrelated")):
         raise _refuse(search, "group_by", "'auto', 'groups' or 'y_unrelated'")
+    for name in ("resume", "progress_bar"):
+        if not is_flag(getattr(search, name)):
+            raise _refuse(search, name, "True or False")
+    check_run(
+        type(search).__name__,
+        n_jobs=search.n_jobs,
+        random_state=search.random_state,
+        scoring=search.scoring,
+    )
     if not is_count(search.n_trials):
         raise _refuse(search, "n_trials", "an int in [1, inf)")
     timeout = search.timeout
-    if timeout is not None and not (isinstance(timeout, int | float) and timeout > 0):
+    if timeout is not None and not (is_real(timeout) and timeout > 0):
         raise _refuse(search, "timeout", "None or a number of seconds above 0")
     refit = search.refit
-    if not (isinstance(refit, bool) or callable(refit) or refit in RULES):
+    if not (is_flag(refit) or is_one_of(refit, RULES) or callable(refit)):
         raise _refuse(search, "refit", f"a bool, a callable or one of {list(RULES)}")
     if search.sampler is not None and not isinstance(search.sampler, BaseSampler):
         raise _refuse(search, "sampler", "None or an Optuna sampler")
     pruner = search.pruner
-    if not (pruner is None or pruner == "auto" or isinstance(pruner, BasePruner)):
+    if not (pruner is None or is_one_of(pruner, ("auto",)) or isinstance(pruner, BasePruner)):
         raise _refuse(search, "pruner", "None, 'auto' or an Optuna pruner")
     if search.objective == "trade_off" and isinstance(pruner, BasePruner):
         raise ValueError(
@@ -87,7 +94,7 @@ def check_parameters(search: Any) -> None:
     if search.study_name is not None and not isinstance(search.study_name, str):
         raise _refuse(search, "study_name", "None or a str")
     is_nan = isinstance(search.error_score, float) and np.isnan(search.error_score)
-    if not (is_nan or search.error_score == "raise"):
+    if not (is_nan or is_one_of(search.error_score, ("raise",))):
         raise _refuse(search, "error_score", "'raise' or np.nan")
 
 

@@ -26,6 +26,8 @@ from atl_sklearn.tuning._storages import close_storage, open_storage
 from atl_sklearn.tuning._study import Job, kept_study, open_study, work, work_in_processes
 from atl_sklearn.tuning._watching import TrialsProgress
 
+_FOR_EVER = 1e12  # seconds
+
 
 def _refitted_has(name: str) -> Any:
     def check(search: Any) -> bool:
@@ -251,7 +253,7 @@ class AntiTransferSearchCV(MetaEstimatorMixin, BaseEstimator):
         check_parameters(self)
         n_jobs = joblib.effective_n_jobs(self.n_jobs)
         check_storage(self, n_jobs)
-        deadline = None if self.timeout is None else time.time() + self.timeout
+        deadline = None if self.timeout is None else time.time() + min(self.timeout, _FOR_EVER)
         data = Data(X, y, groups, y_unrelated, sample_weight, X_unlabeled)
         job = make_job(self, data, deadline)
         temporary = n_jobs > 1 and self.storage is None

@@ -10,6 +10,7 @@ from optuna.trial import BaseTrial
 
 from atl_sklearn.similarity import get_weight_schedule
 from atl_sklearn.similarity._similarity_target import can_have_target, check_target, has_target
+from atl_sklearn.tuning._checks import is_real, listed_names, refuse
 from atl_sklearn.tuning._comparisons import find_comparisons
 from atl_sklearn.tuning._target import find_network
 
@@ -17,6 +18,7 @@ _METRICS = ("cross_correlation", "cka", "ridge_r2", "adversarial", "squared_cosi
 _AGGREGATIONS = ("spatial_mean", "none", "gram", "max")
 _WEIGHTS = (0.0, 0.1, 0.3, 1.0, 3.0, 10.0)
 _SCHEDULES = ("constant", "linear_warmup")
+_MOST_WEIGHT = 1e30
 
 
 def anti_transfer_distributions(
@@ -221,13 +223,18 @@ def _choices(
     schedules: Iterable[str],
     targets: Iterable[float | None] | None,
 ) -> dict[str, list[Any]]:
+    owner = "a search space"
+    weights = listed_names(owner, "weights", weights)
+    if not weights or not all(is_real(w) and 0 <= w <= _MOST_WEIGHT for w in weights):
+        must = f"one or more floats in [0, {_MOST_WEIGHT:g}]"
+        raise refuse(owner, "weights", must, weights)
     weights = sorted({float(weight) for weight in weights})
-    if not weights or not all(0 <= weight < float("inf") for weight in weights):
-        raise ValueError(f"weights must be floats in [0, inf), at least one. Got {weights}.")
-    schedules = list(dict.fromkeys(schedules))
+    schedules = list(dict.fromkeys(listed_names(owner, "schedules", schedules)))
+    if not schedules:
+        raise refuse(owner, "schedules", "a list of one or more schedules", schedules)
     for schedule in schedules:
         get_weight_schedule(schedule)
-    metrics = list(metrics)
+    metrics = listed_names(owner, "metrics", metrics)
     goals = list(dict.fromkeys(targets or ()))
     check_target(goals, (), "the network")
     if has_target(goals):
@@ -239,7 +246,12 @@ def _choices(
             )
     prefix, _ = find_network(estimator)
     found = find_comparisons(
-        estimator, X, y, layers=layers, metrics=metrics, aggregations=list(aggregations)
+        estimator,
+        X,
+        y,
+        layers=None if layers is None else listed_names(owner, "layers", layers),
+        metrics=metrics,
+        aggregations=listed_names(owner, "aggregations", aggregations),
     )
     return {
         f"{prefix}layer": list(found.layers),

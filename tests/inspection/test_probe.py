@@ -71,3 +71,41 @@ def test_bad_arguments_are_refused(data):
         extract_activations(nn.Sequential(nn.Linear(5, 2)), X, layer="nope")
     with pytest.raises(ValueError, match=r"Sequential cannot take .* \(2, 4\)"):
         extract_activations(nn.Sequential(nn.Linear(5, 2)), X[:, :4])
+
+
+@pytest.mark.parametrize("batch_size", [0, -1, 2.0, True, None, "a"])
+def test_batch_sizes_that_cannot_be(data, batch_size):
+    X, _, _ = data
+    with pytest.raises(ValueError, match=r"'batch_size' parameter .* int in \[1, inf\). Got"):
+        extract_activations(nn.Sequential(nn.Linear(5, 2)), X, batch_size=batch_size)
+
+
+def test_batch_sizes_of_any_kind_of_int(data):
+    X, _, _ = data
+    module = nn.Sequential(nn.Linear(5, 2))
+    expected = extract_activations(module, X)
+    for batch_size in (np.int64(7), 10**30):
+        found = extract_activations(module, X, batch_size=batch_size)
+        np.testing.assert_allclose(found, expected, rtol=1e-6)
+
+
+def average(activations):
+    return activations.mean()
+
+
+def as_array(activations):
+    return activations.numpy()
+
+
+def test_aggregations_and_probes_that_cannot_be(data):
+    X, y, _ = data
+    module = nn.Sequential(nn.Linear(5, 2))
+    for aggregation in ([], {}, np.ones(2), int):
+        with pytest.raises(ValueError, match="'aggregation' parameter must be a callable or one"):
+            extract_activations(module, X, aggregation=aggregation)
+    for aggregation, got in ((average, r"\(\)"), (as_array, "ndarray")):
+        with pytest.raises(ValueError, match=f"row for each of the 60 samples .* Got {got} for"):
+            extract_activations(module, X, aggregation=aggregation)
+    for probe in (3, "ridge", DummyClassifier):
+        with pytest.raises(ValueError, match="'probe' parameter of probe_score must be None or"):
+            probe_score(module, X, y, probe=probe)

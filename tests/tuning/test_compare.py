@@ -11,7 +11,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from atl_sklearn import AntiTransferClassifier
-from atl_sklearn.tuning import AntiTransferSearchCV, compare
+from atl_sklearn.tuning import AntiTransferSearchCV, Comparison, compare
 from atl_sklearn.tuning._intervals import paired_interval
 
 LEARNS = {"max_epochs": 20, "lr": 0.02, "random_state": 0}
@@ -148,15 +148,113 @@ def test_bootstrap_intervals():
     assert np.isnan(one.low)
 
 
+def test_folds_may_be_masks(tabular):
+    X, y, _ = tabular
+    estimators = {"dummy": DummyClassifier(), "logistic": LogisticRegression()}
+    masks = [(np.arange(90) % 3 != i, np.arange(90) % 3 == i) for i in range(3)]
+    positions = [tuple(map(np.flatnonzero, fold)) for fold in masks]
+    found, expected = (compare(estimators, X, y, cv=cv) for cv in (masks, positions))
+    np.testing.assert_array_equal(found.scores, expected.scores)
+    assert found.differences == expected.differences
+
+
+# ---- what it looks like -------------------------------------------------------------------
+
+
+def comparison(scores, names=("plain", "anti-transfer"), **parameters):
+    scores = np.asarray(scores, dtype=float)
+    differences = {
+        name: paired_interval((scores[place] - scores[0]).ravel(), **parameters)
+        for place, name in enumerate(names)
+        if place
+    }
+    return Comparison(tuple(names), scores, differences, "corrected_t")
+
+
+def test_it_prints_as_a_table():
+    found = comparison([[[0.5, 0.7], [0.6, 0.6]], [[0.7, 0.8], [0.6, 0.5]]], confidence=0.9)
+    low, high = found.differences["anti-transfer"].low, found.differences["anti-transfer"].high
+    title, head, first, second = repr(found).splitlines()
+    assert title == (
+        "Comparison on 2 folds in 2 repetitions; differences to plain with 90 % intervals "
+        "(corrected_t)"
+    )
+    assert head.split(maxsplit=5) == [
+        "estimator", "mean", "std", "difference", "interval", "won : lost"
+    ]  # fmt: skip
+    assert first == "plain          0.600  0.071"
+    expected = f"anti-transfer 0.650 0.112 +0.050 [{low:+.3f}, {high:+.3f}] 2 : 1 of 4"
+    assert second.split() == expected.split()
+    assert len(head) == len(second)  # the columns are aligned
+    assert head.index("mean") + 4 == first.index("0.600") + 5 == second.index("0.650") + 5
+
+
+def test_scores_of_any_size_are_readable():
+    assert "-1.23e+04" in repr(comparison([[[-12345.0, -12345.0]], [[-12000.0, -12100.0]]]))
+    assert " 0.00012 " in repr(comparison([[[1.2e-4, 1.2e-4]], [[2e-4, 3e-4]]]))
+    assert "nan" in repr(comparison([[[np.nan, 0.5]], [[0.5, 0.5]]]))
+    alone = repr(comparison([[[0.5]], [[0.75]]]))  # one fold has no interval
+    assert alone.startswith("Comparison on 1 fold; ")
+    assert alone.splitlines()[-1].split() == [
+        "anti-transfer",
+        "0.750",
+        "0.000",
+        "+0.250",
+        "1",
+        ":",
+        "0",
+        "of",
+        "1",
+    ]
+    assert repr(comparison([[[0.5, 0.5]], [[0.5, 0.5]]], names=[0, 1])).count("0.500") == 2
+
+
+def test_notebooks_show_the_same_table():
+    found = comparison([[[0.5, 0.7]], [[0.7, 0.8]]], names=("plain", "a < b"))
+    html = found._repr_html_()
+    assert "a &lt; b" in html and "a < b" not in html
+    assert html.count("<tr>") == html.count("</tr>") == 3
+    for text in ("0.600", "+0.150", "2 : 0 of 2", "95 % intervals"):
+        assert text in html
+
+
 @pytest.mark.parametrize(
     ("estimators", "arguments", "error", "message"),
     [
         ([DummyClassifier()], {}, ValueError, "at least two estimators"),
-        ([DummyClassifier(), DummyClassifier()], {}, ValueError, "of different classes"),
+        ([DummyClassifier()] * 2, {}, ValueError, "a dict from names .* two are of one class"),
+        ([Ridge(), DummyClassifier(), Ridge()], {}, ValueError, "'estimators' .* of one class"),
+        (3, {}, ValueError, "'estimators' parameter of compare must be a list. Got 3"),
         ({"a": DummyClassifier(), "b": 3}, {}, TypeError, "must hold estimators. Got 3 for 'b'"),
-        (None, {"interval": "wilcoxon"}, ValueError, "interval must be one of"),
-        (None, {"n_repeats": 0}, ValueError, r"n_repeats must be an int in \[1, inf\)"),
-        (None, {"confidence": 95}, ValueError, "confidence must be a float in"),
+        (None, {"interval": "wilcoxon"}, ValueError, "'interval' .* must be one of"),
+        (None, {"interval": np.ones(2)}, ValueError, "'interval' parameter of compare"),
+        (None, {"n_repeats": 0}, ValueError, r"'n_repeats' .* must be an int in \[1, inf\)"),
+        (None, {"n_repeats": True}, ValueError, "'n_repeats' parameter of compare"),
+        (None, {"confidence": 95}, ValueError, r"'confidence' .* must be a float in \(0, 1\)"),
+        (None, {"confidence": "95"}, ValueError, "'confidence' parameter of compare"),
+        (None, {"n_jobs": 0}, ValueError, "'n_jobs' .* but not 0. Got 0 instead. -1 stands"),
+        (None, {"n_jobs": 3.5}, ValueError, "'n_jobs' parameter of compare"),
+        (None, {"random_state": -1}, ValueError, r"'random_state' .* \[0, 4294967295\].* Got -1"),
+        (
+            None,
+            {"scoring": ["accuracy"]},
+            ValueError,
+            "'scoring' parameter of compare .* one score",
+        ),
+        (None, {"cv": 1}, ValueError, r"'cv' parameter must be an int in \[2, 90\].* Got 1"),
+        (None, {"cv": 91}, ValueError, "'cv' parameter must be an int .* Got 91"),
+        (
+            None,
+            {"cv": 2.5},
+            ValueError,
+            "'cv' parameter must be None, an int, a splitter.* Got 2.5",
+        ),
+        (None, {"cv": b"x"}, ValueError, "'cv' parameter must be None, an int, a splitter"),
+        (None, {"cv": []}, ValueError, r"'cv' parameter must be .* Got \[\], which has no fold"),
+        (None, {"cv": [1, 2]}, ValueError, "'cv' parameter must be .* Got the fold 1"),
+        (None, {"cv": [([0], [90])]}, ValueError, "some of the 90 samples. The test positions"),
+        (None, {"cv": [([], [1])]}, ValueError, "The training positions of a fold are"),
+        (None, {"cv": [([0.5], [1])]}, ValueError, "The training positions of a fold are"),
         (None, {"y_unrelated": [0]}, ValueError, "y_unrelated must have shape"),
         (None, {"groups": [0] * 90, "cv": 3}, ValueError, "too few for the folds"),
         (None, {"X_unlabeled": np.zeros((90, 6))}, ValueError, "X_unlabeled has 90 samples"),

@@ -72,6 +72,20 @@ def test_a_column_that_is_not_there_is_told(study, net, tabular):
     net.fit(X, y)
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("trial", None), ("trial", optuna.Trial), ("monitor", 3), ("monitor", int),
+     ("first_step", -1), ("first_step", 1.0)],
+)  # fmt: skip
+def test_bad_parameters_are_told_before_the_first_epoch(name, value, study, net, tabular):
+    X, y, _ = tabular
+    parameters = {"trial": study.ask(), "monitor": "train_loss", name: value}
+    net.set_params(callbacks=[("pruning", TrialPruning(**parameters))])
+    with pytest.raises(ValueError, match=f"'{name}' parameter of TrialPruning must be"):
+        net.fit(X, y)
+    assert not getattr(net, "history_", [])
+
+
 @pytest.mark.filterwarnings("ignore:`optuna.terminator`:FutureWarning")  # imported by its search
 def test_distributions_are_for_optunas_own_search(net, tabular):
     X, y, _ = tabular

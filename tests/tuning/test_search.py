@@ -432,6 +432,13 @@ def test_a_timeout_ends_it_after_the_plain_network(net, tabular):
     assert search.gain_.mean == 0
 
 
+def test_a_timeout_may_be_longer_than_any_time(net, tabular):
+    X, y, _ = tabular
+    for timeout in (10**400, np.inf):
+        search = AntiTransferSearchCV(net, WEIGHTS, timeout=timeout, n_trials=1, cv=2)
+        assert len(search.fit(X, y).cv_results_["params"]) == 1
+
+
 # ---- failures -----------------------------------------------------------------------------
 
 
@@ -484,6 +491,20 @@ class Untouched(AntiTransferClassifier):
         ({"error_score": 0.0}, {}, ValueError, "'error_score' .* Got 0.0"),
         ({"study_name": 3}, {}, ValueError, "'study_name' .* Got 3"),
         ({"group_by": "speaker"}, {}, ValueError, "'group_by' .* Got 'speaker'"),
+        ({"objective": np.ones(2)}, {}, ValueError, "'objective' parameter"),
+        ({"pruner": np.ones(2)}, {}, ValueError, "'pruner' parameter"),
+        ({"refit": np.ones(2)}, {}, ValueError, "'refit' parameter"),
+        ({"error_score": np.ones(2)}, {}, ValueError, "'error_score' parameter"),
+        ({"progress_bar": "no"}, {}, ValueError, "'progress_bar' .* True or False. Got 'no'"),
+        ({"resume": None}, {}, ValueError, "'resume' parameter of AntiTransferSearchCV"),
+        ({"random_state": -1}, {}, ValueError, r"'random_state' .* \[0, 4294967295\].* Got -1"),
+        ({"n_jobs": 0}, {}, ValueError, "'n_jobs' .* but not 0. Got 0 instead. -1 stands"),
+        ({"n_jobs": "a"}, {}, ValueError, "'n_jobs' parameter of AntiTransferSearchCV"),
+        ({"scoring": {"a": 1}}, {}, ValueError, "'scoring' parameter .* one score at a time"),
+        ({"cv": 1}, {}, ValueError, r"'cv' parameter must be an int in \[2, 90\].* Got 1"),
+        ({"cv": [1]}, {}, ValueError, "'cv' parameter must be .* Got the fold 1"),
+        ({"cv": []}, {}, ValueError, "'cv' parameter must be .* which has no fold"),
+        ({"param_distributions": ["weight"]}, {}, ValueError, "None or a dict from names .* Got"),
         (
             {"objective": "trade_off", "pruner": optuna.pruners.NopPruner()},
             {},

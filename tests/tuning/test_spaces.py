@@ -156,8 +156,17 @@ def test_bad_input_is_told():
         anti_transfer_grid(AntiTransferClassifier(), TABLE)
     with pytest.raises(ValueError, match=r"metric must be .* Did you mean 'cka'"):
         anti_transfer_distributions(net, TABLE, metrics=["cca"])
-    with pytest.raises(ValueError, match=r"weights must be floats in \[0, inf\)"):
-        anti_transfer_distributions(net, TABLE, weights=[-1])
+    for weights in ([-1], [], ["a"], [np.nan], [10**400], [True]):
+        with pytest.raises(ValueError, match=r"'weights' .* one or more floats in \[0, 1e\+30\]"):
+            anti_transfer_distributions(net, TABLE, weights=weights)
+    for name in ("layers", "metrics", "aggregations", "weights", "schedules"):
+        for make in (anti_transfer_distributions, anti_transfer_grid):
+            with pytest.raises(ValueError, match=rf"'{name}' .* must be a list. .* {name}=\['cka'"):
+                make(net, TABLE, **{name: "cka"})
+            with pytest.raises(ValueError, match=f"'{name}' parameter .* must be a list. Got 3"):
+                make(net, TABLE, **{name: 3})
+    with pytest.raises(ValueError, match=r"'schedules' .* a list of one or more schedules"):
+        anti_transfer_distributions(net, TABLE, schedules=[])
     with pytest.raises(ValueError, match="weight_schedule must be"):
         anti_transfer_distributions(net, TABLE, schedules=["slow"])
     with pytest.raises(ValueError, match=r"Layer 'conv' .* not found"):
