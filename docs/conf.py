@@ -20,6 +20,7 @@ exclude_patterns = [
     "evidence/weights.rst",
     "evidence/tables.rst",
     "evidence/findings.rst",
+    "weights/*.rst",
 ]
 # Docstrings inherited from scikit-learn link to pages of its own documentation.
 suppress_warnings = ["ref.ref"]
