@@ -16,7 +16,7 @@ from atl_sklearn.estimators._confounding import confounding, given_weights
 from atl_sklearn.estimators._finiteness import FiniteWeights
 from atl_sklearn.estimators._fit_run import FitRun
 from atl_sklearn.estimators._names import get_optimizer
-from atl_sklearn.estimators._parameters import PRECISIONS, check_parameters
+from atl_sklearn.estimators._parameters import PRECISIONS, check_classes, check_parameters
 from atl_sklearn.estimators._penalty import PenaltyRun
 from atl_sklearn.estimators._rehearsal import check_forward_params, rehearse
 from atl_sklearn.estimators._seeding import RandomStream
@@ -101,7 +101,11 @@ class AntiTransferTraining(Steps):
             }
             asked = inspect.signature(module).parameters
             given = {name: v for name, v in sizes.items() if name in asked and v is not None}
-            self.module_ = module(**{**given, **kwargs})
+            made = module(**{**given, **kwargs})
+            if not isinstance(made, torch.nn.Module):
+                way_out = f"It made {shown(made)}."
+                raise refuse(self, "module", "what makes a torch.nn.Module", way_out)
+            self.module_ = made
         self.module_ = self.module_.to(PRECISIONS[self.precision])
         return self
 
@@ -176,6 +180,8 @@ class AntiTransferTraining(Steps):
         """
         named_parameters = list(named_parameters)
         args, kwargs = super().get_params_for_optimizer(prefix, named_parameters)
+        if isinstance(kwargs.get("lr"), np.generic):
+            kwargs["lr"] = kwargs["lr"].item()
         optimizer = get_optimizer(getattr(self, prefix, None))
         fits = all(
             parameter.is_floating_point() and parameter.device.type in ("cpu", "cuda")
@@ -319,6 +325,7 @@ class AntiTransferTraining(Steps):
     ) -> tuple[Any, Any, list[Any], dict[int, Any]]:
         """Check everything; return data, encoded targets, unrelated tasks and labels for these."""
         check_parameters(self)
+        check_classes(self, self.__dict__.get("_declared_classes"))
         # A first partial_fit may follow initialize(), which knows nothing of the data.
         reset = not (continues and hasattr(self, "n_outputs_"))
         X, labels = self._check_training_data(X, y, reset=reset)

@@ -84,7 +84,7 @@ def extract_activations(
     frozen, data = freeze(estimator, X)
     frozen.choose(layer, data[:2], parameter="layer")
     features = []
-    for batch in data.split(batch_size):
+    for batch in data.split(int(batch_size)):
         (activations,) = frozen(batch)
         features.append(aggregate(activations).flatten(1).cpu())
     return torch.cat(features).numpy()
