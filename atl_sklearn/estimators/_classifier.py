@@ -6,15 +6,16 @@ from typing import Any
 
 import numpy as np
 import torch
-from sklearn.utils import compute_sample_weight
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, column_or_1d
 from skorch import NeuralNetClassifier
 from skorch.dataset import Dataset
 from torch.utils.data import DataLoader
 
+from atl_sklearn.estimators._class_weight import weights_by_class
 from atl_sklearn.estimators._convergence import judge_predictions
 from atl_sklearn.estimators._data import is_own_data
+from atl_sklearn.estimators._finiteness import check_predictions
 from atl_sklearn.estimators._outputs import (
     as_columns,
     check_one_label,
@@ -518,7 +519,7 @@ class AntiTransferClassifier(AntiTransferTraining, NeuralNetClassifier):
     def _task_weight(self, y: Any, sample_weight: Any) -> Any:
         if self.class_weight is None:
             return sample_weight
-        weight = compute_sample_weight(self.class_weight, y)
+        weight = weights_by_class(self, column_or_1d(y), self.classes_inferred_)
         return weight if sample_weight is None else weight * sample_weight
 
     @property
@@ -548,7 +549,9 @@ class AntiTransferClassifier(AntiTransferTraining, NeuralNetClassifier):
         """
         if self._run is None:
             check_is_fitted(self)
-        proba = super().predict_proba(self._check_X(X))
+        X = self._check_X(X)
+        proba = super().predict_proba(X)
+        check_predictions(self, proba, X)
         return as_columns(proba) if is_one_column(proba) and len(self.classes_) == 2 else proba
 
     def predict(self, X: Any) -> np.ndarray:
@@ -583,8 +586,10 @@ class AntiTransferClassifier(AntiTransferTraining, NeuralNetClassifier):
         """
         if self._run is None:
             check_is_fitted(self)
-        output = self.forward(self._check_X(X))
+        X = self._check_X(X)
+        output = self.forward(X)
         scores = (output[0] if isinstance(output, tuple) else output).numpy()
+        check_predictions(self, scores, X)
         if is_one_column(scores) and len(self.classes_) == 2:
             if isinstance(self.criterion_, torch.nn.BCEWithLogitsLoss):
                 return scores.reshape(len(scores))

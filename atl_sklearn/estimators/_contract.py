@@ -5,6 +5,7 @@ from __future__ import annotations
 from copy import deepcopy
 from typing import Any
 
+import numpy as np
 import torch
 from sklearn.base import BaseEstimator, clone
 from skorch import NeuralNet
@@ -105,6 +106,23 @@ class SklearnContract(NeuralNet):
         if deep and not self._has_settable_unrelated():
             params = {name: v for name, v in params.items() if not name.startswith(_PREFIX)}
         return params
+
+    def get_params_for(self, prefix: str) -> dict[str, Any]:
+        """Return the arguments of a part; see skorch.
+
+        Parameters
+        ----------
+        prefix : str
+            The part.
+
+        Returns
+        -------
+        kwargs : dict
+            NumPy's numbers, as a search over a range brings them, as Python's, which torch asks
+            for.
+        """
+        kwargs = super().get_params_for(prefix)
+        return {name: v.item() if isinstance(v, np.generic) else v for name, v in kwargs.items()}
 
     def _has_settable_unrelated(self) -> bool:
         unrelated = self.unrelated

@@ -1,8 +1,13 @@
-"""Stopping when a loss or the weights are no longer finite, with the last finite weights kept."""
+"""Losses, weights and predictions that are not finite: training ends, and nothing is predicted."""
 
 from __future__ import annotations
 
+from typing import Any
+
+import numpy as np
 import torch
+
+_N_SHOWN = 5  # rows in an error
 
 
 class NonFiniteLossError(ValueError):
@@ -94,4 +99,43 @@ def non_finite_error(
     return NonFiniteLossError(
         f"The {part} is not finite in epoch {epoch}. module_ keeps the weights of the end of the "
         f"last finite epoch. {_remedy(part, weighted)}"
+    )
+
+
+def check_predictions(net: Any, values: np.ndarray, X: Any) -> None:
+    """Refuse predictions that are not finite; during training the losses are watched instead.
+
+    Parameters
+    ----------
+    net : AntiTransferClassifier or AntiTransferRegressor
+        The estimator.
+    values : ndarray of shape (n_samples, ...)
+        What it predicts.
+    X : array, mapping or Dataset
+        What it predicts them of, checked.
+
+    Raises
+    ------
+    ValueError
+        If a prediction is NaN or infinite. The message names the first rows and what to do.
+    """
+    if net._run is not None or np.isfinite(values).all():
+        return
+    rows = np.flatnonzero(~np.isfinite(values).reshape(len(values), -1).all(axis=1))
+    shown = ", ".join(map(str, rows[:_N_SHOWN].tolist()))
+    more = "the first at rows" if len(rows) > _N_SHOWN else "at rows" if len(rows) > 1 else "at row"
+    if not _all_finite(net.module_.state_dict()):
+        why = "The network's weights are not finite. Fit it again, or load others."
+    else:
+        wider = "float32" if net.precision in ("float16", "bfloat16") else "float64"
+        sizes = ""
+        if isinstance(X, np.ndarray):
+            sizes = f"Values of X there are as large as {np.abs(X[rows]).max():.3g}. "
+        why = (
+            f"{sizes}Scale X as the data of fit were, or use precision={wider!r} (now "
+            f"{net.precision!r})."
+        )
+    raise ValueError(
+        f"The network returns NaN or infinite values for {len(rows)} of {len(values)} samples, "
+        f"{more} {shown}. {why}"
     )

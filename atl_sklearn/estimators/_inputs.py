@@ -147,6 +147,10 @@ class Inputs(SklearnContract):
                 raise ValueError("Sample weights must contain at least one non-zero number.")
         task_weight = self._task_weight(y, sample_weight)
         if task_weight is not None:
+            if not task_weight.any():
+                raise ValueError(
+                    "class_weight and sample_weight together give every sample the weight 0."
+                )
             task_weight = (task_weight / np.mean(task_weight)).astype(dtype)
         if task_weight is not None and self.dataset is not Dataset:
             raise ValueError(
@@ -234,7 +238,7 @@ class Inputs(SklearnContract):
         stage = "iterator_train" if training else "iterator_valid"
         iterator, kwargs = getattr(self, stage), self.get_params_for(stage)
         if self._makes_batches(dataset, stage):
-            kwargs = {"batch_size": self.batch_size, "shuffle": training, **kwargs}
+            kwargs = {"batch_size": int(self.batch_size), "shuffle": training, **kwargs}
             if self._run is not None and not (
                 kwargs.get("num_workers") or kwargs.get("pin_memory")
             ):
@@ -247,11 +251,10 @@ class Inputs(SklearnContract):
             )
         if is_own_data(dataset):
             dataset = SingleSamples(dataset)
-        if iterator is DataLoader and not training and "generator" not in kwargs:
-            size = kwargs.pop("batch_size", self.batch_size)
-            kwargs["batch_size"] = len(dataset) if size == -1 else size
-            return DataLoader(dataset, generator=torch.Generator(), **kwargs)
-        return super().get_iterator(dataset, training=training)
+        if iterator is DataLoader and not training:
+            kwargs.setdefault("generator", torch.Generator())  # not the global one
+        size = kwargs.get("batch_size", int(self.batch_size))
+        return iterator(dataset, **{**kwargs, "batch_size": len(dataset) if size == -1 else size})
 
     def _place(self, dataset: Any) -> None:
         """Move arrays to a GPU at once, where they take a small part of what is free there."""

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import math
 from numbers import Integral
 from typing import Any
 
+import numpy as np
 import torch
 
-from atl_sklearn._validation import is_number, refuse
+from atl_sklearn._validation import check_no_missing, is_number, refuse, shown
 from atl_sklearn.estimators._callbacks import check_callbacks
+from atl_sklearn.estimators._class_weight import check_class_weight
 from atl_sklearn.estimators._learning_rate import get_lr_schedule
 from atl_sklearn.estimators._names import check_names, check_optimizer, get_optimizer
 from atl_sklearn.estimators._splits import check_train_split
@@ -43,7 +44,7 @@ def _check_weight(net: Any, n_networks: int) -> None:
     for value in values:
         if isinstance(value, str) and value == "auto":
             continue
-        if not (is_number(value) and 0 <= value < math.inf):
+        if not (is_number(value) and value >= 0):
             raise refuse(
                 net,
                 "weight",
@@ -58,13 +59,39 @@ def _check_weight(net: Any, n_networks: int) -> None:
         )
 
 
-def _check_module(net: Any) -> None:
-    if isinstance(net.module, str):
-        if net.module not in get_module_names():
+def _is_bool(value: Any) -> bool:
+    return isinstance(value, bool | np.bool_)
+
+
+def _check_classes(net: Any) -> None:
+    """Check the parts that are made in fit: that they are classes of the right kind."""
+    module = net.module
+    if isinstance(module, str):
+        if module not in get_module_names():
             names = get_module_names()
             raise refuse(net, "module", f"a torch.nn.Module, its class, or one of {names}")
-    elif not callable(net.module):
+    elif not callable(module) or (
+        isinstance(module, type) and not issubclass(module, torch.nn.Module)
+    ):
         raise refuse(net, "module", "a torch.nn.Module, its class, or a name such as 'auto'")
+    loss = net.criterion
+    if isinstance(loss, str):
+        raise refuse(net, "criterion", "a class, not its name", "Pass torch.nn.CrossEntropyLoss.")
+    # A class makes something to call; that classes themselves can be called says nothing.
+    makes = isinstance(loss, type) and any("__call__" in vars(c) for c in loss.__mro__)
+    if not callable(loss) or (isinstance(loss, type) and not makes):
+        raise refuse(net, "criterion", "a loss of torch.nn, or another torch.nn.Module's class")
+    for name in ("iterator_train", "iterator_valid"):
+        found = getattr(net, name)
+        if not callable(found) or (isinstance(found, type) and not hasattr(found, "__iter__")):
+            raise refuse(net, name, "a class, such as torch.utils.data.DataLoader")
+    data = net.dataset
+    is_data = isinstance(data, torch.utils.data.Dataset) or callable(data)
+    if not is_data or (isinstance(data, type) and not hasattr(data, "__getitem__")):
+        raise refuse(net, "dataset", "a class, such as skorch.dataset.Dataset")
+    check_optimizer(net)
+    check_train_split(net)
+    check_callbacks(net)
 
 
 def _check_comparison(net: Any) -> None:
@@ -83,7 +110,7 @@ def _check_comparison(net: Any) -> None:
             "False for metrics that compare sample by sample",
             f"Got metric={net.metric!r} with it; 'cka' compares the arrangement of the samples.",
         )
-    if net.penalty_data not in _PENALTY_DATA:
+    if not isinstance(net.penalty_data, str) or net.penalty_data not in _PENALTY_DATA:
         raise refuse(net, "penalty_data", f"one of {sorted(_PENALTY_DATA)}")
     check_target(net.target_similarity, metrics, type(net).__name__)
     targets = net.target_similarity
@@ -94,11 +121,109 @@ def _check_comparison(net: Any) -> None:
     size = net.penalty_batch_size
     if not is_number(size, Integral) or size < 2:
         raise refuse(net, "penalty_batch_size", "an int in [2, inf)")
-    if net.cache not in CACHES:
+    if not isinstance(net.cache, str) or net.cache not in CACHES:
         raise refuse(net, "cache", f"one of {sorted(CACHES)}")
     if not is_number(net.cache_size, Integral) or net.cache_size < 0:
         raise refuse(net, "cache_size", "an int in [0, inf), a number of bytes")
     get_memory(net.memory)
+
+
+def _check_numbers(net: Any) -> None:
+    if not is_number(net.max_epochs, Integral) or net.max_epochs < 0:
+        raise refuse(net, "max_epochs", "an int in [0, inf)")
+    if not is_number(net.batch_size, Integral) or net.batch_size < -1 or net.batch_size == 0:
+        raise refuse(net, "batch_size", "an int in [1, inf), or -1 for all samples at once")
+    if not is_number(net.lr) or net.lr < 0:
+        raise refuse(net, "lr", "a float in [0, inf)")
+    get_lr_schedule(net.lr_schedule)(1.0, 0, 1)  # a callable is called once
+    norm = net.max_grad_norm
+    if norm is not None and not (is_number(norm) and norm > 0):
+        raise refuse(net, "max_grad_norm", "None or a float in (0, inf)", "None does not clip.")
+    if not is_number(net.weight_decay) or net.weight_decay < 0:
+        raise refuse(net, "weight_decay", "a float in [0, inf)")
+    for name in ("conditional", "warm_start", "compile"):
+        if not _is_bool(getattr(net, name)):
+            raise refuse(net, name, "True or False")
+    verbose = net.verbose
+    if not _is_bool(verbose) and not (is_number(verbose, Integral) and verbose >= 0):
+        raise refuse(net, "verbose", "an int in [0, inf), or a bool")
+    seed = net.random_state
+    is_seed = is_number(seed, Integral) and 0 <= seed < 2**32
+    if not (seed is None or is_seed or isinstance(seed, np.random.RandomState)):
+        must = "None, an int in [0, 2**32) or a numpy.random.RandomState"
+        raise refuse(net, "random_state", must)
+
+
+def _check_of_skorch(net: Any) -> None:
+    function = net.predict_nonlinearity
+    is_auto = isinstance(function, str) and function == "auto"
+    if not (function is None or is_auto or callable(function)):
+        raise refuse(net, "predict_nonlinearity", "a callable, 'auto' or None")
+    keeps = net.use_caching
+    if not (_is_bool(keeps) or (isinstance(keeps, str) and keeps == "auto")):
+        raise refuse(net, "use_caching", "True, False or 'auto'")
+    kwargs = net.torch_load_kwargs
+    if not (kwargs is None or isinstance(kwargs, dict)) or not all(
+        isinstance(name, str) for name in kwargs or ()
+    ):
+        raise refuse(net, "torch_load_kwargs", "None or a dict of arguments of torch.load")
+
+
+def check_device(net: Any) -> None:
+    """Check that there is the device on which a network shall run."""
+    device = net.device
+    if device is None:  # left to the module, and to accelerate
+        return
+    must = "'auto' or a device as torch.device takes it"
+    try:
+        place = torch.device(device)
+    except (RuntimeError, TypeError):
+        raise refuse(net, "device", must) from None
+    try:
+        if place.type == "meta":
+            raise RuntimeError("it holds no numbers")
+        torch.empty(0, device=place)
+    except Exception as error:  # AssertionError, RuntimeError, NotImplementedError, ...
+        way_out = f"It is not there: {str(error).splitlines()[0].rstrip('.')}."
+        raise refuse(net, "device", f"{must}, of this machine", way_out) from error
+
+
+def _check_schedule(net: Any) -> None:
+    schedule = get_weight_schedule(net.weight_schedule)
+    if not callable(net.weight_schedule):
+        return
+    must = "a name, or a callable that takes the epoch and returns a float in [0, inf)"
+    try:
+        schedule(0, max(int(net.max_epochs), 1))
+    except Exception as error:
+        way_out = f"Called with epoch 0: {error}"
+        raise refuse(net, "weight_schedule", must, way_out) from error
+
+
+def check_classes(net: Any, classes: Any) -> None:
+    """Check the classes that a classifier is told.
+
+    Parameters
+    ----------
+    net : AntiTransferClassifier or AntiTransferRegressor
+        The estimator.
+    classes : array-like or None
+        Its ``classes``, or those of the first partial_fit.
+
+    Raises
+    ------
+    ValueError
+        If they are not one label each.
+    """
+    if classes is None:
+        return
+    check_no_missing(classes, "classes")
+    labels = np.asarray(classes)
+    if labels.ndim != 1 or len(labels) == 0 or len(np.unique(labels)) < len(labels):
+        raise ValueError(
+            f"The 'classes' parameter of {type(net).__name__} must be None or an array-like of "
+            f"shape (n_classes,), each label once. Got {shown(classes)} instead."
+        )
 
 
 def check_parameters(net: Any) -> None:
@@ -107,7 +232,7 @@ def check_parameters(net: Any) -> None:
     Parameters
     ----------
     net : AntiTransferClassifier or AntiTransferRegressor
-        The estimator; skorch checks the names of its own parameters.
+        The estimator.
 
     Raises
     ------
@@ -116,7 +241,9 @@ def check_parameters(net: Any) -> None:
         be and what it is.
     """
     check_names(net)
-    _check_module(net)
+    _check_classes(net)
+    _check_numbers(net)
+    _check_of_skorch(net)
     sources = as_sources(net.unrelated)
     _check_weight(net, len(sources))
     as_choices(net.layer, "layer")
@@ -127,7 +254,9 @@ def check_parameters(net: Any) -> None:
         if choice is not None:
             as_choices(choice, "unrelated_layer")
     _check_comparison(net)
-    get_weight_schedule(net.weight_schedule)
+    _check_schedule(net)
+    if not isinstance(net.precision, str) or net.precision not in PRECISIONS:
+        raise refuse(net, "precision", f"one of {sorted(PRECISIONS)}")
     if net.precision == "float16" and get_optimizer(net.optimizer) is torch.optim.LBFGS:
         raise refuse(
             net,
@@ -135,33 +264,7 @@ def check_parameters(net: Any) -> None:
             "another one with an optimizer that computes the loss several times in a step",
             "LBFGS works in the others.",
         )
-    if net.precision not in PRECISIONS:
-        raise refuse(net, "precision", f"one of {sorted(PRECISIONS)}")
-    if not is_number(net.max_epochs, Integral) or net.max_epochs < 0:
-        raise refuse(net, "max_epochs", "an int in [0, inf)")
-    if not is_number(net.batch_size, Integral) or net.batch_size < -1 or net.batch_size == 0:
-        raise refuse(net, "batch_size", "an int in [1, inf), or -1 for all samples at once")
-    if not is_number(net.lr) or not 0 <= net.lr < math.inf:
-        raise refuse(net, "lr", "a float in [0, inf)")
-    get_lr_schedule(net.lr_schedule)
-    norm = net.max_grad_norm
-    if norm is not None and not (is_number(norm) and norm > 0):
-        raise refuse(net, "max_grad_norm", "None or a float in (0, inf]", "None does not clip.")
-    if not is_number(net.weight_decay) or not 0 <= net.weight_decay < math.inf:
-        raise refuse(net, "weight_decay", "a float in [0, inf)")
-    for name in ("criterion", "iterator_train", "iterator_valid", "dataset"):
-        if not callable(getattr(net, name)) and name not in ("criterion", "dataset"):
-            raise refuse(net, name, "a class")
-        if isinstance(getattr(net, name), str):
-            raise refuse(net, name, "a class, not its name")
-    check_optimizer(net)
-    check_train_split(net)
-    check_callbacks(net)
-    class_weight = getattr(net, "class_weight", None)
-    if not (class_weight is None or class_weight == "balanced" or isinstance(class_weight, dict)):
-        raise refuse(net, "class_weight", "None, 'balanced' or a dict from class to weight")
-    try:
-        if net.device is not None:  # None leaves it to the module, and to accelerate
-            torch.device(net.device)
-    except (RuntimeError, TypeError):
-        raise refuse(net, "device", "'auto' or a device as torch.device takes it") from None
+    if hasattr(net, "class_weight"):
+        check_class_weight(net)
+        check_classes(net, net.classes)
+    check_device(net)

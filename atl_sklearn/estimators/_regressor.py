@@ -12,6 +12,7 @@ from skorch.dataset import Dataset
 from skorch.utils import to_tensor
 from torch.utils.data import DataLoader
 
+from atl_sklearn.estimators._finiteness import check_predictions
 from atl_sklearn.estimators._outputs import check_numbers
 from atl_sklearn.estimators._scales import rescale_layer
 from atl_sklearn.estimators._training import AntiTransferTraining
@@ -482,5 +483,7 @@ class AntiTransferRegressor(AntiTransferTraining, NeuralNetRegressor):
         """
         if self._run is None:
             check_is_fitted(self)
-        y = NeuralNet.predict_proba(self, self._check_X(X)).astype(self._target_dtype)
+        X = self._check_X(X)
+        y = NeuralNet.predict_proba(self, X).astype(self._target_dtype)
+        check_predictions(self, y, X)
         return y[:, 0] if self._one_target and y.shape[1] == 1 else y

@@ -76,7 +76,11 @@ def rehearse(net: Any, X: Any, y: Any) -> tuple[Any, Any]:
     ValueError
         If the network, the criterion, the callbacks or the validation data do not fit together.
     """
-    data = net.get_dataset(X, y)
+    try:
+        data = net.get_dataset(X, y)
+    except TypeError as error:
+        must = "a class that takes X, y and dataset__ arguments"
+        raise refuse(net, "dataset", must, f"{error}.") from error
     few = list(range(min(_N_TRIED, len(data))))
     batch = data.__getitems__(few) if is_own_data(data) else None
     if batch is None:
@@ -90,6 +94,7 @@ def rehearse(net: Any, X: Any, y: Any) -> tuple[Any, Any]:
     if batch is not None:
         _try_loss(net, output, batch, tried)
     _try_single_sample(net, data, tried)
+    _try_iterators(net, data)
     if get_splitter(net) is None:
         check_watched(net)
     elif is_number(net.train_split):
@@ -151,6 +156,18 @@ def _try_predicting(net: Any, output: Any) -> None:
     if not isinstance(found, torch.Tensor) or len(found) != len(first):
         must = "a callable that returns a tensor with a row for each sample"
         raise refuse(net, "predict_nonlinearity", must, f"It returned {shown(found)}.")
+
+
+def _try_iterators(net: Any, data: Any) -> None:
+    for stage, training in (("iterator_train", True), ("iterator_valid", False)):
+        must = f"an iterator's class, which takes the data and {stage}__ arguments"
+        try:
+            with torch.random.fork_rng(devices=[]):
+                found = net.get_iterator(data, training=training)
+        except TypeError as error:
+            raise refuse(net, stage, must, f"{error}.") from error
+        if not hasattr(found, "__iter__"):
+            raise refuse(net, stage, must, f"It made {shown(found)}.")
 
 
 def _may_be_single(net: Any, data: Any) -> bool:

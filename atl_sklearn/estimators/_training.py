@@ -23,7 +23,7 @@ from atl_sklearn.estimators._inputs import accepted
 from atl_sklearn.estimators._learning_rate import LearningRate, get_lr_schedule
 from atl_sklearn.estimators._names import get_optimizer
 from atl_sklearn.estimators._outcome import summarise
-from atl_sklearn.estimators._parameters import PRECISIONS, check_parameters
+from atl_sklearn.estimators._parameters import PRECISIONS, check_classes, check_parameters
 from atl_sklearn.estimators._penalty import PenaltyRun
 from atl_sklearn.estimators._rehearsal import check_forward_params, rehearse
 from atl_sklearn.estimators._scales import rescale_layer
@@ -112,7 +112,11 @@ class AntiTransferTraining(Steps):
             given = {name: v for name, v in sizes.items() if name in asked and v is not None}
             if isinstance(self.module, str):
                 given |= self._scaling_of_named()
-            self.module_ = module(**{**given, **kwargs})
+            made = module(**{**given, **kwargs})
+            if not isinstance(made, torch.nn.Module):
+                way_out = f"It made {shown(made)}."
+                raise refuse(self, "module", "what makes a torch.nn.Module", way_out)
+            self.module_ = made
         self.module_ = self.module_.to(PRECISIONS[self.precision])
         return self
 
@@ -191,6 +195,8 @@ class AntiTransferTraining(Steps):
         """
         named_parameters = list(named_parameters)
         args, kwargs = super().get_params_for_optimizer(prefix, named_parameters)
+        if isinstance(kwargs.get("lr"), np.generic):
+            kwargs["lr"] = kwargs["lr"].item()
         optimizer = get_optimizer(getattr(self, prefix, None))
         if "weight_decay" in accepted(optimizer, ("weight_decay",)) - kwargs.keys():
             kwargs["weight_decay"] = self.weight_decay
@@ -420,6 +426,7 @@ class AntiTransferTraining(Steps):
     ) -> tuple[Any, Any, list[Any], dict[int, Any]]:
         """Check everything; return data, encoded targets, unrelated tasks and labels for these."""
         check_parameters(self)
+        check_classes(self, self.__dict__.get("_declared_classes"))
         # A first partial_fit may follow initialize(), which knows nothing of the data.
         reset = not (continues and hasattr(self, "n_outputs_"))
         X, labels = self._check_training_data(X, y, reset=reset)

@@ -24,7 +24,7 @@ def get_memory(memory: Any) -> joblib.Memory | None:
     Raises
     ------
     ValueError
-        If it is none of these.
+        If it is none of these, or the folder cannot be made.
 
     Examples
     --------
@@ -35,7 +35,13 @@ def get_memory(memory: Any) -> joblib.Memory | None:
     if isinstance(memory, str | os.PathLike):
         folder = os.fspath(memory)
         if folder and not (os.path.lexists(folder) and not os.path.isdir(folder)):
-            return joblib.Memory(folder, verbose=0)
+            try:
+                return joblib.Memory(folder, verbose=0)
+            except (OSError, ValueError) as error:
+                raise ValueError(
+                    f"The 'memory' parameter must be a folder that can be made: {error}. "
+                    f"Got {memory!r} instead."
+                ) from error
     elif memory is None or isinstance(memory, joblib.Memory):
         return None if memory is None or memory.location is None else memory
     raise ValueError(

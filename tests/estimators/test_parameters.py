@@ -45,7 +45,7 @@ FAST = {"max_epochs": 1, "random_state": 0}
         ({"callbacks": "stop"}, "'callbacks' .* 'disable'"),
         ({"callbacks": [3]}, "'callbacks' .* list of skorch callbacks"),
         ({"module__n_outputs": 1}, r"\(n_samples, 2\), one for each class. Got \(8, 1\)"),
-        ({"random_state": "seed"}, "cannot be used to seed"),
+        ({"random_state": "seed"}, r"'random_state' .* \[0, 2\*\*32\) or .* Got 'seed'"),
         ({"wieght": 1}, r"unexpected argument 'wieght' \(wieght=1\)\. Did you mean 'weight'\?"),
         ({"module__layers": 3}, "layers"),
     ],
