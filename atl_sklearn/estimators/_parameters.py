@@ -135,7 +135,6 @@ def _check_numbers(net: Any) -> None:
         raise refuse(net, "batch_size", "an int in [1, inf), or -1 for all samples at once")
     if not is_number(net.lr) or net.lr < 0:
         raise refuse(net, "lr", "a float in [0, inf)")
-    get_lr_schedule(net.lr_schedule)(1.0, 0, 1)  # a callable is called once
     norm = net.max_grad_norm
     if norm is not None and not (is_number(norm) and norm > 0):
         raise refuse(net, "max_grad_norm", "None or a float in (0, inf)", "None does not clip.")
@@ -188,16 +187,21 @@ def check_device(net: Any) -> None:
         raise refuse(net, "device", f"{must}, of this machine", way_out) from error
 
 
-def _check_schedule(net: Any) -> None:
-    schedule = get_weight_schedule(net.weight_schedule)
-    if not callable(net.weight_schedule):
-        return
-    must = "a name, or a callable that takes the epoch and returns a float in [0, inf)"
-    try:
-        schedule(0, max(int(net.max_epochs), 1))
-    except Exception as error:
-        way_out = f"Called with epoch 0: {error}"
-        raise refuse(net, "weight_schedule", must, way_out) from error
+def _check_schedules(net: Any) -> None:
+    """Check the two schedules; a callable is called once."""
+    of_weight = get_weight_schedule(net.weight_schedule)
+    of_rate = get_lr_schedule(net.lr_schedule)
+    for name, takes, call in (
+        ("weight_schedule", "the epoch", lambda: of_weight(0, max(int(net.max_epochs), 1))),
+        ("lr_schedule", "the share of the training that is done", lambda: of_rate(1.0, 0, 1)),
+    ):
+        if not callable(getattr(net, name)):
+            continue
+        try:
+            call()
+        except Exception as error:
+            must = f"a name, or a callable that takes {takes} and returns a float in [0, inf)"
+            raise refuse(net, name, must, f"Called with 0: {error}") from error
 
 
 def check_classes(net: Any, classes: Any) -> None:
@@ -254,7 +258,7 @@ def check_parameters(net: Any) -> None:
         if choice is not None:
             as_choices(choice, "unrelated_layer")
     _check_comparison(net)
-    _check_schedule(net)
+    _check_schedules(net)
     if not isinstance(net.precision, str) or net.precision not in PRECISIONS:
         raise refuse(net, "precision", f"one of {sorted(PRECISIONS)}")
     if net.precision == "float16" and get_optimizer(net.optimizer) is torch.optim.LBFGS:

@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 
+from atl_sklearn._validation import shown
 from atl_sklearn.similarity._metrics import ADVERSARIAL
 from atl_sklearn.similarity._prepared import Prepared
 
@@ -59,17 +60,17 @@ def check_target(value: Any, metrics: Sequence[Any], owner: str) -> None:
     """
     for entry in value if _is_list(value) else [value]:
         is_number = isinstance(entry, Real) and not isinstance(entry, bool)
-        if entry is not None and not (is_number and 0 <= float(entry) < 1):
+        if entry is not None and not (is_number and 0 <= entry < 1):
             raise ValueError(
                 f"The 'target_similarity' parameter of {owner} must be None, a float in [0, 1), "
                 "or a list of these, one for each unrelated network. "
-                f"Got {value!r} instead. None keeps the weight as it is."
+                f"Got {shown(value)} instead. None keeps the weight as it is."
             )
         for metric in metrics if entry is not None else ():
             if not can_have_target(metric):
                 raise ValueError(
                     f"The 'target_similarity' parameter of {owner} must be None with "
-                    f"metric={metric!r}, which {_NO_TARGET[metric]}. Got {value!r} instead. "
+                    f"metric={metric!r}, which {_NO_TARGET[metric]}. Got {shown(value)} instead. "
                     "Set a weight, or another metric, such as 'cross_correlation'."
                 )
 
