@@ -188,7 +188,7 @@ def test_an_optimizer_that_evaluates_several_times_in_a_step(tabular, schedule):
 @pytest.mark.parametrize("schedule", [lambda progress: -1, lambda progress: None])
 def test_a_callable_must_return_a_factor(tabular, schedule):
     X, y, _ = tabular
-    with pytest.raises(ValueError, match="'lr_schedule' parameter .* returns a float"):
+    with pytest.raises(ValueError, match=r"'lr_schedule' parameter .* returns a float"):
         AntiTransferClassifier(lr_schedule=schedule, **FAST).fit(X, y)
 
 
