@@ -33,6 +33,12 @@ class ComparisonSummary:
         The weight of the penalty in the last epoch.
     weight_from : str
         Where the weight comes from.
+
+    Examples
+    --------
+    >>> from atl_sklearn.estimators import ComparisonSummary
+    >>> print(ComparisonSummary("Net", 0.9, "last", 0.3, 0.1, 1.0, "as given"))
+    similarity to Net (score 0.900) at 'last' 0.300 -> 0.100, weight 1 (as given)
     """
 
     unrelated: str
@@ -99,7 +105,13 @@ class FitSummary:
     warnings: tuple[str, ...]
 
     def lines(self) -> tuple[str, str]:
-        """Return two lines of text: the training, and the anti-transfer."""
+        """Return two lines of text.
+
+        Returns
+        -------
+        lines : tuple of two str
+            The training, and the anti-transfer.
+        """
         how = {True: "converged", False: "not converged", None: f"ended by {self.ended_by}"}
         known = self.ended_by == "max_epochs" and self.converged is None
         parts = [f"{self.n_epochs} of {self.max_epochs} epochs"]
