@@ -31,7 +31,9 @@ from atl_sklearn.tuning._workers import (
     end_run,
     frozen,
     heartbeat,
+    identity,
     is_over,
+    left_to,
     release,
     release_lost,
 )
@@ -316,6 +318,11 @@ def work(job: Job, study: Study | None = None, progress: TrialsProgress | None =
         close_storage(storage)
 
 
+def _work_for(owner: str, job: Job) -> None:
+    with left_to(owner):
+        work(job)
+
+
 def work_in_processes(
     job: Job, study: Study, n_jobs: int, progress: TrialsProgress | None = None
 ) -> None:
@@ -329,7 +336,8 @@ def work_in_processes(
     watching: Any = nullcontext() if progress is None else progress.watching()
     try:
         with watching:
-            joblib.Parallel(n_jobs=n_jobs)(joblib.delayed(work)(job) for _ in range(n_jobs))
+            tasks = (joblib.delayed(_work_for)(identity(), job) for _ in range(n_jobs))
+            joblib.Parallel(n_jobs=n_jobs)(tasks)
     except BaseException:
         with suppress(Exception):  # what happened before is to be told
             end_run(study, run)

@@ -156,7 +156,8 @@ def noted_interrupts() -> Iterator[list[int]]:
     """
     noted: list[int] = []
     before = signal.getsignal(signal.SIGINT)
-    if threading.current_thread() is not threading.main_thread() or before is None:
+    on_main = threading.current_thread() is threading.main_thread()
+    if not on_main or before in (None, signal.SIG_IGN):
         yield noted
         return
 
@@ -170,6 +171,24 @@ def noted_interrupts() -> Iterator[list[int]]:
         yield noted
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+@contextmanager
+def left_to(owner: str) -> Iterator[None]:
+    """Leave interrupts to the process that began the search, if it is another one.
+
+    Ctrl-C reaches all processes of a terminal. Those that would all give back their trials are
+    ended meanwhile, with a storage locked.
+    """
+    on_main = threading.current_thread() is threading.main_thread()
+    if not on_main or identity() == owner:
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, signal.default_int_handler if before is None else before)
 
 
 @contextmanager

@@ -6,6 +6,7 @@ and goes on when it is sent one, if it still lives then.
 
 import os
 import sys
+import threading
 
 import numpy as np
 import torch
@@ -46,6 +47,19 @@ class Interrupting(Callback):
             raise KeyboardInterrupt
 
 
+class Hanging(Callback):
+    """Says so in a named pipe and goes on no more, unless the network is the plain one."""
+
+    def __init__(self, pipe):
+        self.pipe = pipe
+
+    def on_epoch_end(self, net, **kwargs):
+        if net.weight != 0:
+            with open(self.pipe, "w") as pipe:
+                pipe.write("x")
+            threading.Event().wait(300)  # to be killed long before
+
+
 def data():
     rng = np.random.RandomState(0)
     X = rng.normal(size=(40, 4)).astype(np.float32)
@@ -63,6 +77,11 @@ def search(storage, n_trials, **parameters):
         net, SPACE, storage=storage, n_trials=n_trials, cv=FOLDS, pruner=None, random_state=0,
         refit=False, **parameters,
     )  # fmt: skip
+
+
+def interrupted(storage, pipe):
+    found = search(storage, 6, n_jobs=2)
+    found.set_params(estimator__callbacks=[("hanging", Hanging(pipe))]).fit(*data())
 
 
 def main():

@@ -1,8 +1,13 @@
 """An interrupt ends a search, keeps what was made, and loses no candidate."""
 
+import os
+import signal
+import subprocess
+import sys
 import threading
 from contextlib import nullcontext
 from dataclasses import replace
+from pathlib import Path
 
 import joblib
 import optuna
@@ -20,7 +25,7 @@ from atl_sklearn.tuning._evaluation import Data
 from atl_sklearn.tuning._request import make_job
 from atl_sklearn.tuning._storages import open_storage
 from atl_sklearn.tuning._study import open_study, work
-from atl_sklearn.tuning._workers import end_run
+from atl_sklearn.tuning._workers import end_run, identity, left_to, noted_interrupts
 
 N_TRIALS = 8  # of which the fifth is the first with the weight 1
 
@@ -88,6 +93,37 @@ def test_finished_trials_are_kept_and_the_lost_one_is_repeated(n_jobs, file, tmp
     assert of_state(after, TrialState.RUNNING) == []
     assert [after[trial.number].values for trial in kept] == [trial.values for trial in kept]
     assert 1.0 in [params["weight"] for params in found.cv_results_["params"]]
+
+
+@pytest.mark.slow  # three processes
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no named pipes")
+def test_ctrl_c_reaches_all_processes_and_loses_no_candidate(tmp_path):
+    """The terminal interrupts the workers too, which must not hold the study's lock then."""
+    storage, pipe = str(tmp_path / "studies"), str(tmp_path / "pipe")
+    os.mkfifo(pipe)
+    folders = [str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")]
+    process = subprocess.Popen(
+        [sys.executable, "-c", "import study_worker, sys; study_worker.interrupted(*sys.argv[1:])",
+         storage, pipe],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(folders), "OMP_NUM_THREADS": "1"},
+        start_new_session=True, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    try:
+        with open(pipe, "r+b", buffering=0) as found:  # open for both, so that it has no end
+            assert found.read(1) + found.read(1) == b"xx"
+        os.killpg(process.pid, signal.SIGINT)
+        error = process.communicate(timeout=300)[1]
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+    assert "KeyboardInterrupt" in error and "the same call goes on with them" in error
+    trials = trials_of(storage)
+    assert trials[0].params["weight"] == 0 and trials[0].state == TrialState.COMPLETE
+    lost = of_state(trials, TrialState.FAIL)
+    waiting = [trial for trial in trials if trial.state == TrialState.WAITING]
+    assert len(lost) == len(waiting) == 2
+    assert sorted(trial.user_attrs["retry_of"] for trial in waiting) == lost
+    assert of_state(trials, TrialState.RUNNING) == []
 
 
 def test_what_is_in_memory_is_lost_and_that_is_told(file):
@@ -222,3 +258,15 @@ def test_progress_of_several_workers_is_shown_here(tmp_path, capsys):
     counted = shown(capsys.readouterr().err)
     assert counted[-1] == "4/4"
     assert counted == sorted(set(counted))
+
+
+def test_workers_leave_interrupts_to_the_process_that_began():
+    handler = signal.getsignal(signal.SIGINT)
+    with left_to(identity()):  # this one
+        assert signal.getsignal(signal.SIGINT) is handler
+    with left_to("elsewhere:1:1"):
+        signal.raise_signal(signal.SIGINT)
+        with noted_interrupts() as noted:
+            signal.raise_signal(signal.SIGINT)
+        assert noted == []
+    assert signal.getsignal(signal.SIGINT) is handler
