@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from scipy.sparse import issparse
 from torch.utils.data import Subset, default_collate
 
 from atl_sklearn.estimators._data import ArrayData, is_own_data
@@ -14,6 +15,7 @@ from atl_sklearn.modules import Rescale, Standardize
 from atl_sklearn.modules._scaling import Moments
 
 _PIECE = 2**21  # numbers that are looked at together
+_SPARSE_PIECE = 32  # rows of a sparse matrix that are made dense together
 _FROM_DATASET = 1000  # samples of a torch Dataset, where each may be read from a file
 
 
@@ -26,11 +28,14 @@ def _pieces(dataset: Any) -> Iterator[tuple[Any, Any, Any]]:
     chosen = range(n_samples)
     if not isinstance(base, ArrayData) and n_samples > _FROM_DATASET:
         chosen = np.linspace(0, n_samples - 1, _FROM_DATASET).astype(int).tolist()
-    first = dataset[chosen[0]][0]
+    own = is_own_data(dataset)
+    first = dataset.__getitems__([chosen[0]]).X if own else dataset[chosen[0]][0]
     size = max(1, _PIECE // max(1, np.asarray(first).size))
+    if issparse(getattr(base, "X", None)):
+        size = min(size, _SPARSE_PIECE)
     for start in range(0, len(chosen), size):
         index = chosen[start : start + size]
-        if is_own_data(dataset):
+        if own:
             batch = dataset.__getitems__(index)
             yield batch.X, batch.y, batch.task_weight
         else:
