@@ -41,7 +41,7 @@ def extract_activations(
         A fitted :class:`~atl_sklearn.AntiTransferClassifier`,
         :class:`~atl_sklearn.AntiTransferRegressor` or other skorch net, the same in a
         ``FrozenEstimator`` or as the last step of a fitted ``Pipeline``, or a module.
-    X : array-like of shape (n_samples, ...)
+    X : array-like or sparse matrix of shape (n_samples, ...)
         Data as `estimator` takes it.
     layer : str or int, default="last"
         A layer, as the estimators take it.
@@ -84,7 +84,7 @@ def extract_activations(
     frozen, data = freeze(estimator, X)
     frozen.choose(layer, data[:2], parameter="layer")
     features = []
-    for batch in data.split(int(batch_size)):
-        (activations,) = frozen(batch)
+    for start in range(0, len(data), int(batch_size)):
+        (activations,) = frozen(data[start : start + int(batch_size)])
         features.append(aggregate(activations).flatten(1).cpu())
     return torch.cat(features).numpy()
