@@ -354,9 +354,9 @@ class AntiTransferClassifier(AntiTransferTraining, NeuralNetClassifier):
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, ...), mapping of arrays or torch Dataset
-            Training data with 2 to 4 axes. Arrays are cast to `precision`; mappings and
-            datasets are taken as skorch takes them.
+        X : array-like or sparse of shape (n_samples, ...), mapping or torch Dataset
+            Training data with 2 to 4 axes. Arrays are cast to `precision`; sparse matrices
+            become dense a batch at a time; mappings and datasets are taken as skorch takes them.
         y : array-like of shape (n_samples,), default=None
             Class labels, strings or numbers; may be None where a Dataset holds it.
         sample_weight : array-like of shape (n_samples,) or None, default=None
@@ -403,7 +403,7 @@ class AntiTransferClassifier(AntiTransferTraining, NeuralNetClassifier):
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, ...), mapping of arrays or torch Dataset
+        X : array-like or sparse of shape (n_samples, ...), mapping or torch Dataset
             Training data.
         y : array-like of shape (n_samples,), default=None
             Class labels, strings or numbers; may be None where a Dataset holds it.
@@ -539,7 +539,7 @@ class AntiTransferClassifier(AntiTransferTraining, NeuralNetClassifier):
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, ...), mapping of arrays or torch Dataset
+        X : array-like or sparse of shape (n_samples, ...), mapping or torch Dataset
             Data of the shape seen in `fit`.
 
         Returns
@@ -559,7 +559,7 @@ class AntiTransferClassifier(AntiTransferTraining, NeuralNetClassifier):
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, ...), mapping of arrays or torch Dataset
+        X : array-like or sparse of shape (n_samples, ...), mapping or torch Dataset
             Data of the shape seen in `fit`.
 
         Returns
@@ -575,7 +575,7 @@ class AntiTransferClassifier(AntiTransferTraining, NeuralNetClassifier):
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, ...), mapping of arrays or torch Dataset
+        X : array-like or sparse of shape (n_samples, ...), mapping or torch Dataset
             Data of the shape seen in `fit`.
 
         Returns

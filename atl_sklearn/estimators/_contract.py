@@ -207,6 +207,7 @@ class SklearnContract(NeuralNet):
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.input_tags.three_d_array = True
+        tags.input_tags.sparse = True
         tags.target_tags.required = True
         return tags
 

@@ -21,6 +21,7 @@ from torch.utils.data import (
 )
 
 from atl_sklearn._validation import check_no_missing
+from atl_sklearn.unrelated._sparse import dense_rows
 
 _TORCH_TYPES = [np.dtype(name) for name in ("f4", "f8", "i8", "i4", "i2", "i1", "u1", "?")]
 
@@ -90,7 +91,7 @@ def _take(values: Any, index: Any) -> Any:
         return {key: _take(value, index) for key, value in values.items()}
     if isinstance(values, torch.Tensor):
         return values.index_select(0, index.to(values.device))
-    return torch.from_numpy(np.asarray(values[index.numpy()]))
+    return torch.from_numpy(np.asarray(dense_rows(values, index.numpy())))
 
 
 def _as_tensors(values: Any) -> Any:
@@ -128,8 +129,8 @@ class ArrayData(Dataset):
 
     Parameters
     ----------
-    X : array of shape (n_samples, ...) or mapping of these
-        Input of the network.
+    X : array of shape (n_samples, ...), sparse in CSR form, or mapping of these
+        Input of the network; sparse rows become dense in the batch that they are in.
     y : array of shape (n_samples, ...) or None
         Target, encoded.
     task_weight, sample_weight : array of shape (n_samples,) or None

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from scipy.sparse import issparse
 
 _N_SHOWN = 5  # rows in an error
 
@@ -129,8 +130,8 @@ def check_predictions(net: Any, values: np.ndarray, X: Any) -> None:
     else:
         wider = "float32" if net.precision in ("float16", "bfloat16") else "float64"
         sizes = ""
-        if isinstance(X, np.ndarray):
-            sizes = f"Values of X there are as large as {np.abs(X[rows]).max():.3g}. "
+        if isinstance(X, np.ndarray) or issparse(X):
+            sizes = f"Values of X there are as large as {abs(X[rows]).max():.3g}. "
         why = (
             f"{sizes}Scale X as the data of fit were, or use precision={wider!r} (now "
             f"{net.precision!r})."

@@ -29,6 +29,7 @@ from atl_sklearn.estimators._data import (
 from atl_sklearn.estimators._parameters import HALF_PRECISIONS, PRECISIONS
 from atl_sklearn.estimators._scales import adapt_layers
 from atl_sklearn.estimators._splits import get_splitter, split_data
+from atl_sklearn.unrelated._sparse import sliceable
 
 _GPU_SHARE = 0.25  # of a GPU's free memory, up to which arrays are moved there at once
 
@@ -52,6 +53,11 @@ def as_array(X: Any) -> Any:
     """Return tensors, and skorch's slices of datasets, as arrays; anything else as it is."""
     if isinstance(X, SliceDataset):
         return np.stack([np.asarray(value) for value in X])
+    if isinstance(X, torch.Tensor) and X.layout is not torch.strided:
+        raise TypeError(
+            f"X is a Tensor of layout {X.layout}. Pass a sparse matrix or array of scipy.sparse, "
+            "which becomes dense a batch at a time, or X.to_dense()."
+        )
     return X.detach().cpu().numpy() if isinstance(X, torch.Tensor) else X
 
 
@@ -82,7 +88,14 @@ class Inputs(SklearnContract):
         if is_dataset(X) or is_mapping(X):
             return X
         X = as_array(X)
-        X = validate_data(self, X, reset=False, dtype=self._numpy_dtype(), allow_nd=True)
+        X = validate_data(
+            self,
+            X,
+            reset=False,
+            dtype=self._numpy_dtype(),
+            allow_nd=True,
+            accept_sparse="csr",
+        )
         self._check_shape(X)
         return X
 
@@ -113,7 +126,7 @@ class Inputs(SklearnContract):
         elif is_mapping(X):
             if y is None:
                 raise ValueError(f"{name} requires y to be passed, but the target y is None.")
-            X = {key: np.asarray(value) for key, value in X.items()}
+            X = {k: sliceable(v) if issparse(v) else np.asarray(v) for k, v in X.items()}
             y, shape = np.asarray(y), None
         else:
             X, y = validate_data(
@@ -123,6 +136,7 @@ class Inputs(SklearnContract):
                 reset=reset,
                 dtype=self._numpy_dtype(),
                 allow_nd=True,
+                accept_sparse="csr",
                 **self._target_checks,
             )
             shape = X.shape[1:]

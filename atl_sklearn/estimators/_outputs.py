@@ -41,7 +41,7 @@ def check_one_label(y: Any, name: str) -> None:
         If it has several columns. The message says how to train on them.
     """
     try:
-        shape = y.shape if issparse(y) else np.shape(y)
+        shape = y.shape if issparse(y) else np.asarray(y).shape
     except ValueError:  # rows of different lengths, of which scikit-learn tells
         return
     if len(shape) != 2 or (shape[1] < 2 and not issparse(y)):

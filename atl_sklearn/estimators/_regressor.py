@@ -332,9 +332,9 @@ class AntiTransferRegressor(AntiTransferTraining, NeuralNetRegressor):
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, ...), mapping of arrays or torch Dataset
-            Training data with 2 to 4 axes. Arrays are cast to `precision`; mappings and
-            datasets are taken as skorch takes them.
+        X : array-like or sparse of shape (n_samples, ...), mapping or torch Dataset
+            Training data with 2 to 4 axes. Arrays are cast to `precision`; sparse matrices
+            become dense a batch at a time; mappings and datasets are taken as skorch takes them.
         y : array-like of shape (n_samples,) or (n_samples, n_targets), default=None
             Targets; may be None where a Dataset holds it.
         sample_weight : array-like of shape (n_samples,) or None, default=None
@@ -381,7 +381,7 @@ class AntiTransferRegressor(AntiTransferTraining, NeuralNetRegressor):
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, ...), mapping of arrays or torch Dataset
+        X : array-like or sparse of shape (n_samples, ...), mapping or torch Dataset
             Training data.
         y : array-like of shape (n_samples,) or (n_samples, n_targets), default=None
             Targets; may be None where a Dataset holds it.
@@ -473,7 +473,7 @@ class AntiTransferRegressor(AntiTransferTraining, NeuralNetRegressor):
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, ...), mapping of arrays or torch Dataset
+        X : array-like or sparse of shape (n_samples, ...), mapping or torch Dataset
             Data of the shape seen in `fit`.
 
         Returns

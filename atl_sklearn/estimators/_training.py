@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from sklearn.base import is_classifier
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 from skorch import NeuralNet
@@ -19,15 +20,16 @@ from atl_sklearn.estimators._confounding import confounding, given_weights
 from atl_sklearn.estimators._finiteness import FiniteWeights
 from atl_sklearn.estimators._fit_run import FitRun
 from atl_sklearn.estimators._frozen_side import network_label
-from atl_sklearn.estimators._inputs import accepted
+from atl_sklearn.estimators._inputs import accepted, as_array
 from atl_sklearn.estimators._learning_rate import LearningRate, get_lr_schedule
 from atl_sklearn.estimators._names import get_optimizer
 from atl_sklearn.estimators._outcome import summarise
+from atl_sklearn.estimators._outputs import takes_one_score
 from atl_sklearn.estimators._parameters import PRECISIONS, check_classes, check_parameters
 from atl_sklearn.estimators._penalty import PenaltyRun
 from atl_sklearn.estimators._rehearsal import check_forward_params, rehearse
 from atl_sklearn.estimators._scales import rescale_layer
-from atl_sklearn.estimators._seeding import RandomStream
+from atl_sklearn.estimators._seeding import RandomStream, own_random_numbers
 from atl_sklearn.estimators._steps import Steps
 from atl_sklearn.estimators._unlabeled import check_pipeline, check_unlabeled
 from atl_sklearn.modules import get_module
@@ -123,6 +125,18 @@ class AntiTransferTraining(Steps):
     def _scaling_of_named(self) -> dict[str, bool]:
         """Return which layers that scale data a network has that is known by name."""
         return {"standardize": True}
+
+    def _make_network(self, X: Any) -> torch.nn.Module:
+        """Return a network as `fit` would make it for X, of an estimator that is not fitted."""
+        X = as_array(X)
+        self.input_shape_ = tuple((X if hasattr(X, "shape") else np.asarray(X)).shape[1:])
+        classes = getattr(self, "classes", None)
+        # How many outputs are needed is known from y only; their number changes no name.
+        n_outputs = (2 if classes is None else len(classes)) if is_classifier(self) else 1
+        self.n_outputs_ = 1 if takes_one_score(self.criterion) and n_outputs == 2 else n_outputs
+        with own_random_numbers(0, "cpu"), self._current_init_context("module"):
+            self.initialize_module()
+        return self.module_
 
     def initialize_criterion(self, *args: Any, **kwargs: Any) -> Any:
         """Make the loss of the task; an instance is copied, as that of a network is. See skorch.

@@ -7,7 +7,6 @@ from typing import Any
 
 import torch
 from sklearn.pipeline import Pipeline
-from skorch.dataset import get_len
 from skorch.helper import SliceDataset
 from skorch.utils import is_dataset
 from torch.utils.data import IterableDataset
@@ -71,7 +70,7 @@ def check_unlabeled(
             data = ArrayData(check_X(X_unlabeled), None)
         except (TypeError, ValueError) as error:
             raise type(error)(f"X_unlabeled does not fit X: {error}") from error
-        if get_len(data.X) == n_samples:
+        if len(data) == n_samples:
             raise ValueError(
                 f"X_unlabeled has as many samples as X ({n_samples}), so it may be a part of "
                 f"what was meant: {_WAY_OUT_OF_SPLITS}"

@@ -42,7 +42,7 @@ def extract_activations(
         A fitted :class:`~atl_sklearn.AntiTransferClassifier`,
         :class:`~atl_sklearn.AntiTransferRegressor` or other skorch net, the same in a
         ``FrozenEstimator`` or as the last step of a fitted ``Pipeline``, or a module.
-    X : array-like of shape (n_samples, ...)
+    X : array-like or sparse matrix of shape (n_samples, ...)
         Data as `estimator` takes it.
     layer : str or int, default="last"
         A layer, as the estimators take it.
@@ -91,13 +91,13 @@ def extract_activations(
     frozen, data = freeze(estimator, X)
     frozen.choose(layer, data[:2], parameter="layer")
     features = []
-    for batch in data.split(min(int(batch_size), len(data))):
-        (activations,) = frozen(batch)
+    for start in range(0, len(data), int(batch_size)):
+        (activations,) = frozen(data[start : start + int(batch_size)])
         found = aggregate(activations)
-        if not torch.is_tensor(found) or found.ndim < 1 or len(found) != len(batch):
+        if not torch.is_tensor(found) or found.ndim < 1 or len(found) != len(activations):
             raise ValueError(
                 "A callable 'aggregation' must return a tensor with a row for each of the "
-                f"{len(batch)} samples it is given. Got "
+                f"{len(activations)} samples it is given. Got "
                 f"{tuple(found.shape) if torch.is_tensor(found) else type(found).__name__} for "
                 f"activations of shape {tuple(activations.shape)}."
             )

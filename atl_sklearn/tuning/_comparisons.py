@@ -25,6 +25,7 @@ from atl_sklearn.tuning._target import find_network, last_step, transformed
 from atl_sklearn.unrelated._frozen import freeze
 from atl_sklearn.unrelated._layers import Layer, LayerList, choose_layers
 from atl_sklearn.unrelated._sources import as_sources, is_fitted
+from atl_sklearn.unrelated._sparse import dense_rows
 
 _FEW = 8  # samples with which the networks are run
 _TRIED = 3  # samples with which a comparison is tried
@@ -145,7 +146,7 @@ def find_comparisons(
     y = None if y is None else _safe_indexing(y, few)
     X = transformed(estimator, _safe_indexing(X, few), y)
     made = _untrained(net, X)  # refuses data that cannot be learnt from
-    X = np.array(made._check_X(X))
+    X = np.array(dense_rows(made._check_X(X), slice(None)))
     network = _traced(made, X)
     choices = net.unrelated_layer
     several = isinstance(net.unrelated, list | tuple) and isinstance(choices, list | tuple)

@@ -10,6 +10,7 @@ from typing import Any
 import joblib
 import numpy as np
 import torch
+from scipy.sparse import issparse
 from sklearn.base import clone, is_classifier
 from sklearn.metrics import balanced_accuracy_score, r2_score
 from sklearn.model_selection import ShuffleSplit, StratifiedShuffleSplit
@@ -18,6 +19,7 @@ from skorch.utils import is_dataset
 
 from atl_sklearn._version import __version__
 from atl_sklearn.unrelated._memory import get_memory
+from atl_sklearn.unrelated._sparse import parts_of
 
 _HELD_OUT = 0.2  # of the samples, for measuring what was learnt
 _FEWEST = 10  # samples with which anything can be measured
@@ -126,6 +128,8 @@ def describe(value: Any) -> Any:
     """
     if isinstance(value, torch.nn.Module):
         return str(value), {name: describe(v) for name, v in value.state_dict().items()}
+    if issparse(value):  # pickled, it would hold what it found out of itself
+        return parts_of(value)
     if isinstance(value, torch.Tensor):  # pickled, it would hold where it lies
         return value.detach().cpu().numpy()
     if hasattr(value, "get_params") and not isinstance(value, type):
@@ -146,7 +150,7 @@ def _key(source: Any, X: Any, labels: np.ndarray) -> str | None:
     """Return what determines a fit, as a string; None for data that may change."""
     if is_dataset(X):
         return None
-    return joblib.hash([__version__, torch.__version__, describe(source), X, labels])
+    return joblib.hash([__version__, torch.__version__, describe(source), describe(X), labels])
 
 
 def fit_sources(

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from scipy.sparse import issparse
 
 from atl_sklearn.unrelated._layers import (
     Layer,
@@ -18,6 +19,7 @@ from atl_sklearn.unrelated._layers import (
     trace_layers,
 )
 from atl_sklearn.unrelated._sources import get_network, get_nonlinearity, prepare_input
+from atl_sklearn.unrelated._sparse import dense_rows, sliceable
 from atl_sklearn.unrelated._taps import TapPoint, Taps
 
 
@@ -65,29 +67,52 @@ def _takes_indices(network: torch.nn.Module) -> bool:
     return any(isinstance(m, torch.nn.Embedding | torch.nn.EmbeddingBag) for m in network.modules())
 
 
-def freeze(estimator: Any, X: Any) -> tuple[FrozenNetwork, torch.Tensor]:
+class SparseRows:
+    """Sparse data, of which slices are tensors.
+
+    Parameters
+    ----------
+    data : sparse matrix or array of shape (n_samples, n_features)
+        The data.
+    """
+
+    def __init__(self, data: Any) -> None:
+        self._data = sliceable(data)
+
+    def __len__(self) -> int:
+        return int(self._data.shape[0])
+
+    def __getitem__(self, rows: slice) -> torch.Tensor:
+        found = torch.from_numpy(dense_rows(self._data, rows))
+        return found if found.is_floating_point() else found.float()
+
+
+def freeze(estimator: Any, X: Any) -> tuple[FrozenNetwork, Any]:
     """Return the network in an estimator, frozen where it is, and data as it takes them.
 
     Parameters
     ----------
     estimator : fitted estimator or torch.nn.Module
         As :func:`get_network` takes it.
-    X : array-like or Tensor of shape (n_samples, ...)
+    X : array-like, sparse matrix or Tensor of shape (n_samples, ...)
         Data as `estimator` takes it.
 
     Returns
     -------
     frozen : FrozenNetwork
         The network.
-    data : Tensor of shape (n_samples, ...)
-        After the other steps of a pipeline.
+    data : Tensor of shape (n_samples, ...) or SparseRows
+        After the other steps of a pipeline; slices are tensors.
     """
     network = get_network(estimator)
     data = prepare_input(estimator, X)
-    if not isinstance(data, torch.Tensor):
-        data = torch.as_tensor(np.asarray(data))
-    if not data.is_floating_point() and not _takes_indices(network):
-        data = data.float()
+    if issparse(data):
+        data = SparseRows(data)
+    else:
+        if not isinstance(data, torch.Tensor):
+            data = torch.as_tensor(np.asarray(data))
+        if not data.is_floating_point() and not _takes_indices(network):
+            data = data.float()
     devices = {tensor.device for tensor in [*network.parameters(), *network.buffers()]}
     device = next(iter(devices), torch.device("cpu"))
     label = type(estimator).__name__

@@ -11,6 +11,9 @@ from typing import Any
 import joblib
 import numpy as np
 import torch
+from scipy.sparse import issparse
+
+from atl_sklearn.unrelated._sparse import parts_of
 
 _FORM = 1  # changes with what is in the files
 _ROWS_AT_ONCE = 256
@@ -49,6 +52,8 @@ def make_maps(
 def _as_arrays(data: Any) -> Any:
     if isinstance(data, Mapping):
         return {key: _as_arrays(data[key]) for key in sorted(data)}
+    if issparse(data):
+        return parts_of(data)
     if not isinstance(data, torch.Tensor):
         return np.asarray(data)
     if data.dtype == torch.bfloat16:  # unknown to NumPy

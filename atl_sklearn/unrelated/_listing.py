@@ -4,8 +4,32 @@ from __future__ import annotations
 
 from typing import Any
 
+import torch
+from sklearn.base import clone
+from sklearn.frozen import FrozenEstimator
+from sklearn.pipeline import Pipeline
+
 from atl_sklearn.unrelated._frozen import freeze
 from atl_sklearn.unrelated._layers import LayerList
+from atl_sklearn.unrelated._sources import check_source, is_fitted
+from atl_sklearn.unrelated._sparse import sliceable
+
+
+def _untrained(estimator: Any, X: Any) -> tuple[torch.nn.Module, Any]:
+    """Return a network as `fit` would make it, and X as it takes them."""
+    while isinstance(estimator, FrozenEstimator | Pipeline):
+        if isinstance(estimator, FrozenEstimator):
+            estimator = estimator.estimator
+            continue
+        if len(estimator.steps) > 1:
+            X = clone(estimator[:-1]).fit_transform(X)
+        estimator = estimator.steps[-1][1]
+    made = clone(estimator)
+    if hasattr(made, "_make_network"):
+        return made._make_network(X), X
+    with torch.random.fork_rng(devices=[]), made._current_init_context("module"):
+        made.initialize_module()
+    return made.module_, X
 
 
 def list_layers(estimator: Any, X: Any) -> LayerList:
@@ -13,12 +37,15 @@ def list_layers(estimator: Any, X: Any) -> LayerList:
 
     Parameters
     ----------
-    estimator : fitted estimator or torch.nn.Module
-        A fitted :class:`~atl_sklearn.AntiTransferClassifier`,
+    estimator : estimator or torch.nn.Module
+        An :class:`~atl_sklearn.AntiTransferClassifier`,
         :class:`~atl_sklearn.AntiTransferRegressor` or other skorch net, the same in a
-        ``FrozenEstimator`` or as the last step of a fitted ``Pipeline``, or a module.
-    X : array-like or Tensor of shape (n_samples, ...)
-        Data as `estimator` takes it; two samples are used.
+        ``FrozenEstimator`` or as the last step of a ``Pipeline``, or a module. Of an estimator
+        that is not fitted, the network is made as `fit` would make it for X, with two outputs
+        where it does not say how many there are, and one for a regressor; it stays as it is.
+    X : array-like, sparse matrix or Tensor of shape (n_samples, ...)
+        Data as `estimator` takes it; two samples run through the network, all are used to fit
+        copies of the other steps of a ``Pipeline`` that is not fitted.
 
     Returns
     -------
@@ -31,8 +58,6 @@ def list_layers(estimator: Any, X: Any) -> LayerList:
     ------
     TypeError
         If there is no network in `estimator`.
-    sklearn.exceptions.NotFittedError
-        If the estimator is not fitted.
     ValueError
         If the network cannot take `X`.
 
@@ -48,5 +73,9 @@ def list_layers(estimator: Any, X: Any) -> LayerList:
            1     ReLU    (n_samples, 8)
     1      2     Linear  (n_samples, 2)
     """
-    frozen, few = freeze(estimator, X[:2])
-    return frozen.list_layers(few)
+    check_source(estimator, "estimator")
+    X = sliceable(X)
+    if not is_fitted(estimator):
+        estimator, X = _untrained(estimator, X)
+    frozen, few = freeze(estimator, sliceable(X)[:2])
+    return frozen.list_layers(few[:2])

@@ -18,10 +18,14 @@ from skorch import NeuralNet
 
 from atl_sklearn._validation import ENABLE_ROUTING, check_no_missing, shown
 
+_KINDS = (
+    "a fitted AntiTransferClassifier, AntiTransferRegressor or other skorch net, a "
+    "FrozenEstimator around one, a fitted Pipeline that ends in one, a torch.nn.Module"
+)
+_OF_ONE = f"{_KINDS}, or an unfitted estimator of these kinds"
 _ACCEPTED = (
-    "None, a fitted AntiTransferClassifier, AntiTransferRegressor or other skorch net, a "
-    "FrozenEstimator around one, a fitted Pipeline that ends in one, a torch.nn.Module, an "
-    "unfitted estimator of these kinds together with y_unrelated in fit, or a list of these"
+    f"None, {_KINDS}, an unfitted estimator of these kinds together with y_unrelated in fit, or a "
+    "list of these"
 )
 
 
@@ -45,7 +49,9 @@ def check_source(source: Any, parameter: str = "unrelated") -> None:
         If it is not; the message lists what is.
     """
     if not isinstance(_innermost(source), NeuralNet | torch.nn.Module) or isinstance(source, type):
-        raise TypeError(f"The {parameter!r} parameter must be {_ACCEPTED}. Got {source!r} instead.")
+        accepted = _ACCEPTED if parameter.startswith("unrelated") else _OF_ONE
+        got = shown(source)
+        raise TypeError(f"The {parameter!r} parameter must be {accepted}. Got {got} instead.")
 
 
 def is_fitted(source: Any) -> bool:

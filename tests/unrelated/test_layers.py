@@ -3,13 +3,15 @@ import copy
 import numpy as np
 import pytest
 import torch
-from sklearn.base import BaseEstimator
-from sklearn.exceptions import NotFittedError
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from scipy.sparse import csr_array
+from sklearn.base import BaseEstimator, clone
+from sklearn.frozen import FrozenEstimator
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
+from skorch import NeuralNetClassifier
 from torch import nn
 
-from atl_sklearn import AntiTransferClassifier, list_layers
+from atl_sklearn import AntiTransferClassifier, AntiTransferRegressor, list_layers
 from atl_sklearn.unrelated._layers import choose_layers, trace_layers
 
 
@@ -188,15 +190,68 @@ def test_list_layers_takes_estimators():
     X = np.random.RandomState(0).rand(20, 4)
     y = np.arange(20) % 2
     net = AntiTransferClassifier(max_epochs=1)
-    with pytest.raises(NotFittedError, match="AntiTransferClassifier is not fitted"):
-        list_layers(net, X)
     names = [layer.name for layer in list_layers(net.fit(X, y), X)]
     pipeline = make_pipeline(StandardScaler(), AntiTransferClassifier(max_epochs=1)).fit(X, y)
     assert [layer.name for layer in list_layers(pipeline, X)] == names
     assert "hidden.0.activation" in names
 
 
+class Wide(nn.Module):
+    def __init__(self, n_features_in=6, n_outputs=2):
+        super().__init__()
+        self.body = nn.Linear(n_features_in, 3)
+        self.head = nn.Linear(3, n_outputs)
+
+    def forward(self, x):
+        return self.head(torch.relu(self.body(x)))
+
+
+UNFITTED = {
+    "auto": (AntiTransferClassifier(), (6,), 2),
+    "images": (AntiTransferClassifier(random_state=np.random.RandomState(0)), (8, 9), 2),
+    "classes": (AntiTransferClassifier(classes=list("abcd")), (6,), 4),
+    "n_outputs": (AntiTransferClassifier(module__n_outputs=5), (6,), 5),
+    "one score": (AntiTransferClassifier(criterion=nn.BCEWithLogitsLoss), (6,), 1),
+    "regressor": (AntiTransferRegressor(), (6,), 1),
+    "class": (AntiTransferClassifier(Wide), (6,), 2),
+    "instance": (AntiTransferClassifier(Wide(6, 3)), (6,), 3),
+    "frozen": (FrozenEstimator(AntiTransferClassifier()), (6,), 2),
+    "skorch": (NeuralNetClassifier(Wide), (6,), 2),
+    "pipeline": (make_pipeline(StandardScaler(), AntiTransferClassifier()), (6,), 2),
+}
+
+
+@pytest.mark.parametrize("name", UNFITTED)
+def test_list_layers_of_what_is_not_fitted(name):
+    estimator, shape, n_outputs = UNFITTED[name]
+    X = np.random.RandomState(0).rand(12, *shape).astype(np.float32)
+    before = repr(estimator)
+    states = torch.get_rng_state(), np.random.get_state()[1].copy()  # noqa: NPY002
+    layers = list_layers(estimator, X)
+    assert layers[-1].output_shape == (n_outputs,)
+    assert repr(estimator) == before
+    net = estimator
+    while isinstance(net, FrozenEstimator | Pipeline):
+        net = net.estimator if isinstance(net, FrozenEstimator) else net[-1]
+    assert not hasattr(net, "module_")
+    assert torch.equal(torch.get_rng_state(), states[0])
+    np.testing.assert_array_equal(np.random.get_state()[1], states[1])  # noqa: NPY002
+    if n_outputs == 2 and name != "frozen":
+        fitted = clone(estimator).fit(X, np.arange(12) % 2)
+        assert list_layers(fitted, X) == layers
+
+
+def test_a_pipeline_that_is_not_fitted_fits_copies_of_its_steps_on_all_of_x():
+    X = np.arange(20)[:, None] % 5
+    encoder = OneHotEncoder()
+    pipeline = make_pipeline(encoder, AntiTransferClassifier(max_epochs=1))
+    layers = list_layers(pipeline, X)
+    assert not hasattr(encoder, "categories_")
+    assert list_layers(pipeline.fit(X, np.arange(20) % 2), X) == layers
+    assert list_layers(AntiTransferClassifier(), csr_array(np.eye(5))) == layers
+
+
 @pytest.mark.parametrize("wrong", [None, 3, BaseEstimator(), nn.Linear, StandardScaler()])
 def test_list_layers_refuses_what_has_no_network(wrong):
-    with pytest.raises(TypeError, match=r"must be None, a fitted AntiTransferClassifier"):
+    with pytest.raises(TypeError, match=r"'estimator' parameter must be a fitted Anti"):
         list_layers(wrong, np.zeros((2, 4)))
