@@ -93,7 +93,7 @@ def run(data: str, compared: str, form: str, value: float, seed: int) -> dict[st
     fold, unrelated = _prepared(data)
     params: dict[str, Any] = {form: value, "unrelated": unrelated, **COMPARED[compared]}
     start = time.perf_counter()
-    net = network(fold, len(fold.train.X), fold.max_epochs, seed, **params)
+    net = network(fold.max_epochs, seed, **params)
     net.fit(fold.train.X, fold.train.target, X_unlabeled=fold.unlabeled.X)
     seconds = time.perf_counter() - start
     model = Fitted(net.predict, lambda X: extract_activations(net, X, layer="last"))

@@ -1,6 +1,7 @@
 """What all tests share."""
 
 import os
+import signal
 from pathlib import Path
 
 # Before anything imports matplotlib.
@@ -9,6 +10,10 @@ os.environ["MPLBACKEND"] = "Agg"
 import numpy as np
 import pytest
 import torch
+
+# A shell has its background processes ignore Ctrl-C, which some tests send to themselves.
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # The networks here are small: threads would only wait for each other, and differ in rounding.
 # That rounding makes no difference is tested with more, which .ci/run asks for.

@@ -28,7 +28,7 @@ from atl_sklearn.estimators._training import AntiTransferTraining
 from atl_sklearn.unrelated._layers import LayerChoice
 
 _N_JUDGED = 1000  # training samples whose predictions are looked at after a fit
-_JUDGED_AT_ONCE = 250
+_JUDGED_AT_ONCE = 32
 
 
 class AntiTransferClassifier(AntiTransferTraining, NeuralNetClassifier):

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from scipy.sparse import issparse
 from torch.utils.data import Subset, default_collate
 
 from atl_sklearn.estimators._data import ArrayData, is_own_data
@@ -15,7 +14,7 @@ from atl_sklearn.modules import Rescale, Standardize
 from atl_sklearn.modules._scaling import Moments
 
 _PIECE = 2**21  # numbers that are looked at together
-_SPARSE_PIECE = 32  # rows of a sparse matrix that are made dense together
+_ROWS = 32  # of a table, so that one that is sparse is made dense, and rounded, as any other is
 _FROM_DATASET = 1000  # samples of a torch Dataset, where each may be read from a file
 
 
@@ -30,9 +29,10 @@ def _pieces(dataset: Any) -> Iterator[tuple[Any, Any, Any]]:
         chosen = np.linspace(0, n_samples - 1, _FROM_DATASET).astype(int).tolist()
     own = is_own_data(dataset)
     first = dataset.__getitems__([chosen[0]]).X if own else dataset[chosen[0]][0]
-    size = max(1, _PIECE // max(1, np.asarray(first).size))
-    if issparse(getattr(base, "X", None)):
-        size = min(size, _SPARSE_PIECE)
+    first = np.asarray(_array(first))
+    size = max(1, _PIECE // max(1, first.size))
+    if first.ndim - own < 2:
+        size = min(size, _ROWS)
     for start in range(0, len(chosen), size):
         index = chosen[start : start + size]
         if own:

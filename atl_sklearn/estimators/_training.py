@@ -399,11 +399,14 @@ class AntiTransferTraining(Steps):
     def _train(self, X: Any, y: Any, **fit_params: Any) -> KeyboardInterrupt | None:
         """Train, and return the interruption by the user that ended it, if there was one."""
         interrupt = None
+        begun = False
         try:
             self.notify("on_train_begin", X=X, y=y)
+            begun = True
             self.fit_loop(X, y, **fit_params)
         except KeyboardInterrupt as error:
-            if not self._run.ended_by_callback:
+            # What has not begun no callback can end, in skorch neither.
+            if not (begun and self._run.ended_by_callback):
                 interrupt = error
                 self._run.weights.go_back()
                 del self.history[self._run.finished :]

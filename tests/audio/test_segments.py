@@ -255,7 +255,7 @@ def test_search_and_prediction_by_folds(recordings):
 def test_anti_transfer_with_labels_and_unlabeled_recordings(recordings):
     waves, labels = recordings
     small = {"module__channels": (3, 4), "module__pool_after": (0,), "max_epochs": 1}
-    learns = AntiTransferClassifier(**{**small, "max_epochs": 20}, lr=0.02, random_state=0)
+    learns = AntiTransferClassifier(**{**small, "max_epochs": 60}, lr=0.02, random_state=0)
     net = AntiTransferClassifier(unrelated=learns, **small)
     front = [LibrosaFeatures(sr=SR, duration=0.3, n_fft=256, n_mels=12), Standardizer()]
     nuisance = np.where(labels == "high", 0, 1 + np.arange(24) // 2 % 2)

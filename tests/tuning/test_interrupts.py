@@ -217,6 +217,7 @@ def test_a_study_of_ones_own_ends(file):
 
 
 @pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning")
+@pytest.mark.filterwarnings("ignore:.*optuna.terminator.*:FutureWarning")  # of optuna's own import
 def test_optunas_search_ends(file):
     net, X, y = plain(file)
     space = {"weight": optuna.distributions.CategoricalDistribution((1.0,))}

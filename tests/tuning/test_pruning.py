@@ -64,9 +64,7 @@ def test_a_bad_trial_ends_early(study, net, tabular):
 def test_a_column_that_is_not_there_is_told(study, net, tabular):
     X, y, _ = tabular
     net.set_params(callbacks=[TrialPruning(study.ask())])
-    with pytest.raises(
-        ValueError, match=r"'monitor' .* one of \[.*'train_loss'.* Got 'valid_loss'"
-    ):
+    with pytest.raises(ValueError, match="TrialPruning watches 'valid_loss', which needs valid"):
         net.fit(X, y)
     net.set_params(train_split=ValidSplit(5, stratified=True))
     net.fit(X, y)
