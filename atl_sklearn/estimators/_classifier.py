@@ -16,6 +16,7 @@ from atl_sklearn.estimators._class_weight import weights_by_class
 from atl_sklearn.estimators._convergence import judge_predictions
 from atl_sklearn.estimators._data import is_own_data
 from atl_sklearn.estimators._finiteness import check_predictions
+from atl_sklearn.estimators._fit_run import unwrapped
 from atl_sklearn.estimators._outputs import (
     as_columns,
     check_one_label,
@@ -591,7 +592,7 @@ class AntiTransferClassifier(AntiTransferTraining, NeuralNetClassifier):
         scores = (output[0] if isinstance(output, tuple) else output).numpy()
         check_predictions(self, scores, X)
         if is_one_column(scores) and len(self.classes_) == 2:
-            if isinstance(self.criterion_, torch.nn.BCEWithLogitsLoss):
+            if isinstance(unwrapped(self.criterion_), torch.nn.BCEWithLogitsLoss):
                 return scores.reshape(len(scores))
             scores = np.log(self.predict_proba(X) + np.finfo(scores.dtype).eps)
         elif isinstance(self.criterion_, torch.nn.NLLLoss):  # probabilities, as skorch has it
