@@ -117,8 +117,8 @@ def as_splitter(cv: Any, n_samples: int) -> Any:
     if isinstance(cv, int | np.integer):
         if isinstance(cv, bool) or not 2 <= cv <= n_samples:
             raise ValueError(
-                f"The 'cv' parameter must be an int in [2, n_samples], if it is a number of "
-                f"folds. Got {cv!r} for n_samples={n_samples} instead."
+                f"The 'cv' parameter must be an int in [2, {n_samples}], if it is a number of "
+                f"folds (n_samples={n_samples}). Got {cv!r} instead."
             )
         return cv
     if isinstance(cv, str | bytes | type) or not (hasattr(cv, "split") or isinstance(cv, Iterable)):
