@@ -138,7 +138,7 @@ def nothing_is_trained(knows, monkeypatch):
     def train(*args, **kwargs):
         raise AssertionError("a network was trained")
 
-    monkeypatch.setattr(NeuralNet, "partial_fit", train)
+    monkeypatch.setattr(NeuralNet, "fit_loop", train)
 
 
 def anti(**parameters):

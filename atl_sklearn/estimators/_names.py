@@ -12,12 +12,12 @@ from atl_sklearn._validation import refuse, shown
 from atl_sklearn.modules import MLP, ConvNet
 
 _STOPPING = "callbacks=[skorch.callbacks.EarlyStopping({})] with train_split=0.1"
-_SCHEDULING = "callbacks=[skorch.callbacks.LRScheduler(...)]"
+_SCHEDULING = "lr_schedule"
 
 # What MLPClassifier, and others, call what has another name or place here.
 _ELSEWHERE = {
     "activation": "module__activation",
-    "alpha": "optimizer__weight_decay",
+    "alpha": "weight_decay",
     "beta_1": "optimizer__betas=(beta_1, beta_2)",
     "beta_2": "optimizer__betas=(beta_1, beta_2)",
     "early_stopping": _STOPPING.format("patience=10, load_best=True"),

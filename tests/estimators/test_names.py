@@ -20,7 +20,7 @@ def nothing_is_trained(monkeypatch):
     def train(*args, **kwargs):
         raise AssertionError("a network was trained")
 
-    monkeypatch.setattr(NeuralNet, "partial_fit", train)
+    monkeypatch.setattr(NeuralNet, "fit_loop", train)
 
 
 # ---- optimizers ---------------------------------------------------------------------------
@@ -102,7 +102,9 @@ def test_every_parameter_of_scikit_learns_networks_is_told(name, tabular, nothin
         AntiTransferRegressor().set_params(**{name: 1})
 
 
-@pytest.mark.parametrize("name", ["early_stopping", "max_iter", "alpha", "momentum", "channels"])
+@pytest.mark.parametrize(
+    "name", ["early_stopping", "max_iter", "alpha", "power_t", "momentum", "channels"]
+)
 def test_what_is_advised_exists(name):
     known = set(inspect.signature(AntiTransferClassifier).parameters)
     written = re.findall(r"\b([a-z_]+?)(?:__[a-z_]+)?\b(?==|\.$| with)", advice_for(name))

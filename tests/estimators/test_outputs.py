@@ -21,7 +21,7 @@ def nothing_is_trained(monkeypatch):
     def train(*args, **kwargs):
         raise AssertionError("a network was trained")
 
-    monkeypatch.setattr(NeuralNet, "partial_fit", train)
+    monkeypatch.setattr(NeuralNet, "fit_loop", train)
 
 
 def refused(net, X, y, match, **fit):
