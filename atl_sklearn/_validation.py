@@ -63,11 +63,32 @@ def refuse(estimator: Any, name: str, must: str, way_out: str = "") -> ValueErro
     >>> print(refuse(SimpleNamespace(lr=-1), "lr", "a float in [0, inf)"))
     The 'lr' parameter of SimpleNamespace must be a float in [0, inf). Got -1 instead.
     """
-    message = (
-        f"The {name!r} parameter of {type(estimator).__name__} must be {must}. "
-        f"Got {shown(getattr(estimator, name))} instead."
-    )
+    return refuse_value(type(estimator).__name__, name, must, getattr(estimator, name), way_out)
+
+
+def refuse_value(owner: str, name: str, must: str, value: Any, way_out: str = "") -> ValueError:
+    """Return the same error for the parameter of a function, whose value is passed.
+
+    Examples
+    --------
+    >>> from atl_sklearn._validation import refuse_value
+    >>> print(refuse_value("compare", "cv", "an int", "a", "Pass 5."))
+    The 'cv' parameter of compare must be an int. Got 'a' instead. Pass 5.
+    """
+    message = f"The {name!r} parameter of {owner} must be {must}. Got {shown(value)} instead."
     return ValueError(f"{message} {way_out}".rstrip())
+
+
+def is_bool(value: Any) -> bool:
+    """Tell whether a value is True or False, Python's or NumPy's.
+
+    Examples
+    --------
+    >>> from atl_sklearn._validation import is_bool
+    >>> is_bool(True), is_bool(1)
+    (True, False)
+    """
+    return isinstance(value, bool | np.bool_)
 
 
 def is_number(value: Any, kind: Any = Real) -> bool:

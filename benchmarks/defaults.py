@@ -13,7 +13,6 @@ import json
 import os
 import time
 import warnings
-import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -40,12 +39,10 @@ def load_adult() -> tuple[np.ndarray, np.ndarray]:
     """Return the columns of Adult, categories one-hot, and whether the income is high."""
     import pandas as pd
 
-    with zipfile.ZipFile(Path(os.environ[_DATA]) / "adult.zip") as archive:
-        (name,) = [name for name in archive.namelist() if name.endswith(".csv")]
-        with archive.open(name) as file:
-            frame = pd.read_csv(file, skipinitialspace=True)
-    income = frame.pop("income-per-year")
-    return pd.get_dummies(frame).to_numpy(np.float32), (income == income.max()).to_numpy(int)
+    from benchmarks.adult import read_adult
+
+    table, income = read_adult()
+    return pd.get_dummies(table).to_numpy(np.float32), income
 
 
 def load_speech() -> tuple[np.ndarray, np.ndarray]:

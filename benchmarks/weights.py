@@ -12,9 +12,7 @@ from __future__ import annotations
 import argparse
 import functools
 import json
-import os
 import time
-import zipfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -25,6 +23,7 @@ import pandas as pd
 import torch
 
 from atl_sklearn.inspection import extract_activations
+from benchmarks.adult import read_adult
 from benchmarks.evidence.folds import Clips, Fold, standardised
 from benchmarks.evidence.methods import Fitted, fit_unrelated, network
 from benchmarks.evidence.protocols import digit_images, fsdd_confounded
@@ -36,9 +35,7 @@ FOLDER = Path(__file__).parents[1] / "docs" / "weights"
 @functools.cache
 def _census() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return the columns of Adult but for the sex, the income and the sex."""
-    with zipfile.ZipFile(Path(os.environ["ATL_SKLEARN_DATA"]) / "adult.zip") as archive:
-        table = pd.read_csv(archive.open("adult.csv"), skipinitialspace=True)
-    income = table.pop("income-per-year").str.startswith(">50K").to_numpy().astype(int)
+    table, income = read_adult()
     sex = (table.pop("sex") == "Male").to_numpy().astype(int)
     X = pd.get_dummies(table.drop(columns="fnlwgt")).to_numpy(dtype=np.float32)
     return X, income, sex

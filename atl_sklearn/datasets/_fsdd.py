@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from sklearn.utils import Bunch
 
-from atl_sklearn.datasets._checks import check_flag, check_folder, refuse
+from atl_sklearn._validation import refuse_value
+from atl_sklearn.datasets._checks import check_flag, check_folder
 from atl_sklearn.datasets._data_home import get_data_home
 from atl_sklearn.datasets._recordings import (
     BadArchiveError,
@@ -155,7 +156,7 @@ def fetch_fsdd(
     ((3000,), 0, 'george')
     """
     if not isinstance(subset, str) or subset not in _SUBSETS:
-        raise refuse("fetch_fsdd", "subset", f"one of {list(_SUBSETS)}", subset)
+        raise refuse_value("fetch_fsdd", "subset", f"one of {list(_SUBSETS)}", subset)
     check_flag("fetch_fsdd", "download_if_missing", download_if_missing)
     check_flag("fetch_fsdd", "return_X_y", return_X_y)
     if data_home is not None:

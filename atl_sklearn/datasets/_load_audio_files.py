@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 from sklearn.utils import Bunch
 
-from atl_sklearn.datasets._checks import check_flag, check_folder, check_seed, refuse
+from atl_sklearn._validation import refuse_value
+from atl_sklearn.datasets._checks import check_flag, check_folder, check_seed
 from atl_sklearn.datasets._random import get_generator
 
 _EXTENSIONS = (".aif", ".aiff", ".au", ".flac", ".mp3", ".ogg", ".opus", ".wav")
@@ -21,7 +22,7 @@ def _as_strings(name: str, values: Any, example: str) -> list[str]:
     found = list(values) if listed else []
     if not found or not all(isinstance(value, str) for value in found):
         must = f"a non-empty sequence of str, such as {example}"
-        raise refuse("load_audio_files", name, must, values)
+        raise refuse_value("load_audio_files", name, must, values)
     return found
 
 

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import Bunch
 
-from atl_sklearn.datasets._checks import check_flag, check_seed, is_number, refuse
+from atl_sklearn._validation import is_number, refuse_value
+from atl_sklearn.datasets._checks import check_flag, check_seed
 from atl_sklearn.datasets._instruments import INSTRUMENTS, play_note
 from atl_sklearn.datasets._random import get_generator
 
@@ -47,16 +48,16 @@ def _check_parameters(
 ) -> None:
     most = len(INSTRUMENTS)
     if not is_number(n_timbres, Integral) or not 2 <= n_timbres <= most:
-        raise refuse("make_notes", "n_timbres", f"an int in [2, {most}]", n_timbres)
+        raise refuse_value("make_notes", "n_timbres", f"an int in [2, {most}]", n_timbres)
     if not is_number(n_samples, Integral) or n_samples < n_timbres:
         must = f"an int in [{n_timbres}, inf), at least one for each timbre"
-        raise refuse("make_notes", "n_samples", must, n_samples)
+        raise refuse_value("make_notes", "n_samples", must, n_samples)
     if (
         not is_number(n_pitches, Integral)
         or n_pitches % n_timbres
         or not (1 <= n_pitches <= _MOST_PITCHES)
     ):
-        raise refuse(
+        raise refuse_value(
             "make_notes",
             "n_pitches",
             f"a multiple of n_timbres={n_timbres}, from 1 to {_MOST_PITCHES}",
@@ -64,12 +65,12 @@ def _check_parameters(
             "Each timbre has a group of pitches, and the groups are of one size.",
         )
     if not is_number(correlation) or not 0 <= correlation <= 1:
-        raise refuse("make_notes", "correlation", "a float in [0, 1]", correlation)
+        raise refuse_value("make_notes", "correlation", "a float in [0, 1]", correlation)
     if not is_number(sr, Integral) or sr < 1:
-        raise refuse("make_notes", "sr", "an int in [1, inf)", sr)
+        raise refuse_value("make_notes", "sr", "an int in [1, inf)", sr)
     highest = _frequencies(n_pitches)[-1]
     if highest > sr / 4:
-        raise refuse(
+        raise refuse_value(
             "make_notes",
             "sr",
             f"at least {math.ceil(4 * highest)}, as the highest of {n_pitches} pitches is "
@@ -78,7 +79,7 @@ def _check_parameters(
             "Raise sr or lower n_pitches.",
         )
     if not is_number(duration) or duration < 0.1:
-        raise refuse("make_notes", "duration", "a float in [0.1, inf), in seconds", duration)
+        raise refuse_value("make_notes", "duration", "a float in [0.1, inf), in seconds", duration)
     if (
         not isinstance(loudness, tuple | list)
         or len(loudness) != 2
@@ -86,10 +87,10 @@ def _check_parameters(
         or not loudness[0] <= loudness[1] <= 0
     ):
         must = "a pair (lowest, highest) of floats in (-inf, 0], in dB"
-        raise refuse("make_notes", "loudness", must, loudness, "0 dB is a peak of 1.")
+        raise refuse_value("make_notes", "loudness", must, loudness, "0 dB is a peak of 1.")
     if not is_number(noise) or not 0 <= noise <= _MOST_NOISE:
         must = f"a float in [0, {_MOST_NOISE:g}]"
-        raise refuse("make_notes", "noise", must, noise, "Notes have a peak of 1 at most.")
+        raise refuse_value("make_notes", "noise", must, noise, "Notes have a peak of 1 at most.")
     n_values = n_samples * sr * duration
     if n_values > _MOST_VALUES:
         raise ValueError(

@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from numbers import Real
 from typing import Any
 
 import torch
 
 from atl_sklearn.similarity._registry import look_up
+from atl_sklearn.similarity._schedules import check_factor
 
 # Of one cycle, as torch.optim.lr_scheduler.OneCycleLR has them by default.
 _RISING = 0.3  # share of the steps
@@ -66,13 +66,7 @@ class _OfProgress:
     def __call__(self, lr: float, step: int, n_steps: int) -> float:
         progress = step / n_steps
         factor = self.schedule(progress)
-        is_number = isinstance(factor, Real) and not isinstance(factor, bool)
-        if not is_number or not 0 <= float(factor) < math.inf:
-            raise ValueError(
-                "A callable lr_schedule must return a float in [0, inf), the factor of lr, for "
-                f"each share of the training that is done. Got {factor!r} for {progress} instead."
-            )
-        return lr * float(factor)
+        return lr * check_factor(factor, "lr_schedule", "share of the training", progress)
 
 
 def get_lr_schedule(lr_schedule: Any) -> Schedule:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 import numpy as np
 import torch
 from scipy.sparse import issparse
 
+from atl_sklearn._user_warnings import warn_user
 from atl_sklearn.estimators._fit_run import unwrapped
 
 # Criteria that take one score for two classes, and targets that are numbers.
@@ -16,13 +16,16 @@ _OF_ONE_SCORE = (torch.nn.BCEWithLogitsLoss, torch.nn.BCELoss)
 _TOLERANCE = 1e-3  # of probabilities and their sum
 
 
+def _plain(criterion: Any) -> Any:
+    """Return a criterion itself where it has been compiled."""
+    return unwrapped(criterion) if isinstance(criterion, torch.nn.Module) else criterion
+
+
 def takes_one_score(criterion: Any) -> bool:
     """Tell whether a criterion, or its class, takes one score for two classes."""
     if isinstance(criterion, type):
         return issubclass(criterion, _OF_ONE_SCORE)
-    if isinstance(criterion, torch.nn.Module):
-        criterion = unwrapped(criterion)
-    return isinstance(criterion, _OF_ONE_SCORE)
+    return isinstance(_plain(criterion), _OF_ONE_SCORE)
 
 
 def check_one_label(y: Any, name: str) -> None:
@@ -110,8 +113,8 @@ def check_scores(net: Any, output: Any) -> None:
     UserWarning
         If the criterion would take probabilities for scores.
     """
-    criterion = unwrapped(net.criterion_) if isinstance(net.criterion_, torch.nn.Module) else None
-    _refuse_several(output, net.criterion_ if criterion is None else criterion)
+    criterion = _plain(net.criterion_)
+    _refuse_several(output, criterion)
     if not isinstance(output, torch.Tensor):
         return
     n_classes, got = len(net.classes_inferred_), f"Got {tuple(output.shape)} for {len(output)}"
@@ -175,12 +178,10 @@ def _check_probabilities(criterion: Any, output: torch.Tensor) -> None:
     elif probabilities and output.shape[1] > 1 and len(output) > 1:
         sums = output.sum(dim=1)
         if torch.allclose(sums, torch.ones_like(sums), atol=_TOLERANCE):
-            warnings.warn(
+            warn_user(
                 "The network returns probabilities, and CrossEntropyLoss takes scores, of which it "
                 "makes probabilities itself: made twice, they learn slowly and stay far from 0 "
-                "and 1. Leave out the Softmax at the end, or use torch.nn.NLLLoss with it.",
-                UserWarning,
-                stacklevel=2,
+                "and 1. Leave out the Softmax at the end, or use torch.nn.NLLLoss with it."
             )
 
 
@@ -199,8 +200,8 @@ def check_numbers(net: Any, output: Any) -> None:
     ValueError
         If it is not what the criterion takes.
     """
-    criterion = unwrapped(net.criterion_) if isinstance(net.criterion_, torch.nn.Module) else None
-    _refuse_several(output, net.criterion_ if criterion is None else criterion)
+    criterion = _plain(net.criterion_)
+    _refuse_several(output, criterion)
     of_torch = type(criterion).__module__.startswith("torch.nn")
     if not (of_torch and isinstance(output, torch.Tensor)):
         return  # a loss of the user's own knows what it takes

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from atl_sklearn._validation import check_no_missing, is_number, refuse, shown
+from atl_sklearn._seeds import is_seed
+from atl_sklearn._validation import check_no_missing, is_bool, is_number, refuse, shown
 from atl_sklearn.estimators._callbacks import check_callbacks
 from atl_sklearn.estimators._class_weight import check_class_weight
 from atl_sklearn.estimators._learning_rate import get_lr_schedule
@@ -57,10 +58,6 @@ def _check_weight(net: Any, n_networks: int) -> None:
             "weight",
             f"a float, or a list of one float for each of the {n_networks} unrelated networks",
         )
-
-
-def _is_bool(value: Any) -> bool:
-    return isinstance(value, bool | np.bool_)
 
 
 def _check_classes(net: Any) -> None:
@@ -141,14 +138,13 @@ def _check_numbers(net: Any) -> None:
     if not is_number(net.weight_decay) or net.weight_decay < 0:
         raise refuse(net, "weight_decay", "a float in [0, inf)")
     for name in ("conditional", "warm_start", "compile"):
-        if not _is_bool(getattr(net, name)):
+        if not is_bool(getattr(net, name)):
             raise refuse(net, name, "True or False")
     verbose = net.verbose
-    if not _is_bool(verbose) and not (is_number(verbose, Integral) and verbose >= 0):
+    if not is_bool(verbose) and not (is_number(verbose, Integral) and verbose >= 0):
         raise refuse(net, "verbose", "an int in [0, inf), or a bool")
     seed = net.random_state
-    is_seed = is_number(seed, Integral) and 0 <= seed < 2**32
-    if not (seed is None or is_seed or isinstance(seed, np.random.RandomState)):
+    if seed is np.random or not is_seed(seed):  # a module cannot be pickled
         must = "None, an int in [0, 2**32) or a numpy.random.RandomState"
         raise refuse(net, "random_state", must)
 
@@ -159,7 +155,7 @@ def _check_of_skorch(net: Any) -> None:
     if not (function is None or is_auto or callable(function)):
         raise refuse(net, "predict_nonlinearity", "a callable, 'auto' or None")
     keeps = net.use_caching
-    if not (_is_bool(keeps) or (isinstance(keeps, str) and keeps == "auto")):
+    if not (is_bool(keeps) or (isinstance(keeps, str) and keeps == "auto")):
         raise refuse(net, "use_caching", "True, False or 'auto'")
     kwargs = net.torch_load_kwargs
     if not (kwargs is None or isinstance(kwargs, dict)) or not all(

@@ -162,7 +162,7 @@ def _try_iterators(net: Any, data: Any) -> None:
     for stage, training in (("iterator_train", True), ("iterator_valid", False)):
         must = f"an iterator's class, which takes the data and {stage}__ arguments"
         try:
-            with torch.random.fork_rng(devices=[]):
+            with forked_generator():
                 found = net.get_iterator(data, training=training)
         except TypeError as error:
             raise refuse(net, stage, must, f"{error}.") from error

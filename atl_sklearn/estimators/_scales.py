@@ -28,11 +28,9 @@ def _pieces(dataset: Any) -> Iterator[tuple[Any, Any, Any]]:
     if not isinstance(base, ArrayData) and n_samples > _FROM_DATASET:
         chosen = np.linspace(0, n_samples - 1, _FROM_DATASET).astype(int).tolist()
     own = is_own_data(dataset)
-    first = dataset.__getitems__([chosen[0]]).X if own else dataset[chosen[0]][0]
+    first = dataset.__getitems__([chosen[0]]).X[0] if own else dataset[chosen[0]][0]
     first = np.asarray(_array(first))
-    size = max(1, _PIECE // max(1, first.size))
-    if first.ndim - own < 2:
-        size = min(size, _ROWS)
+    size = _ROWS if first.ndim < 2 else max(1, _PIECE // first.size)
     for start in range(0, len(chosen), size):
         index = chosen[start : start + size]
         if own:

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 from sklearn.base import is_classifier
 from skorch.dataset import ValidSplit
 
-from atl_sklearn._validation import is_number, refuse
+from atl_sklearn._validation import is_bool, is_number, refuse
 
 
 def _is_false(split: Any) -> bool:
-    return split is None or (isinstance(split, bool | np.bool_) and not split)
+    return split is None or (is_bool(split) and not split)
 
 
 def check_train_split(net: Any) -> None:

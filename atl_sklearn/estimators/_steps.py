@@ -198,10 +198,11 @@ class Steps(Inputs):
         self._run.listeners.clear()
         self._run.clipped = None
         rate = self._run.rate if training else None
-        if rate is not None:
-            rate.begin_epoch(_length_of(iterator))
         if training:
-            self._run.show(self, _length_of(iterator))
+            n_batches = _length_of(iterator)
+            self._run.show(self, n_batches)
+            if rate is not None:
+                rate.begin_epoch(n_batches)
         count = 0
         for batch in iterator:
             self.notify("on_batch_begin", batch=batch, training=training)
@@ -221,6 +222,8 @@ class Steps(Inputs):
         self.history.record(f"{prefix}_batch_count", count)
         if training:
             self.history.record("lr", self._run.rates[-1] if self._run.rates else self.lr)
+            if self._run.progress is not None:
+                self._run.progress.end_epoch()
 
     def _known_of(self, output: Any) -> torch.Tensor:
         """Return what the network knows of the target: probabilities or predictions."""

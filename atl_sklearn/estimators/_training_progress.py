@@ -32,8 +32,6 @@ class TrainingProgress:
         """Begin an epoch."""
         self._epoch += 1
         self._batch = 0
-        if self._n_batches is None:
-            self._progress.advance_to(self._epoch - 1)
 
     def count(self, loss: float) -> None:
         """Count a batch.
@@ -48,6 +46,11 @@ class TrainingProgress:
         if self._n_batches is not None:
             done = (self._epoch - 1) * self._n_batches + min(self._batch, self._n_batches)
             self._progress.advance_to(done, note=note)
+
+    def end_epoch(self) -> None:
+        """End an epoch, which is what is counted where the number of batches is not known."""
+        if self._n_batches is None:
+            self._progress.advance_to(self._epoch)
 
     def close(self) -> None:
         """Leave the last state visible."""

@@ -43,6 +43,39 @@ _SCHEDULES = {
 }
 
 
+def check_factor(factor: Any, parameter: str, what: str, value: float) -> float:
+    """Return what a user's schedule returned, if it is a factor.
+
+    Parameters
+    ----------
+    factor : object
+        What it returned.
+    parameter : str
+        Which schedule it is.
+    what : str
+        What it is called with.
+    value : float
+        With which of these it was called.
+
+    Returns
+    -------
+    factor : float
+        The same.
+
+    Raises
+    ------
+    ValueError
+        If it is no float in [0, inf).
+    """
+    is_number = isinstance(factor, Real) and not isinstance(factor, bool)
+    if not is_number or not 0 <= float(factor) < math.inf:
+        raise ValueError(
+            f"A callable {parameter} must return a float in [0, inf) for each {what}. "
+            f"Got {factor!r} for {what} {value} instead."
+        )
+    return float(factor)
+
+
 @dataclass(frozen=True)
 class _OfEpoch:
     """A user's schedule, which knows the epoch only."""
@@ -50,14 +83,7 @@ class _OfEpoch:
     schedule: Callable[[int], Any]
 
     def __call__(self, epoch: int, max_epochs: int) -> float:
-        factor = self.schedule(epoch)
-        is_number = isinstance(factor, Real) and not isinstance(factor, bool)
-        if not is_number or not 0 <= float(factor) < math.inf:
-            raise ValueError(
-                "A callable weight_schedule must return a float in [0, inf) for each epoch. "
-                f"Got {factor!r} for epoch {epoch} instead."
-            )
-        return float(factor)
+        return check_factor(self.schedule(epoch), "weight_schedule", "epoch", epoch)
 
 
 def get_weight_schedule_names() -> list[str]:

@@ -6,17 +6,10 @@ from collections.abc import Iterable
 from numbers import Integral, Real
 from typing import Any
 
-import numpy as np
-
 from atl_sklearn._seeds import SEED, is_seed
+from atl_sklearn._validation import refuse_value
 
 _MOST_JOBS = 10_000
-
-
-def refuse(owner: str, name: str, must: str, value: Any, way_out: str = "") -> ValueError:
-    """Return the error for a parameter: what it must be, what it is, and what to do."""
-    message = f"The {name!r} parameter of {owner} must be {must}. Got {value!r} instead."
-    return ValueError(f"{message} {way_out}".rstrip())
 
 
 def is_count(value: Any, least: int = 1) -> bool:
@@ -28,11 +21,6 @@ def is_count(value: Any, least: int = 1) -> bool:
 def is_real(value: Any) -> bool:
     """Tell whether a value is a number on the real line; True and False are none."""
     return isinstance(value, Real) and not isinstance(value, bool)
-
-
-def is_flag(value: Any) -> bool:
-    """Tell whether a value is True or False."""
-    return isinstance(value, bool | np.bool_)
 
 
 def is_one_of(value: Any, choices: Iterable[str]) -> bool:
@@ -51,14 +39,14 @@ def check_run(owner: str, *, n_jobs: Any, random_state: Any, scoring: Any) -> No
     is_number = is_count(n_jobs, -_MOST_JOBS) and 0 != n_jobs <= _MOST_JOBS
     if n_jobs is not None and not is_number:
         must = f"None or an int in [{-_MOST_JOBS}, {_MOST_JOBS}], but not 0"
-        raise refuse(owner, "n_jobs", must, n_jobs, "-1 stands for all processors.")
+        raise refuse_value(owner, "n_jobs", must, n_jobs, "-1 stands for all processors.")
     if not is_seed(random_state):
-        raise refuse(owner, "random_state", SEED, random_state)
+        raise refuse_value(owner, "random_state", SEED, random_state)
     if scoring is not None and (
         not (isinstance(scoring, str) or callable(scoring)) or isinstance(scoring, type)
     ):
         must = "None, the name of a scorer, or a callable (estimator, X, y) that returns a number"
-        raise refuse(owner, "scoring", must, scoring, "There is one score at a time.")
+        raise refuse_value(owner, "scoring", must, scoring, "There is one score at a time.")
 
 
 def listed_names(owner: str, name: str, values: Any) -> list[Any]:
@@ -71,5 +59,5 @@ def listed_names(owner: str, name: str, values: Any) -> list[Any]:
     """
     if isinstance(values, str | bytes) or not isinstance(values, Iterable):
         way_out = f"Write {name}=[{values!r}]." if isinstance(values, str) else ""
-        raise refuse(owner, name, "a list", values, way_out)
+        raise refuse_value(owner, name, "a list", values, way_out)
     return list(values)

@@ -13,8 +13,8 @@ from sklearn.model_selection import KFold, StratifiedKFold
 from sklearn.utils import check_random_state, indexable
 from sklearn.utils.validation import _num_samples
 
-from atl_sklearn._validation import check_no_missing
-from atl_sklearn.tuning._checks import check_run, is_count, is_one_of, is_real, listed_names, refuse
+from atl_sklearn._validation import check_no_missing, refuse_value
+from atl_sklearn.tuning._checks import check_run, is_count, is_one_of, is_real, listed_names
 from atl_sklearn.tuning._compared import Comparison
 from atl_sklearn.tuning._evaluation import Data
 from atl_sklearn.tuning._folds import as_splitter, check_not_split, label_codes, make_folds
@@ -160,11 +160,11 @@ def compare(
     """
     named = _named(estimators)
     if not is_one_of(interval, INTERVALS):
-        raise refuse("compare", "interval", f"one of {list(INTERVALS)}", interval)
+        raise refuse_value("compare", "interval", f"one of {list(INTERVALS)}", interval)
     if not is_count(n_repeats):
-        raise refuse("compare", "n_repeats", "an int in [1, inf)", n_repeats)
+        raise refuse_value("compare", "n_repeats", "an int in [1, inf)", n_repeats)
     if not is_real(confidence) or not 0 < confidence < 1:
-        raise refuse("compare", "confidence", "a float in (0, 1)", confidence)
+        raise refuse_value("compare", "confidence", "a float in (0, 1)", confidence)
     check_run("compare", n_jobs=n_jobs, random_state=random_state, scoring=scoring)
     n_samples = _num_samples(X)
     check_no_missing(y, "y")

@@ -9,7 +9,8 @@ import optuna
 from sklearn.pipeline import Pipeline
 from skorch.callbacks import Callback
 
-from atl_sklearn.tuning._checks import is_count, refuse
+from atl_sklearn._validation import refuse_value
+from atl_sklearn.tuning._checks import is_count
 
 
 class TrialPruning(Callback):
@@ -70,12 +71,12 @@ class TrialPruning(Callback):
         if isinstance(trial, type) or not (
             hasattr(trial, "report") and hasattr(trial, "should_prune")
         ):
-            raise refuse(owner, "trial", "an Optuna trial", trial)
+            raise refuse_value(owner, "trial", "an Optuna trial", trial)
         if not (isinstance(monitor, str) or callable(monitor)) or isinstance(monitor, type):
             must = "a column of the network's history or a function of the network"
-            raise refuse(owner, "monitor", must, monitor)
+            raise refuse_value(owner, "monitor", must, monitor)
         if not is_count(self.first_step, 0):
-            raise refuse(owner, "first_step", "an int in [0, inf)", self.first_step)
+            raise refuse_value(owner, "first_step", "an int in [0, inf)", self.first_step)
 
     def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
         """Report, and end the training if the trial is to be pruned."""

@@ -19,9 +19,9 @@ from sklearn.utils import check_random_state, indexable
 from sklearn.utils.validation import _num_samples
 from skorch.utils import is_dataset
 
-from atl_sklearn._validation import ENABLE_ROUTING, check_no_missing
+from atl_sklearn._validation import ENABLE_ROUTING, check_no_missing, is_bool, refuse
 from atl_sklearn.estimators._inputs import is_mapping
-from atl_sklearn.tuning._checks import check_run, is_count, is_flag, is_one_of, is_real, refuse
+from atl_sklearn.tuning._checks import check_run, is_count, is_one_of, is_real
 from atl_sklearn.tuning._evaluation import Data, Evaluation
 from atl_sklearn.tuning._folds import (
     check_groups,
@@ -42,10 +42,6 @@ _STARTUP = 5  # trials before any is pruned
 _WARMUP = 1 / 3  # of the first fold's epochs, before any is pruned
 
 
-def _refuse(search: Any, name: str, must: str) -> ValueError:
-    return refuse(type(search).__name__, name, must, getattr(search, name))
-
-
 def check_parameters(search: Any) -> None:
     """Check what can be checked without data.
 
@@ -57,16 +53,16 @@ def check_parameters(search: Any) -> None:
     find_network(search.estimator)
     space = search.param_distributions
     if not (space is None or isinstance(space, Mapping)):
-        raise _refuse(
+        raise refuse(
             search, "param_distributions", "None or a dict from names to Optuna distributions"
         )
     if not is_one_of(search.objective, OBJECTIVES):
-        raise _refuse(search, "objective", f"one of {list(OBJECTIVES)}")
+        raise refuse(search, "objective", f"one of {list(OBJECTIVES)}")
     if not is_one_of(search.group_by, ("auto", "groups", "y_unrelated")):
-        raise _refuse(search, "group_by", "'auto', 'groups' or 'y_unrelated'")
+        raise refuse(search, "group_by", "'auto', 'groups' or 'y_unrelated'")
     for name in ("resume", "progress_bar"):
-        if not is_flag(getattr(search, name)):
-            raise _refuse(search, name, "True or False")
+        if not is_bool(getattr(search, name)):
+            raise refuse(search, name, "True or False")
     check_run(
         type(search).__name__,
         n_jobs=search.n_jobs,
@@ -74,28 +70,28 @@ def check_parameters(search: Any) -> None:
         scoring=search.scoring,
     )
     if not is_count(search.n_trials):
-        raise _refuse(search, "n_trials", "an int in [1, inf)")
+        raise refuse(search, "n_trials", "an int in [1, inf)")
     timeout = search.timeout
     if timeout is not None and not (is_real(timeout) and timeout > 0):
-        raise _refuse(search, "timeout", "None or a number of seconds above 0")
+        raise refuse(search, "timeout", "None or a number of seconds above 0")
     refit = search.refit
-    if not (is_flag(refit) or is_one_of(refit, RULES) or callable(refit)):
-        raise _refuse(search, "refit", f"a bool, a callable or one of {list(RULES)}")
+    if not (is_bool(refit) or is_one_of(refit, RULES) or callable(refit)):
+        raise refuse(search, "refit", f"a bool, a callable or one of {list(RULES)}")
     if search.sampler is not None and not isinstance(search.sampler, BaseSampler):
-        raise _refuse(search, "sampler", "None or an Optuna sampler")
+        raise refuse(search, "sampler", "None or an Optuna sampler")
     pruner = search.pruner
     if not (pruner is None or is_one_of(pruner, ("auto",)) or isinstance(pruner, BasePruner)):
-        raise _refuse(search, "pruner", "None, 'auto' or an Optuna pruner")
+        raise refuse(search, "pruner", "None, 'auto' or an Optuna pruner")
     if search.objective == "trade_off" and isinstance(pruner, BasePruner):
         raise ValueError(
             "The 'pruner' parameter must be 'auto' or None for objective='trade_off': Optuna does "
             "not prune trials with two objectives."
         )
     if search.study_name is not None and not isinstance(search.study_name, str):
-        raise _refuse(search, "study_name", "None or a str")
+        raise refuse(search, "study_name", "None or a str")
     is_nan = isinstance(search.error_score, float) and np.isnan(search.error_score)
     if not (is_nan or is_one_of(search.error_score, ("raise",))):
-        raise _refuse(search, "error_score", "'raise' or np.nan")
+        raise refuse(search, "error_score", "'raise' or np.nan")
 
 
 def _check_data(search: Any, data: Data) -> Data:

@@ -8,9 +8,10 @@ from typing import Any
 from optuna.distributions import BaseDistribution, CategoricalDistribution
 from optuna.trial import BaseTrial
 
+from atl_sklearn._validation import refuse_value
 from atl_sklearn.similarity import get_weight_schedule
 from atl_sklearn.similarity._similarity_target import can_have_target, check_target, has_target
-from atl_sklearn.tuning._checks import is_real, listed_names, refuse
+from atl_sklearn.tuning._checks import is_real, listed_names
 from atl_sklearn.tuning._comparisons import find_comparisons
 from atl_sklearn.tuning._target import find_network
 
@@ -227,11 +228,11 @@ def _choices(
     weights = listed_names(owner, "weights", weights)
     if not weights or not all(is_real(w) and 0 <= w <= _MOST_WEIGHT for w in weights):
         must = f"one or more floats in [0, {_MOST_WEIGHT:g}]"
-        raise refuse(owner, "weights", must, weights)
+        raise refuse_value(owner, "weights", must, weights)
     weights = sorted({float(weight) for weight in weights})
     schedules = list(dict.fromkeys(listed_names(owner, "schedules", schedules)))
     if not schedules:
-        raise refuse(owner, "schedules", "a list of one or more schedules", schedules)
+        raise refuse_value(owner, "schedules", "a list of one or more schedules", schedules)
     for schedule in schedules:
         get_weight_schedule(schedule)
     metrics = listed_names(owner, "metrics", metrics)

@@ -17,6 +17,7 @@ from sklearn.model_selection import ShuffleSplit, StratifiedShuffleSplit
 from sklearn.utils import _safe_indexing
 from skorch.utils import is_dataset
 
+from atl_sklearn._user_warnings import warn_user
 from atl_sklearn._version import __version__
 from atl_sklearn.unrelated._memory import get_memory
 from atl_sklearn.unrelated._sparse import parts_of
@@ -196,13 +197,11 @@ def fit_sources(
         fitted[position], scores[position] = found.estimator, found.score
         if found.p_value > _AT_CHANCE and found.n_held_out >= _FEWEST_HELD_OUT:
             of = f"unrelated[{position}]" if len(sources) > 1 else "unrelated"
-            warnings.warn(
+            warn_user(
                 f"The {of!r} estimator did not learn y_unrelated: fitted on four fifths of the "
                 f"samples it has a score of {found.score:.3f} on the other {found.n_held_out}, "
                 f"which is at chance (shuffled labels reach it in {found.p_value:.0%} of the "
                 "cases). There is nothing to avoid then, and the penalty is noise. "
-                "Train it longer, on more samples or other features, or leave it out.",
-                UserWarning,
-                stacklevel=2,
+                "Train it longer, on more samples or other features, or leave it out."
             )
     return fitted, scores

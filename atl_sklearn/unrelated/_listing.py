@@ -9,6 +9,7 @@ from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
 
+from atl_sklearn._generator import forked_generator
 from atl_sklearn.unrelated._frozen import freeze
 from atl_sklearn.unrelated._layers import LayerList
 from atl_sklearn.unrelated._sources import check_source, is_fitted
@@ -27,7 +28,7 @@ def _untrained(estimator: Any, X: Any) -> tuple[torch.nn.Module, Any]:
     made = clone(estimator)
     if hasattr(made, "_make_network"):
         return made._make_network(X), X
-    with torch.random.fork_rng(devices=[]), made._current_init_context("module"):
+    with forked_generator(), made._current_init_context("module"):
         made.initialize_module()
     return made.module_, X
 

@@ -13,6 +13,7 @@ from skorch.callbacks import PrintLog
 
 from atl_sklearn import AntiTransferClassifier, AntiTransferRegressor
 from atl_sklearn.estimators._convergence import judge_convergence, judge_penalty
+from tests.estimators.test_recipe import Endless
 
 SEEDED = {"random_state": 0}
 
@@ -215,6 +216,26 @@ def test_one_prints_plain_lines_and_the_summary(tabular, capfd):
     assert "epoch 20 of 20, loss" in lines[-1]
     assert "\r" not in err
     assert "\x1b" not in out + err
+
+
+def test_a_bar_of_epochs_comes_to_its_end(tabular, capfd):
+    """An iterator of the user's that does not say how many batches it has is shown by epochs."""
+    X, y, _ = tabular
+    AntiTransferClassifier(iterator_train=Endless, max_epochs=4, verbose=1, **SEEDED).fit(X, y)
+    lines = capfd.readouterr().err.splitlines()
+    assert [line.split(",")[0] for line in lines] == [
+        f"AntiTransferClassifier: {epoch}/4 epochs" for epoch in range(1, 5)
+    ]
+
+
+def test_an_unrelated_task_that_was_not_learnt_is_told_at_the_users_line(tabular):
+    X, y, _ = tabular
+    noise = np.random.RandomState(1).randint(2, size=len(y))
+    net = AntiTransferClassifier(unrelated=AntiTransferClassifier(**SEEDED), **SEEDED)
+    with pytest.warns(UserWarning, match="did not learn y_unrelated") as found:
+        net.fit(X, y, y_unrelated=noise)
+    (one,) = [w for w in found if "did not learn" in str(w.message)]
+    assert pathlib.Path(one.filename).name == pathlib.Path(__file__).name
 
 
 def test_two_prints_more(tabular, capfd):
