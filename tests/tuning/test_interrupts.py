@@ -80,9 +80,15 @@ def test_finished_trials_are_kept_and_the_lost_one_is_repeated(n_jobs, file, tmp
     kept = [trial for trial in before if trial.state == TrialState.COMPLETE]
     assert of_state(before, TrialState.RUNNING) == []
     assert lost and kept and len(kept) < N_TRIALS
-    assert kept[0].params["weight"] == 0
     waiting = [trial for trial in before if trial.state == TrialState.WAITING]
-    assert {trial.user_attrs["retry_of"] for trial in waiting} <= set(lost)
+    repeated = {trial.user_attrs["retry_of"] for trial in waiting}
+    assert repeated <= set(lost)
+    # The plain network comes first. A process that is still at it when the other is interrupted
+    # is ended with it, and then the plain network is what is repeated.
+    if n_jobs == "loky" and 0 in lost:
+        assert 0 in repeated
+    else:
+        assert kept[0].params["weight"] == 0
     assert waiting and not any("error" in trial.user_attrs for trial in before)
 
     file.unlink()
