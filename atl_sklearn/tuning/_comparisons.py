@@ -24,7 +24,7 @@ from atl_sklearn.similarity import (
 from atl_sklearn.tuning._target import find_network, last_step, transformed
 from atl_sklearn.unrelated._frozen import freeze
 from atl_sklearn.unrelated._layers import Layer, LayerList, choose_layers
-from atl_sklearn.unrelated._sources import as_sources, is_fitted
+from atl_sklearn.unrelated._sources import _innermost, as_sources, is_fitted
 from atl_sklearn.unrelated._sparse import dense_rows
 
 _FEW = 8  # samples with which the networks are run
@@ -190,5 +190,7 @@ def find_comparisons(
 
 
 def _traced(source: Any, X: Any) -> LayerList:
-    frozen, data = freeze(last_step(source)[1], X[:2])
+    # X is as the target's network takes it, and `fit` hands it to the network itself, too: of a
+    # pipeline, frozen or shared, the other steps are not run.
+    frozen, data = freeze(_innermost(source), X[:2])
     return frozen.list_layers(data)

@@ -100,7 +100,7 @@ class AntiTransferSearchCV(MetaEstimatorMixin, BaseEstimator):
         may run on other machines, if these see the storage.
     random_state : int, RandomState instance or None, default=None
         Determines the trials; and the seeds of what has no ``random_state`` of its own, which
-        are the same for all candidates.
+        are the same for all candidates, in the last fit too.
     progress_bar : bool, default=False
         Whether it is shown how many trials are done, those of other processes and of earlier
         runs among them: by a bar on a terminal or in a notebook, otherwise by lines of text.
@@ -332,9 +332,7 @@ class AntiTransferSearchCV(MetaEstimatorMixin, BaseEstimator):
             self.__dict__.pop(name, None)
         if self.refit is not False:
             start = time.perf_counter()
-            self.best_estimator_ = job.evaluation.data.fit(
-                job.evaluation.candidate(self.best_params_)
-            )
+            self.best_estimator_ = job.evaluation.refit(self.best_params_)
             self.refit_time_ = time.perf_counter() - start
 
     def _refitted(self) -> Any:
