@@ -8,32 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from optuna.storages import BaseStorage, InMemoryStorage, JournalStorage, RDBStorage
-from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock, JournalFileSymlinkLock
+
+from atl_sklearn.tuning._journal import Journal
 
 _JOURNAL = "studies.log"
 _DATABASES = ("mysql", "postgresql", "sqlite")
 _ATTEMPTS = 5
-
-
-def _lock(path: Path) -> Any:
-    # Symbolic links, which network drives make at once, need rights on Windows.
-    return (JournalFileOpenLock if os.name == "nt" else JournalFileSymlinkLock)(str(path))
-
-
-def _cut_broken_line(path: Path) -> None:
-    """Cut off a last line that a process did not live to finish; all others would fail on it."""
-    if not path.exists():
-        return
-    lock = _lock(path)
-    lock.acquire()
-    try:
-        with path.open("rb+") as file:
-            content = file.read()
-            end = content.rfind(b"\n") + 1
-            if end < len(content):
-                file.truncate(end)
-    finally:
-        lock.release()
 
 
 def _open_folder(folder: Path) -> BaseStorage:
@@ -44,9 +24,7 @@ def _open_folder(folder: Path) -> BaseStorage:
             f"'sqlite:///{folder}'."
         )
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder / _JOURNAL
-    _cut_broken_line(path)
-    return JournalStorage(JournalFileBackend(str(path), lock_obj=_lock(path)))
+    return JournalStorage(Journal(folder / _JOURNAL))
 
 
 def _open_database(url: str) -> BaseStorage:
