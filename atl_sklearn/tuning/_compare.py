@@ -59,7 +59,7 @@ def _repeated(cv: Any, repeat: int, seed: int, *, classifier: bool, groups: Any)
 
 
 def _score(estimator: Any, data: Data, train: Any, test: Any, seed: int, scoring: Any) -> float:
-    fitted = data.take(train).fit(set_seeds(clone(estimator), seed, all_of_them=True))
+    fitted = data.take(train).fit(set_seeds(estimator, seed, all_of_them=True))
     held_out = data.take(test)
     return float(check_scoring(fitted, scoring=scoring)(fitted, held_out.X, held_out.y))
 
@@ -178,7 +178,7 @@ def compare(
         seeds.append(rng.randint(np.iinfo(np.int32).max, size=len(folds[-1])).tolist())
     check_not_split(X_unlabeled, n_samples, [fold for repeat in folds for fold in repeat])
     scores = joblib.Parallel(n_jobs=n_jobs)(
-        joblib.delayed(_score)(estimator, data, train, test, seed, scoring)
+        joblib.delayed(_score)(clone(estimator), data, train, test, seed, scoring)
         for estimator in named.values()
         for repeat, of_repeat in zip(folds, seeds, strict=True)
         for (train, test), seed in zip(repeat, of_repeat, strict=True)

@@ -4,6 +4,7 @@ import errno
 import glob
 import importlib.util
 import os
+import pickle
 import shutil
 import signal
 import subprocess
@@ -22,6 +23,7 @@ import pytest
 import study_worker
 from optuna.distributions import CategoricalDistribution
 from optuna.trial import TrialState
+from sqlalchemy.engine import make_url
 
 from atl_sklearn.tuning._journal import Journal
 from atl_sklearn.tuning._storages import close_storage, open_storage
@@ -270,6 +272,20 @@ def test_a_trial_that_others_took_over_is_left_to_them(tmp_path, monkeypatch):
     assert [t.number for t in trials if t.state == TrialState.FAIL] == [1]
     assert len(finished(trials)) == 4
     assert trials[2].user_attrs["retry_of"] == 1
+
+
+def test_a_password_is_not_pickled_with_a_fitted_search(postgresql):
+    url = postgresql.replace("atl@", "atl:s3cret@")  # which this server does not ask for
+    data = study_worker.data()
+    search = study_worker.search(url, 2, study_name="kept", refit=True).fit(*data)
+    content = pickle.dumps(search)
+    assert b"s3cret" not in content and "s3cret" not in repr(search)
+    again = pickle.loads(content)
+    assert make_url(again.storage) == make_url(postgresql)
+    assert again.study_.trials == search.study_.trials
+    np.testing.assert_array_equal(again.predict(data[0]), search.predict(data[0]))
+    optuna.delete_study(study_name="kept", storage=again.study_._storage)
+    close_storage(again.study_._storage)
 
 
 # ---- studies that are something else ------------------------------------------------------
