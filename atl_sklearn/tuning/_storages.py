@@ -157,6 +157,7 @@ def kept_with(search: dict[str, Any]) -> dict[str, Any]:
 
 def close_storage(storage: BaseStorage) -> None:
     """Close the connections of a storage; it opens new ones if it is used again."""
+    storage = getattr(storage, "_backend", storage)  # studies keep a database behind a cache
     if isinstance(storage, RDBStorage):
         storage.remove_session()
         storage.engine.dispose()

@@ -285,7 +285,8 @@ def test_a_password_is_not_pickled_with_a_fitted_search(postgresql):
     assert again.study_.trials == search.study_.trials
     np.testing.assert_array_equal(again.predict(data[0]), search.predict(data[0]))
     optuna.delete_study(study_name="kept", storage=again.study_._storage)
-    close_storage(again.study_._storage)
+    for found in (search, again):
+        close_storage(found.study_._storage)
 
 
 # ---- studies that are something else ------------------------------------------------------

@@ -32,7 +32,7 @@ _TRIED = 3  # samples with which a comparison is tried
 
 
 @dataclass(frozen=True)
-class Comparisons:
+class Combinations:
     """What can be compared, as a product: every layer with every metric and aggregation.
 
     Attributes
@@ -95,7 +95,7 @@ def _shapes(layer: str, network: LayerList, others: list[tuple[Any, LayerList]])
     return ours.output_shape, [other.output_shape for other in theirs]
 
 
-def find_comparisons(
+def find_combinations(
     estimator: Any,
     X: Any,
     y: Any,
@@ -103,7 +103,7 @@ def find_comparisons(
     layers: Iterable[str] | None,
     metrics: Iterable[str],
     aggregations: Iterable[str],
-) -> Comparisons:
+) -> Combinations:
     """Return a product of layers, metrics and aggregations that can all be computed.
 
     Values that take part in most of the invalid combinations are left out until none is left.
@@ -123,7 +123,7 @@ def find_comparisons(
 
     Returns
     -------
-    comparisons : Comparisons
+    combinations : Combinations
         What of it is possible.
 
     Raises
@@ -186,7 +186,7 @@ def find_comparisons(
             "networks. The metrics 'cross_correlation' and 'cka' with the aggregation "
             "'spatial_mean' compare any."
         )
-    return Comparisons(*map(tuple, axes))
+    return Combinations(*map(tuple, axes))
 
 
 def _traced(source: Any, X: Any) -> LayerList:
