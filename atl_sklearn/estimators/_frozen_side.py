@@ -14,6 +14,7 @@ from skorch.dataset import get_len
 from atl_sklearn.estimators._data import ArrayData, LabelledData, UnlabeledData, is_own_data
 from atl_sklearn.estimators._penalty_settings import PenaltySettings, Samples
 from atl_sklearn.estimators._precision import autocast
+from atl_sklearn.estimators._seeding import own_random_numbers
 from atl_sklearn.similarity._prepared import Prepared, n_prepared, prepare, restore
 from atl_sklearn.unrelated import FrozenNetwork, get_network
 from atl_sklearn.unrelated._kept_files import key_of
@@ -22,6 +23,7 @@ from atl_sklearn.unrelated._memory import get_memory
 from atl_sklearn.unrelated._sources import get_nonlinearity
 from atl_sklearn.unrelated._store import ActivationStore
 
+_OTHER_STREAM = 0x0DD
 _STABLE = 1e-3  # of an activation's magnitude, by which it may differ from batch to batch
 
 
@@ -268,7 +270,9 @@ class FrozenSide:
         if settings.cache == "live" or settings.cache_size == 0:
             return ""
         count = (len(together[0]) + 1) // 2
-        apart = self._prepared(self.activations(_first(X, count), unlabeled=unlabeled))
+        # With other random numbers than the first pass, or what is random would look the same.
+        with own_random_numbers(settings.seed ^ _OTHER_STREAM, settings.device):
+            apart = self._prepared(self.activations(_first(X, count), unlabeled=unlabeled))
         for whole, part in zip(together, apart, strict=True):
             size = float(whole.abs().max())
             if not torch.allclose(whole[:count], part, rtol=_STABLE, atol=_STABLE * size):
