@@ -15,7 +15,7 @@ from atl_sklearn.estimators._data import ArrayData, LabelledData, UnlabeledData,
 from atl_sklearn.estimators._penalty_settings import PenaltySettings, Samples
 from atl_sklearn.estimators._precision import autocast
 from atl_sklearn.estimators._seeding import own_random_numbers
-from atl_sklearn.similarity._prepared import Prepared, n_prepared, prepare, restore
+from atl_sklearn.similarity._precomputed import Precomputed, n_precomputed, prepare, restore
 from atl_sklearn.unrelated import FrozenNetwork, get_network
 from atl_sklearn.unrelated._kept_files import key_of
 from atl_sklearn.unrelated._layers import as_choices
@@ -293,7 +293,7 @@ class FrozenSide:
 
     def __call__(
         self, X: Any, index: Any, *, unlabeled: bool
-    ) -> list[list[torch.Tensor | Prepared]]:
+    ) -> list[list[torch.Tensor | Precomputed]]:
         """Return what comparisons need of a batch, for each network and layer.
 
         Parameters
@@ -307,7 +307,7 @@ class FrozenSide:
 
         Returns
         -------
-        activations : list of list of Tensor or Prepared
+        activations : list of list of Tensor or Precomputed
             As the loss takes them.
         """
         store = self._stores.get(unlabeled)
@@ -324,9 +324,9 @@ class FrozenSide:
         per_network = [[next(tensors) for _ in range(n_parts)] for _ in self._networks]
         return [self._regroup(parts) for parts in per_network]
 
-    def _regroup(self, parts: list[torch.Tensor]) -> list[torch.Tensor | Prepared]:
+    def _regroup(self, parts: list[torch.Tensor]) -> list[torch.Tensor | Precomputed]:
         remaining = iter(parts)
         return [
-            restore([next(remaining) for _ in range(n_prepared(metric, aggregation))])
+            restore([next(remaining) for _ in range(n_precomputed(metric, aggregation))])
             for metric, aggregation in self._comparisons
         ]

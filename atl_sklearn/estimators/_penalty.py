@@ -19,8 +19,8 @@ from atl_sklearn.similarity import (
     AntiTransferPenalty,
     get_weight_schedule,
 )
+from atl_sklearn.unrelated._hooks import ActivationHooks
 from atl_sklearn.unrelated._layers import Layer, Trial, choose_layers, is_posterior
-from atl_sklearn.unrelated._taps import Taps
 
 _READER_RATE = 3e-3  # learning rate of what adversarial metrics train
 _N_TRIED = 8  # unlabeled samples with which everything is tried before training
@@ -140,8 +140,8 @@ class PenaltyRun:
             calls.nonlinearity if is_posterior(layer) else None for layer in layers
         ]
         # Before the first step, since a compiled network knows no hooks that come later.
-        self._taps = Taps(network, [layer.point for layer in layers])
-        exits.callback(self._taps.remove)
+        self._hooks = ActivationHooks(network, [layer.point for layer in layers])
+        exits.callback(self._hooks.remove)
         comparisons = self._loss.comparisons(len(layers))
         self._frozen = FrozenSide(settings, network, sources, X, comparisons, exits=exits)
 
@@ -180,9 +180,9 @@ class PenaltyRun:
             self._resume(state)
 
     def _read(self, X: Samples) -> list[torch.Tensor]:
-        with self._taps.read():
+        with self._hooks.read():
             self._calls.try_out(X)
-        return self._taps.activations()
+        return self._hooks.activations()
 
     def _compare(
         self, read: list[torch.Tensor], X: Samples, layers: Sequence[Layer], *, unlabeled: bool
@@ -338,9 +338,9 @@ class PenaltyRun:
             Has the penalty as soon as the block has ended.
         """
         tapped = Tapped()
-        with self._taps.read():
+        with self._hooks.read():
             yield tapped
-        current = self._finished(self._taps.activations())
+        current = self._finished(self._hooks.activations())
         tapped.penalty = self._loss(
             current,
             *self._frozen(X, index, unlabeled=unlabeled),

@@ -16,7 +16,7 @@ from skorch.callbacks import GradientNormClipping, LRScheduler
 
 from atl_sklearn._user_warnings import warn_user
 from atl_sklearn._validation import check_no_missing, refuse, shown
-from atl_sklearn.estimators._confounding import confounding, given_weights
+from atl_sklearn.estimators._automatic_weight import confounding, given_weights
 from atl_sklearn.estimators._finiteness import FiniteWeights
 from atl_sklearn.estimators._fit_run import FitRun, unwrapped
 from atl_sklearn.estimators._frozen_side import network_label

@@ -13,7 +13,7 @@ import torch
 from torch.nn.modules.conv import _ConvNd
 
 from atl_sklearn._generator import forked_generator
-from atl_sklearn.unrelated._taps import TapPoint, first_tensor
+from atl_sklearn.unrelated._hooks import HookPoint, first_tensor
 
 _Kind = Literal["convolution", "linear", "nonlinearity", "passing", "other", "output"]
 
@@ -65,10 +65,10 @@ class Layer:
     kind: _Kind
 
     @property
-    def point(self) -> TapPoint:
+    def point(self) -> HookPoint:
         """Where its activation is read."""
         name = "" if self.kind == "output" else self.name
-        return TapPoint(name, self.run, self.changed_in_place)
+        return HookPoint(name, self.run, self.changed_in_place)
 
 
 class LayerList(tuple[Layer, ...]):
@@ -130,7 +130,7 @@ class Trial:
 
     layers: LayerList
     output: Any
-    _tensors: dict[TapPoint, torch.Tensor]
+    _tensors: dict[HookPoint, torch.Tensor]
 
     def activations(self, layers: Sequence[Layer]) -> list[torch.Tensor] | None:
         """Return what some of the layers returned; None if one of it was changed in place."""

@@ -11,7 +11,7 @@ from sklearn.model_selection import LeaveOneOut, cross_val_predict
 from skorch.callbacks import Callback
 
 from atl_sklearn import AntiTransferClassifier, AntiTransferRegressor, activation_similarity
-from atl_sklearn.estimators._confounding import confounding
+from atl_sklearn.estimators._automatic_weight import confounding
 from atl_sklearn.inspection import extract_activations
 from atl_sklearn.unrelated import FrozenNetwork
 
