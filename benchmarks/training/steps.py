@@ -98,7 +98,7 @@ class Steps:
         self.frozen = FrozenNetwork(unrelated, device=device)
         self.frozen.choose(layer, few)
         with torch.no_grad():
-            layers = trace_layers(self.network, lambda: self.network(few))
+            layers = trace_layers(self.network, lambda: self.network(few)).layers
         point = choose_layers(layer, layers)[0].point
         self.name = point.name
         self.taps = Taps(self.network, [point])
