@@ -21,9 +21,9 @@ from atl_sklearn.audio._cache import ClipCache, folder_of, key_of_settings
 from atl_sklearn.audio._clips import Segment, as_clips
 from atl_sklearn.audio._features import as_list, compute_features, name_of
 from atl_sklearn.audio._inverse import invert_features
+from atl_sklearn.audio._npy_file import NpyFile
 from atl_sklearn.audio._parameters import check_parameters, check_windows, is_number
 from atl_sklearn.audio._reading import n_times_of
-from atl_sklearn.audio._rows import RowsFile
 
 
 class LibrosaFeatures(TransformerMixin, BaseEstimator):
@@ -293,7 +293,7 @@ class LibrosaFeatures(TransformerMixin, BaseEstimator):
             features = np.empty((len(clips), *shape), np.float32)
             self._fill(clips, shape, seed, cache, features, None, bad)
         else:
-            with RowsFile(self.memory_map, (len(clips), *shape), np.float32) as rows:
+            with NpyFile(self.memory_map, (len(clips), *shape), np.float32) as rows:
                 self._fill(clips, shape, seed, cache, None, rows, bad)
                 features = rows.finish(f"features-{_name_of(clips, key)}.npy")
         return features.reshape(len(clips), -1) if self.flatten else features
@@ -403,7 +403,7 @@ class LibrosaFeatures(TransformerMixin, BaseEstimator):
         seed: int | None,
         cache: ClipCache | None,
         features: NDArray[np.float32] | None,
-        rows: RowsFile | None,
+        rows: NpyFile | None,
         known_bad: list[BadFile],
     ) -> None:
         """Compute the features into an array or a file."""

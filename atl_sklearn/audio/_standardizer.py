@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from atl_sklearn.audio._npy_file import NpyFile
 from atl_sklearn.audio._parameters import check_choice, check_memory_map
-from atl_sklearn.audio._rows import RowsFile
 
 _PER = ("band", "channel", "element", "global")
 # Values of a piece of X that are in memory at a time, in double precision.
@@ -231,7 +231,7 @@ class Standardizer(TransformerMixin, BaseEstimator):
                 Xt[start : start + len(piece)] = function(piece, mean, scale)
             return Xt
         digest = hashlib.sha256(mean.tobytes() + scale.tobytes() + str(X.shape).encode())
-        with RowsFile(self.memory_map, X.shape, X.dtype) as rows:
+        with NpyFile(self.memory_map, X.shape, X.dtype) as rows:
             for start, piece in _pieces(X):
                 digest.update(np.ascontiguousarray(piece).data.cast("B"))
                 rows.write(start, function(piece, mean, scale))
