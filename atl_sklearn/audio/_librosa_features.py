@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import warnings
 from numbers import Integral
 from typing import Any
 
@@ -15,6 +14,7 @@ from sklearn.utils import check_array, check_random_state
 from sklearn.utils._set_output import _get_output_config
 from sklearn.utils.validation import check_is_fitted
 
+from atl_sklearn._user_warnings import warn_user
 from atl_sklearn.audio._bad_audio import BadFile, report_bad
 from atl_sklearn.audio._batches import compute_batches
 from atl_sklearn.audio._cache import ClipCache, folder_of, key_of_settings
@@ -421,11 +421,9 @@ class LibrosaFeatures(TransformerMixin, BaseEstimator):
         if cache is not None:
             cache.save_index(lines)
             if cache.failure:
-                warnings.warn(
+                warn_user(
                     f"Features could not be kept in the 'memory' folder ({cache.failure}). They "
-                    "are computed, and complete, but will have to be computed again.",
-                    UserWarning,
-                    stacklevel=4,
+                    "are computed, and complete, but will have to be computed again."
                 )
         # Of waveforms more is known than that they have no samples any more.
         bad |= {found.position: found for found in known_bad}

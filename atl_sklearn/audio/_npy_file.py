@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -73,8 +75,9 @@ class NpyFile:
         OSError
             If the file is gone.
         """
-        # Opened for these rows alone, so that what is written does not stay in memory.
-        open_memmap(self._path, mode="r+")[start : start + len(rows)] = rows
+        with self._told():
+            # Opened for these rows alone, so that what is written does not stay in memory.
+            open_memmap(self._path, mode="r+")[start : start + len(rows)] = rows
 
     def finish(self, name: str) -> NDArray[Any]:
         """Give the file its name and return the array, which can only be read.
@@ -95,8 +98,21 @@ class NpyFile:
             If the file is gone.
         """
         final = self._folder / name
-        os.replace(self._path, final)
-        return np.load(final, mmap_mode="r", allow_pickle=False)
+        with self._told():
+            os.replace(self._path, final)
+            return np.load(final, mmap_mode="r", allow_pickle=False)
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        """Say of a file that is gone what it was."""
+        try:
+            yield
+        except FileNotFoundError as error:
+            raise FileNotFoundError(
+                error.errno,
+                f"The file of features in the 'memory_map' folder {os.fspath(self._folder)!r} was "
+                "removed while it was written. Leave the folder alone meanwhile, or name another",
+            ) from error
 
     def _remove(self) -> None:
         self._path.unlink(missing_ok=True)
