@@ -8,9 +8,7 @@ from typing import Any
 
 import torch
 
-from atl_sklearn._generator import forked_generator
 from atl_sklearn.estimators._interruption import InterruptWatch
-from atl_sklearn.estimators._training_progress import TrainingProgress
 
 
 def unwrapped(module: torch.nn.Module) -> torch.nn.Module:
@@ -94,16 +92,6 @@ class FitRun:
     losses: list[float] = field(default_factory=list)
     rates: list[float] = field(default_factory=list)
     progress: Any = None
-
-    def show(self, net: Any, n_batches: int | None) -> None:
-        """Begin an epoch of what is shown of the training."""
-        if net.verbose != 1:
-            return
-        if self.progress is None:
-            self.progress = TrainingProgress(type(net).__name__, net.max_epochs, n_batches)
-            self.exits.callback(self.progress.close)
-        self.progress.begin_epoch()
-
     exits: ExitStack = field(default_factory=ExitStack)
     unrelated_scores: list[float | None] | None = None
 
@@ -113,20 +101,3 @@ class FitRun:
         self.rates.append(rate)
         if self.progress is not None:
             self.progress.count(loss)
-
-    def try_out(self, net: Any, X: Any, *, training: bool = False) -> Any:
-        """Return what the network makes of a few samples, which leaves no trace in it.
-
-        In training mode the caller takes care of its buffers.
-        """
-        net._set_training(training)
-        module = net.module_
-        # A compiled network would never run hooks that come after its first call.
-        net.__dict__["module_"] = unwrapped(module)
-        try:
-            with torch.no_grad(), forked_generator():
-                return net.infer(X, **self.forward_params)
-        finally:
-            net.__dict__["module_"] = module
-            if training:
-                net._set_training(False)

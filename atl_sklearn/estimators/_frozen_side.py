@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,8 @@ from typing import Any
 import torch
 
 from atl_sklearn.estimators._data import ArrayData, LabelledData, UnlabeledData, is_own_data
+from atl_sklearn.estimators._penalty_settings import PenaltySettings, Samples
+from atl_sklearn.estimators._precision import autocast
 from atl_sklearn.similarity._prepared import Prepared, n_prepared, prepare, restore
 from atl_sklearn.unrelated import FrozenNetwork, get_network
 from atl_sklearn.unrelated._kept_files import key_of
@@ -19,21 +22,6 @@ from atl_sklearn.unrelated._sources import get_nonlinearity
 from atl_sklearn.unrelated._store import ActivationStore
 
 _STABLE = 1e-3  # of an activation's magnitude, by which it may differ from batch to batch
-
-
-def _unrelated_choices(net: Any, n_networks: int, parameter: str = "unrelated_layer") -> list[Any]:
-    """Return the choice of layers in each unrelated network."""
-    if net.unrelated_layer is None:
-        return [net.layer] * n_networks
-    # A list of unrelated networks has a list with one entry for each; one network has one entry.
-    if isinstance(net.unrelated, list | tuple) and isinstance(net.unrelated_layer, list | tuple):
-        if len(net.unrelated_layer) != n_networks:
-            raise ValueError(
-                f"The {parameter!r} parameter must have one entry for each of the {n_networks} "
-                f"unrelated networks. Got {net.unrelated_layer!r} instead."
-            )
-        return list(net.unrelated_layer)
-    return [net.unrelated_layer] * n_networks
 
 
 def network_label(position: int, n_networks: int) -> str:
@@ -54,15 +42,20 @@ def _choose(frozen: FrozenNetwork, choice: Any, X: Any, parameter: str) -> None:
 
 
 def _freeze(
-    net: Any, network: torch.nn.Module, sources: Sequence[Any], X: Any, n_layers: int
+    settings: PenaltySettings,
+    network: torch.nn.Module,
+    sources: Sequence[Any],
+    X: Samples,
+    n_layers: int,
 ) -> list[FrozenNetwork]:
     """Return the unrelated networks, frozen, with their layers chosen."""
     found = []
     ours = set(map(id, network.parameters()))
-    device = next(network.parameters()).device if net.device is None else net.device
-    choices = _unrelated_choices(net, len(sources))
-    parameter = "layer" if net.unrelated_layer is None else "unrelated_layer"
-    for position, (source, choice) in enumerate(zip(sources, choices, strict=True)):
+    device = settings.device or next(network.parameters()).device
+    parameter = settings.of_layer
+    for position, (source, choice) in enumerate(
+        zip(sources, settings.unrelated_layers, strict=True)
+    ):
         if len(as_choices(choice, parameter)) != n_layers:
             raise ValueError(
                 f"The 'unrelated_layer' parameter must choose as many layers as 'layer', "
@@ -90,8 +83,8 @@ class FrozenSide:
 
     Parameters
     ----------
-    net : AntiTransferClassifier or AntiTransferRegressor
-        The estimator.
+    settings : PenaltySettings
+        What is compared, and how.
     network : torch.nn.Module
         The network in training.
     sources : list
@@ -100,19 +93,25 @@ class FrozenSide:
         The first samples of the training data.
     comparisons : list of (metric, aggregation)
         One for each layer.
+    exits : contextlib.ExitStack
+        Told what must end with the fit.
     """
 
     def __init__(
         self,
-        net: Any,
+        settings: PenaltySettings,
         network: torch.nn.Module,
         sources: Sequence[Any],
-        X: Any,
+        X: Samples,
         comparisons: list[tuple[Any, Any]],
+        *,
+        exits: ExitStack,
     ) -> None:
-        self._net = net
+        self._settings = settings
+        self._network = network
+        self._exits = exits
         self._comparisons = comparisons
-        self._networks = _freeze(net, network, sources, X, len(comparisons))
+        self._networks = _freeze(settings, network, sources, X, len(comparisons))
         self._stores: dict[bool, ActivationStore] = {}
         self._on_cpu = next(network.parameters()).device.type == "cpu"
 
@@ -142,7 +141,7 @@ class FrozenSide:
         ValueError
             If they are not finite.
         """
-        with self._net._precise():
+        with autocast(self._settings.precision, self._settings.device, self._network):
             found = [frozen(X) for frozen in self._networks]
         if checked:
             for frozen, activations in zip(self._networks, found, strict=True):
@@ -150,7 +149,14 @@ class FrozenSide:
         return found
 
     def keep(
-        self, data: Any, X: Any, *, unlabeled: bool, n_seen: float, whole_batches: bool = True
+        self,
+        data: Any,
+        X: Samples,
+        to_device: Callable[[Any], Any],
+        *,
+        unlabeled: bool,
+        n_seen: float,
+        whole_batches: bool = True,
     ) -> None:
         """Prepare to keep what comparisons need of the samples of a data set.
 
@@ -160,6 +166,8 @@ class FrozenSide:
             The data set.
         X : Tensor of shape (n_samples, ...) or mapping of these
             Its first samples.
+        to_device : callable
+            Returns a batch as tensors where the networks are.
         unlabeled : bool
             Whether it is that of the unlabeled samples.
         n_seen : float
@@ -167,17 +175,21 @@ class FrozenSide:
         whole_batches : bool, default=True
             Whether the batches are made here, and not by an iterator of the user's.
         """
-        net = self._net
+        settings = self._settings
         because = self._changes(data, X, unlabeled=unlabeled, whole_batches=whole_batches)
-        memory = get_memory(net.memory)
-        if not because and net.cache == "auto" and memory is None and n_seen <= 1:
+        memory = get_memory(settings.memory)
+        if not because and settings.cache == "auto" and memory is None and n_seen <= 1:
             because = "each sample is seen once"
         whose = f"Unrelated activations of {'unlabeled' if unlabeled else 'training'} data"
-        report = (lambda text: print(f"{whose}: {text}")) if net.verbose else None
+        report = (lambda text: print(f"{whose}: {text}")) if settings.verbose else None
         store = ActivationStore(
-            len(data), net.cache_size, cache=net.cache, live_because=because, report=report
+            len(data),
+            settings.cache_size,
+            cache=settings.cache,
+            live_because=because,
+            report=report,
         )
-        net._run.exits.callback(store.close)
+        self._exits.callback(store.close)
         self._stores[unlabeled] = store
         if memory is not None and isinstance(data, ArrayData) and store.where != "live":
             how = [
@@ -189,32 +201,32 @@ class FrozenSide:
             ]
             key = key_of(
                 [frozen.network for frozen in self._networks],
-                [how, repr(named), net.precision],
+                [how, repr(named), settings.precision],
                 data.X,
             )
             folder = Path(memory.store_backend.location) / "atl_sklearn" / "activations" / key
 
             def compute(index: list[int]) -> list[torch.Tensor]:
-                batch = net._on_device(data.__getitems__(index).X)
+                batch = to_device(data.__getitems__(index).X)
                 return self._prepared(batch, unlabeled=unlabeled, index=index)
 
             store.fill(folder, self._prepared(X, unlabeled=unlabeled), compute)
 
     def _changes(self, data: Any, X: Any, *, unlabeled: bool, whole_batches: bool) -> str:
         """Return why activations cannot be kept, or nothing."""
-        net = self._net
+        settings = self._settings
         while isinstance(data, torch.utils.data.Subset):
             data = data.dataset
         if not is_own_data(data) and not isinstance(data, UnlabeledData):
             return "'dataset' makes the samples, and may change them"
         if not whole_batches:
             return "'iterator_train' makes the batches, and may change the samples"
-        if isinstance(data, LabelledData | UnlabeledData) and net.cache in ("auto", "live"):
+        if isinstance(data, LabelledData | UnlabeledData) and settings.cache in ("auto", "live"):
             return (
                 "a torch Dataset may change its samples; cache='memory' takes them to be the same "
                 "in every epoch"
             )
-        if net.cache == "live" or net.cache_size == 0:
+        if settings.cache == "live" or settings.cache_size == 0:
             return ""
         together = self._prepared(X, unlabeled=unlabeled)
         count = (len(together[0]) + 1) // 2

@@ -88,7 +88,7 @@ def rehearse(net: Any, X: Any, y: Any) -> tuple[Any, Any]:
     else:
         tried = batch.X
     tried = net._on_device(tried)
-    output = net._run.try_out(net, tried)
+    output = net._try_out(tried)
     net._check_output(output)
     _try_predicting(net, output)
     if batch is not None:
@@ -190,7 +190,7 @@ def _try_single_sample(net: Any, data: Any, tried: Any) -> None:
         X = {key: x[:count] for key, x in tried.items()} if is_mapping(tried) else tried[:count]
         with kept_buffers(unwrapped(net.module_)):
             try:
-                net._run.try_out(net, X, training=True)
+                net._try_out(X, training=True)
             except Exception as error:
                 return str(error)
         return ""

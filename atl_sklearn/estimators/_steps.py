@@ -18,6 +18,7 @@ from atl_sklearn.estimators._data import Batch
 from atl_sklearn.estimators._finiteness import non_finite_error
 from atl_sklearn.estimators._history import EpochTable, PenaltyHistory
 from atl_sklearn.estimators._inputs import Inputs
+from atl_sklearn.estimators._training_progress import TrainingProgress
 
 
 def _length_of(iterator: Any) -> int | None:
@@ -81,10 +82,10 @@ class Steps(Inputs):
             return {"loss": task_loss, "objective": task_loss, "y_pred": y_pred}
         found = [] if tapped is None else [tapped.penalty]
         if penalty.compares_unlabeled(training=training):
-            found.append(penalty.of_unlabeled(self))
+            found.append(penalty.of_unlabeled())
         several = len(found) > 1
         total = torch.stack([one.total for one in found]).mean() if several else found[0].total
-        objective = torch.add(task_loss, total, alpha=penalty.factor(self))
+        objective = torch.add(task_loss, total, alpha=penalty.factor(len(self.history) - 1))
         parts = [one.parts.detach() for one in found]
         similarities = torch.stack(parts).mean(dim=0) if several else parts[0]
         # All numbers in one piece: on a GPU, each transfer waits for what was queued before.
@@ -93,7 +94,7 @@ class Steps(Inputs):
         named = zip(penalty.names, values, strict=True)
         record = {f"{stage}_{name}": value for name, value in named}
         if not all(map(math.isfinite, (loss, *values))):
-            penalty.check_frozen(self, batch)
+            penalty.check_frozen(batch)
             names = ["task loss", *penalty.names]
             finite = zip(names, map(math.isfinite, (loss, *values)), strict=True)
             self._stop_for(f"{stage} {next(name for name, is_finite in finite if not is_finite)}")
@@ -200,7 +201,7 @@ class Steps(Inputs):
         rate = self._run.rate if training else None
         if training:
             n_batches = _length_of(iterator)
-            self._run.show(self, n_batches)
+            self._show_epoch(n_batches)
             if rate is not None:
                 rate.begin_epoch(n_batches)
         count = 0
@@ -225,10 +226,14 @@ class Steps(Inputs):
             if self._run.progress is not None:
                 self._run.progress.end_epoch()
 
-    def _known_of(self, output: Any) -> torch.Tensor:
-        """Return what the network knows of the target: probabilities or predictions."""
-        output = output[0] if isinstance(output, tuple) else output
-        return self._get_predict_nonlinearity()(output).detach()
+    def _show_epoch(self, n_batches: int | None) -> None:
+        run = self._run
+        if self.verbose != 1:
+            return
+        if run.progress is None:
+            run.progress = TrainingProgress(type(self).__name__, self.max_epochs, n_batches)
+            run.exits.callback(run.progress.close)
+        run.progress.begin_epoch()
 
     def _stop_for(self, part: str) -> None:
         weighted = self._run.penalty is not None
