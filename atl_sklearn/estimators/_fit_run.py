@@ -38,19 +38,12 @@ class FitRun:
         None for a plain network.
     weights : FiniteWeights or None
         The guard against weights that are not finite.
-    mode : bool or None
-        Whether the network was set to train or to evaluate; None if something else may have
-        changed it.
-    listeners : dict
-        Which callbacks do something in which event.
     scaler : torch.amp.GradScaler or None
         Scales the loss in half precision.
     rate : LearningRate or None
         Sets the learning rate of each step; None where something else does.
     max_grad_norm : float or None
         The largest norm of the gradients; None where they are not clipped.
-    clipped : list of Parameter or None
-        What is clipped; None where that is to be found out anew.
     rescale : Rescale or None
         The layer that brings outputs to the units of the target.
     finished : int
@@ -78,12 +71,9 @@ class FitRun:
     forward_params: dict[str, Any] = field(default_factory=dict)
     penalty: Any = None
     weights: Any = None
-    mode: bool | None = None
-    listeners: dict[str, Any] = field(default_factory=dict)
     scaler: Any = None
     rate: Any = None
     max_grad_norm: float | None = None
-    clipped: list[Any] | None = None
     rescale: Any = None
     finished: int = 0
     watch: InterruptWatch = field(default_factory=InterruptWatch)
