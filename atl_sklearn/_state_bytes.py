@@ -68,7 +68,8 @@ class _Packer:
         value = value.detach()
         if value.layout is not torch.strided or value.device.type == "meta":
             raise UnknownStateError(f"{where} is a tensor of layout {value.layout}")
-        dense = not value.is_contiguous() and _fills_its_memory(value)
+        usual = torch.empty(value.shape, device="meta").stride()
+        dense = value.stride() != usual and _fills_its_memory(value)
         strides = list(value.stride()) if dense else None
         return [self._keep(value), str(value.device), strides]
 
@@ -169,7 +170,7 @@ def _unpack(found: Any, tensors: dict[str, torch.Tensor]) -> Any:
     if tag in ("$dict", "$counter"):
         return (dict if tag == "$dict" else Counter)(dict(map(tuple, parts)))
     if tag == "$ordered":
-        made = OrderedDict(map(tuple, parts[0]))
+        made: OrderedDict[Any, Any] = OrderedDict(map(tuple, parts[0]))
         for name, value in parts[1].items():
             setattr(made, name, value)
         return made

@@ -60,6 +60,7 @@ class SklearnContract(NeuralNet):
         self.__dict__["target_similarity"] = params.pop("target_similarity")
         for name in ("cache", "cache_size", "memory", "random_state", "precision"):
             self.__dict__[name] = params.pop(name)
+        self.__dict__["checkpoint_dir"] = params.pop("checkpoint_dir")
         for name in ("lr_schedule", "max_grad_norm", "weight_decay"):
             self.__dict__[name] = params.pop(name)
         super().__init__(module, **params)

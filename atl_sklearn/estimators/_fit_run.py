@@ -60,6 +60,8 @@ class FitRun:
         Shows how far the training is; None where nobody wants to see it.
     exits : contextlib.ExitStack
         What must be ended with the fit, whether it succeeds or not.
+    checkpoints : Checkpoints or None
+        Where the fit goes on from after a kill; None where it does not.
     unrelated_scores : list of float or None
         How well unrelated estimators that this fit fitted learnt their tasks; None where it goes
         on with those of an earlier one.
@@ -82,6 +84,7 @@ class FitRun:
     losses: list[float] = field(default_factory=list)
     rates: list[float] = field(default_factory=list)
     progress: Any = None
+    checkpoints: Any = None
     exits: ExitStack = field(default_factory=ExitStack)
     unrelated_scores: list[float | None] | None = None
 

@@ -191,6 +191,11 @@ class FrozenSide:
         )
         self._exits.callback(store.close)
         self._stores[unlabeled] = store
+
+        def compute(index: list[int]) -> list[torch.Tensor]:
+            batch = to_device(data.__getitems__(index).X)
+            return self._prepared(batch, unlabeled=unlabeled, index=index)
+
         if memory is not None and isinstance(data, ArrayData) and store.where != "live":
             how = [
                 [(point.name, point.run, kind) for point, kind in frozen.chosen]
@@ -205,12 +210,9 @@ class FrozenSide:
                 data.X,
             )
             folder = Path(memory.store_backend.location) / "atl_sklearn" / "activations" / key
-
-            def compute(index: list[int]) -> list[torch.Tensor]:
-                batch = to_device(data.__getitems__(index).X)
-                return self._prepared(batch, unlabeled=unlabeled, index=index)
-
             store.fill(folder, self._prepared(X, unlabeled=unlabeled), compute)
+        if settings.keeps_in_order:
+            store.complete(compute)
 
     def _changes(self, data: Any, X: Any, *, unlabeled: bool, whole_batches: bool) -> str:
         """Return why activations cannot be kept, or nothing."""
