@@ -214,7 +214,9 @@ class SklearnContract(NeuralNet):
 
     def __getstate__(self) -> dict[str, Any]:
         state = super().__getstate__()
-        state.pop("_run", None)  # a checkpoint in the middle of a fit leaves the fit behind
+        run = state.pop("_run", None)  # a checkpoint in the middle of a fit leaves the fit behind
+        if run is not None and run.finished:
+            state["_completed"] = True  # and predicts by what it has learnt
         return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:

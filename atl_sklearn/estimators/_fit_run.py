@@ -46,6 +46,8 @@ class FitRun:
         The largest norm of the gradients; None where they are not clipped.
     rescale : Rescale or None
         The layer that brings outputs to the units of the target.
+    begun : int
+        How many epochs the history had before this training.
     finished : int
         How many epochs the history has that ended.
     watch : InterruptWatch
@@ -77,6 +79,7 @@ class FitRun:
     rate: Any = None
     max_grad_norm: float | None = None
     rescale: Any = None
+    begun: int = 0
     finished: int = 0
     watch: InterruptWatch = field(default_factory=InterruptWatch)
     ended_by_callback: bool = False

@@ -256,7 +256,7 @@ class AntiTransferTraining(Steps):
         """Make what lives as long as the fit: the penalty and the guard of the weights."""
         self._run.weights = FiniteWeights(self.module_)
         self._run.rescale = rescale_layer(self.module_)
-        self._run.finished = len(self.history)
+        self._run.begun = self._run.finished = len(self.history)
         if self.precision == "float16":
             self._run.scaler = torch.amp.GradScaler(next(self.module_.parameters()).device.type)
         self._begin_steps()
@@ -448,12 +448,11 @@ class AntiTransferTraining(Steps):
             self.__dict__.update(before)
             raise
         run = self._run
-        begun = run.finished
         route = {"_routing_method": method} if _ROUTES else {}
         try:
             with run.watch, self._stream().active(self.device):
                 interrupt = self._train(X, y, **route, **fit_params)
-                learnt = interrupt is None or run.finished > begun
+                learnt = interrupt is None or run.finished > run.begun
                 if learnt and run.penalty is not None:
                     self.__dict__["_penalty_state"] = run.penalty.state()
                     weights = run.penalty.weights
@@ -461,7 +460,7 @@ class AntiTransferTraining(Steps):
                     self.__dict__["weight_"] = weights if several else weights[0]
                 if learnt:
                     summary = summarise(
-                        self, run, sources, begun=begun, interrupted=interrupt is not None,
+                        self, run, sources, begun=run.begun, interrupted=interrupt is not None,
                         judged=method == "fit",
                     )  # fmt: skip
                 if run.checkpoints is not None:
@@ -495,7 +494,7 @@ class AntiTransferTraining(Steps):
         try:
             self.notify("on_train_begin", X=X, y=y)
             begun = True
-            self._run.finished = len(self.history)  # a callback may have loaded some
+            self._run.begun = self._run.finished = len(self.history)  # some may have been loaded
             if self._run.rate is not None:
                 self._run.rate.follow_loaded()
             checkpoints = self._run.checkpoints
