@@ -116,6 +116,9 @@ class AntiTransferClassifier(AntiTransferTraining, NeuralNetClassifier):
         Folder in which what is computed of unrelated networks is kept on disk, so that other
         fits find it: other candidates of a search, other processes. It is found by the
         network's weights, the layers and the data, never by time or name.
+    checkpoint_dir : None, str or path-like, default=None
+        Folder in which `fit` keeps where it is, so that the same call after a kill or a crash goes
+        on from the last epoch that ended, to the same network; see the page on training.
     class_weight : dict, "balanced" or None, default=None
         Weights of the classes in the task loss.
     random_state : int, RandomState instance or None, default=None
@@ -272,6 +275,7 @@ class AntiTransferClassifier(AntiTransferTraining, NeuralNetClassifier):
         cache: str = "auto",
         cache_size: int = 2**30,
         memory: Any = None,
+        checkpoint_dir: Any = None,
         class_weight: Any = None,
         random_state: Any = None,
         precision: str = "float32",
@@ -315,6 +319,7 @@ class AntiTransferClassifier(AntiTransferTraining, NeuralNetClassifier):
             cache=cache,
             cache_size=cache_size,
             memory=memory,
+            checkpoint_dir=checkpoint_dir,
             random_state=random_state,
             precision=precision,
             criterion=criterion,

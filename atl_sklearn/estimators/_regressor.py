@@ -104,6 +104,9 @@ class AntiTransferRegressor(AntiTransferTraining, NeuralNetRegressor):
         Folder in which what is computed of unrelated networks is kept on disk, so that other
         fits find it: other candidates of a search, other processes. It is found by the
         network's weights, the layers and the data, never by time or name.
+    checkpoint_dir : None, str or path-like, default=None
+        Folder in which `fit` keeps where it is, so that the same call after a kill or a crash goes
+        on from the last epoch that ended, to the same network; see the page on training.
     random_state : int, RandomState instance or None, default=None
         Determines initialisation, order of batches, dropout and random choices of the penalty.
         The global generators are not touched by an int. Fits in several threads take turns; code
@@ -253,6 +256,7 @@ class AntiTransferRegressor(AntiTransferTraining, NeuralNetRegressor):
         cache: str = "auto",
         cache_size: int = 2**30,
         memory: Any = None,
+        checkpoint_dir: Any = None,
         random_state: Any = None,
         precision: str = "float32",
         criterion: Any = torch.nn.MSELoss,
@@ -293,6 +297,7 @@ class AntiTransferRegressor(AntiTransferTraining, NeuralNetRegressor):
             cache=cache,
             cache_size=cache_size,
             memory=memory,
+            checkpoint_dir=checkpoint_dir,
             random_state=random_state,
             precision=precision,
             criterion=criterion,

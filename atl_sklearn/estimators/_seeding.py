@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from numbers import Integral
 from typing import Any
 
+import numpy as np
 import torch
+from sklearn.base import clone
 
 from atl_sklearn._generator import forked_generator
 
@@ -34,6 +37,47 @@ def own_random_numbers(seed: int, device: Any) -> Iterator[None]:
         for index in cuda:
             torch.cuda.default_generators[index].manual_seed(seed)
         yield
+
+
+def seeded(estimator: Any, seed: int) -> Any:
+    """Return a clone of an estimator whose parameters `random_state` are all ints.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Not fitted; those of its parameters that are ints stay.
+    seed : int
+        Determines the others.
+    """
+    made = clone(estimator)
+    rng = np.random.RandomState(seed % 2**32)
+    for name, value in sorted(made.get_params(deep=True).items()):
+        if name.rpartition("__")[2] == "random_state" and not isinstance(value, Integral):
+            made.set_params(**{name: int(rng.randint(2**31))})
+    return made
+
+
+def random_states(device: Any) -> dict[str, torch.Tensor]:
+    """Return the states of torch's generators: of the CPU, and of a GPU where there is one.
+
+    Parameters
+    ----------
+    device : str or torch.device
+        Where a network trains.
+    """
+    states = {"cpu": torch.get_rng_state()}
+    return states | {
+        f"cuda:{index}": torch.cuda.get_rng_state(index) for index in _cuda_devices(device)
+    }
+
+
+def set_random_states(states: dict[str, torch.Tensor]) -> None:
+    """Let torch's generators go on from what :func:`random_states` returned."""
+    for name, state in states.items():
+        if name == "cpu":
+            torch.set_rng_state(state)
+        else:
+            torch.cuda.set_rng_state(state, name)
 
 
 class RandomStream:
@@ -73,6 +117,4 @@ class RandomStream:
             try:
                 yield
             finally:
-                self._states["cpu"] = torch.get_rng_state()
-                for index in cuda:
-                    self._states[f"cuda:{index}"] = torch.cuda.get_rng_state(index)
+                self._states.update(random_states(device))
