@@ -11,6 +11,7 @@ from sklearn.base import BaseEstimator, clone
 from skorch import NeuralNet
 
 from atl_sklearn.estimators._names import advice_for
+from atl_sklearn.estimators._saving import from_saved_state, state_to_save
 from atl_sklearn.unrelated._sources import _innermost, clone_unrelated, is_fitted
 
 _PREFIX = "unrelated__"
@@ -221,6 +222,13 @@ class SklearnContract(NeuralNet):
         super().__setstate__({**state, "device": resolve_device(device)})
         if _is_auto(device):
             self.__dict__["device"] = device
+
+    def _state_to_save(self, keep: Any) -> dict[str, Any]:
+        return state_to_save(self, keep)
+
+    @classmethod
+    def _from_saved_state(cls, state: dict[str, Any], refuse: Any, older: bool) -> Any:
+        return from_saved_state(cls, state, refuse, older=older)
 
     def load_params(self, f_params: Any = None, *args: Any, **kwargs: Any) -> None:
         """Load what :meth:`save_params` saved.

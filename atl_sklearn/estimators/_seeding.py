@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import numpy as np
 import torch
 
 from atl_sklearn._generator import forked_generator
@@ -45,9 +46,12 @@ class RandomStream:
         Where the stream starts.
     """
 
+    _travels = True  # in files of estimators
+
     def __init__(self, seed: int) -> None:
         self.seed = seed
-        self._states: dict[str, torch.Tensor] = {}
+        # As arrays, which every format holds.
+        self._states: dict[str, np.ndarray] = {}
 
     @contextmanager
     def active(self, device: str) -> Iterator[None]:
@@ -62,17 +66,19 @@ class RandomStream:
         with forked_generator(cuda):
             # default_generator.manual_seed and not torch.manual_seed, which seeds every device
             if "cpu" in self._states:
-                torch.set_rng_state(self._states["cpu"])
+                torch.set_rng_state(torch.from_numpy(self._states["cpu"]))
             else:
                 torch.default_generator.manual_seed(self.seed)
             for index in cuda:
                 if f"cuda:{index}" in self._states:
-                    torch.cuda.set_rng_state(self._states[f"cuda:{index}"], index)
+                    state = torch.from_numpy(self._states[f"cuda:{index}"])
+                    torch.cuda.set_rng_state(state, index)
                 else:
                     torch.cuda.default_generators[index].manual_seed(self.seed)
             try:
                 yield
             finally:
-                self._states["cpu"] = torch.get_rng_state()
+                self._states["cpu"] = torch.get_rng_state().numpy()
                 for index in cuda:
-                    self._states[f"cuda:{index}"] = torch.cuda.get_rng_state(index)
+                    state = torch.cuda.get_rng_state(index)
+                    self._states[f"cuda:{index}"] = state.cpu().numpy()
