@@ -48,7 +48,7 @@ def test_pickles_are_weights_and_optimizer_state(cache, unrelated, tmp_path):
     net = AntiTransferClassifier(
         unrelated=unrelated, cache=cache, train_split=ValidSplit(4), batch_size=200,
         callbacks=[
-            Checkpoint(f_pickle=tmp_path / "checkpoint", monitor=None),
+            Checkpoint(dirname=tmp_path, f_pickle="checkpoint", monitor=None),
             EpochScoring("f1_macro", on_train=True, name="f1"),
         ],
         **FAST,
