@@ -538,6 +538,11 @@ class AntiTransferClassifier(AntiTransferTraining, NeuralNetClassifier):
             return self.classes_inferred_
         if self._completed and self.classes is not None:  # weights were loaded, not trained
             return np.asarray(self.classes)
+        if self._completed:
+            raise AttributeError(
+                f"{type(self).__name__} has no classes_: its weights were saved without them. Set "
+                "classes, in the order of the outputs."
+            )
         raise AttributeError(f"{type(self).__name__} has no classes_ before it is fitted.")
 
     def predict_proba(self, X: Any) -> np.ndarray:

@@ -93,11 +93,31 @@ class AntiTransferTraining(Steps):
         Returns
         -------
         self : object
-            The estimator, initialised but not fitted.
+            The estimator, initialised but not fitted. A network that is made to the shape of X is
+            made where this becomes known, in `fit` or :meth:`load_params`.
         """
         self.__dict__.pop("_completed", None)
+        if self._waits_for_sizes():
+            return self
         with self._stream().active(self.device):
             return super().initialize()
+
+    def _waits_for_sizes(self) -> bool:
+        """Tell whether the network cannot be made before the sizes of X and y are known."""
+        given = self.get_params_for("module")
+        sizes = {"input_shape": "input_shape_", "n_outputs": "n_outputs_"}
+        unknown = {n for n, of in sizes.items() if n not in given and not hasattr(self, of)}
+        if "input_shape" in unknown:
+            unknown |= {"n_features_in"} - given.keys()
+        if isinstance(self.module, str):
+            return bool(unknown & sizes.keys())
+        if isinstance(self.module, torch.nn.Module) or not callable(self.module):
+            return False
+        asked = inspect.signature(self.module).parameters
+        needed = {
+            n for n, p in asked.items() if p.default is p.empty and p.kind is not p.VAR_KEYWORD
+        }
+        return bool(unknown & needed)
 
     def initialize_module(self) -> Any:
         """Make the network; it is told the sizes of X and y where it asks for them by name."""
@@ -181,6 +201,11 @@ class AntiTransferTraining(Steps):
             The estimator.
         """
         name = self.optimizer
+        kind = get_optimizer(name)
+        kind = getattr(kind, "func", kind)  # of a partial
+        if isinstance(kind, type) and issubclass(kind, torch.optim.LBFGS):
+            # It sees all parameters as one row, which they are in one order of memory only.
+            self.module_.to(memory_format=torch.contiguous_format)
         try:
             self.__dict__["optimizer"] = get_optimizer(name)
             super().initialize_optimizer(*args, **kwargs)
@@ -402,6 +427,7 @@ class AntiTransferTraining(Steps):
         method: str,
         classes: Any = None,
     ) -> Any:
+        self.check_training_readiness()
         if X_unlabeled is not None:
             check_pipeline(depth=3)
         wants_more = method == "partial_fit" or self.warm_start
@@ -528,7 +554,7 @@ class AntiTransferTraining(Steps):
         if scores is not None:
             self.unrelated_score_ = scores if several else (scores[0] if scores else None)
         if not all(map(is_fitted, sources)):  # not needed, so not fitted
-            self.unrelated_ = None
+            self.unrelated_: Any = None
         elif several:
             self.unrelated_ = sources
         else:
