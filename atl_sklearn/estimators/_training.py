@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Iterator
 from contextlib import contextmanager
 from copy import deepcopy
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -414,6 +414,103 @@ class AntiTransferTraining(Steps):
             else weight
             for position, weight in enumerate(weights)
         ]
+
+    def fit(
+        self,
+        X: Any,
+        y: Any = None,
+        *,
+        sample_weight: Any = None,
+        y_unrelated: Any = None,
+        X_unlabeled: Any = None,
+        **fit_params: Any,
+    ) -> Self:
+        """Train the network on (X, y).
+
+        Parameters
+        ----------
+        X : array-like or sparse of shape (n_samples, ...), mapping or torch Dataset
+            Training data with 2 to 4 axes. Arrays are cast to `precision`; sparse matrices
+            become dense a batch at a time; mappings and datasets are taken as skorch takes them.
+        y : array-like of shape (n_samples,) or (n_samples, n_targets), default=None
+            Class labels, strings or numbers; of a regressor, its targets. May be None where a
+            Dataset holds it.
+        sample_weight : array-like of shape (n_samples,) or None, default=None
+            Weights of the samples in the task loss and in the penalty.
+        y_unrelated : array-like of shape (n_samples,) or (n_samples, n_unfitted), default=None
+            Labels of the unrelated tasks, on which an unfitted `unrelated` is fitted; a column
+            for each of several. Cross-validation splits them with X. A Pipeline hands them on
+            after ``sklearn.set_config(enable_metadata_routing=True)``.
+        X_unlabeled : array-like of shape (n_unlabeled, ...), mapping or torch Dataset, default=None
+            Data of the kind and shape of X without labels, which only the penalty sees; see
+            `penalty_data`. It must not have as many samples as X, because cross-validation
+            would split it then; of a Dataset, the first of each item is used. A Pipeline
+            transforms it if it was made with ``transform_input=["X_unlabeled"]`` and metadata
+            routing is enabled.
+        **fit_params : dict
+            Passed on to the network's ``forward`` and to ``train_split``.
+
+        Returns
+        -------
+        self : object
+            The fitted estimator.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If a parameter, X, y or a weight is not what it must be; nothing was trained then.
+        NonFiniteLossError
+            If a loss or the weights became NaN or infinite; `module_` has the last finite ones.
+        """
+        return self._fit(X, y, sample_weight, y_unrelated, X_unlabeled, fit_params, method="fit")
+
+    def partial_fit(
+        self,
+        X: Any,
+        y: Any = None,
+        classes: Any = None,
+        *,
+        sample_weight: Any = None,
+        y_unrelated: Any = None,
+        X_unlabeled: Any = None,
+        **fit_params: Any,
+    ) -> Self:
+        """Train for `max_epochs` more epochs, from where the last call ended.
+
+        Parameters
+        ----------
+        X : array-like or sparse of shape (n_samples, ...), mapping or torch Dataset
+            Training data.
+        y : array-like of shape (n_samples,) or (n_samples, n_targets), default=None
+            Class labels, strings or numbers; of a regressor, its targets. May be None where a
+            Dataset holds it.
+        classes : array-like of shape (n_classes,), default=None
+            All classes that any call will bring; read in the first call only, and not by a
+            regressor.
+        sample_weight : array-like of shape (n_samples,) or None, default=None
+            Weights of the samples in the task loss and in the penalty.
+        y_unrelated : array-like of shape (n_samples,) or (n_samples, n_unfitted), default=None
+            Labels of the unrelated tasks; needed in the first call, as in `fit`.
+        X_unlabeled : array-like of shape (n_unlabeled, ...), mapping or torch Dataset, default=None
+            Unlabeled data, as in `fit`; needed in each call that uses them.
+        **fit_params : dict
+            Passed on to the network's ``forward`` and to ``train_split``.
+
+        Returns
+        -------
+        self : object
+            The fitted estimator.
+        """
+        return self._fit(
+            X,
+            y,
+            sample_weight,
+            y_unrelated,
+            X_unlabeled,
+            fit_params,
+            method="partial_fit",
+            classes=classes if is_classifier(self) else None,
+        )
 
     def _fit(
         self,
