@@ -230,16 +230,17 @@ class ClipCache:
         """Read the features of a clip into `row`; return whether they are there and intact."""
         path = self._path(key)
         try:
-            if os.path.getsize(path) > row.nbytes + _MOST_HEADER or not os.path.isfile(path):
+            found = os.stat(path)
+            if not stat.S_ISREG(found.st_mode) or found.st_size > row.nbytes + _MOST_HEADER:
                 return False
             with open(path, "rb", buffering=0) as file:
                 content = file.readall()
         except OSError:
             return False
-        found = _from_bytes(content)
-        if found is None or found.dtype != row.dtype or found.shape != row.shape:
+        kept = _from_bytes(content)
+        if kept is None or kept.dtype != row.dtype or kept.shape != row.shape:
             return False
-        row[...] = found
+        row[...] = kept
         return True
 
     def save(self, key: str, clip: Segment, row: NDArray[np.float32]) -> None:
