@@ -48,8 +48,9 @@ class NpyFile:
         self._row_bytes = int(np.prod(shape[1:], dtype=np.int64)) * self._dtype.itemsize
         n_bytes = shape[0] * self._row_bytes
         try:
-            made = open_memmap(self._path, mode="w+", dtype=self._dtype, shape=shape)
-            self._start: int = made.offset
+            self._start: int = open_memmap(
+                self._path, mode="w+", dtype=self._dtype, shape=shape
+            ).offset
             _reserve(self._path, self._start, n_bytes)
         except OSError as error:
             self._remove()

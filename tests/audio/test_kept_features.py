@@ -122,7 +122,7 @@ def test_a_disk_that_is_really_full(waves, expected, tmp_path):
                 same(features.fit_transform(waves), expected)
         assert not [path for path in files_of(tmp_path) if path.suffix == ".partial"]
     finally:
-        subprocess.run(["umount", str(tmp_path)], check=True)
+        subprocess.run(["umount", "-l", str(tmp_path)], check=True)
 
 
 @pytest.mark.parametrize("has_fallocate", [True, False])
