@@ -155,6 +155,10 @@ class ClipCache:
             return
         try:
             self._index.parent.mkdir(parents=True, exist_ok=True)
+            if (
+                self._index.exists() and not self._index.is_file()
+            ):  # a pipe, which may never take it
+                raise OSError(f"{str(self._index)!r} is no regular file")
             # One write at the end of the file: those of other processes do not mix with it. The
             # line break before it parts it from a line that was cut off.
             with open(self._index, "ab", buffering=0) as file:
