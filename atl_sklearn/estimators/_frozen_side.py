@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from skorch.dataset import get_len
 
 from atl_sklearn.estimators._data import ArrayData, LabelledData, UnlabeledData, is_own_data
 from atl_sklearn.estimators._penalty_settings import PenaltySettings, Samples
 from atl_sklearn.estimators._precision import autocast
-from atl_sklearn.similarity._prepared import Prepared, n_prepared, prepare, restore
+from atl_sklearn.estimators._seeding import own_random_numbers
+from atl_sklearn.similarity._precomputed import Precomputed, n_precomputed, prepare, restore
 from atl_sklearn.unrelated import FrozenNetwork, get_network
 from atl_sklearn.unrelated._kept_files import key_of
 from atl_sklearn.unrelated._layers import as_choices
@@ -21,6 +23,7 @@ from atl_sklearn.unrelated._memory import get_memory
 from atl_sklearn.unrelated._sources import get_nonlinearity
 from atl_sklearn.unrelated._store import ActivationStore
 
+_OTHER_STREAM = 0x0DD
 _STABLE = 1e-3  # of an activation's magnitude, by which it may differ from batch to batch
 
 
@@ -29,10 +32,10 @@ def network_label(position: int, n_networks: int) -> str:
     return "The unrelated network" + (f" {position}" if n_networks > 1 else "")
 
 
-def _choose(frozen: FrozenNetwork, choice: Any, X: Any, parameter: str) -> None:
+def _choose(frozen: FrozenNetwork, choice: Any, X: Any, parameter: str) -> list[torch.Tensor]:
     """Choose layers of an unrelated network; a missing one may have another name there."""
     try:
-        frozen.choose(choice, X, parameter=parameter)
+        return frozen.choose(choice, X, parameter=parameter)
     except ValueError as error:
         if parameter == "layer" and "not found" in str(error):
             raise ValueError(
@@ -47,9 +50,9 @@ def _freeze(
     sources: Sequence[Any],
     X: Samples,
     n_layers: int,
-) -> list[FrozenNetwork]:
-    """Return the unrelated networks, frozen, with their layers chosen."""
-    found = []
+) -> tuple[list[FrozenNetwork], list[list[torch.Tensor]]]:
+    """Return the unrelated networks, frozen, with their layers chosen, and activations of X."""
+    found, tried = [], []
     ours = set(map(id, network.parameters()))
     device = settings.device or next(network.parameters()).device
     parameter = settings.of_layer
@@ -69,9 +72,10 @@ def _freeze(
         frozen = FrozenNetwork(
             module, device=device, label=label, nonlinearity=get_nonlinearity(source)
         )
-        _choose(frozen, choice, X, parameter)
+        with autocast(settings.precision, settings.device, network):
+            tried.append(_choose(frozen, choice, X, parameter))
         found.append(frozen)
-    return found
+    return found, tried
 
 
 def _first(X: Any, count: int) -> Any:
@@ -111,7 +115,8 @@ class FrozenSide:
         self._network = network
         self._exits = exits
         self._comparisons = comparisons
-        self._networks = _freeze(settings, network, sources, X, len(comparisons))
+        self._networks, tried = _freeze(settings, network, sources, X, len(comparisons))
+        self._tried = {False: (X, tried)}
         self._stores: dict[bool, ActivationStore] = {}
         self._on_cpu = next(network.parameters()).device.type == "cpu"
 
@@ -144,14 +149,50 @@ class FrozenSide:
         with autocast(self._settings.precision, self._settings.device, self._network):
             found = [frozen(X) for frozen in self._networks]
         if checked:
-            for frozen, activations in zip(self._networks, found, strict=True):
-                frozen.check_finite(activations, "X_unlabeled" if unlabeled else "X", index)
+            self._check_finite(found, unlabeled=unlabeled, index=index)
         return found
+
+    def _check_finite(
+        self, found: list[list[torch.Tensor]], *, unlabeled: bool, index: Any
+    ) -> None:
+        for frozen, activations in zip(self._networks, found, strict=True):
+            frozen.check_finite(activations, "X_unlabeled" if unlabeled else "X", index)
+
+    def tried(self, X: Samples, *, unlabeled: bool) -> list[list[torch.Tensor]]:
+        """Return the activations of the first samples of a data set, and remember them.
+
+        Parameters
+        ----------
+        X : Tensor of shape (n_samples, ...) or mapping of these
+            The samples; of the training data, those that the networks have seen.
+        unlabeled : bool
+            Whether they are unlabeled.
+
+        Returns
+        -------
+        activations : list of list of Tensor
+            For each network and layer.
+        """
+        index = list(range(get_len(X)))
+        if unlabeled:
+            found = self.activations(X, unlabeled=True, index=index)
+            self._tried[True] = X, found
+        else:
+            found = self._tried[False][1]
+            self._check_finite(found, unlabeled=False, index=index)
+        return found
+
+    @property
+    def kept(self) -> dict[str, bool]:
+        """Whether activations are kept, of training and of unlabeled data."""
+        return {
+            "unlabeled" if unlabeled else "training": store.where != "live"
+            for unlabeled, store in sorted(self._stores.items())
+        }
 
     def keep(
         self,
         data: Any,
-        X: Samples,
         to_device: Callable[[Any], Any],
         *,
         unlabeled: bool,
@@ -163,9 +204,7 @@ class FrozenSide:
         Parameters
         ----------
         data : torch.utils.data.Dataset
-            The data set.
-        X : Tensor of shape (n_samples, ...) or mapping of these
-            Its first samples.
+            The data set, whose first samples were tried.
         to_device : callable
             Returns a batch as tensors where the networks are.
         unlabeled : bool
@@ -176,7 +215,9 @@ class FrozenSide:
             Whether the batches are made here, and not by an iterator of the user's.
         """
         settings = self._settings
-        because = self._changes(data, X, unlabeled=unlabeled, whole_batches=whole_batches)
+        X, activations = self._tried.pop(unlabeled)
+        few = self._prepared(activations)
+        because = self._changes(data, X, few, unlabeled=unlabeled, whole_batches=whole_batches)
         memory = get_memory(settings.memory)
         if not because and settings.cache == "auto" and memory is None and n_seen <= 1:
             because = "each sample is seen once"
@@ -194,7 +235,7 @@ class FrozenSide:
 
         def compute(index: list[int]) -> list[torch.Tensor]:
             batch = to_device(data.__getitems__(index).X)
-            return self._prepared(batch, unlabeled=unlabeled, index=index)
+            return self._prepared(self.activations(batch, unlabeled=unlabeled, index=index))
 
         if memory is not None and isinstance(data, ArrayData) and store.where != "live":
             how = [
@@ -210,11 +251,19 @@ class FrozenSide:
                 data.X,
             )
             folder = Path(memory.store_backend.location) / "atl_sklearn" / "activations" / key
-            store.fill(folder, self._prepared(X, unlabeled=unlabeled), compute)
+            store.fill(folder, few, compute)
         if settings.keeps_in_order:
             store.complete(compute)
 
-    def _changes(self, data: Any, X: Any, *, unlabeled: bool, whole_batches: bool) -> str:
+    def _changes(
+        self,
+        data: Any,
+        X: Samples,
+        together: list[torch.Tensor],
+        *,
+        unlabeled: bool,
+        whole_batches: bool,
+    ) -> str:
         """Return why activations cannot be kept, or nothing."""
         settings = self._settings
         while isinstance(data, torch.utils.data.Subset):
@@ -230,9 +279,10 @@ class FrozenSide:
             )
         if settings.cache == "live" or settings.cache_size == 0:
             return ""
-        together = self._prepared(X, unlabeled=unlabeled)
         count = (len(together[0]) + 1) // 2
-        apart = self._prepared(_first(X, count), unlabeled=unlabeled)
+        # With other random numbers than the first pass, or what is random would look the same.
+        with own_random_numbers(settings.seed ^ _OTHER_STREAM, settings.device):
+            apart = self._prepared(self.activations(_first(X, count), unlabeled=unlabeled))
         for whole, part in zip(together, apart, strict=True):
             size = float(whole.abs().max())
             if not torch.allclose(whole[:count], part, rtol=_STABLE, atol=_STABLE * size):
@@ -243,17 +293,17 @@ class FrozenSide:
         return ""
 
     @torch.no_grad()
-    def _prepared(self, X: Any, **kwargs: Any) -> list[torch.Tensor]:
+    def _prepared(self, found: list[list[torch.Tensor]]) -> list[torch.Tensor]:
         return [
             tensor
-            for activations in self.activations(X, **kwargs)
+            for activations in found
             for (metric, aggregation), x in zip(self._comparisons, activations, strict=True)
             for tensor in prepare(x, metric, aggregation)
         ]
 
     def __call__(
         self, X: Any, index: Any, *, unlabeled: bool
-    ) -> list[list[torch.Tensor | Prepared]]:
+    ) -> list[list[torch.Tensor | Precomputed]]:
         """Return what comparisons need of a batch, for each network and layer.
 
         Parameters
@@ -267,7 +317,7 @@ class FrozenSide:
 
         Returns
         -------
-        activations : list of list of Tensor or Prepared
+        activations : list of list of Tensor or Precomputed
             As the loss takes them.
         """
         store = self._stores.get(unlabeled)
@@ -275,7 +325,8 @@ class FrozenSide:
 
         def compute() -> list[torch.Tensor]:
             checked = kept or self._on_cpu  # otherwise only if the penalty is not finite
-            return self._prepared(X, unlabeled=unlabeled, index=index, checked=checked)
+            found = self.activations(X, unlabeled=unlabeled, index=index, checked=checked)
+            return self._prepared(found)
 
         flat = compute() if store is None else store.get(index, compute)
         tensors = iter(flat)
@@ -283,9 +334,9 @@ class FrozenSide:
         per_network = [[next(tensors) for _ in range(n_parts)] for _ in self._networks]
         return [self._regroup(parts) for parts in per_network]
 
-    def _regroup(self, parts: list[torch.Tensor]) -> list[torch.Tensor | Prepared]:
+    def _regroup(self, parts: list[torch.Tensor]) -> list[torch.Tensor | Precomputed]:
         remaining = iter(parts)
         return [
-            restore([next(remaining) for _ in range(n_prepared(metric, aggregation))])
+            restore([next(remaining) for _ in range(n_precomputed(metric, aggregation))])
             for metric, aggregation in self._comparisons
         ]

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-from skorch.dataset import get_len
 
 from atl_sklearn.estimators._frozen_side import FrozenSide
 from atl_sklearn.estimators._penalty_settings import NetworkCalls, PenaltySettings, Samples
@@ -20,8 +19,8 @@ from atl_sklearn.similarity import (
     AntiTransferPenalty,
     get_weight_schedule,
 )
-from atl_sklearn.unrelated._layers import Layer, choose_layers, is_posterior, trace_layers
-from atl_sklearn.unrelated._taps import Taps
+from atl_sklearn.unrelated._hooks import ActivationHooks
+from atl_sklearn.unrelated._layers import Layer, Trial, choose_layers, is_posterior
 
 _READER_RATE = 3e-3  # learning rate of what adversarial metrics train
 _N_TRIED = 8  # unlabeled samples with which everything is tried before training
@@ -90,6 +89,8 @@ class PenaltyRun:
         The fitted unrelated estimators or modules.
     X : Tensor of shape (n_samples, ...) or mapping of these
         A few samples, with which everything is tried before training starts.
+    trial : Trial
+        What the network made of them.
     data : torch.utils.data.Dataset
         The training data, of which `X` are the first samples.
     n_steps : int or None
@@ -115,6 +116,7 @@ class PenaltyRun:
         calls: NetworkCalls,
         sources: Sequence[Any],
         X: Samples,
+        trial: Trial,
         *,
         data: Any,
         n_steps: int | None,
@@ -133,13 +135,13 @@ class PenaltyRun:
             weight=settings.weights,
             target_similarity=settings.target_similarity,
         )
-        layers = choose_layers(settings.layer, trace_layers(network, lambda: calls.try_out(X)))
+        layers = choose_layers(settings.layer, trial.layers)
         self._nonlinearities = [
             calls.nonlinearity if is_posterior(layer) else None for layer in layers
         ]
         # Before the first step, since a compiled network knows no hooks that come later.
-        self._taps = Taps(network, [layer.point for layer in layers])
-        exits.callback(self._taps.remove)
+        self._hooks = ActivationHooks(network, [layer.point for layer in layers])
+        exits.callback(self._hooks.remove)
         comparisons = self._loss.comparisons(len(layers))
         self._frozen = FrozenSide(settings, network, sources, X, comparisons, exits=exits)
 
@@ -154,37 +156,40 @@ class PenaltyRun:
         self.weight_names = [f"penalty_weight{suffix}" for suffix in suffixes]
         # For each of the names: which unrelated network, and which layer.
         self.places = [(position, name) for position in range(len(sources)) for name in names]
-        self._try_out(X, layers, unlabeled=False)
+        self._compare(trial.activations(layers) or self._read(X), X, layers, unlabeled=False)
         parameters = list(self._loss.parameters())
         self.readers = torch.optim.AdamW(parameters, lr=_READER_RATE) if parameters else None
         self._is_first = True
         self._unlabeled = None
-        few = X
         if unlabeled is not None:
             self._unlabeled = UnlabeledBatches(unlabeled, settings.batch_size, self._generator)
             few = calls.to_device(self._unlabeled.few(_N_TRIED))
-            self._try_out(few, layers, unlabeled=True)
+            self._compare(self._read(few), few, layers, unlabeled=True)
         if settings.compares_training or settings.validates:
             self._frozen.keep(
-                data, X, calls.to_device,
+                data, calls.to_device,
                 unlabeled=False, n_seen=settings.max_epochs, whole_batches=n_steps is not None,
             )  # fmt: skip
         if self._unlabeled is not None:
             steps = math.inf if n_steps is None else n_steps
             seen = settings.max_epochs * steps * self._unlabeled.size
             self._frozen.keep(
-                unlabeled, few, calls.to_device, unlabeled=True, n_seen=seen / len(unlabeled)
+                unlabeled, calls.to_device, unlabeled=True, n_seen=seen / len(unlabeled)
             )
         if state is not None:
             self._resume(state)
 
-    def _try_out(self, X: Samples, layers: Sequence[Layer], *, unlabeled: bool) -> None:
-        """Compare a few samples, so that what cannot be compared fails before training."""
-        with self._taps.read():
+    def _read(self, X: Samples) -> list[torch.Tensor]:
+        with self._hooks.read():
             self._calls.try_out(X)
-        current = self._activations()
-        places = list(range(get_len(X)))
-        theirs = self._frozen.activations(X, unlabeled=unlabeled, index=places)
+        return self._hooks.activations()
+
+    def _compare(
+        self, read: list[torch.Tensor], X: Samples, layers: Sequence[Layer], *, unlabeled: bool
+    ) -> None:
+        """Compare a few samples, so that what cannot be compared fails before training."""
+        current = self._finished(read)
+        theirs = self._frozen.tried(X, unlabeled=unlabeled)
         if not self._loss.adversaries:
             with own_random_numbers(self._settings.seed ^ _PENALTY_STREAM, "cpu"):
                 self._loss.initialize(current, *theirs)
@@ -201,13 +206,11 @@ class PenaltyRun:
                         f"unrelated network {position}: {error}"
                     ) from error
 
-    def _activations(self) -> list[torch.Tensor]:
+    def _finished(self, activations: list[torch.Tensor]) -> list[torch.Tensor]:
         """Return what was read of the network in training, its scores made probabilities."""
         return [
             activation if nonlinearity is None else nonlinearity(activation)
-            for activation, nonlinearity in zip(
-                self._taps.activations(), self._nonlinearities, strict=True
-            )
+            for activation, nonlinearity in zip(activations, self._nonlinearities, strict=True)
         ]
 
     def state(self) -> dict[str, Any]:
@@ -255,6 +258,11 @@ class PenaltyRun:
     def unmet_targets(self) -> list[str]:
         """Return what to warn of where a similarity stayed above its target."""
         return self._loss.unmet_targets()
+
+    @property
+    def kept(self) -> dict[str, bool]:
+        """Whether frozen activations are kept, of training and of unlabeled data."""
+        return self._frozen.kept
 
     @property
     def weights(self) -> list[float]:
@@ -335,9 +343,9 @@ class PenaltyRun:
             Has the penalty as soon as the block has ended.
         """
         tapped = Tapped()
-        with self._taps.read():
+        with self._hooks.read():
             yield tapped
-        current = self._activations()
+        current = self._finished(self._hooks.activations())
         tapped.penalty = self._loss(
             current,
             *self._frozen(X, index, unlabeled=unlabeled),

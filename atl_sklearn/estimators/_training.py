@@ -18,8 +18,8 @@ from skorch.callbacks import GradientNormClipping, LRScheduler
 
 from atl_sklearn._user_warnings import warn_user
 from atl_sklearn._validation import check_no_missing, refuse, shown
+from atl_sklearn.estimators._automatic_weight import confounding, given_weights
 from atl_sklearn.estimators._checkpoints import open_checkpoints
-from atl_sklearn.estimators._confounding import confounding, given_weights
 from atl_sklearn.estimators._finiteness import FiniteWeights
 from atl_sklearn.estimators._fit_run import FitRun, unwrapped
 from atl_sklearn.estimators._frozen_side import network_label
@@ -45,6 +45,7 @@ from atl_sklearn.estimators._unlabeled import check_pipeline, check_unlabeled
 from atl_sklearn.modules import get_module
 from atl_sklearn.unrelated import FrozenNetwork, get_network
 from atl_sklearn.unrelated._fitting import fit_sources
+from atl_sklearn.unrelated._layers import Trial
 from atl_sklearn.unrelated._sources import (
     _innermost,
     as_sources,
@@ -252,7 +253,7 @@ class AntiTransferTraining(Steps):
         with own_random_numbers(seed, self.device):
             yield [seeded(s, seed + at) if at in labels else s for at, s in enumerate(sources)]
 
-    def _begin(self, sources: list[Any], batches: Any, tried: Any) -> None:
+    def _begin(self, sources: list[Any], batches: Any, tried: Any, trial: Trial | None) -> None:
         """Make what lives as long as the fit: the penalty and the guard of the weights."""
         self._run.weights = FiniteWeights(self.module_)
         self._run.rescale = rescale_layer(self.module_)
@@ -268,14 +269,14 @@ class AntiTransferTraining(Steps):
             weights = self._resolve_weights(sources, batches, tried)
         several = isinstance(self.unrelated, list | tuple)
         self.__dict__["weight_"] = weights if several else (weights[0] if weights else 0.0)
-        if any(weights):
-            self._run.penalty = self._make_penalty(sources, weights, batches, tried)
+        if trial is not None and any(weights):
+            self._run.penalty = self._make_penalty(sources, weights, batches, tried, trial)
         if checkpoints is not None:
             checkpoints.weights = weights
             checkpoints.check(self)
 
     def _make_penalty(
-        self, sources: list[Any], weights: list[float], batches: Any, tried: Any
+        self, sources: list[Any], weights: list[float], batches: Any, tried: Any, trial: Trial
     ) -> PenaltyRun:
         several = isinstance(self.unrelated, list | tuple)
         of_layer, choices = unrelated_choices(
@@ -319,6 +320,7 @@ class AntiTransferTraining(Steps):
             ),
             sources,
             tried,
+            trial,
             data=batches,
             n_steps=len(self.get_iterator(batches, training=True)) if own else None,
             exits=self._run.exits,
@@ -432,8 +434,9 @@ class AntiTransferTraining(Steps):
                     if hasattr(self, "_initialize_accelerator"):  # of skorch's AccelerateMixin
                         self._initialize_accelerator()
                 self._run.forward_params = check_forward_params(self, fit_params)
-                data, tried = rehearse(self, X, y)
-            if labels and any(given_weights(self.weight, len(sources))):
+                compares = any(given_weights(self.weight, len(sources)))
+                data, *tried = rehearse(self, X, y, compares=compares)
+            if labels and compares:
                 if self.verbose:
                     names = ", ".join(type(_innermost(sources[at])).__name__ for at in labels)
                     print(f"Fitting what is unrelated on y_unrelated, and its score: {names}")
@@ -441,7 +444,7 @@ class AntiTransferTraining(Steps):
                     sources, scores = fit_sources(determined, X, labels, self.memory)
                 self._run.unrelated_scores = scores
             with self._stream().active(self.device):
-                self._begin(sources, data, tried)
+                self._begin(sources, data, *tried)
         except BaseException:
             self._forget_run()
             self.__dict__.clear()
