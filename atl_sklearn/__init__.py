@@ -15,6 +15,7 @@ if TYPE_CHECKING:
         AntiTransferRegressor,
         NonFiniteLossError,
     )
+    from atl_sklearn.persistence import load, save
     from atl_sklearn.similarity import AntiTransferLoss, activation_similarity
     from atl_sklearn.unrelated import list_layers
 
@@ -26,6 +27,8 @@ __all__ = [
     "__version__",
     "activation_similarity",
     "list_layers",
+    "load",
+    "save",
 ]
 
 # All are loaded on first use: the audio alone, in the processes of a pool for example, needs no
@@ -36,6 +39,7 @@ _PACKAGES = (
     "estimators",
     "inspection",
     "modules",
+    "persistence",
     "similarity",
     "tuning",
     "unrelated",
@@ -47,6 +51,8 @@ _PACKAGE_OF = {
     "NonFiniteLossError": "estimators",
     "activation_similarity": "similarity",
     "list_layers": "unrelated",
+    "load": "persistence",
+    "save": "persistence",
 }
 
 

@@ -25,6 +25,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from scipy import sparse
 from sklearn.ensemble import RandomForestClassifier
+from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
 from sklearn.neighbors import KNeighborsClassifier
@@ -230,6 +231,10 @@ class TestArrays:
         unsorted.has_sorted_indices = False
         assert fingerprint(unsorted) == fingerprint(S)
         assert different(S, S.T, 2 * S, S.astype(np.float32), S.toarray())
+        zeros = sparse.csr_array(([1.0, 2.0, 3.0, 0.0], [2, 2, 1, 0], [0, 2, 4]), shape=(2, 3))
+        clean = sparse.csc_matrix(np.array([[0, 0, 3.0], [0, 3.0, 0]]))
+        assert fingerprint(zeros) == fingerprint(clean)
+        assert zeros.nnz == 4  # as it was
 
     def test_data_frames(self):
         frame = pd.DataFrame({"a": [1, 2], "b": ["x", None], "c": pd.Categorical(["u", "v"])})
@@ -576,6 +581,16 @@ class TestEstimators:
             one.module_.get_parameter("head.bias")[0] += 1e-6
         assert fingerprint(one) != before
 
+    def test_what_is_frozen_is_what_it_holds(self):
+        class Travelling(FrozenEstimator):
+            path = "a"
+
+        fitted = LogisticRegression().fit(X, Y)
+        travelling = Travelling(fitted)
+        travelling.path = "b"
+        assert fingerprint(travelling) == fingerprint(FrozenEstimator(fitted))
+        assert different(travelling, fitted, FrozenEstimator(LogisticRegression()))
+
     def test_where_results_are_kept_does_not_count(self, tmp_path):
         assert fingerprint(make_pipeline(StandardScaler())) == fingerprint(
             make_pipeline(StandardScaler(), memory=str(tmp_path))
@@ -659,6 +674,7 @@ class TestFiles:
 PRINTED = """
 import dataclasses, functools, sys
 import numpy as np, torch
+from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
 from atl_sklearn import AntiTransferClassifier
 from atl_sklearn._fingerprint import fingerprint

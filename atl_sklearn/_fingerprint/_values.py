@@ -178,6 +178,8 @@ def _estimator(value: Any) -> Parts | None:
     """Return the class, the parameters and what was fitted of an estimator."""
     if not hasattr(value, "get_params"):
         return None
+    if of_library(value, "sklearn.frozen", ("FrozenEstimator",)):
+        return Parts("frozen", [value.estimator])
     try:
         params = value.get_params(deep=False)
     except Exception as error:

@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Iterator
 from contextlib import contextmanager
 from copy import deepcopy
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -98,11 +98,31 @@ class AntiTransferTraining(Steps):
         Returns
         -------
         self : object
-            The estimator, initialised but not fitted.
+            The estimator, initialised but not fitted. A network that is made to the shape of X is
+            made where this becomes known, in `fit` or :meth:`load_params`.
         """
         self.__dict__.pop("_completed", None)
+        if self._waits_for_sizes():
+            return self
         with self._stream().active(self.device):
             return super().initialize()
+
+    def _waits_for_sizes(self) -> bool:
+        """Tell whether the network cannot be made before the sizes of X and y are known."""
+        given = self.get_params_for("module")
+        sizes = {"input_shape": "input_shape_", "n_outputs": "n_outputs_"}
+        unknown = {n for n, of in sizes.items() if n not in given and not hasattr(self, of)}
+        if "input_shape" in unknown:
+            unknown |= {"n_features_in"} - given.keys()
+        if isinstance(self.module, str):
+            return bool(unknown & sizes.keys())
+        if isinstance(self.module, torch.nn.Module) or not callable(self.module):
+            return False
+        asked = inspect.signature(self.module).parameters
+        needed = {
+            n for n, p in asked.items() if p.default is p.empty and p.kind is not p.VAR_KEYWORD
+        }
+        return bool(unknown & needed)
 
     def initialize_module(self) -> Any:
         """Make the network; it is told the sizes of X and y where it asks for them by name."""
@@ -192,6 +212,11 @@ class AntiTransferTraining(Steps):
             The estimator.
         """
         name = self.optimizer
+        kind = get_optimizer(name)
+        kind = getattr(kind, "func", kind)  # of a partial
+        if isinstance(kind, type) and issubclass(kind, torch.optim.LBFGS):
+            # It sees all parameters as one row, which they are in one order of memory only.
+            self.module_.to(memory_format=torch.contiguous_format)
         try:
             self.__dict__["optimizer"] = get_optimizer(name)
             super().initialize_optimizer(*args, **kwargs)
@@ -404,6 +429,103 @@ class AntiTransferTraining(Steps):
             for position, weight in enumerate(weights)
         ]
 
+    def fit(
+        self,
+        X: Any,
+        y: Any = None,
+        *,
+        sample_weight: Any = None,
+        y_unrelated: Any = None,
+        X_unlabeled: Any = None,
+        **fit_params: Any,
+    ) -> Self:
+        """Train the network on (X, y).
+
+        Parameters
+        ----------
+        X : array-like or sparse of shape (n_samples, ...), mapping or torch Dataset
+            Training data with 2 to 4 axes. Arrays are cast to `precision`; sparse matrices
+            become dense a batch at a time; mappings and datasets are taken as skorch takes them.
+        y : array-like of shape (n_samples,) or (n_samples, n_targets), default=None
+            Class labels, strings or numbers; of a regressor, its targets. May be None where a
+            Dataset holds it.
+        sample_weight : array-like of shape (n_samples,) or None, default=None
+            Weights of the samples in the task loss and in the penalty.
+        y_unrelated : array-like of shape (n_samples,) or (n_samples, n_unfitted), default=None
+            Labels of the unrelated tasks, on which an unfitted `unrelated` is fitted; a column
+            for each of several. Cross-validation splits them with X. A Pipeline hands them on
+            after ``sklearn.set_config(enable_metadata_routing=True)``.
+        X_unlabeled : array-like of shape (n_unlabeled, ...), mapping or torch Dataset, default=None
+            Data of the kind and shape of X without labels, which only the penalty sees; see
+            `penalty_data`. It must not have as many samples as X, because cross-validation
+            would split it then; of a Dataset, the first of each item is used. A Pipeline
+            transforms it if it was made with ``transform_input=["X_unlabeled"]`` and metadata
+            routing is enabled.
+        **fit_params : dict
+            Passed on to the network's ``forward`` and to ``train_split``.
+
+        Returns
+        -------
+        self : object
+            The fitted estimator.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If a parameter, X, y or a weight is not what it must be; nothing was trained then.
+        NonFiniteLossError
+            If a loss or the weights became NaN or infinite; `module_` has the last finite ones.
+        """
+        return self._fit(X, y, sample_weight, y_unrelated, X_unlabeled, fit_params, method="fit")
+
+    def partial_fit(
+        self,
+        X: Any,
+        y: Any = None,
+        classes: Any = None,
+        *,
+        sample_weight: Any = None,
+        y_unrelated: Any = None,
+        X_unlabeled: Any = None,
+        **fit_params: Any,
+    ) -> Self:
+        """Train for `max_epochs` more epochs, from where the last call ended.
+
+        Parameters
+        ----------
+        X : array-like or sparse of shape (n_samples, ...), mapping or torch Dataset
+            Training data.
+        y : array-like of shape (n_samples,) or (n_samples, n_targets), default=None
+            Class labels, strings or numbers; of a regressor, its targets. May be None where a
+            Dataset holds it.
+        classes : array-like of shape (n_classes,), default=None
+            All classes that any call will bring; read in the first call only, and not by a
+            regressor.
+        sample_weight : array-like of shape (n_samples,) or None, default=None
+            Weights of the samples in the task loss and in the penalty.
+        y_unrelated : array-like of shape (n_samples,) or (n_samples, n_unfitted), default=None
+            Labels of the unrelated tasks; needed in the first call, as in `fit`.
+        X_unlabeled : array-like of shape (n_unlabeled, ...), mapping or torch Dataset, default=None
+            Unlabeled data, as in `fit`; needed in each call that uses them.
+        **fit_params : dict
+            Passed on to the network's ``forward`` and to ``train_split``.
+
+        Returns
+        -------
+        self : object
+            The fitted estimator.
+        """
+        return self._fit(
+            X,
+            y,
+            sample_weight,
+            y_unrelated,
+            X_unlabeled,
+            fit_params,
+            method="partial_fit",
+            classes=classes if is_classifier(self) else None,
+        )
+
     def _fit(
         self,
         X: Any,
@@ -416,6 +538,7 @@ class AntiTransferTraining(Steps):
         method: str,
         classes: Any = None,
     ) -> Any:
+        self.check_training_readiness()
         if X_unlabeled is not None:
             check_pipeline(self)
         wants_more = method == "partial_fit" or self.warm_start
@@ -454,8 +577,9 @@ class AntiTransferTraining(Steps):
                 if self.verbose:
                     names = ", ".join(type(_innermost(sources[at])).__name__ for at in labels)
                     print(f"Fitting what is unrelated on y_unrelated, and its score: {names}")
+                report = print if self.verbose else None
                 with self._determined(sources, labels) as determined:
-                    sources, scores = fit_sources(determined, X, labels, self.memory)
+                    sources, scores = fit_sources(determined, X, labels, self.memory, report=report)
                 self._run.unrelated_scores = scores
             with self._stream().active(self.device):
                 self._begin(sources, data, *tried)
@@ -541,7 +665,7 @@ class AntiTransferTraining(Steps):
         if scores is not None:
             self.unrelated_score_ = scores if several else (scores[0] if scores else None)
         if not all(map(is_fitted, sources)):  # not needed, so not fitted
-            self.unrelated_ = None
+            self.unrelated_: Any = None
         elif several:
             self.unrelated_ = sources
         else:

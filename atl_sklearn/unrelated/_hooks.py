@@ -58,6 +58,14 @@ class _Hook:
         return _Hook, ()
 
 
+def forget_hooks(network: torch.nn.Module) -> None:
+    """Take the hooks out of a copy of a network that was made while these were in it."""
+    for module in network.modules():
+        for number, hook in list(module._forward_hooks.items()):
+            if isinstance(hook, _Hook) and hook._hooks is None:
+                del module._forward_hooks[number]
+
+
 class ActivationHooks:
     """Hooks that read the activations of chosen layers in any number of forward passes.
 
@@ -76,9 +84,8 @@ class ActivationHooks:
     --------
     >>> import torch
     >>> from atl_sklearn.unrelated._hooks import ActivationHooks, HookPoint
-    >>> hooks = ActivationHooks(
-    ...     torch.nn.Sequential(torch.nn.Linear(4, 2), torch.nn.ReLU()), [HookPoint("1")]
-    ... )
+    >>> network = torch.nn.Sequential(torch.nn.Linear(4, 2), torch.nn.ReLU())
+    >>> hooks = ActivationHooks(network, [HookPoint("1")])
     >>> with hooks.read() as found:
     ...     _ = network(torch.ones(3, 4))
     >>> [x.shape for x in found.activations()]

@@ -17,6 +17,7 @@ from sklearn.utils.validation import check_is_fitted
 from skorch import NeuralNet
 
 from atl_sklearn._validation import ENABLE_ROUTING, check_no_missing, shown
+from atl_sklearn.unrelated._left_behind import LeftBehind
 
 _KINDS = (
     "a fitted AntiTransferClassifier, AntiTransferRegressor or other skorch net, a "
@@ -47,7 +48,11 @@ def check_source(source: Any, parameter: str = "unrelated") -> None:
     ------
     TypeError
         If it is not; the message lists what is.
+    ValueError
+        If it did not travel with the file that the estimator was loaded from.
     """
+    if isinstance(source, LeftBehind):
+        raise source.error(parameter)
     if not isinstance(_innermost(source), NeuralNet | torch.nn.Module) or isinstance(source, type):
         accepted = _ACCEPTED if parameter.startswith("unrelated") else _OF_ONE
         got = shown(source)

@@ -81,7 +81,7 @@ class ActivationStore:
         self._n_samples = n_samples
         self._limit = limit
         self._cache = cache
-        self._report = report or (lambda sentence: None)
+        self.report = report or (lambda sentence: None)
         self._kept: list[torch.Tensor] | None = None
         self._there = torch.zeros(n_samples, dtype=torch.bool)
         self._complete = False
@@ -104,7 +104,7 @@ class ActivationStore:
             "memory": "kept in memory",
             "mapped": "kept in memory-mapped files",
         }
-        self._report(f"{how[where]} ({why}).")
+        self.report(f"{how[where]} ({why}).")
 
     def _decide(self, per_sample: int, folder: Path | None) -> None:
         """Decide where activations of `per_sample` bytes are kept."""
@@ -199,7 +199,7 @@ class ActivationStore:
             return
         self._there[:] = True
         self._complete = True
-        self._report(f"{how} in {folder}.")
+        self.report(f"{how} in {folder}.")
 
     def complete(self, compute: Callable[[list[int]], list[torch.Tensor]]) -> None:
         """Compute all activations that are kept now, in the order of the samples.

@@ -478,7 +478,7 @@ def test_what_cannot_be_written_is_told_once(broken, tabular, tmp_path, monkeypa
     elif broken == "write":
         monkeypatch.setattr(_checkpoint_files, "open", fails, raising=False)
     else:  # after a while
-        monkeypatch.setattr(_checkpoint_files.os, "fsync", fails)
+        monkeypatch.setattr(os, "fsync", fails)
         (tmp_path / "x").mkdir()
     with pytest.warns(UserWarning, match="No space left on device") as caught:
         net = make(tmp_path / "x").fit(X, y)
@@ -491,9 +491,9 @@ def test_left_overs_of_a_kill_are_removed(tabular, tmp_path):
     X, y, _ = tabular
     interrupted(make(tmp_path), X, y, at=9)
     folder = next(tmp_path.iterdir())
-    (folder / "unfinished-1").write_bytes(b"half")
+    (folder / ".epoch-1.1-2.partial").write_bytes(b"half")
     interrupted(make(tmp_path), X, y, at=3)
-    assert not list(folder.glob("unfinished-*"))
+    assert not list(folder.glob(".*"))
 
 
 def test_short_epochs_are_not_all_kept(tabular, tmp_path, monkeypatch):
