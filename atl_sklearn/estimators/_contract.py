@@ -39,6 +39,24 @@ def resolve_device(device: Any) -> Any:
     return "cuda" if torch.cuda.is_available() else "cpu"
 
 
+def _why_not_settable(unrelated: Any) -> str:
+    if isinstance(unrelated, list | tuple):
+        return (
+            f"a {type(unrelated).__name__} of {len(unrelated)}, and the name does not say which "
+            "one is meant. Set the parameters of an entry before it is passed; a search can have "
+            "several such lists among the values of 'unrelated'."
+        )
+    if isinstance(unrelated, BaseEstimator):
+        what = "fitted, and a fitted network is kept as it is"
+    else:
+        name = "None" if unrelated is None else f"a {type(unrelated).__name__}"
+        what = f"not an estimator but {name}"
+    return (
+        f"{what}. Pass an unfitted estimator as 'unrelated' and its labels as y_unrelated in fit "
+        "to search over its parameters."
+    )
+
+
 class SklearnContract(NeuralNet):
     """A skorch net whose parameters, clones and pickles are as scikit-learn has them.
 
@@ -169,9 +187,7 @@ class SklearnContract(NeuralNet):
         if nested and (not isinstance(unrelated, BaseEstimator) or is_fitted(unrelated)):
             raise ValueError(
                 f"{sorted(nested)[0]!r} cannot be set: the 'unrelated' parameter of "
-                f"{type(self).__name__} is {'not an estimator' if unrelated is None else 'fitted'}"
-                ", and a fitted network is kept as it is. Pass an unfitted estimator as "
-                "'unrelated' and its labels as y_unrelated in fit to search over its parameters."
+                f"{type(self).__name__} is {_why_not_settable(unrelated)}"
             )
         if "callbacks" in own:
             # skorch would make those that were there before; new ones are checked in fit.
