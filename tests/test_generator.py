@@ -12,7 +12,7 @@ from skorch.callbacks import Callback
 
 from atl_sklearn import AntiTransferClassifier, list_layers
 from atl_sklearn._generator import forked_generator
-from atl_sklearn.tuning import _comparisons
+from atl_sklearn.tuning import _combinations
 
 # How long a thread is given to do what the lock keeps it from.
 _PATIENCE = 0.2
@@ -88,9 +88,9 @@ def test_the_penalty_in_another_thread_does_not_change_a_fit(tabular, unrelated)
 
 
 def test_a_tried_comparison_draws_nothing_from_the_global_generator():
-    _comparisons._comparable.cache_clear()
+    _combinations._comparable.cache_clear()
     before = torch.get_rng_state()
-    assert _comparisons._comparable("cka", "spatial_mean", (4,), (5,))
+    assert _combinations._comparable("cka", "spatial_mean", (4,), (5,))
     torch.testing.assert_close(torch.get_rng_state(), before)
 
 

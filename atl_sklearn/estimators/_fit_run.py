@@ -8,9 +8,7 @@ from typing import Any
 
 import torch
 
-from atl_sklearn._generator import forked_generator
 from atl_sklearn.estimators._interruption import InterruptWatch
-from atl_sklearn.estimators._training_progress import TrainingProgress
 
 
 def unwrapped(module: torch.nn.Module) -> torch.nn.Module:
@@ -40,19 +38,12 @@ class FitRun:
         None for a plain network.
     weights : FiniteWeights or None
         The guard against weights that are not finite.
-    mode : bool or None
-        Whether the network was set to train or to evaluate; None if something else may have
-        changed it.
-    listeners : dict
-        Which callbacks do something in which event.
     scaler : torch.amp.GradScaler or None
         Scales the loss in half precision.
     rate : LearningRate or None
         Sets the learning rate of each step; None where something else does.
     max_grad_norm : float or None
         The largest norm of the gradients; None where they are not clipped.
-    clipped : list of Parameter or None
-        What is clipped; None where that is to be found out anew.
     rescale : Rescale or None
         The layer that brings outputs to the units of the target.
     finished : int
@@ -80,12 +71,9 @@ class FitRun:
     forward_params: dict[str, Any] = field(default_factory=dict)
     penalty: Any = None
     weights: Any = None
-    mode: bool | None = None
-    listeners: dict[str, Any] = field(default_factory=dict)
     scaler: Any = None
     rate: Any = None
     max_grad_norm: float | None = None
-    clipped: list[Any] | None = None
     rescale: Any = None
     finished: int = 0
     watch: InterruptWatch = field(default_factory=InterruptWatch)
@@ -94,16 +82,6 @@ class FitRun:
     losses: list[float] = field(default_factory=list)
     rates: list[float] = field(default_factory=list)
     progress: Any = None
-
-    def show(self, net: Any, n_batches: int | None) -> None:
-        """Begin an epoch of what is shown of the training."""
-        if net.verbose != 1:
-            return
-        if self.progress is None:
-            self.progress = TrainingProgress(type(net).__name__, net.max_epochs, n_batches)
-            self.exits.callback(self.progress.close)
-        self.progress.begin_epoch()
-
     exits: ExitStack = field(default_factory=ExitStack)
     unrelated_scores: list[float | None] | None = None
 
@@ -113,20 +91,3 @@ class FitRun:
         self.rates.append(rate)
         if self.progress is not None:
             self.progress.count(loss)
-
-    def try_out(self, net: Any, X: Any, *, training: bool = False) -> Any:
-        """Return what the network makes of a few samples, which leaves no trace in it.
-
-        In training mode the caller takes care of its buffers.
-        """
-        net._set_training(training)
-        module = net.module_
-        # A compiled network would never run hooks that come after its first call.
-        net.__dict__["module_"] = unwrapped(module)
-        try:
-            with torch.no_grad(), forked_generator():
-                return net.infer(X, **self.forward_params)
-        finally:
-            net.__dict__["module_"] = module
-            if training:
-                net._set_training(False)

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
 import torch
+from skorch.dataset import get_len
 
 from atl_sklearn.estimators._data import ArrayData, LabelledData, UnlabeledData, is_own_data
-from atl_sklearn.similarity._prepared import Prepared, n_prepared, prepare, restore
+from atl_sklearn.estimators._penalty_settings import PenaltySettings, Samples
+from atl_sklearn.estimators._precision import autocast
+from atl_sklearn.estimators._seeding import own_random_numbers
+from atl_sklearn.similarity._precomputed import Precomputed, n_precomputed, prepare, restore
 from atl_sklearn.unrelated import FrozenNetwork, get_network
 from atl_sklearn.unrelated._kept_files import key_of
 from atl_sklearn.unrelated._layers import as_choices
@@ -18,22 +23,8 @@ from atl_sklearn.unrelated._memory import get_memory
 from atl_sklearn.unrelated._sources import get_nonlinearity
 from atl_sklearn.unrelated._store import ActivationStore
 
+_OTHER_STREAM = 0x0DD
 _STABLE = 1e-3  # of an activation's magnitude, by which it may differ from batch to batch
-
-
-def _unrelated_choices(net: Any, n_networks: int, parameter: str = "unrelated_layer") -> list[Any]:
-    """Return the choice of layers in each unrelated network."""
-    if net.unrelated_layer is None:
-        return [net.layer] * n_networks
-    # A list of unrelated networks has a list with one entry for each; one network has one entry.
-    if isinstance(net.unrelated, list | tuple) and isinstance(net.unrelated_layer, list | tuple):
-        if len(net.unrelated_layer) != n_networks:
-            raise ValueError(
-                f"The {parameter!r} parameter must have one entry for each of the {n_networks} "
-                f"unrelated networks. Got {net.unrelated_layer!r} instead."
-            )
-        return list(net.unrelated_layer)
-    return [net.unrelated_layer] * n_networks
 
 
 def network_label(position: int, n_networks: int) -> str:
@@ -41,10 +32,10 @@ def network_label(position: int, n_networks: int) -> str:
     return "The unrelated network" + (f" {position}" if n_networks > 1 else "")
 
 
-def _choose(frozen: FrozenNetwork, choice: Any, X: Any, parameter: str) -> None:
+def _choose(frozen: FrozenNetwork, choice: Any, X: Any, parameter: str) -> list[torch.Tensor]:
     """Choose layers of an unrelated network; a missing one may have another name there."""
     try:
-        frozen.choose(choice, X, parameter=parameter)
+        return frozen.choose(choice, X, parameter=parameter)
     except ValueError as error:
         if parameter == "layer" and "not found" in str(error):
             raise ValueError(
@@ -54,15 +45,20 @@ def _choose(frozen: FrozenNetwork, choice: Any, X: Any, parameter: str) -> None:
 
 
 def _freeze(
-    net: Any, network: torch.nn.Module, sources: Sequence[Any], X: Any, n_layers: int
-) -> list[FrozenNetwork]:
-    """Return the unrelated networks, frozen, with their layers chosen."""
-    found = []
+    settings: PenaltySettings,
+    network: torch.nn.Module,
+    sources: Sequence[Any],
+    X: Samples,
+    n_layers: int,
+) -> tuple[list[FrozenNetwork], list[list[torch.Tensor]]]:
+    """Return the unrelated networks, frozen, with their layers chosen, and activations of X."""
+    found, tried = [], []
     ours = set(map(id, network.parameters()))
-    device = next(network.parameters()).device if net.device is None else net.device
-    choices = _unrelated_choices(net, len(sources))
-    parameter = "layer" if net.unrelated_layer is None else "unrelated_layer"
-    for position, (source, choice) in enumerate(zip(sources, choices, strict=True)):
+    device = settings.device or next(network.parameters()).device
+    parameter = settings.of_layer
+    for position, (source, choice) in enumerate(
+        zip(sources, settings.unrelated_layers, strict=True)
+    ):
         if len(as_choices(choice, parameter)) != n_layers:
             raise ValueError(
                 f"The 'unrelated_layer' parameter must choose as many layers as 'layer', "
@@ -76,9 +72,10 @@ def _freeze(
         frozen = FrozenNetwork(
             module, device=device, label=label, nonlinearity=get_nonlinearity(source)
         )
-        _choose(frozen, choice, X, parameter)
+        with autocast(settings.precision, settings.device, network):
+            tried.append(_choose(frozen, choice, X, parameter))
         found.append(frozen)
-    return found
+    return found, tried
 
 
 def _first(X: Any, count: int) -> Any:
@@ -90,8 +87,8 @@ class FrozenSide:
 
     Parameters
     ----------
-    net : AntiTransferClassifier or AntiTransferRegressor
-        The estimator.
+    settings : PenaltySettings
+        What is compared, and how.
     network : torch.nn.Module
         The network in training.
     sources : list
@@ -100,19 +97,26 @@ class FrozenSide:
         The first samples of the training data.
     comparisons : list of (metric, aggregation)
         One for each layer.
+    exits : contextlib.ExitStack
+        Told what must end with the fit.
     """
 
     def __init__(
         self,
-        net: Any,
+        settings: PenaltySettings,
         network: torch.nn.Module,
         sources: Sequence[Any],
-        X: Any,
+        X: Samples,
         comparisons: list[tuple[Any, Any]],
+        *,
+        exits: ExitStack,
     ) -> None:
-        self._net = net
+        self._settings = settings
+        self._network = network
+        self._exits = exits
         self._comparisons = comparisons
-        self._networks = _freeze(net, network, sources, X, len(comparisons))
+        self._networks, tried = _freeze(settings, network, sources, X, len(comparisons))
+        self._tried = {False: (X, tried)}
         self._stores: dict[bool, ActivationStore] = {}
         self._on_cpu = next(network.parameters()).device.type == "cpu"
 
@@ -142,24 +146,59 @@ class FrozenSide:
         ValueError
             If they are not finite.
         """
-        with self._net._precise():
+        with autocast(self._settings.precision, self._settings.device, self._network):
             found = [frozen(X) for frozen in self._networks]
         if checked:
-            for frozen, activations in zip(self._networks, found, strict=True):
-                frozen.check_finite(activations, "X_unlabeled" if unlabeled else "X", index)
+            self._check_finite(found, unlabeled=unlabeled, index=index)
+        return found
+
+    def _check_finite(
+        self, found: list[list[torch.Tensor]], *, unlabeled: bool, index: Any
+    ) -> None:
+        for frozen, activations in zip(self._networks, found, strict=True):
+            frozen.check_finite(activations, "X_unlabeled" if unlabeled else "X", index)
+
+    def tried(self, X: Samples, *, unlabeled: bool) -> list[list[torch.Tensor]]:
+        """Return the activations of the first samples of a data set, and remember them.
+
+        Parameters
+        ----------
+        X : Tensor of shape (n_samples, ...) or mapping of these
+            The samples; of the training data, those that the networks have seen.
+        unlabeled : bool
+            Whether they are unlabeled.
+
+        Returns
+        -------
+        activations : list of list of Tensor
+            For each network and layer.
+        """
+        index = list(range(get_len(X)))
+        if unlabeled:
+            found = self.activations(X, unlabeled=True, index=index)
+            self._tried[True] = X, found
+        else:
+            found = self._tried[False][1]
+            self._check_finite(found, unlabeled=False, index=index)
         return found
 
     def keep(
-        self, data: Any, X: Any, *, unlabeled: bool, n_seen: float, whole_batches: bool = True
+        self,
+        data: Any,
+        to_device: Callable[[Any], Any],
+        *,
+        unlabeled: bool,
+        n_seen: float,
+        whole_batches: bool = True,
     ) -> None:
         """Prepare to keep what comparisons need of the samples of a data set.
 
         Parameters
         ----------
         data : torch.utils.data.Dataset
-            The data set.
-        X : Tensor of shape (n_samples, ...) or mapping of these
-            Its first samples.
+            The data set, whose first samples were tried.
+        to_device : callable
+            Returns a batch as tensors where the networks are.
         unlabeled : bool
             Whether it is that of the unlabeled samples.
         n_seen : float
@@ -167,17 +206,23 @@ class FrozenSide:
         whole_batches : bool, default=True
             Whether the batches are made here, and not by an iterator of the user's.
         """
-        net = self._net
-        because = self._changes(data, X, unlabeled=unlabeled, whole_batches=whole_batches)
-        memory = get_memory(net.memory)
-        if not because and net.cache == "auto" and memory is None and n_seen <= 1:
+        settings = self._settings
+        X, activations = self._tried.pop(unlabeled)
+        few = self._prepared(activations)
+        because = self._changes(data, X, few, unlabeled=unlabeled, whole_batches=whole_batches)
+        memory = get_memory(settings.memory)
+        if not because and settings.cache == "auto" and memory is None and n_seen <= 1:
             because = "each sample is seen once"
         whose = f"Unrelated activations of {'unlabeled' if unlabeled else 'training'} data"
-        report = (lambda text: print(f"{whose}: {text}")) if net.verbose else None
+        report = (lambda text: print(f"{whose}: {text}")) if settings.verbose else None
         store = ActivationStore(
-            len(data), net.cache_size, cache=net.cache, live_because=because, report=report
+            len(data),
+            settings.cache_size,
+            cache=settings.cache,
+            live_because=because,
+            report=report,
         )
-        net._run.exits.callback(store.close)
+        self._exits.callback(store.close)
         self._stores[unlabeled] = store
         if memory is not None and isinstance(data, ArrayData) and store.where != "live":
             how = [
@@ -189,36 +234,45 @@ class FrozenSide:
             ]
             key = key_of(
                 [frozen.network for frozen in self._networks],
-                [how, repr(named), net.precision],
+                [how, repr(named), settings.precision],
                 data.X,
             )
             folder = Path(memory.store_backend.location) / "atl_sklearn" / "activations" / key
 
             def compute(index: list[int]) -> list[torch.Tensor]:
-                batch = net._on_device(data.__getitems__(index).X)
-                return self._prepared(batch, unlabeled=unlabeled, index=index)
+                batch = to_device(data.__getitems__(index).X)
+                return self._prepared(self.activations(batch, unlabeled=unlabeled, index=index))
 
-            store.fill(folder, self._prepared(X, unlabeled=unlabeled), compute)
+            store.fill(folder, few, compute)
 
-    def _changes(self, data: Any, X: Any, *, unlabeled: bool, whole_batches: bool) -> str:
+    def _changes(
+        self,
+        data: Any,
+        X: Samples,
+        together: list[torch.Tensor],
+        *,
+        unlabeled: bool,
+        whole_batches: bool,
+    ) -> str:
         """Return why activations cannot be kept, or nothing."""
-        net = self._net
+        settings = self._settings
         while isinstance(data, torch.utils.data.Subset):
             data = data.dataset
         if not is_own_data(data) and not isinstance(data, UnlabeledData):
             return "'dataset' makes the samples, and may change them"
         if not whole_batches:
             return "'iterator_train' makes the batches, and may change the samples"
-        if isinstance(data, LabelledData | UnlabeledData) and net.cache in ("auto", "live"):
+        if isinstance(data, LabelledData | UnlabeledData) and settings.cache in ("auto", "live"):
             return (
                 "a torch Dataset may change its samples; cache='memory' takes them to be the same "
                 "in every epoch"
             )
-        if net.cache == "live" or net.cache_size == 0:
+        if settings.cache == "live" or settings.cache_size == 0:
             return ""
-        together = self._prepared(X, unlabeled=unlabeled)
         count = (len(together[0]) + 1) // 2
-        apart = self._prepared(_first(X, count), unlabeled=unlabeled)
+        # With other random numbers than the first pass, or what is random would look the same.
+        with own_random_numbers(settings.seed ^ _OTHER_STREAM, settings.device):
+            apart = self._prepared(self.activations(_first(X, count), unlabeled=unlabeled))
         for whole, part in zip(together, apart, strict=True):
             size = float(whole.abs().max())
             if not torch.allclose(whole[:count], part, rtol=_STABLE, atol=_STABLE * size):
@@ -229,17 +283,17 @@ class FrozenSide:
         return ""
 
     @torch.no_grad()
-    def _prepared(self, X: Any, **kwargs: Any) -> list[torch.Tensor]:
+    def _prepared(self, found: list[list[torch.Tensor]]) -> list[torch.Tensor]:
         return [
             tensor
-            for activations in self.activations(X, **kwargs)
+            for activations in found
             for (metric, aggregation), x in zip(self._comparisons, activations, strict=True)
             for tensor in prepare(x, metric, aggregation)
         ]
 
     def __call__(
         self, X: Any, index: Any, *, unlabeled: bool
-    ) -> list[list[torch.Tensor | Prepared]]:
+    ) -> list[list[torch.Tensor | Precomputed]]:
         """Return what comparisons need of a batch, for each network and layer.
 
         Parameters
@@ -253,7 +307,7 @@ class FrozenSide:
 
         Returns
         -------
-        activations : list of list of Tensor or Prepared
+        activations : list of list of Tensor or Precomputed
             As the loss takes them.
         """
         store = self._stores.get(unlabeled)
@@ -261,7 +315,8 @@ class FrozenSide:
 
         def compute() -> list[torch.Tensor]:
             checked = kept or self._on_cpu  # otherwise only if the penalty is not finite
-            return self._prepared(X, unlabeled=unlabeled, index=index, checked=checked)
+            found = self.activations(X, unlabeled=unlabeled, index=index, checked=checked)
+            return self._prepared(found)
 
         flat = compute() if store is None else store.get(index, compute)
         tensors = iter(flat)
@@ -269,9 +324,9 @@ class FrozenSide:
         per_network = [[next(tensors) for _ in range(n_parts)] for _ in self._networks]
         return [self._regroup(parts) for parts in per_network]
 
-    def _regroup(self, parts: list[torch.Tensor]) -> list[torch.Tensor | Prepared]:
+    def _regroup(self, parts: list[torch.Tensor]) -> list[torch.Tensor | Precomputed]:
         remaining = iter(parts)
         return [
-            restore([next(remaining) for _ in range(n_prepared(metric, aggregation))])
+            restore([next(remaining) for _ in range(n_precomputed(metric, aggregation))])
             for metric, aggregation in self._comparisons
         ]

@@ -33,11 +33,14 @@ class PenaltyHistory(Callback):
         if net._run is None or net._run.penalty is None:
             return
         penalty = net._run.penalty
-        for name, value in (*penalty.epoch_weights(net), *penalty.epoch_similarities()):
+        for name, value in (
+            *penalty.epoch_weights(len(net.history) - 1),
+            *penalty.epoch_similarities(),
+        ):
             net.history.record(name, value)
         batches = net.history[-1]["batches"]
         for stage in ("train", "valid"):
-            names = [*net._run.penalty.names, *(["objective"] if stage == "train" else [])]
+            names = [*penalty.names, *(["objective"] if stage == "train" else [])]
             for name in (f"{stage}_{name}" for name in names):
                 rows = [row for row in batches if name in row]
                 if rows:

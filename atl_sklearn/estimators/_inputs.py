@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping
-from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import numpy as np
@@ -16,6 +15,7 @@ from skorch.helper import SliceDataset
 from skorch.utils import is_dataset, to_tensor
 from torch.utils.data import DataLoader, IterableDataset, Subset
 
+from atl_sklearn._generator import forked_generator
 from atl_sklearn._validation import check_no_missing
 from atl_sklearn.estimators._contract import SklearnContract
 from atl_sklearn.estimators._data import (
@@ -26,7 +26,13 @@ from atl_sklearn.estimators._data import (
     is_own_data,
     targets_of,
 )
-from atl_sklearn.estimators._parameters import HALF_PRECISIONS, PRECISIONS
+from atl_sklearn.estimators._fit_run import unwrapped
+from atl_sklearn.estimators._precision import (
+    HALF_PRECISIONS,
+    PRECISIONS,
+    autocast,
+    in_single,
+)
 from atl_sklearn.estimators._scales import adapt_layers
 from atl_sklearn.estimators._splits import get_splitter, split_data
 from atl_sklearn.unrelated._sparse import sliceable
@@ -284,14 +290,6 @@ class Inputs(SklearnContract):
         device = self.device
         return None if device is None else torch.device(device)
 
-    def _precise(self) -> AbstractContextManager[Any]:
-        """Return the context in which networks run in half precision, if they shall."""
-        dtype = HALF_PRECISIONS.get(self.precision)
-        if dtype is None:
-            return nullcontext()
-        device = self._running_device or next(self.module_.parameters()).device
-        return torch.autocast(device.type, dtype=dtype)
-
     def _on_device(self, X: Any) -> Any:
         """Return a batch as a tensor on the network's device, in its floating type."""
         device, dtype = self._running_device, PRECISIONS[self.precision]
@@ -324,19 +322,28 @@ class Inputs(SklearnContract):
             fit_params = self._run.forward_params
         x = self._on_device(x)
         if self.precision in HALF_PRECISIONS:
-            with self._precise():
-                return _in_single(super().infer(x, **fit_params))
+            with autocast(self.precision, self._running_device, self.module_):
+                return in_single(super().infer(x, **fit_params))
         if isinstance(x, torch.Tensor):
             return self.module_(x, **fit_params)
         return super().infer(x, **fit_params)
 
+    def _try_out(self, X: Any, *, training: bool = False) -> Any:
+        """Return what the network makes of a few samples, which leaves no trace in it.
 
-def _in_single(output: Any) -> Any:
-    """Return what a network returned in half precision in single precision."""
-    if isinstance(output, tuple):
-        return tuple(map(_in_single, output))
-    half = isinstance(output, torch.Tensor) and output.dtype in HALF_PRECISIONS.values()
-    return output.float() if half else output
+        In training mode the caller takes care of its buffers.
+        """
+        self._set_training(training)
+        module = self.module_
+        # A compiled network would never run hooks that come after its first call.
+        self.__dict__["module_"] = unwrapped(module)
+        try:
+            with torch.no_grad(), forked_generator():
+                return self.infer(X)
+        finally:
+            self.__dict__["module_"] = module
+            if training:
+                self._set_training(False)
 
 
 def _as_type(value: Any, dtype: torch.dtype) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from atl_sklearn.estimators._confounding import given_weights
+from atl_sklearn.estimators._automatic_weight import given_weights
 from atl_sklearn.estimators._convergence import judge_convergence, judge_penalty
 from atl_sklearn.estimators._summary import ComparisonSummary, FitSummary
 from atl_sklearn.modules import Standardize

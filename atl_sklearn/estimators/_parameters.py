@@ -14,6 +14,7 @@ from atl_sklearn.estimators._callbacks import check_callbacks
 from atl_sklearn.estimators._class_weight import check_class_weight
 from atl_sklearn.estimators._learning_rate import get_lr_schedule
 from atl_sklearn.estimators._names import check_names, check_optimizer, get_optimizer
+from atl_sklearn.estimators._precision import PRECISIONS
 from atl_sklearn.estimators._splits import check_train_split
 from atl_sklearn.modules import get_module_names
 from atl_sklearn.similarity import (
@@ -29,14 +30,6 @@ from atl_sklearn.unrelated._sources import as_sources
 from atl_sklearn.unrelated._store import CACHES
 
 _PENALTY_DATA = ("auto", "both", "train", "unlabeled")
-# The floating type of the network and of X; the half ones are those of autocast.
-PRECISIONS = {
-    "bfloat16": torch.float32,
-    "float16": torch.float32,
-    "float32": torch.float32,
-    "float64": torch.float64,
-}
-HALF_PRECISIONS = {"bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
 def _check_weight(net: Any, n_networks: int) -> None:

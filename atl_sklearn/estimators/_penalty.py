@@ -4,26 +4,24 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import torch
-from skorch.dataset import get_len
 
-from atl_sklearn.estimators._fit_run import unwrapped
 from atl_sklearn.estimators._frozen_side import FrozenSide
+from atl_sklearn.estimators._penalty_settings import NetworkCalls, PenaltySettings, Samples
 from atl_sklearn.estimators._seeding import own_random_numbers
-from atl_sklearn.estimators._splits import get_splitter
 from atl_sklearn.estimators._unlabeled import UnlabeledBatches
 from atl_sklearn.similarity import (
     AntiTransferLoss,
     AntiTransferPenalty,
     get_weight_schedule,
 )
-from atl_sklearn.unrelated._layers import Layer, choose_layers, is_posterior, trace_layers
-from atl_sklearn.unrelated._taps import Taps
+from atl_sklearn.unrelated._hooks import ActivationHooks
+from atl_sklearn.unrelated._layers import Layer, Trial, choose_layers, is_posterior
 
 _READER_RATE = 3e-3  # learning rate of what adversarial metrics train
 _N_TRIED = 8  # unlabeled samples with which everything is tried before training
@@ -100,18 +98,24 @@ class PenaltyRun:
 
     Parameters
     ----------
-    net : AntiTransferClassifier or AntiTransferRegressor
-        Initialised; its parameters say what is compared.
+    settings : PenaltySettings
+        What is compared, and how.
+    network : torch.nn.Module
+        The network in training, as it is without compilation.
+    calls : NetworkCalls
+        How it is called.
     sources : list
         The fitted unrelated estimators or modules.
-    weights : list of float
-        A weight for each of `sources`.
     X : Tensor of shape (n_samples, ...) or mapping of these
         A few samples, with which everything is tried before training starts.
+    trial : Trial
+        What the network made of them.
     data : torch.utils.data.Dataset
         The training data, of which `X` are the first samples.
-    seed : int
-        Seeds what the penalty draws at random.
+    n_steps : int or None
+        Number of batches in an epoch; None where an iterator of the user's makes them.
+    exits : contextlib.ExitStack
+        Told what must end with the fit.
     unlabeled : ArrayData, UnlabeledData or None, default=None
         Unlabeled data.
     state : dict or None, default=None
@@ -126,37 +130,39 @@ class PenaltyRun:
 
     def __init__(
         self,
-        net: Any,
+        settings: PenaltySettings,
+        network: torch.nn.Module,
+        calls: NetworkCalls,
         sources: Sequence[Any],
-        weights: list[float],
-        X: Any,
+        X: Samples,
+        trial: Trial,
         *,
         data: Any,
-        seed: int,
+        n_steps: int | None,
+        exits: ExitStack,
         unlabeled: Any = None,
         state: dict[str, Any] | None = None,
     ) -> None:
-        self._network = unwrapped(net.module_)
-        self._generator = torch.Generator(device="cpu").manual_seed(seed ^ _PENALTY_STREAM)
-        self._schedule = get_weight_schedule(net.weight_schedule)
-        self._weights = weights
+        self._settings = settings
+        self._network = network
+        self._calls = calls
+        self._generator = torch.Generator(device="cpu").manual_seed(settings.seed ^ _PENALTY_STREAM)
+        self._schedule = get_weight_schedule(settings.weight_schedule)
         self._loss = AntiTransferLoss(
-            metric=net.metric,
-            aggregation=net.aggregation,
-            weight=self._weights,
-            target_similarity=net.target_similarity,
+            metric=settings.metric,
+            aggregation=settings.aggregation,
+            weight=settings.weights,
+            target_similarity=settings.target_similarity,
         )
-        layers = choose_layers(
-            net.layer, trace_layers(self._network, lambda: net._run.try_out(net, X))
-        )
+        layers = choose_layers(settings.layer, trial.layers)
         self._nonlinearities = [
-            net._get_predict_nonlinearity() if is_posterior(layer) else None for layer in layers
+            calls.nonlinearity if is_posterior(layer) else None for layer in layers
         ]
         # Before the first step, since a compiled network knows no hooks that come later.
-        self._taps = Taps(self._network, [layer.point for layer in layers])
-        net._run.exits.callback(self._taps.remove)
+        self._hooks = ActivationHooks(network, [layer.point for layer in layers])
+        exits.callback(self._hooks.remove)
         comparisons = self._loss.comparisons(len(layers))
-        self._frozen = FrozenSide(net, self._network, sources, X, comparisons)
+        self._frozen = FrozenSide(settings, network, sources, X, comparisons, exits=exits)
 
         several_networks, several_layers = len(sources) > 1, len(layers) > 1
         suffixes = [f"_{position}" * several_networks for position in range(len(sources))]
@@ -169,41 +175,42 @@ class PenaltyRun:
         self.weight_names = [f"penalty_weight{suffix}" for suffix in suffixes]
         # For each of the names: which unrelated network, and which layer.
         self.places = [(position, name) for position in range(len(sources)) for name in names]
-        self._try_out(net, X, layers, seed, unlabeled=False)
+        self._compare(trial.activations(layers) or self._read(X), X, layers, unlabeled=False)
         parameters = list(self._loss.parameters())
         self.readers = torch.optim.AdamW(parameters, lr=_READER_RATE) if parameters else None
         self._is_first = True
         self._unlabeled = None
         if unlabeled is not None:
-            net._place(unlabeled)
-            self._unlabeled = UnlabeledBatches(unlabeled, net.penalty_batch_size, self._generator)
-            few = net._on_device(self._unlabeled.few(_N_TRIED))
-            self._try_out(net, few, layers, seed, unlabeled=True)
-        chosen = net.penalty_data
-        if chosen == "auto":
-            chosen = "train" if unlabeled is None else "unlabeled"
-        self._of_batch = chosen in ("train", "both")
-        own = net._makes_batches(data)
-        if self._of_batch or get_splitter(net) is not None:
-            self._frozen.keep(data, X, unlabeled=False, n_seen=net.max_epochs, whole_batches=own)
+            self._unlabeled = UnlabeledBatches(unlabeled, settings.batch_size, self._generator)
+            few = calls.to_device(self._unlabeled.few(_N_TRIED))
+            self._compare(self._read(few), few, layers, unlabeled=True)
+        if settings.compares_training or settings.validates:
+            self._frozen.keep(
+                data, calls.to_device,
+                unlabeled=False, n_seen=settings.max_epochs, whole_batches=n_steps is not None,
+            )  # fmt: skip
         if self._unlabeled is not None:
-            n_steps = len(net.get_iterator(data, training=True)) if own else math.inf
-            seen = net.max_epochs * n_steps * self._unlabeled.size / len(unlabeled)
-            self._frozen.keep(unlabeled, few, unlabeled=True, n_seen=seen)
+            steps = math.inf if n_steps is None else n_steps
+            seen = settings.max_epochs * steps * self._unlabeled.size
+            self._frozen.keep(
+                unlabeled, calls.to_device, unlabeled=True, n_seen=seen / len(unlabeled)
+            )
         if state is not None:
             self._resume(state)
 
-    def _try_out(
-        self, net: Any, X: Any, layers: Sequence[Layer], seed: int, *, unlabeled: bool
+    def _read(self, X: Samples) -> list[torch.Tensor]:
+        with self._hooks.read():
+            self._calls.try_out(X)
+        return self._hooks.activations()
+
+    def _compare(
+        self, read: list[torch.Tensor], X: Samples, layers: Sequence[Layer], *, unlabeled: bool
     ) -> None:
         """Compare a few samples, so that what cannot be compared fails before training."""
-        with self._taps.read():
-            net._run.try_out(net, X)
-        current = self._activations()
-        places = list(range(get_len(X)))
-        theirs = self._frozen.activations(X, unlabeled=unlabeled, index=places)
+        current = self._finished(read)
+        theirs = self._frozen.tried(X, unlabeled=unlabeled)
         if not self._loss.adversaries:
-            with own_random_numbers(seed ^ _PENALTY_STREAM, "cpu"):
+            with own_random_numbers(self._settings.seed ^ _PENALTY_STREAM, "cpu"):
                 self._loss.initialize(current, *theirs)
         generator = torch.Generator(device="cpu").manual_seed(0)
         for position, activations in enumerate(theirs):
@@ -218,13 +225,11 @@ class PenaltyRun:
                         f"unrelated network {position}: {error}"
                     ) from error
 
-    def _activations(self) -> list[torch.Tensor]:
+    def _finished(self, activations: list[torch.Tensor]) -> list[torch.Tensor]:
         """Return what was read of the network in training, its scores made probabilities."""
         return [
             activation if nonlinearity is None else nonlinearity(activation)
-            for activation, nonlinearity in zip(
-                self._taps.activations(), self._nonlinearities, strict=True
-            )
+            for activation, nonlinearity in zip(activations, self._nonlinearities, strict=True)
         ]
 
     def state(self) -> dict[str, Any]:
@@ -247,14 +252,14 @@ class PenaltyRun:
             if self.readers is not None:
                 self.readers.load_state_dict(_as_tensors(state["readers"]))
 
-    def factor(self, net: Any) -> float:
-        """Return what the schedule makes of the weight in the running epoch."""
-        epoch = max(len(net.history) - 1, 0)
-        return self._schedule(epoch, max(net.max_epochs, epoch + 1))
+    def factor(self, epoch: int) -> float:
+        """Return what the schedule makes of the weight in an epoch, counted from 0."""
+        epoch = max(epoch, 0)
+        return self._schedule(epoch, max(self._settings.max_epochs, epoch + 1))
 
-    def epoch_weights(self, net: Any) -> list[tuple[str, float]]:
-        """Return names and values of the weights in the running epoch."""
-        factor = self.factor(net)
+    def epoch_weights(self, epoch: int) -> list[tuple[str, float]]:
+        """Return names and values of the weights in an epoch, counted from 0."""
+        factor = self.factor(epoch)
         return [
             (name, factor * weight)
             for name, weight in zip(self.weight_names, self.weights, strict=True)
@@ -277,15 +282,13 @@ class PenaltyRun:
     @property
     def weights(self) -> list[float]:
         """The weights, as targets have changed them."""
-        return self._loss.used_weights(len(self._weights))
+        return self._loss.used_weights(len(self._settings.weights))
 
-    def check_frozen(self, net: Any, batch: Any) -> None:
+    def check_frozen(self, batch: Any) -> None:
         """Raise the error for a penalty that is not finite, if the frozen side is why.
 
         Parameters
         ----------
-        net : AntiTransferClassifier or AntiTransferRegressor
-            The estimator.
         batch : Batch or (X, y)
             That of the running step.
         """
@@ -294,7 +297,7 @@ class PenaltyRun:
             parts.append((True, self._unlabeled.batch))
         for unlabeled, part in parts:
             index = getattr(part, "index", None)
-            X = net._on_device(part[0])
+            X = self._calls.to_device(part[0])
             self._frozen.activations(X, unlabeled=unlabeled, index=index)
 
     def begin_step(self) -> None:
@@ -318,7 +321,7 @@ class PenaltyRun:
 
     def compares_batch(self, *, training: bool) -> bool:
         """Tell whether the batch of the task loss is compared; in validation it always is."""
-        return self._of_batch or not training
+        return self._settings.compares_training or not training
 
     def compares_unlabeled(self, *, training: bool) -> bool:
         """Tell whether unlabeled data are compared."""
@@ -355,9 +358,9 @@ class PenaltyRun:
             Has the penalty as soon as the block has ended.
         """
         tapped = Tapped()
-        with self._taps.read():
+        with self._hooks.read():
             yield tapped
-        current = self._activations()
+        current = self._finished(self._hooks.activations())
         tapped.penalty = self._loss(
             current,
             *self._frozen(X, index, unlabeled=unlabeled),
@@ -366,7 +369,7 @@ class PenaltyRun:
             generator=self._generator,
         )
 
-    def of_unlabeled(self, net: Any) -> AntiTransferPenalty:
+    def of_unlabeled(self) -> AntiTransferPenalty:
         """Return the penalty of the step's unlabeled batch.
 
         The network's buffers (running statistics of BatchNorm, say) stay those of the training
@@ -374,14 +377,16 @@ class PenaltyRun:
         """
         assert self._unlabeled is not None
         batch = self._unlabeled.batch
-        X = net._on_device(batch.X)
+        X = self._calls.to_device(batch.X)
         seed = int(torch.randint(2**62, (), generator=self._generator))
         output: list[Any] = []
-        condition = (lambda: net._known_of(output[0])) if net.conditional else None
+        condition = None
+        if self._settings.conditional:
+            condition = lambda: self._calls.known_of(output[0])  # noqa: E731
         with (
-            own_random_numbers(seed, net.device),
+            own_random_numbers(seed, self._settings.device),
             kept_buffers(self._network),
             self.watch(X, None, condition, index=batch.index, unlabeled=True) as tapped,
         ):
-            output.append(net.infer(X))
+            output.append(self._calls.forward(X))
         return tapped.penalty

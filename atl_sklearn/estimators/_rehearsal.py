@@ -18,6 +18,7 @@ from atl_sklearn.estimators._fit_run import unwrapped
 from atl_sklearn.estimators._inputs import accepted, is_mapping
 from atl_sklearn.estimators._penalty import kept_buffers
 from atl_sklearn.estimators._splits import get_splitter, split_data
+from atl_sklearn.unrelated._layers import Trial, trace_layers
 
 _N_TRIED = 8  # samples
 
@@ -52,7 +53,7 @@ def check_forward_params(net: Any, fit_params: dict[str, Any]) -> dict[str, Any]
     return {name: fit_params[name] for name in of_forward}
 
 
-def rehearse(net: Any, X: Any, y: Any) -> tuple[Any, Any]:
+def rehearse(net: Any, X: Any, y: Any, *, compares: bool) -> tuple[Any, Any, Trial | None]:
     """Run the network, and compute the loss, on the first samples.
 
     Parameters
@@ -63,6 +64,8 @@ def rehearse(net: Any, X: Any, y: Any) -> tuple[Any, Any]:
         The training data.
     y : array
         The encoded targets.
+    compares : bool
+        Whether its layers will be compared with others.
 
     Returns
     -------
@@ -70,6 +73,8 @@ def rehearse(net: Any, X: Any, y: Any) -> tuple[Any, Any]:
         The training data.
     tried : Tensor of shape (n_few, ...) or mapping of these
         The first samples, on the network's device.
+    trial : Trial or None
+        What the network made of them; None if its layers are not compared.
 
     Raises
     ------
@@ -88,7 +93,10 @@ def rehearse(net: Any, X: Any, y: Any) -> tuple[Any, Any]:
     else:
         tried = batch.X
     tried = net._on_device(tried)
-    output = net._run.try_out(net, tried)
+    trial = None
+    if compares:
+        trial = trace_layers(unwrapped(net.module_), lambda: net._try_out(tried))
+    output = net._try_out(tried) if trial is None else trial.output
     net._check_output(output)
     _try_predicting(net, output)
     if batch is not None:
@@ -99,7 +107,7 @@ def rehearse(net: Any, X: Any, y: Any) -> tuple[Any, Any]:
         check_watched(net)
     elif is_number(net.train_split):
         split_data(net, data, y)
-    return data, tried
+    return data, tried, trial
 
 
 @contextmanager
@@ -190,7 +198,7 @@ def _try_single_sample(net: Any, data: Any, tried: Any) -> None:
         X = {key: x[:count] for key, x in tried.items()} if is_mapping(tried) else tried[:count]
         with kept_buffers(unwrapped(net.module_)):
             try:
-                net._run.try_out(net, X, training=True)
+                net._try_out(X, training=True)
             except Exception as error:
                 return str(error)
         return ""

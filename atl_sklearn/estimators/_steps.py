@@ -7,17 +7,14 @@ from contextlib import nullcontext
 from typing import Any
 
 import torch
-from skorch import NeuralNet
-from skorch.callbacks import Callback
-from skorch.dataset import get_len, unpack_data
-from skorch.history import History
+from skorch.dataset import unpack_data
 from skorch.utils import TeeGenerator
 
 from atl_sklearn.estimators._clipping import clip_gradients
-from atl_sklearn.estimators._data import Batch
 from atl_sklearn.estimators._finiteness import non_finite_error
 from atl_sklearn.estimators._history import EpochTable, PenaltyHistory
 from atl_sklearn.estimators._inputs import Inputs
+from atl_sklearn.estimators._training_progress import TrainingProgress
 
 
 def _length_of(iterator: Any) -> int | None:
@@ -81,10 +78,10 @@ class Steps(Inputs):
             return {"loss": task_loss, "objective": task_loss, "y_pred": y_pred}
         found = [] if tapped is None else [tapped.penalty]
         if penalty.compares_unlabeled(training=training):
-            found.append(penalty.of_unlabeled(self))
+            found.append(penalty.of_unlabeled())
         several = len(found) > 1
         total = torch.stack([one.total for one in found]).mean() if several else found[0].total
-        objective = torch.add(task_loss, total, alpha=penalty.factor(self))
+        objective = torch.add(task_loss, total, alpha=penalty.factor(len(self.history) - 1))
         parts = [one.parts.detach() for one in found]
         similarities = torch.stack(parts).mean(dim=0) if several else parts[0]
         # All numbers in one piece: on a GPU, each transfer waits for what was queued before.
@@ -93,59 +90,18 @@ class Steps(Inputs):
         named = zip(penalty.names, values, strict=True)
         record = {f"{stage}_{name}": value for name, value in named}
         if not all(map(math.isfinite, (loss, *values))):
-            penalty.check_frozen(self, batch)
+            penalty.check_frozen(batch)
             names = ["task loss", *penalty.names]
             finite = zip(names, map(math.isfinite, (loss, *values)), strict=True)
             self._stop_for(f"{stage} {next(name for name, is_finite in finite if not is_finite)}")
         if training:
             record["train_objective"] = total_loss
-        self._record_batch(record)
+        for name, value in record.items():
+            self.history.record_batch(name, value)
         return {"loss": task_loss, "objective": objective, "y_pred": y_pred}
 
-    def _record_batch(self, record: dict[str, float]) -> None:
-        if type(self.history) is History:
-            # skorch's record_batch copies the list of all epochs each time.
-            list.__getitem__(self.history, -1)["batches"][-1].update(record)
-        else:
-            for name, value in record.items():
-                self.history.record_batch(name, value)
-
-    def on_batch_begin(self, net: Any, *args: Any, **kwargs: Any) -> None:
-        """Begin a row of the history; see skorch."""
-        if type(self.history) is History:
-            list.__getitem__(self.history, -1)["batches"].append({})
-        else:
-            super().on_batch_begin(net, *args, **kwargs)
-
-    def _zero_grad_optimizer(self, set_to_none: bool | None = None) -> None:
-        optimizers = [getattr(self, f"{name}_") for name in self._optimizers]
-        own = torch.optim.Optimizer.zero_grad
-        if set_to_none is None and all(type(one).zero_grad is own for one in optimizers):
-            # The same without torch's profiling around it, which takes longer than the work.
-            for optimizer in optimizers:
-                for group in optimizer.param_groups:
-                    for parameter in group["params"]:
-                        parameter.grad = None
-        else:
-            super()._zero_grad_optimizer(set_to_none)
-
-    def _listeners(self, event: str) -> list[Any]:
-        """Return the callbacks that do something in an event, for those that come each step."""
-        known = self._run.listeners
-        if known.get("callbacks") is not self.callbacks_:
-            known.clear()
-            known["callbacks"] = self.callbacks_
-        if event not in known:
-            known[event] = [
-                callback
-                for _, callback in self.callbacks_
-                if event in vars(callback)
-                or getattr(type(callback), event, None) is not getattr(Callback, event, None)
-            ]
-        return known[event]
-
     def notify(self, method_name: str, **kwargs: Any) -> None:
-        """Call the callbacks, those left out that do nothing; see skorch.
+        """Call the callbacks; see skorch.
 
         Parameters
         ----------
@@ -154,29 +110,18 @@ class Steps(Inputs):
         **kwargs : dict
             Passed on.
         """
-        if self._run is None:
-            super().notify(method_name, **kwargs)
-            return
         try:
-            getattr(self, method_name)(self, **kwargs)
-            for callback in self._listeners(method_name):
-                getattr(callback, method_name)(self, **kwargs)
+            super().notify(method_name, **kwargs)
         except KeyboardInterrupt:
             # How skorch's callbacks end a training.
-            self._run.ended_by_callback = not self._run.watch.seen
+            if self._run is not None:
+                self._run.ended_by_callback = not self._run.watch.seen
             raise
-
-    def _set_training(self, training: bool = True) -> None:
-        run = self._run
-        if run is None or run.mode != training or self.module_.training != training:
-            super()._set_training(training)
-            if run is not None:
-                run.mode = training
 
     def run_single_epoch(
         self, iterator: Any, training: bool, prefix: str, step_fn: Any, **fit_params: Any
     ) -> None:
-        """Go through all batches once; see skorch, of which this does the same.
+        """Go through all batches once; see skorch.
 
         Parameters
         ----------
@@ -191,44 +136,35 @@ class Steps(Inputs):
         **fit_params : dict
             Passed on to `step_fn`.
         """
-        if self._run is None or iterator is None:
+        run = self._run
+        if run is None or iterator is None or not training:
             super().run_single_epoch(iterator, training, prefix, step_fn, **fit_params)
             return
-        self._run.mode = None  # what callbacks did to parts of the network ends with an epoch
-        self._run.listeners.clear()
-        self._run.clipped = None
-        rate = self._run.rate if training else None
-        if training:
-            n_batches = _length_of(iterator)
-            self._run.show(self, n_batches)
-            if rate is not None:
-                rate.begin_epoch(n_batches)
-        count = 0
-        for batch in iterator:
-            self.notify("on_batch_begin", batch=batch, training=training)
-            if rate is not None:
-                rate.begin_step()
-            step = step_fn(batch, **fit_params)
-            if isinstance(batch, Batch):
-                size = len(batch)
-            else:
-                size = get_len(batch[0]) if isinstance(batch, tuple | list) else get_len(batch)
-            loss = step["loss"].item()
-            self._record_batch({f"{prefix}_loss": loss, f"{prefix}_batch_size": size})
-            self.notify("on_batch_end", batch=batch, training=training, **step)
-            count += 1
-            if training:
-                self._run.count_step(loss, float(self.optimizer_.param_groups[0]["lr"]))
-        self.history.record(f"{prefix}_batch_count", count)
-        if training:
-            self.history.record("lr", self._run.rates[-1] if self._run.rates else self.lr)
-            if self._run.progress is not None:
-                self._run.progress.end_epoch()
+        n_batches = _length_of(iterator)
+        self._show_epoch(n_batches)
+        if run.rate is not None:
+            run.rate.begin_epoch(n_batches)
 
-    def _known_of(self, output: Any) -> torch.Tensor:
-        """Return what the network knows of the target: probabilities or predictions."""
-        output = output[0] if isinstance(output, tuple) else output
-        return self._get_predict_nonlinearity()(output).detach()
+        def step(batch: Any, **fit_params: Any) -> Any:
+            if run.rate is not None:
+                run.rate.begin_step()
+            made = step_fn(batch, **fit_params)
+            run.count_step(made["loss"].item(), float(self.optimizer_.param_groups[0]["lr"]))
+            return made
+
+        super().run_single_epoch(iterator, training, prefix, step, **fit_params)
+        self.history.record("lr", run.rates[-1] if run.rates else self.lr)
+        if run.progress is not None:
+            run.progress.end_epoch()
+
+    def _show_epoch(self, n_batches: int | None) -> None:
+        run = self._run
+        if self.verbose != 1:
+            return
+        if run.progress is None:
+            run.progress = TrainingProgress(type(self).__name__, self.max_epochs, n_batches)
+            run.exits.callback(run.progress.close)
+        run.progress.begin_epoch()
 
     def _stop_for(self, part: str) -> None:
         weighted = self._run.penalty is not None
@@ -297,15 +233,15 @@ class Steps(Inputs):
             if scaler is not None:  # callbacks see the gradients as they are
                 for optimizer in optimizers:
                     scaler.unscale_(optimizer)
-            if self._run is None or self._hears_gradients():
-                self.notify(
-                    "on_grad_computed",
-                    named_parameters=TeeGenerator(self.get_all_learnable_params()),
-                    batch=batch,
-                    training=True,
-                )
+            self.notify(
+                "on_grad_computed",
+                named_parameters=TeeGenerator(self.get_all_learnable_params()),
+                batch=batch,
+                training=True,
+            )
             if self._run is not None and self._run.max_grad_norm is not None:
-                self._clip_gradients()
+                parameters = [parameter for _, parameter in self.get_all_learnable_params()]
+                clip_gradients(parameters, self._run.max_grad_norm)
             return step["objective"]
 
         if scaler is None:
@@ -318,15 +254,6 @@ class Steps(Inputs):
                 scaler.step(optimizer)
             scaler.update()
         return accumulator.get_step()
-
-    def _clip_gradients(self) -> None:
-        if self._run.clipped is None:
-            self._run.clipped = [parameter for _, parameter in self.get_all_learnable_params()]
-        clip_gradients(self._run.clipped, self._run.max_grad_norm)
-
-    def _hears_gradients(self) -> bool:
-        overridden = type(self).on_grad_computed is not NeuralNet.on_grad_computed
-        return overridden or bool(self._listeners("on_grad_computed"))
 
     def validation_step(self, batch: Any, **fit_params: Any) -> dict[str, Any]:
         """Compute the losses of one validation batch; see skorch.

@@ -16,25 +16,33 @@ from skorch.callbacks import GradientNormClipping, LRScheduler
 
 from atl_sklearn._user_warnings import warn_user
 from atl_sklearn._validation import check_no_missing, refuse, shown
-from atl_sklearn.estimators._confounding import confounding, given_weights
+from atl_sklearn.estimators._automatic_weight import confounding, given_weights
 from atl_sklearn.estimators._finiteness import FiniteWeights
-from atl_sklearn.estimators._fit_run import FitRun
+from atl_sklearn.estimators._fit_run import FitRun, unwrapped
 from atl_sklearn.estimators._frozen_side import network_label
 from atl_sklearn.estimators._inputs import accepted, as_array
 from atl_sklearn.estimators._learning_rate import LearningRate, get_lr_schedule
 from atl_sklearn.estimators._names import get_optimizer
 from atl_sklearn.estimators._outcome import summarise
 from atl_sklearn.estimators._outputs import takes_one_score
-from atl_sklearn.estimators._parameters import PRECISIONS, check_classes, check_parameters
+from atl_sklearn.estimators._parameters import check_classes, check_parameters
 from atl_sklearn.estimators._penalty import PenaltyRun
+from atl_sklearn.estimators._penalty_settings import (
+    NetworkCalls,
+    PenaltySettings,
+    unrelated_choices,
+)
+from atl_sklearn.estimators._precision import PRECISIONS
 from atl_sklearn.estimators._rehearsal import check_forward_params, rehearse
 from atl_sklearn.estimators._scales import rescale_layer
 from atl_sklearn.estimators._seeding import RandomStream, own_random_numbers
+from atl_sklearn.estimators._splits import get_splitter
 from atl_sklearn.estimators._steps import Steps
 from atl_sklearn.estimators._unlabeled import check_pipeline, check_unlabeled
 from atl_sklearn.modules import get_module
 from atl_sklearn.unrelated import FrozenNetwork, get_network
 from atl_sklearn.unrelated._fitting import fit_sources
+from atl_sklearn.unrelated._layers import Trial
 from atl_sklearn.unrelated._sources import (
     _innermost,
     as_sources,
@@ -247,7 +255,7 @@ class AntiTransferTraining(Steps):
             kwargs["fused"] = True
         return args, kwargs
 
-    def _begin(self, sources: list[Any], batches: Any, tried: Any) -> None:
+    def _begin(self, sources: list[Any], batches: Any, tried: Any, trial: Trial | None) -> None:
         """Make what lives as long as the fit: the penalty and the guard of the weights."""
         self._run.weights = FiniteWeights(self.module_)
         self._run.rescale = rescale_layer(self.module_)
@@ -258,17 +266,60 @@ class AntiTransferTraining(Steps):
         weights = self._resolve_weights(sources, batches, tried)
         several = isinstance(self.unrelated, list | tuple)
         self.__dict__["weight_"] = weights if several else (weights[0] if weights else 0.0)
-        if any(weights):
-            self._run.penalty = PenaltyRun(
-                self,
-                sources,
-                weights,
-                tried,
-                data=batches,
-                seed=self._stream().seed,
-                unlabeled=self._run.unlabeled if self.penalty_data != "train" else None,
-                state=self.__dict__.get("_penalty_state"),
-            )
+        if trial is not None and any(weights):
+            self._run.penalty = self._make_penalty(sources, weights, batches, tried, trial)
+
+    def _make_penalty(
+        self, sources: list[Any], weights: list[float], batches: Any, tried: Any, trial: Trial
+    ) -> PenaltyRun:
+        several = isinstance(self.unrelated, list | tuple)
+        of_layer, choices = unrelated_choices(
+            self.layer, self.unrelated_layer, len(sources), several=several
+        )
+        unlabeled = self._run.unlabeled if self.penalty_data != "train" else None
+        if unlabeled is not None:
+            self._place(unlabeled)
+        compared = self.penalty_data
+        if compared == "auto":
+            compared = "train" if unlabeled is None else "unlabeled"
+        settings = PenaltySettings(
+            metric=self.metric,
+            aggregation=self.aggregation,
+            layer=self.layer,
+            weight_schedule=self.weight_schedule,
+            weights=weights,
+            target_similarity=self.target_similarity,
+            unrelated_layers=choices,
+            of_layer=of_layer,
+            compares_training=compared in ("train", "both"),
+            batch_size=self.penalty_batch_size,
+            conditional=self.conditional,
+            cache=self.cache,
+            cache_size=self.cache_size,
+            memory=self.memory,
+            precision=self.precision,
+            device=self._running_device,
+            max_epochs=self.max_epochs,
+            seed=self._stream().seed,
+            validates=get_splitter(self) is not None,
+            verbose=bool(self.verbose),
+        )
+        own = self._makes_batches(batches)
+        return PenaltyRun(
+            settings,
+            unwrapped(self.module_),
+            NetworkCalls(
+                self.infer, self._try_out, self._on_device, self._get_predict_nonlinearity()
+            ),
+            sources,
+            tried,
+            trial,
+            data=batches,
+            n_steps=len(self.get_iterator(batches, training=True)) if own else None,
+            exits=self._run.exits,
+            unlabeled=unlabeled,
+            state=self.__dict__.get("_penalty_state"),
+        )
 
     def _begin_steps(self) -> None:
         """Decide who sets the learning rate, and who clips gradients."""
@@ -369,15 +420,16 @@ class AntiTransferTraining(Steps):
                     if hasattr(self, "_initialize_accelerator"):  # of skorch's AccelerateMixin
                         self._initialize_accelerator()
                 self._run.forward_params = check_forward_params(self, fit_params)
-                data, tried = rehearse(self, X, y)
-            if labels and any(given_weights(self.weight, len(sources))):
+                compares = any(given_weights(self.weight, len(sources)))
+                data, *tried = rehearse(self, X, y, compares=compares)
+            if labels and compares:
                 if self.verbose:
                     names = ", ".join(type(_innermost(sources[at])).__name__ for at in labels)
                     print(f"Fitting what is unrelated on y_unrelated, and its score: {names}")
                 sources, scores = fit_sources(sources, X, labels, self.memory)
                 self._run.unrelated_scores = scores
             with self._stream().active(self.device):
-                self._begin(sources, data, tried)
+                self._begin(sources, data, *tried)
         except BaseException:
             self._forget_run()
             self.__dict__.clear()

@@ -15,26 +15,27 @@ from sklearn.utils.validation import _num_samples
 
 from atl_sklearn._validation import check_no_missing, refuse_value
 from atl_sklearn.tuning._checks import check_run, is_count, is_one_of, is_real, listed_names
-from atl_sklearn.tuning._compared import Comparison
+from atl_sklearn.tuning._comparison import Comparison
 from atl_sklearn.tuning._evaluation import Data
 from atl_sklearn.tuning._folds import as_splitter, check_not_split, label_codes, make_folds
 from atl_sklearn.tuning._intervals import INTERVALS, paired_interval
+from atl_sklearn.tuning._seeding import set_seeds
 
 
 def _named(estimators: Any) -> dict[str, Any]:
     if not isinstance(estimators, Mapping):
         several = listed_names("compare", "estimators", estimators)
-        estimators = {type(estimator).__name__: estimator for estimator in several}
-        if len(estimators) < len(several):
-            raise ValueError(
-                "The 'estimators' parameter of compare must be a dict from names to estimators "
-                "where two are of one class. Got a list of "
-                f"{[type(estimator).__name__ for estimator in several]}."
-            )
+        classes = [type(estimator).__name__ for estimator in several]
+        # Numbered where a class comes again, as make_pipeline does.
+        names = [
+            f"{name}-{classes[: place + 1].count(name)}" if classes.count(name) > 1 else name
+            for place, name in enumerate(classes)
+        ]
+        estimators = dict(zip(names, several, strict=True))
     if len(estimators) < 2:
         raise ValueError(
             "The 'estimators' parameter must be a dict of at least two estimators by name, or a "
-            f"list of estimators of different classes. Got {sorted(estimators)}."
+            f"list of two or more. Got {sorted(estimators)}."
         )
     for name, estimator in estimators.items():
         if not isinstance(estimator, BaseEstimator):
@@ -57,18 +58,8 @@ def _repeated(cv: Any, repeat: int, seed: int, *, classifier: bool, groups: Any)
     return cv
 
 
-def _seeded(estimator: Any, seed: int) -> Any:
-    """Return a clone in which every random state is the seed, those of inner parts too."""
-    names = [
-        name
-        for name in estimator.get_params()
-        if name == "random_state" or name.endswith("__random_state")
-    ]
-    return clone(estimator).set_params(**dict.fromkeys(names, seed))
-
-
 def _score(estimator: Any, data: Data, train: Any, test: Any, seed: int, scoring: Any) -> float:
-    fitted = data.take(train).fit(_seeded(estimator, seed))
+    fitted = data.take(train).fit(set_seeds(estimator, seed, all_of_them=True))
     held_out = data.take(test)
     return float(check_scoring(fitted, scoring=scoring)(fitted, held_out.X, held_out.y))
 
@@ -99,7 +90,8 @@ def compare(
     ----------
     estimators : dict of str to estimator, or list
         At least two, such as the plain network first, anti-transfer, and any other of
-        scikit-learn's. Differences are to the first.
+        scikit-learn's. Differences are to the first. In a list they are named by their classes,
+        with numbers (``Ridge-1``, ``Ridge-2``) where one comes again.
     X, y : array-like of shape (n_samples, ...)
         Data and targets.
     groups : array-like of shape (n_samples,) or None, default=None
@@ -186,7 +178,7 @@ def compare(
         seeds.append(rng.randint(np.iinfo(np.int32).max, size=len(folds[-1])).tolist())
     check_not_split(X_unlabeled, n_samples, [fold for repeat in folds for fold in repeat])
     scores = joblib.Parallel(n_jobs=n_jobs)(
-        joblib.delayed(_score)(estimator, data, train, test, seed, scoring)
+        joblib.delayed(_score)(clone(estimator), data, train, test, seed, scoring)
         for estimator in named.values()
         for repeat, of_repeat in zip(folds, seeds, strict=True)
         for (train, test), seed in zip(repeat, of_repeat, strict=True)

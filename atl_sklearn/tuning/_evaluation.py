@@ -14,17 +14,9 @@ from sklearn.utils import _safe_indexing
 from atl_sklearn.tuning._folds import Fold
 from atl_sklearn.tuning._objectives import Objective
 from atl_sklearn.tuning._pruning import HeldOutValue, TrialPruning
+from atl_sklearn.tuning._seeding import set_seeds
 from atl_sklearn.tuning._target import find_network, fit_arguments
 from atl_sklearn.tuning._workers import noted_interrupts
-
-
-def unseeded(estimator: Any) -> list[str]:
-    """Return the names of the parameters ``random_state`` that are None."""
-    return [
-        name
-        for name, value in estimator.get_params().items()
-        if (name == "random_state" or name.endswith("__random_state")) and value is None
-    ]
 
 
 @dataclass(frozen=True)
@@ -112,11 +104,15 @@ class Evaluation:
     prunes: bool
     fixed: dict[str, Any] = field(default_factory=dict)
 
-    def candidate(self, params: dict[str, Any], seed: int | None = None) -> Any:
+    def candidate(self, params: dict[str, Any], seed: int) -> Any:
         """Return an unfitted estimator with a candidate's parameters."""
         estimator = clone(self.estimator).set_params(**params)
-        seeds = {} if seed is None else dict.fromkeys(unseeded(estimator), seed)
-        return estimator.set_params(**self.fixed, **seeds)
+        return set_seeds(estimator, seed).set_params(**self.fixed)
+
+    def refit(self, params: dict[str, Any]) -> Any:
+        """Return a candidate fitted on all data; its seed comes of those of the folds."""
+        seed = int(np.random.SeedSequence(self.seeds).generate_state(1)[0])
+        return self.data.fit(self.candidate(params, seed))
 
     def run(self, params: dict[str, Any], trial: Any = None) -> list[dict[str, Any]]:
         """Fit and measure a candidate on each fold.

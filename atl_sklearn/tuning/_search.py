@@ -18,12 +18,20 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from atl_sklearn.estimators._unlabeled import check_pipeline
+from atl_sklearn.tuning._database_url import as_url
 from atl_sklearn.tuning._evaluation import Data
 from atl_sklearn.tuning._intervals import paired_interval
 from atl_sklearn.tuning._request import check_parameters, check_storage, make_job
 from atl_sklearn.tuning._results import choose, listed, make_table, pareto_front, split_scores
-from atl_sklearn.tuning._storages import close_storage, open_storage
-from atl_sklearn.tuning._study import Job, kept_study, open_study, work, work_in_processes
+from atl_sklearn.tuning._storages import close_storage, kept_with, open_storage, reopen_study
+from atl_sklearn.tuning._study import (
+    Job,
+    kept_study,
+    open_study,
+    quiet,
+    work,
+    work_in_processes,
+)
 from atl_sklearn.tuning._watching import TrialsProgress
 
 _FOR_EVER = 1e12  # seconds
@@ -80,7 +88,8 @@ class AntiTransferSearchCV(MetaEstimatorMixin, BaseEstimator):
         is never pruned, nor is anything in the trade-off.
     storage : None, str, path-like or optuna.storages.BaseStorage, default=None
         Where the study is kept: None for memory; a folder, in which there is a journal; the URL
-        of a database (``sqlite:///file``, ``postgresql+psycopg://...``). Searches with the same
+        of a database (``sqlite:///file``, ``postgresql+psycopg://...``), whose password is not
+        shown, nor pickled with a fitted search. Searches with the same
         storage and study work on it together, and each trial is made once. The trial of a
         process that was killed is repeated.
     study_name : str or None, default=None
@@ -100,7 +109,7 @@ class AntiTransferSearchCV(MetaEstimatorMixin, BaseEstimator):
         may run on other machines, if these see the storage.
     random_state : int, RandomState instance or None, default=None
         Determines the trials; and the seeds of what has no ``random_state`` of its own, which
-        are the same for all candidates.
+        are the same for all candidates, in the last fit too.
     progress_bar : bool, default=False
         Whether it is shown how many trials are done, those of other processes and of earlier
         runs among them: by a bar on a terminal or in a notebook, otherwise by lines of text.
@@ -128,7 +137,8 @@ class AntiTransferSearchCV(MetaEstimatorMixin, BaseEstimator):
     pareto_ : tuple of ParetoPoint or None
         In the trade-off, the candidates that no other one beats, best score first.
     study_ : optuna.study.Study
-        The study.
+        The study. One in a folder or a database stays there when the search is pickled, and is
+        opened again when it is asked for.
     scorer_ : callable
         The score.
     n_splits_ : int
@@ -318,7 +328,7 @@ class AntiTransferSearchCV(MetaEstimatorMixin, BaseEstimator):
         self.best_score_ = float(table["mean_test_score"][best])
         self.n_splits_ = n_splits
         self.scorer_ = job.evaluation.objective.scorer
-        self.study_ = study
+        self._study, self._study_name = study, study.study_name
         self.pareto_ = pareto_front(table) if probes else None
         self.baseline_score_, self.gain_ = np.nan, None
         if baseline is not None:
@@ -332,10 +342,40 @@ class AntiTransferSearchCV(MetaEstimatorMixin, BaseEstimator):
             self.__dict__.pop(name, None)
         if self.refit is not False:
             start = time.perf_counter()
-            self.best_estimator_ = job.evaluation.data.fit(
-                job.evaluation.candidate(self.best_params_)
-            )
+            self.best_estimator_ = job.evaluation.refit(self.best_params_)
             self.refit_time_ = time.perf_counter() - start
+
+    @property
+    def storage(self) -> Any:
+        """Where the study is kept; the URL of a database is shown without its password."""
+        return self.__dict__["storage"]
+
+    @storage.setter
+    def storage(self, storage: Any) -> None:
+        self.__dict__["storage"] = as_url(storage)
+
+    @property
+    def study_(self) -> optuna.Study:
+        """The study; of a search that was pickled it is looked up in the storage."""
+        if not self.__sklearn_is_fitted__():
+            raise AttributeError(f"{type(self).__name__} is not fitted, and has no study yet.")
+        if self._study is None:
+            try:
+                with quiet():
+                    self._study = reopen_study(self.storage, self._study_name)
+            except Exception as error:  # whatever databases raise
+                raise AttributeError(
+                    f"The study {self._study_name!r} stayed in its storage when the search was "
+                    f"pickled, and cannot be opened there: {error} Predictions do not need it. "
+                    f"The storage is {self.storage!r}; say where it is now with "
+                    "set_params(storage=...). Passwords are not pickled: pass the URL with its "
+                    "password, or set the variable of the database's driver, such as PGPASSWORD."
+                ) from error
+        return self._study
+
+    def __getstate__(self) -> dict[str, Any]:
+        # What is not fitted has all that it needs in another process, the password too.
+        return kept_with(dict(super().__getstate__()))
 
     def _refitted(self) -> Any:
         check_is_fitted(self, "cv_results_")

@@ -12,7 +12,7 @@ from atl_sklearn._validation import refuse_value
 from atl_sklearn.similarity import get_weight_schedule
 from atl_sklearn.similarity._similarity_target import can_have_target, check_target, has_target
 from atl_sklearn.tuning._checks import is_real, listed_names
-from atl_sklearn.tuning._comparisons import find_comparisons
+from atl_sklearn.tuning._combinations import find_combinations
 from atl_sklearn.tuning._target import find_network
 
 _METRICS = ("cross_correlation", "cka", "ridge_r2", "adversarial", "squared_cosine")
@@ -246,7 +246,7 @@ def _choices(
                 "such as 'cross_correlation'."
             )
     prefix, _ = find_network(estimator)
-    found = find_comparisons(
+    found = find_combinations(
         estimator,
         X,
         y,

@@ -7,33 +7,23 @@ import time
 from pathlib import Path
 from typing import Any
 
+from optuna import load_study
 from optuna.storages import BaseStorage, InMemoryStorage, JournalStorage, RDBStorage
-from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock, JournalFileSymlinkLock
+from optuna.study import Study
+from sqlalchemy.engine import make_url
+
+from atl_sklearn.tuning._database_url import (
+    DatabaseUrl,
+    as_url,
+    is_url,
+    without_password,
+    without_secrets,
+)
+from atl_sklearn.tuning._journal import Journal
 
 _JOURNAL = "studies.log"
 _DATABASES = ("mysql", "postgresql", "sqlite")
 _ATTEMPTS = 5
-
-
-def _lock(path: Path) -> Any:
-    # Symbolic links, which network drives make at once, need rights on Windows.
-    return (JournalFileOpenLock if os.name == "nt" else JournalFileSymlinkLock)(str(path))
-
-
-def _cut_broken_line(path: Path) -> None:
-    """Cut off a last line that a process did not live to finish; all others would fail on it."""
-    if not path.exists():
-        return
-    lock = _lock(path)
-    lock.acquire()
-    try:
-        with path.open("rb+") as file:
-            content = file.read()
-            end = content.rfind(b"\n") + 1
-            if end < len(content):
-                file.truncate(end)
-    finally:
-        lock.release()
 
 
 def _open_folder(folder: Path) -> BaseStorage:
@@ -44,12 +34,16 @@ def _open_folder(folder: Path) -> BaseStorage:
             f"'sqlite:///{folder}'."
         )
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder / _JOURNAL
-    _cut_broken_line(path)
-    return JournalStorage(JournalFileBackend(str(path), lock_obj=_lock(path)))
+    return JournalStorage(Journal(folder / _JOURNAL))
 
 
-def _open_database(url: str) -> BaseStorage:
+def _file_of(url: str) -> str:
+    """Return the file of a SQLite database; of others the folder here, which is there."""
+    parsed = make_url(url)
+    return parsed.database or "." if parsed.get_backend_name() == "sqlite" else "."
+
+
+def _open_database(url: DatabaseUrl) -> BaseStorage:
     kind = url.split(":")[0].split("+")[0]
     if kind not in _DATABASES:
         raise ValueError(
@@ -60,10 +54,11 @@ def _open_database(url: str) -> BaseStorage:
     engine: dict[str, Any] = {"connect_args": {"timeout": 60}} if kind == "sqlite" else {}
     for attempt in range(_ATTEMPTS):
         try:
-            return RDBStorage(url, engine_kwargs=engine)
+            return RDBStorage(str(url), engine_kwargs=engine)
         except ImportError as error:
             raise ImportError(
-                f"The 'storage' parameter {url!r} needs a driver that is not installed: {error}"
+                f"The 'storage' parameter {url!r} needs a driver that is not installed: "
+                f"{without_secrets(str(error), url)}"
             ) from error
         except Exception as error:
             # Two processes that make the tables at once: one of them fails, and finds them then.
@@ -72,10 +67,11 @@ def _open_database(url: str) -> BaseStorage:
                 time.sleep(0.1 * (attempt + 1))
                 continue
             reason = str(error).strip().splitlines()[0] if str(error).strip() else repr(error)
+            told = without_secrets(reason, url)
             raise ValueError(
-                f"The 'storage' parameter {url!r} cannot be opened: {reason}. Check that the "
+                f"The 'storage' parameter {url!r} cannot be opened: {told}. Check that the "
                 "database is there and that its server runs."
-            ) from error
+            ) from (error if told == reason else None)
     raise AssertionError("unreachable")  # pragma: no cover
 
 
@@ -104,8 +100,8 @@ def open_storage(storage: Any) -> BaseStorage:
         return InMemoryStorage()
     if isinstance(storage, BaseStorage):
         return storage
-    if isinstance(storage, str) and "://" in storage:
-        return _open_database(storage)
+    if is_url(storage):
+        return _open_database(DatabaseUrl(storage))
     if isinstance(storage, str | os.PathLike) and os.fspath(storage):
         return _open_folder(Path(storage))
     raise ValueError(
@@ -114,8 +110,54 @@ def open_storage(storage: Any) -> BaseStorage:
     )
 
 
+def reopen_study(storage: Any, name: str) -> Study:
+    """Return a study that is in a storage, to be looked at.
+
+    Parameters
+    ----------
+    storage : str, path-like or optuna.storages.BaseStorage
+        As :func:`open_storage` takes it; nothing is made where there is nothing.
+    name : str
+        Of the study.
+
+    Returns
+    -------
+    study : optuna.study.Study
+        The study.
+
+    Raises
+    ------
+    ImportError, OSError, ValueError
+        If the storage or the study is not there.
+    """
+    if not isinstance(storage, BaseStorage):
+        path = Path(_file_of(storage)) if is_url(storage) else Path(storage) / _JOURNAL
+        if not path.exists():
+            raise FileNotFoundError(f"there is no file {str(path)!r}")
+    try:
+        return load_study(study_name=name, storage=open_storage(storage))
+    except KeyError as error:
+        raise ValueError("the storage is there, and the study is not") from error
+
+
+def kept_with(search: dict[str, Any]) -> dict[str, Any]:
+    """Return the attributes of a fitted search as they are pickled.
+
+    A study that is in a folder or a database stays there, and so do passwords.
+    """
+    study, storage = search.get("_study"), search["storage"]
+    if study is None or not is_shared(study._storage):
+        return search
+    if isinstance(storage, RDBStorage):
+        storage = storage.url
+    if is_url(storage):
+        storage = as_url(without_password(storage))
+    return {**search, "_study": None, "storage": storage}
+
+
 def close_storage(storage: BaseStorage) -> None:
     """Close the connections of a storage; it opens new ones if it is used again."""
+    storage = getattr(storage, "_backend", storage)  # studies keep a database behind a cache
     if isinstance(storage, RDBStorage):
         storage.remove_session()
         storage.engine.dispose()

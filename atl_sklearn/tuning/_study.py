@@ -30,11 +30,12 @@ from atl_sklearn.tuning._workers import (
     claim,
     end_run,
     frozen,
+    give_up,
     heartbeat,
     identity,
     is_over,
+    leave,
     left_to,
-    release,
     release_lost,
 )
 
@@ -310,8 +311,10 @@ def work(job: Job, study: Study | None = None, progress: TrialsProgress | None =
             except UpdateFinishedTrialError:
                 continue  # this process was taken for dead, and another one makes the trial
             except BaseException:
-                release(study, frozen(study, trial))
+                give_up(study, trial)
                 raise
+            finally:
+                leave(study, trial)
             if progress is not None:
                 progress.refresh()
     if storage is not None and storage is not job.storage:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from inspect import Parameter, signature
 from typing import Any
 
 from sklearn import get_config
@@ -57,13 +58,22 @@ def needs_labels(network: Any) -> bool:
     return not all(is_fitted(source) for source in as_sources(network.unrelated))
 
 
+def _hands_on(estimator: Any) -> bool:
+    """Tell whether `fit` hands all arguments that it does not know on to the estimator within."""
+    if not hasattr(estimator, "estimator"):
+        return False
+    kinds = [parameter.kind for parameter in signature(estimator.fit).parameters.values()]
+    return Parameter.VAR_KEYWORD in kinds
+
+
 def fit_arguments(estimator: Any, **given: Any) -> dict[str, Any]:
     """Return those of `given` that ``estimator.fit`` takes, under the names that it takes.
 
     Parameters
     ----------
     estimator : estimator
-        Any; of a Pipeline the last step counts.
+        Any; of a Pipeline the last step counts, and of an estimator that hands arguments on to
+        one within, such as a SegmentAggregator, that one.
     **given : object
         ``y_unrelated``, ``X_unlabeled``, ``sample_weight``, ``groups``; those that are None are
         left out, and labels where there is nothing to fit on them.
@@ -79,6 +89,8 @@ def fit_arguments(estimator: Any, **given: Any) -> dict[str, Any]:
         given.pop("groups", None)
         if not needs_labels(last):
             given.pop("y_unrelated", None)
+    elif _hands_on(last):
+        given = fit_arguments(last.estimator, **given)
     else:
         given = {name: value for name, value in given.items() if has_fit_parameter(last, name)}
     if get_config()["enable_metadata_routing"]:

@@ -21,6 +21,7 @@ _BEAT = 15.0  # seconds between signs of life
 _GRACE = 120.0  # seconds without one after which a worker on another machine is taken for dead
 _POLL = 0.2  # seconds between looks at what others do
 _ENDED = "ended:"  # the study's attribute, followed by the run that has ended
+_HERE: set[tuple[int, str, int]] = set()  # the trials that this process is at
 
 
 def _started(pid: int) -> str:
@@ -53,11 +54,16 @@ def _lives(worker: str) -> bool:
 
 
 def is_dead(trial: FrozenTrial) -> bool:
-    """Tell whether the process that runs a trial is gone."""
+    """Tell whether the process that runs a trial is gone, or has given no sign of life."""
     worker = trial.user_attrs.get("worker")
     here = socket.gethostname()
     if worker is not None and worker.split(":")[0] == here and os.name == "posix":
-        return not _lives(worker)
+        if not _lives(worker):
+            return True
+        # It may be at something else, if the trial's end could not be written. In memory, of
+        # which there are no signs of life, there is no other process to ask.
+        if "beat" not in trial.user_attrs:
+            return False
     since = trial.datetime_start
     begun = time.time() if since is None else since.timestamp()
     return time.time() - float(trial.user_attrs.get("beat", begun)) > _GRACE
@@ -83,10 +89,34 @@ def release(study: Study, trial: FrozenTrial) -> None:
         study.enqueue_trial(params, user_attrs={"retry_of": trial.number})
 
 
+def _key(study: Study, number: int) -> tuple[int, str, int]:
+    return os.getpid(), study.study_name, number
+
+
+def leave(study: Study, trial: Trial) -> None:
+    """Say that this process is at a trial no more, whether or not its end could be written."""
+    _HERE.discard(_key(study, trial.number))
+
+
+def give_up(study: Study, trial: Trial) -> None:
+    """Release a trial whose work has failed.
+
+    If that cannot be written either, as on a full disk, it is done by whoever works on the study
+    next: the error that came first is the one to tell.
+    """
+    leave(study, trial)
+    with suppress(Exception):
+        release(study, frozen(study, trial))
+
+
 def release_lost(study: Study) -> None:
-    """Give up the trials of processes that are gone."""
+    """Give up the trials of processes that are gone, and those that this one is at no more."""
     for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
-        if is_dead(trial):
+        if trial.user_attrs.get("worker") == identity():
+            lost = _key(study, trial.number) not in _HERE
+        else:
+            lost = is_dead(trial)
+        if lost:
             release(study, trial)
 
 
@@ -138,7 +168,12 @@ def claim(
             if sum(counts(t) for t in before if t.number < asked.number) >= n_trials:
                 study.tell(asked, state=TrialState.FAIL)
                 continue
-            asked.set_user_attr("worker", identity())
+            _HERE.add(_key(study, asked.number))
+            try:
+                asked.set_user_attr("worker", identity())
+            except BaseException:
+                give_up(study, asked)
+                raise
             return asked
         if not any(trial.state == TrialState.RUNNING for trial in trials):
             return None

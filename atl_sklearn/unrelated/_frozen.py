@@ -10,17 +10,18 @@ import numpy as np
 import torch
 from scipy.sparse import issparse
 
+from atl_sklearn.unrelated._hooks import ActivationHooks, HookPoint
 from atl_sklearn.unrelated._layers import (
     Layer,
     LayerChoice,
     LayerList,
+    Trial,
     choose_layers,
     is_posterior,
     trace_layers,
 )
 from atl_sklearn.unrelated._sources import get_network, get_nonlinearity, prepare_input
 from atl_sklearn.unrelated._sparse import dense_rows, sliceable
-from atl_sklearn.unrelated._taps import TapPoint, Taps
 
 
 def floating_dtype(network: torch.nn.Module) -> torch.dtype | None:
@@ -152,7 +153,7 @@ class FrozenNetwork:
     >>> net = torch.nn.Sequential(torch.nn.Linear(4, 8), torch.nn.ReLU(), torch.nn.Linear(8, 2))
     >>> frozen = FrozenNetwork(net)
     >>> X = torch.zeros(3, 4)
-    >>> frozen.choose(["last", "2"], X)
+    >>> _ = frozen.choose(["last", "2"], X)
     >>> [activations.shape for activations in frozen(X)]
     [torch.Size([3, 8]), torch.Size([3, 2])]
     """
@@ -171,7 +172,7 @@ class FrozenNetwork:
         self._label = label
         self._nonlinearity = nonlinearity or to_probabilities
         self._layers: list[Layer] = []
-        self._taps = Taps(self._network, [])
+        self._hooks = ActivationHooks(self._network, [])
 
     @property
     def network(self) -> torch.nn.Module:
@@ -179,7 +180,7 @@ class FrozenNetwork:
         return self._network
 
     @property
-    def chosen(self) -> list[tuple[TapPoint, str]]:
+    def chosen(self) -> list[tuple[HookPoint, str]]:
         """Where the chosen activations are read, and what is made of them."""
         return [(layer.point, layer.name) for layer in self._layers]
 
@@ -212,6 +213,9 @@ class FrozenNetwork:
         ValueError
             If the network cannot take `X`.
         """
+        return self._try_out(X).layers
+
+    def _try_out(self, X: Any) -> Trial:
         try:
             return trace_layers(self._network, lambda: self._forward(X))
         except Exception as error:
@@ -222,8 +226,10 @@ class FrozenNetwork:
                 "data of the same shape; of a Pipeline only the last step is used."
             ) from error
 
-    def choose(self, layer: LayerChoice, X: Any, *, parameter: str = "unrelated_layer") -> None:
-        """Choose the layers whose activations a call returns.
+    def choose(
+        self, layer: LayerChoice, X: Any, *, parameter: str = "unrelated_layer"
+    ) -> list[torch.Tensor]:
+        """Choose the layers whose activations a call returns, and return those of a few samples.
 
         Parameters
         ----------
@@ -234,14 +240,24 @@ class FrozenNetwork:
         parameter : str, default="unrelated_layer"
             Name of the parameter in errors.
 
+        Returns
+        -------
+        activations : list of Tensor of shape (n_samples, ...)
+            What a call with `X` returns.
+
         Raises
         ------
         ValueError
             If there is no such layer, or the network cannot take `X`.
         """
-        self._layers = choose_layers(layer, self.list_layers(X), parameter=parameter)
-        self._taps.remove()
-        self._taps = Taps(self._network, [layer.point for layer in self._layers], stop=True)
+        trial = self._try_out(X)
+        self._layers = choose_layers(layer, trial.layers, parameter=parameter)
+        self._hooks.remove()
+        self._hooks = ActivationHooks(
+            self._network, [layer.point for layer in self._layers], stop=True
+        )
+        found = trial.activations(self._layers)
+        return self(X) if found is None else self._finished(found)
 
     def check_finite(self, activations: Sequence[torch.Tensor], of: str, index: Any = None) -> None:
         """Refuse activations that are NaN or infinite.
@@ -299,9 +315,13 @@ class FrozenNetwork:
         """
         # Not inference_mode: some losses cannot take its tensors.
         with torch.no_grad():
-            with self._taps.read():
+            with self._hooks.read():
                 self._forward(X)
-            return [
-                self._nonlinearity(activation) if is_posterior(layer) else activation
-                for layer, activation in zip(self._layers, self._taps.activations(), strict=True)
-            ]
+            return self._finished(self._hooks.activations())
+
+    @torch.no_grad()
+    def _finished(self, activations: list[torch.Tensor]) -> list[torch.Tensor]:
+        return [
+            self._nonlinearity(activation) if is_posterior(layer) else activation
+            for layer, activation in zip(self._layers, activations, strict=True)
+        ]

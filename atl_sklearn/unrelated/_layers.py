@@ -13,7 +13,7 @@ import torch
 from torch.nn.modules.conv import _ConvNd
 
 from atl_sklearn._generator import forked_generator
-from atl_sklearn.unrelated._taps import TapPoint, first_tensor
+from atl_sklearn.unrelated._hooks import HookPoint, first_tensor
 
 _Kind = Literal["convolution", "linear", "nonlinearity", "passing", "other", "output"]
 
@@ -65,10 +65,10 @@ class Layer:
     kind: _Kind
 
     @property
-    def point(self) -> TapPoint:
+    def point(self) -> HookPoint:
         """Where its activation is read."""
         name = "" if self.kind == "output" else self.name
-        return TapPoint(name, self.run, self.changed_in_place)
+        return HookPoint(name, self.run, self.changed_in_place)
 
 
 class LayerList(tuple[Layer, ...]):
@@ -116,8 +116,30 @@ def _kind(module: torch.nn.Module) -> _Kind:
     return "other"
 
 
-def trace_layers(network: torch.nn.Module, forward: Callable[[], Any]) -> LayerList:
-    """Run `network` once and list its modules in the order in which they finish.
+@dataclass(frozen=True)
+class Trial:
+    """What one forward pass showed of a network.
+
+    Attributes
+    ----------
+    layers : LayerList
+        Every run of a module that returned a tensor; containers stand after their contents.
+    output : object
+        What the network returned.
+    """
+
+    layers: LayerList
+    output: Any
+    _tensors: dict[HookPoint, torch.Tensor]
+
+    def activations(self, layers: Sequence[Layer]) -> list[torch.Tensor] | None:
+        """Return what some of the layers returned; None if one of it was changed in place."""
+        found = [self._tensors.get(layer.point) for layer in layers]
+        return None if any(x is None for x in found) else found  # type: ignore[return-value]
+
+
+def trace_layers(network: torch.nn.Module, forward: Callable[[], Any]) -> Trial:
+    """Run `network` once, and note its modules in the order in which they finish.
 
     Parameters
     ----------
@@ -128,8 +150,8 @@ def trace_layers(network: torch.nn.Module, forward: Callable[[], Any]) -> LayerL
 
     Returns
     -------
-    layers : LayerList
-        Every run of a module that returned a tensor; containers stand after their contents.
+    trial : Trial
+        Layers and activations.
     """
     runs: Counter[str] = Counter()
     seen: list[tuple[Layer, torch.Tensor, int]] = []
@@ -157,7 +179,7 @@ def trace_layers(network: torch.nn.Module, forward: Callable[[], Any]) -> LayerL
             if name:  # the network itself is its output, not a layer
                 handles.append(module.register_forward_hook(hook_for(name)))
         with torch.no_grad(), forked_generator():
-            forward()
+            output = forward()
     finally:
         for handle in handles:
             handle.remove()
@@ -165,13 +187,24 @@ def trace_layers(network: torch.nn.Module, forward: Callable[[], Any]) -> LayerL
             module.training = training
 
     layers = []
+    tensors = {}
     index = 0
     for layer, tensor, version in seen:
         changed = layer.changed_in_place or tensor._version != version
         numbered = layer.kind in ("convolution", "linear")
-        layers.append(replace(layer, index=index if numbered else None, changed_in_place=changed))
+        layer = replace(layer, index=index if numbered else None, changed_in_place=changed)
+        layers.append(layer)
         index += numbered
-    return LayerList(layers)
+        if not changed:
+            tensors[layer.point] = tensor
+    returned = first_tensor(output)
+    if returned is not None:
+        tensors[_output_layer("output").point] = returned
+    return Trial(LayerList(layers), output, tensors)
+
+
+def _output_layer(name: str) -> Layer:
+    return Layer(name, "output", (), None, 0, False, "output")
 
 
 def _nonlinearity_of(layer: Layer, layers: LayerList) -> Layer:
@@ -278,7 +311,7 @@ def choose_layers(
         and ``"posterior"``, unless modules have these names: what the network returns, which
         the caller may turn into probabilities.
     layers : LayerList
-        What :func:`trace_layers` found.
+        What :func:`trace_layers` found in a trial.
     parameter : str, default="layer"
         Name of the parameter in errors.
 
@@ -301,7 +334,7 @@ def choose_layers(
         elif choice == "last" and not any(known.name == "last" for known in layers):
             chosen.append(_last(layers, parameter))
         elif choice in OUTPUTS and not any(known.name == choice for known in layers):
-            chosen.append(Layer(choice, "output", (), None, 0, False, "output"))
+            chosen.append(_output_layer(str(choice)))
         else:
             chosen.append(_by_name(choice, layers, parameter))
     return chosen

@@ -1,13 +1,17 @@
 """What of the unrelated network is compared, by which metrics, and with which weight."""
 
+from collections import Counter
+from typing import ClassVar
+
 import numpy as np
 import pytest
 import torch
 from sklearn.linear_model import LinearRegression
 from sklearn.model_selection import LeaveOneOut, cross_val_predict
+from skorch.callbacks import Callback
 
 from atl_sklearn import AntiTransferClassifier, AntiTransferRegressor, activation_similarity
-from atl_sklearn.estimators._confounding import confounding
+from atl_sklearn.estimators._automatic_weight import confounding
 from atl_sklearn.inspection import extract_activations
 from atl_sklearn.unrelated import FrozenNetwork
 
@@ -224,3 +228,45 @@ class TestAutomaticWeight:
         X, y, _ = tabular
         with pytest.raises(ValueError, match=r"'weight' parameter .* 'auto'"):
             AntiTransferClassifier(unrelated=unrelated, weight=weight).fit(X, y)
+
+
+class Counted(torch.nn.Sequential):
+    """Counts how often it runs without being trained; the same count in every copy."""
+
+    counts: ClassVar[Counter] = Counter()
+
+    def __init__(self, name, n_features=6):
+        super().__init__(torch.nn.Linear(n_features, 8), torch.nn.ReLU(), torch.nn.Linear(8, 2))
+        self.name = name
+
+    def forward(self, x):
+        if not self.training:
+            Counted.counts[self.name] += 1
+        return super().forward(x)
+
+
+@pytest.mark.parametrize("unlabeled", [False, True])
+@pytest.mark.parametrize("memory", [False, True])
+def test_few_passes_before_training(unlabeled, memory, tabular, tmp_path, monkeypatch):
+    """One of the network in training; two of the unrelated one, as halves may differ."""
+    X, y, _ = tabular
+
+    class Begins(Callback):
+        def on_train_begin(self, net, **kwargs):
+            begun.update(Counted.counts)
+
+    begun = {}
+    monkeypatch.setattr(Counted, "counts", Counter())
+    net = AntiTransferClassifier(
+        Counted("ours"),
+        unrelated=Counted("theirs"),
+        memory=tmp_path if memory else None,
+        callbacks=[Begins()],
+        max_epochs=2,
+        random_state=0,
+    )
+    net.fit(X, y, X_unlabeled=X[:30] if unlabeled else None)
+    # Where data are not compared in training, nothing of them is kept, and halves do not matter.
+    # What is kept in a folder is computed before training, all samples at once.
+    expected = {"ours": 2, "theirs": 3} if unlabeled else {"ours": 1, "theirs": 2}
+    assert begun == {**expected, "theirs": expected["theirs"] + memory}

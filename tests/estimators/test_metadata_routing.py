@@ -11,6 +11,12 @@ from sklearn.preprocessing import StandardScaler
 from atl_sklearn import AntiTransferClassifier, AntiTransferRegressor
 from atl_sklearn.tuning import AntiTransferSearchCV
 
+# A dozen samples held out are near chance on one processor and not on another; what is tested here
+# does not depend on how well a network learnt.
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:The 'unrelated' estimator did not learn:UserWarning"
+)
+
 LINE = r"sklearn\.set_config\(enable_metadata_routing=True\)"
 GROUPS = np.arange(80) % 6
 WEIGHTS = [0.5, 1.0]

@@ -75,7 +75,7 @@ def search(storage, n_trials, **parameters):
     )  # fmt: skip
     return AntiTransferSearchCV(
         net, SPACE, storage=storage, n_trials=n_trials, cv=FOLDS, pruner=None, random_state=0,
-        refit=False, **parameters,
+        **{"refit": False, **parameters},
     )  # fmt: skip
 
 

@@ -6,10 +6,13 @@ import numpy as np
 import optuna
 import pandas as pd
 import pytest
+import torch
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 from sklearn import config_context
 from sklearn.base import clone, is_classifier, is_regressor
+from sklearn.decomposition import PCA
 from sklearn.exceptions import FitFailedWarning, NotFittedError
+from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import (
     GroupKFold,
     LeaveOneGroupOut,
@@ -23,7 +26,7 @@ from skorch.callbacks import Callback
 
 from atl_sklearn import AntiTransferClassifier, AntiTransferRegressor
 from atl_sklearn.inspection import probe_score
-from atl_sklearn.tuning import AntiTransferSearchCV
+from atl_sklearn.tuning import AntiTransferSearchCV, anti_transfer_distributions, share_network
 from atl_sklearn.tuning._evaluation import Data
 from atl_sklearn.tuning._request import make_job
 
@@ -93,6 +96,63 @@ def test_what_has_no_seed_has_the_same_in_all_candidates(net, tabular):
     first, second = (clone(search).fit(X, y).cv_results_ for _ in range(2))
     np.testing.assert_array_equal(first["mean_test_score"], second["mean_test_score"])
     assert net.random_state is None
+
+
+def test_the_last_fit_has_the_seed_of_the_search(tabular):
+    X, y, nuisance = tabular
+    parts = [AntiTransferClassifier(max_epochs=2)]
+    net = make_pipeline(
+        StandardScaler(), AntiTransferClassifier(unrelated=parts, max_epochs=2, weight=30.0)
+    )
+    space = {"antitransferclassifier__weight": CategoricalDistribution((0.0, 30.0))}
+    found = [
+        AntiTransferSearchCV(
+            net, space, pruner=None, n_trials=2, cv=2, random_state=seed, refit=lambda table: 1
+        ).fit(X, y, y_unrelated=nuisance)
+        for seed in (0, 0, 1)
+    ]
+    weights = [search.best_estimator_[-1].module_.state_dict() for search in found]
+    for name, values in weights[0].items():
+        assert torch.equal(values, weights[1][name])
+    assert not all(torch.equal(values, weights[2][name]) for name, values in weights[0].items())
+    assert parts[0].random_state is None
+
+
+def test_a_resumed_search_ends_in_the_same_fit(tabular, unrelated, tmp_path):
+    """Without a random_state the seeds are those of the study."""
+    X, y, _ = tabular
+    net = AntiTransferClassifier(unrelated=unrelated, max_epochs=1)
+    search = AntiTransferSearchCV(net, WEIGHTS, n_trials=2, cv=2, storage=tmp_path, study_name="s")
+    first, second = (clone(search).fit(X, y).predict_proba(X) for _ in range(2))
+    np.testing.assert_array_equal(first, second)
+
+
+@pytest.mark.parametrize("wrap", [FrozenEstimator, share_network, make_pipeline, list])
+def test_a_wrapped_pipeline_is_searched_as_it_is_fitted(wrap, tabular, tmp_path):
+    """`fit` takes the network at a pipeline's end alone; so does the space."""
+    X, y, nuisance = tabular
+    learnt = make_pipeline(PCA(4), AntiTransferClassifier(max_epochs=1, random_state=0))
+    learnt.fit(X, nuisance)
+    if wrap is share_network:
+        wrapped = share_network(learnt, tmp_path)
+    elif wrap is list:
+        wrapped = [FrozenEstimator(learnt)]
+    elif wrap is make_pipeline:
+        wrapped = make_pipeline(FrozenEstimator(learnt))
+    else:
+        wrapped = wrap(learnt)
+    anti, plain = (
+        make_pipeline(PCA(4), AntiTransferClassifier(unrelated=found, max_epochs=1, random_state=0))
+        for found in (wrapped, learnt[-1])
+    )
+    space = anti_transfer_distributions(anti, X, y)
+    assert space == anti_transfer_distributions(plain, X, y)
+    found, expected = (
+        AntiTransferSearchCV(of, n_trials=3, cv=2, random_state=0).fit(X, y).cv_results_
+        for of in (anti, plain)
+    )
+    assert found["params"] == expected["params"]
+    np.testing.assert_array_equal(found["mean_test_score"], expected["mean_test_score"])
 
 
 def test_a_weight_is_searched_even_if_nobody_asks(net, tabular):

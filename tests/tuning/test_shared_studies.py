@@ -1,8 +1,10 @@
 """Studies that processes share, are killed in, and go on with: in a folder and in databases."""
 
+import errno
 import glob
 import importlib.util
 import os
+import pickle
 import shutil
 import signal
 import subprocess
@@ -11,6 +13,7 @@ import tempfile
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 import joblib
@@ -20,9 +23,18 @@ import pytest
 import study_worker
 from optuna.distributions import CategoricalDistribution
 from optuna.trial import TrialState
+from sqlalchemy.engine import make_url
 
+from atl_sklearn.tuning._journal import Journal
 from atl_sklearn.tuning._storages import close_storage, open_storage
-from atl_sklearn.tuning._workers import claim, identity, is_dead, release
+from atl_sklearn.tuning._workers import (
+    claim,
+    identity,
+    is_dead,
+    leave,
+    release,
+    release_lost,
+)
 
 HERE = Path(__file__).parent
 ONE_TRIAL = study_worker.EPOCHS * study_worker.FOLDS
@@ -262,6 +274,21 @@ def test_a_trial_that_others_took_over_is_left_to_them(tmp_path, monkeypatch):
     assert trials[2].user_attrs["retry_of"] == 1
 
 
+def test_a_password_is_not_pickled_with_a_fitted_search(postgresql):
+    url = postgresql.replace("atl@", "atl:s3cret@")  # which this server does not ask for
+    data = study_worker.data()
+    search = study_worker.search(url, 2, study_name="kept", refit=True).fit(*data)
+    content = pickle.dumps(search)
+    assert b"s3cret" not in content and "s3cret" not in repr(search)
+    again = pickle.loads(content)
+    assert make_url(again.storage) == make_url(postgresql)
+    assert again.study_.trials == search.study_.trials
+    np.testing.assert_array_equal(again.predict(data[0]), search.predict(data[0]))
+    optuna.delete_study(study_name="kept", storage=again.study_._storage)
+    for found in (search, again):
+        close_storage(found.study_._storage)
+
+
 # ---- studies that are something else ------------------------------------------------------
 
 
@@ -327,6 +354,137 @@ def test_a_line_that_was_not_finished_is_cut_off(tmp_path):
     assert len(search.cv_results_["params"]) == 3
 
 
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        (b"{broken", "Expecting property name"),
+        (b"\xff\xfe", "can't decode"),
+        (b"[1, 2]", "no record of a study"),
+        (b"{}", "no record of a study"),
+    ],
+)
+def test_a_bad_line_is_named(line, reason, tmp_path):
+    data = study_worker.data()
+    study_worker.search(str(tmp_path), 1).fit(*data)
+    journal = tmp_path / "studies.log"
+    good = journal.read_bytes().splitlines(keepends=True)
+    journal.write_bytes(b"".join([*good, line + b"\n", good[-1]]))
+    before = journal.read_bytes()
+    with pytest.raises(ValueError, match=reason) as error:
+        study_worker.search(str(tmp_path), 2).fit(*data)
+    assert f"Line {len(good) + 1} of the journal {str(journal)!r}" in str(error.value)
+    assert f"head -n {len(good)} " in str(error.value)
+    assert journal.read_bytes() == before
+    journal.write_bytes(b"".join(good))  # the way out
+    assert len(study_worker.search(str(tmp_path), 2).fit(*data).cv_results_["params"]) == 2
+
+
+class Full:
+    """A file on a disk that takes so many bytes and no more, until it is freed."""
+
+    room = None
+
+    def __init__(self, file):
+        self._file = file
+
+    def write(self, content):
+        if Full.room is None:
+            return self._file.write(content)
+        if not Full.room:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        written = self._file.write(content[: Full.room])
+        Full.room -= written
+        return written
+
+    def __getattr__(self, name):
+        return getattr(self._file, name)
+
+
+@pytest.mark.parametrize("room", [0, 7])
+def test_a_full_disk_leaves_no_half_line(room, tmp_path, monkeypatch):
+    """What cannot be written whole is not there, and others go on after what is."""
+    opened = Journal._opened
+
+    @contextmanager
+    def full(self):
+        with opened(self) as file:
+            yield Full(file)
+
+    monkeypatch.setattr(Journal, "_opened", full)
+    monkeypatch.setattr(Full, "room", None)
+    storage = open_storage(str(tmp_path))
+    study = optuna.create_study(storage=storage, study_name="mine")
+    before = (tmp_path / "studies.log").read_bytes()
+    Full.room = room
+    with pytest.raises(OSError, match="No space left"):
+        study.set_user_attr("a", 1)
+    assert (tmp_path / "studies.log").read_bytes() == before
+    Full.room = None
+    study.set_user_attr("b", 2)
+    again = optuna.load_study(storage=open_storage(str(tmp_path)), study_name="mine")
+    assert again.user_attrs == {"b": 2}
+
+
+def test_a_writer_goes_on_after_the_line_of_one_that_was_killed(tmp_path):
+    storage = open_storage(str(tmp_path))
+    study = optuna.create_study(storage=storage, study_name="mine")
+    with (tmp_path / "studies.log").open("ab") as file:
+        file.write(b'{"op_code": 4, "worker' + b"x" * 5000)
+    study.set_user_attr("a", 1)
+    again = optuna.load_study(storage=open_storage(str(tmp_path)), study_name="mine")
+    assert again.user_attrs == {"a": 1}
+
+
+class Failing(optuna.storages.InMemoryStorage):
+    """A storage that cannot write the ends of trials, or who is at them, while it is full."""
+
+    what = None
+
+    def set_trial_state_values(self, trial_id, state, values=None):
+        if Failing.what == "end" and state.is_finished():
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return super().set_trial_state_values(trial_id, state, values)
+
+    def set_trial_user_attr(self, trial_id, key, value):
+        if Failing.what == "worker" and key == "worker":
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return super().set_trial_user_attr(trial_id, key, value)
+
+
+@pytest.mark.parametrize("what", ["end", "worker"])
+def test_a_trial_whose_end_could_not_be_written_is_repeated(what, monkeypatch):
+    """The process that it was made in still lives, and does not wait for itself."""
+
+    def waits(seconds):
+        raise AssertionError("it waits for its own trial")
+
+    monkeypatch.setattr("atl_sklearn.tuning._workers.time.sleep", waits)
+    monkeypatch.setattr(Failing, "what", what)
+    storage, data = Failing(), study_worker.data()
+    with pytest.raises(OSError, match="No space left"):
+        study_worker.search(storage, 2, study_name="mine").fit(*data)
+    Failing.what = None  # freed
+    found = study_worker.search(storage, 2, study_name="mine").fit(*data)
+    assert len(found.cv_results_["params"]) == 2
+    trials = found.study_.trials
+    assert [t.number for t in trials if t.state == TrialState.FAIL] == [0]
+    assert not any(t.state == TrialState.RUNNING for t in trials)
+    again = [t for t in finished(trials) if t.user_attrs.get("retry_of") == 0]
+    assert [t.params["weight"] for t in again] == [0.0]
+
+
+def test_trials_of_other_threads_are_left_to_them():
+    storage = optuna.storages.InMemoryStorage()
+    study = optuna.create_study(storage=storage)
+    space = {"x": CategoricalDistribution(("a", "b"))}
+    mine = claim(study, space, 5, None)
+    release_lost(study)
+    assert study.trials[mine.number].state == TrialState.RUNNING
+    leave(study, mine)
+    release_lost(study)
+    assert study.trials[mine.number].state == TrialState.FAIL
+
+
 def test_who_is_dead(monkeypatch):
     def trial(**attributes):
         return optuna.trial.create_trial(state=TrialState.RUNNING, user_attrs=attributes)
@@ -334,6 +492,9 @@ def test_who_is_dead(monkeypatch):
     host, pid, started = identity().split(":")
     assert not is_dead(trial(worker=identity()))
     assert is_dead(trial(worker=f"{host}:{pid}:{int(started or 0) + 1}"))  # its number came again
+    # It lives, and is at something else: the trial's end could not be written.
+    assert not is_dead(trial(worker=identity(), beat=time.time()))
+    assert is_dead(trial(worker=identity(), beat=time.time() - 200))
     child = subprocess.Popen([sys.executable, "-c", ""])
     number = child.pid
     child.wait()

@@ -32,7 +32,7 @@ def small_convnet(*, inplace=False):
 
 
 def layers_of(network, X):
-    return trace_layers(network, lambda: network(X))
+    return trace_layers(network, lambda: network(X)).layers
 
 
 IMAGES = torch.zeros(2, 1, 8, 8)

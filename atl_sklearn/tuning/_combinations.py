@@ -24,7 +24,7 @@ from atl_sklearn.similarity import (
 from atl_sklearn.tuning._target import find_network, last_step, transformed
 from atl_sklearn.unrelated._frozen import freeze
 from atl_sklearn.unrelated._layers import Layer, LayerList, choose_layers
-from atl_sklearn.unrelated._sources import as_sources, is_fitted
+from atl_sklearn.unrelated._sources import _innermost, as_sources, is_fitted
 from atl_sklearn.unrelated._sparse import dense_rows
 
 _FEW = 8  # samples with which the networks are run
@@ -32,7 +32,7 @@ _TRIED = 3  # samples with which a comparison is tried
 
 
 @dataclass(frozen=True)
-class Comparisons:
+class Combinations:
     """What can be compared, as a product: every layer with every metric and aggregation.
 
     Attributes
@@ -95,7 +95,7 @@ def _shapes(layer: str, network: LayerList, others: list[tuple[Any, LayerList]])
     return ours.output_shape, [other.output_shape for other in theirs]
 
 
-def find_comparisons(
+def find_combinations(
     estimator: Any,
     X: Any,
     y: Any,
@@ -103,7 +103,7 @@ def find_comparisons(
     layers: Iterable[str] | None,
     metrics: Iterable[str],
     aggregations: Iterable[str],
-) -> Comparisons:
+) -> Combinations:
     """Return a product of layers, metrics and aggregations that can all be computed.
 
     Values that take part in most of the invalid combinations are left out until none is left.
@@ -123,7 +123,7 @@ def find_comparisons(
 
     Returns
     -------
-    comparisons : Comparisons
+    combinations : Combinations
         What of it is possible.
 
     Raises
@@ -186,9 +186,11 @@ def find_comparisons(
             "networks. The metrics 'cross_correlation' and 'cka' with the aggregation "
             "'spatial_mean' compare any."
         )
-    return Comparisons(*map(tuple, axes))
+    return Combinations(*map(tuple, axes))
 
 
 def _traced(source: Any, X: Any) -> LayerList:
-    frozen, data = freeze(last_step(source)[1], X[:2])
+    # X is as the target's network takes it, and `fit` hands it to the network itself, too: of a
+    # pipeline, frozen or shared, the other steps are not run.
+    frozen, data = freeze(_innermost(source), X[:2])
     return frozen.list_layers(data)

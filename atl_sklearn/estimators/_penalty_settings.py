@@ -1,0 +1,136 @@
+"""What a penalty has to know of the estimator, and nothing else of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+# What a network takes: a batch of samples.
+Samples = torch.Tensor | Mapping[str, torch.Tensor]
+
+
+@dataclass(frozen=True)
+class PenaltySettings:
+    """The parameters of an estimator that decide what is compared, and how.
+
+    Attributes
+    ----------
+    metric, aggregation, layer, weight_schedule : object
+        As the estimators take them.
+    weights : list of float
+        One for each unrelated network, those that are measured included.
+    target_similarity : float, list or None
+        As the estimators take it.
+    unrelated_layers : list
+        The choice of layers in each unrelated network.
+    of_layer : str
+        The parameter that `unrelated_layers` come from, for errors.
+    compares_training : bool
+        Whether the penalty sees the batches of the task loss.
+    batch_size : int
+        Of unlabeled data.
+    conditional : bool
+        Whether only what the target does not explain is compared.
+    cache, cache_size, memory : object
+        Where frozen activations are kept.
+    precision : str
+        In which the networks run.
+    device : torch.device or None
+        Where they run; None where something else places them.
+    max_epochs : int
+        Length of the training.
+    seed : int
+        Seeds what the penalty draws at random.
+    validates : bool
+        Whether there are validation data.
+    verbose : bool
+        Whether it is said where activations are kept.
+    """
+
+    metric: Any
+    aggregation: Any
+    layer: Any
+    weight_schedule: Any
+    weights: list[float]
+    target_similarity: Any
+    unrelated_layers: list[Any]
+    of_layer: str
+    compares_training: bool
+    batch_size: int
+    conditional: bool
+    cache: str
+    cache_size: int
+    memory: Any
+    precision: str
+    device: torch.device | None
+    max_epochs: int
+    seed: int
+    validates: bool
+    verbose: bool
+
+
+@dataclass(frozen=True)
+class NetworkCalls:
+    """How the network in training is called.
+
+    Attributes
+    ----------
+    forward : callable
+        Returns what the network makes of a batch.
+    try_out : callable
+        The same without gradients, in evaluation mode, and without a trace.
+    to_device : callable
+        Returns a batch as tensors where the network is.
+    nonlinearity : callable
+        Makes predictions of what the network returns.
+    """
+
+    forward: Callable[[Samples], Any]
+    try_out: Callable[[Samples], Any]
+    to_device: Callable[[Any], Any]
+    nonlinearity: Callable[[torch.Tensor], torch.Tensor]
+
+    def known_of(self, output: Any) -> torch.Tensor:
+        """Return what the network knows of the target: probabilities or predictions."""
+        return self.nonlinearity(output[0] if isinstance(output, tuple) else output).detach()
+
+
+def unrelated_choices(
+    layer: Any, unrelated_layer: Any, n_networks: int, *, several: bool
+) -> tuple[str, list[Any]]:
+    """Return which parameter chooses layers of the unrelated networks, and a choice for each.
+
+    Parameters
+    ----------
+    layer, unrelated_layer : object
+        The parameters.
+    n_networks : int
+        Number of unrelated networks.
+    several : bool
+        Whether they are a list, for which lists of layers have an entry for each network.
+
+    Returns
+    -------
+    parameter : {"layer", "unrelated_layer"}
+        The one that is used.
+    choices : list of length n_networks
+        The choices.
+
+    Raises
+    ------
+    ValueError
+        If there are more or fewer choices than networks.
+    """
+    if unrelated_layer is None:
+        return "layer", [layer] * n_networks
+    if several and isinstance(unrelated_layer, list | tuple):
+        if len(unrelated_layer) != n_networks:
+            raise ValueError(
+                f"The 'unrelated_layer' parameter must have one entry for each of the {n_networks} "
+                f"unrelated networks. Got {unrelated_layer!r} instead."
+            )
+        return "unrelated_layer", list(unrelated_layer)
+    return "unrelated_layer", [unrelated_layer] * n_networks
