@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import copy
 import functools
-import hashlib
-import inspect
 import os
 import struct
 import time
@@ -15,16 +13,16 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import joblib
 import numpy as np
 from numpy.typing import NDArray
 
+from atl_sklearn._fingerprint import fingerprint, fingerprint_file
 from atl_sklearn.audio._clips import Segment
 from atl_sklearn.audio._features import as_list
 
 # What is in the cache depends on these, and on how they are used here.
 _LIBRARIES = ("librosa", "numpy", "scipy", "soundfile", "soxr")
-_FORMAT = 1
+_FORMAT = 2
 # What changes nothing in the features of a clip.
 _IRRELEVANT = {"flatten", "memory", "memory_map", "n_jobs", "on_error", "random_state", "root"}
 _IRRELEVANT |= {"verbose"}
@@ -33,33 +31,6 @@ _HEADER = struct.Struct("<8sIQ")  # magic, checksum, bytes
 _MAGIC = b"ATLCLIP1"
 # A file that changed as recently as this may change again without another time stamp.
 _SETTLED = 2.0
-
-
-def _text_of(value: Any, within: tuple[int, ...] = ()) -> str:
-    """Describe a value of a parameter; a function by its code and what it holds."""
-    if id(value) in within:
-        return "itself"  # a function that calls itself
-    within = (*within, id(value))
-    if isinstance(value, functools.partial):
-        parts = (value.func, value.args, value.keywords)
-        return f"partial({', '.join(_text_of(part, within) for part in parts)})"
-    if inspect.isfunction(value):
-        try:
-            code = inspect.getsource(value)
-        except (OSError, TypeError):
-            code = joblib.hash(value.__code__.co_code)
-        cells = [cell.cell_contents for cell in value.__closure__ or ()]
-        held = [
-            _text_of(held, within) for held in (value.__defaults__, value.__kwdefaults__, *cells)
-        ]
-        return f"{value.__module__}.{value.__qualname__}: {code} {held}"
-    if isinstance(value, dict):
-        return str({str(key): _text_of(value[key], within) for key in sorted(value, key=str)})
-    if isinstance(value, list | tuple):
-        return str([_text_of(item, within) for item in value])
-    if value is None or isinstance(value, str | bool | int | float):
-        return repr(value)
-    return str(joblib.hash(value))
 
 
 def key_of_settings(settings: Any, seed: int | None) -> str:
@@ -76,6 +47,12 @@ def key_of_settings(settings: Any, seed: int | None) -> str:
     -------
     key : str
         Hexadecimal digits.
+
+    Raises
+    ------
+    Unidentifiable
+        If a parameter cannot be told faithfully from others, as a function that holds an open
+        file.
     """
     relevant = {
         name: value
@@ -83,9 +60,10 @@ def key_of_settings(settings: Any, seed: int | None) -> str:
         if name not in _IRRELEVANT
     }
     relevant["feature"] = as_list(settings.feature)
-    parts = [_text_of(relevant), repr(seed), str(_FORMAT), type(settings.feature).__name__]
-    parts += _versions()
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]
+    several = isinstance(settings.feature, list | tuple)
+    return fingerprint(
+        {**relevant, "seed": seed, "several": several, "versions": _versions(), "format": _FORMAT}
+    )
 
 
 def signature_of(path: str) -> tuple[int, ...] | None:
@@ -102,18 +80,12 @@ def stamp_of(path: str, signature: tuple[int, ...]) -> str | None:
     """Return a key of a file as it was at a time; None if it may change without a trace."""
     if time.time() - max(signature[1:3]) / 1e9 < _SETTLED:
         return None
-    return hashlib.sha256(repr((os.path.abspath(path), signature)).encode()).hexdigest()[:32]
+    return fingerprint(os.path.abspath(path), signature)
 
 
 @functools.cache
 def _versions() -> list[str]:
     return [version(library) for library in _LIBRARIES]
-
-
-def digest_of_file(path: str) -> str:
-    """Return a key of the content of a file."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()[:32]
 
 
 class ClipCache:
@@ -186,18 +158,17 @@ class ClipCache:
             if digest is None:
                 return None
         else:
-            samples = np.ascontiguousarray(clip.samples())
+            samples = clip.samples()
             if samples.size == 0:
                 return None
-            digest = hashlib.sha256(samples.data.cast("B")).hexdigest()[:32]
-        part = (digest, np.shape(clip.source), clip.rate, clip.start, clip.duration)
-        return hashlib.sha256(repr(part).encode()).hexdigest()[:40]
+            digest = fingerprint(samples)
+        return fingerprint(digest, np.shape(clip.source), clip.rate, clip.start, clip.duration)
 
     def _digest(self, path: str) -> str | None:
         if path not in self._known:
             signature = signature_of(path)
             try:
-                digest = digest_of_file(path)
+                digest = fingerprint_file(path)
             except OSError:
                 return None
             if signature is None or signature != signature_of(path):

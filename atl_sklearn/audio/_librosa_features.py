@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
+import uuid
 import warnings
 from numbers import Integral
 from typing import Any
@@ -15,9 +15,10 @@ from sklearn.utils import check_array, check_random_state
 from sklearn.utils._set_output import _get_output_config
 from sklearn.utils.validation import check_is_fitted
 
+from atl_sklearn._fingerprint import Unidentifiable, fingerprint
 from atl_sklearn.audio._bad_audio import BadFile, report_bad
 from atl_sklearn.audio._batches import compute_batches
-from atl_sklearn.audio._cache import ClipCache, folder_of, key_of_settings
+from atl_sklearn.audio._cache import ClipCache, folder_of, key_of_settings, signature_of
 from atl_sklearn.audio._clips import Segment, as_clips
 from atl_sklearn.audio._features import as_list, compute_features, name_of
 from atl_sklearn.audio._inverse import invert_features
@@ -282,8 +283,15 @@ class LibrosaFeatures(TransformerMixin, BaseEstimator):
         seed = None
         if self.crop == "random":
             seed = int(check_random_state(self.random_state).randint(2**31 - 1))
-        key = key_of_settings(self, seed)
         folder = folder_of(self.memory)
+        key = uuid.uuid4().hex
+        if folder is not None or self.memory_map is not None:
+            try:
+                key = key_of_settings(self, seed)
+            except Unidentifiable as error:
+                if folder is not None and self.verbose:
+                    print(f"Features are not kept in 'memory': {error}")
+                folder = None
         # Crops that are drawn anew each time are never found again.
         lasting = self.crop != "random" or isinstance(self.random_state, int | np.integer)
         cache = ClipCache(folder, key) if folder is not None and lasting else None
@@ -443,13 +451,11 @@ class LibrosaFeatures(TransformerMixin, BaseEstimator):
 
 def _name_of(clips: list[Segment], key: str) -> str:
     """Return a name for the features of clips: the same when they are computed again."""
-    digest = hashlib.sha256(key.encode())
+    parts: list[Any] = [key]
     for clip in clips:
         if clip.path is None:
-            digest.update(clip.samples().tobytes())
+            parts.append(clip.samples())
         else:
-            found = os.stat(clip.path) if os.path.exists(clip.path) else None
-            stamp = (found.st_size, found.st_mtime_ns) if found else None
-            digest.update(repr((os.path.abspath(clip.path), stamp)).encode())
-        digest.update(repr((clip.rate, clip.start, clip.duration)).encode())
-    return digest.hexdigest()[:24]
+            parts += [os.path.abspath(clip.path), signature_of(clip.path)]
+        parts.append((clip.rate, clip.start, clip.duration))
+    return fingerprint(parts)[:24]

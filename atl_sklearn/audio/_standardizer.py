@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,6 +10,7 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from atl_sklearn._fingerprint import fingerprint
 from atl_sklearn.audio._parameters import check_choice, check_memory_map
 from atl_sklearn.audio._rows import RowsFile
 
@@ -230,12 +230,12 @@ class Standardizer(TransformerMixin, BaseEstimator):
             for start, piece in _pieces(X):
                 Xt[start : start + len(piece)] = function(piece, mean, scale)
             return Xt
-        digest = hashlib.sha256(mean.tobytes() + scale.tobytes() + str(X.shape).encode())
+        parts = [fingerprint(mean, scale, X.shape)]
         with RowsFile(self.memory_map, X.shape, X.dtype) as rows:
             for start, piece in _pieces(X):
-                digest.update(np.ascontiguousarray(piece).data.cast("B"))
+                parts.append(fingerprint(piece))
                 rows.write(start, function(piece, mean, scale))
-            return rows.finish(f"standardized-{digest.hexdigest()[:24]}.npy")
+            return rows.finish(f"standardized-{fingerprint(parts)[:24]}.npy")
 
     def _state(self) -> tuple[int, int, NDArray[Any], NDArray[Any]]:
         return self.n_samples_seen_, self._n_values, self.mean_, self.var_

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from skorch.dataset import get_len
 
+from atl_sklearn._fingerprint import Unidentifiable
 from atl_sklearn.estimators._data import ArrayData, LabelledData, UnlabeledData, is_own_data
 from atl_sklearn.estimators._penalty_settings import PenaltySettings, Samples
 from atl_sklearn.estimators._precision import autocast
@@ -226,17 +227,21 @@ class FrozenSide:
         self._stores[unlabeled] = store
         if memory is not None and isinstance(data, ArrayData) and store.where != "live":
             how = [
-                [(point.name, point.run, kind) for point, kind in frozen.chosen]
+                (
+                    frozen.nonlinearity,
+                    [(point.name, point.run, kind) for point, kind in frozen.chosen],
+                )
                 for frozen in self._networks
             ]
-            named = [
-                [getattr(part, "__name__", part) for part in pair] for pair in self._comparisons
-            ]
-            key = key_of(
-                [frozen.network for frozen in self._networks],
-                [how, repr(named), settings.precision],
-                data.X,
-            )
+            try:
+                key = key_of(
+                    [frozen.network for frozen in self._networks],
+                    [how, self._comparisons, settings.precision],
+                    data.X,
+                )
+            except Unidentifiable as error:
+                store.report(f"not kept in 'memory' ({str(error).rstrip('.')}).")
+                return
             folder = Path(memory.store_backend.location) / "atl_sklearn" / "activations" / key
 
             def compute(index: list[int]) -> list[torch.Tensor]:

@@ -426,7 +426,8 @@ class AntiTransferTraining(Steps):
                 if self.verbose:
                     names = ", ".join(type(_innermost(sources[at])).__name__ for at in labels)
                     print(f"Fitting what is unrelated on y_unrelated, and its score: {names}")
-                sources, scores = fit_sources(sources, X, labels, self.memory)
+                report = print if self.verbose else None
+                sources, scores = fit_sources(sources, X, labels, self.memory, report=report)
                 self._run.unrelated_scores = scores
             with self._stream().active(self.device):
                 self._begin(sources, data, *tried)

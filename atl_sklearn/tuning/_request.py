@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-import json
+import uuid
 from collections.abc import Mapping
 from numbers import Real
 from typing import Any
 
-import joblib
 import numpy as np
 from optuna.distributions import BaseDistribution, CategoricalDistribution
 from optuna.pruners import BasePruner, MedianPruner, NopPruner
 from optuna.samplers import BaseSampler
 from optuna.storages import InMemoryStorage
-from sklearn.base import is_classifier
+from sklearn.base import clone, is_classifier
 from sklearn.metrics import check_scoring
 from sklearn.utils import check_random_state, indexable
 from sklearn.utils.validation import _num_samples
 from skorch.utils import is_dataset
 
+from atl_sklearn._fingerprint import Unidentifiable, fingerprint
+from atl_sklearn._user_warnings import warn_user
 from atl_sklearn._validation import ENABLE_ROUTING, check_no_missing, is_bool, refuse
 from atl_sklearn.estimators._inputs import is_mapping
 from atl_sklearn.tuning._checks import check_run, is_count, is_one_of, is_real
@@ -33,9 +34,8 @@ from atl_sklearn.tuning._folds import (
 from atl_sklearn.tuning._objectives import OBJECTIVES, Objective
 from atl_sklearn.tuning._results import RULES
 from atl_sklearn.tuning._spaces import anti_transfer_distributions
-from atl_sklearn.tuning._study import Job, SeededByTrial, space_text
+from atl_sklearn.tuning._study import ALONE, Job, SeededByTrial, space_text
 from atl_sklearn.tuning._target import find_network, needs_labels
-from atl_sklearn.unrelated._fitting import describe
 from atl_sklearn.unrelated._sources import as_sources
 
 _STARTUP = 5  # trials before any is pruned
@@ -209,11 +209,15 @@ def _make_pruner(search: Any, n_epochs: int) -> BasePruner:
     return MedianPruner(n_startup_trials=_STARTUP, n_warmup_steps=int(_WARMUP * n_epochs))
 
 
-def _hash(value: Any) -> str:
+def _identify(**values: Any) -> tuple[str, str]:
+    """Return what tells values from others, and why nothing does.
+
+    Values that cannot be told from others are those of this search alone.
+    """
     try:
-        return joblib.hash(value)
-    except Exception:  # a parameter that cannot be pickled
-        return joblib.hash(repr(type(value)))
+        return fingerprint(values), ""
+    except Unidentifiable as error:
+        return f"{ALONE} {uuid.uuid4().hex}", str(error)
 
 
 def make_job(search: Any, data: Data, deadline: float | None) -> Job:
@@ -257,18 +261,21 @@ def make_job(search: Any, data: Data, deadline: float | None) -> Job:
     pruner = _make_pruner(search, n_epochs)
     rng = check_random_state(search.random_state)
     seeds = rng.randint(np.iinfo(np.int32).max, size=len(folds)).tolist()
-    unlabeled = data.X_unlabeled
-    if is_dataset(unlabeled):
-        unlabeled = type(unlabeled).__name__, len(unlabeled)
-    arrays = (data.X, data.y, data.groups, data.y_unrelated, data.sample_weight, unlabeled)
-    scoring = search.scoring if isinstance(search.scoring, str) else _hash(search.scoring)
-    purpose = {
-        "space": space_text(space),
-        "estimator": _hash(describe(search.estimator)),
-        "data": _hash((list(map(describe, arrays)), folds)),
-        "objective": f"{objective.name} {search.group_by} {scoring}",
+    identities = {
+        "estimator": _identify(estimator=clone(search.estimator)),
+        "data": _identify(**vars(data), folds=folds),
+        "objective": _identify(
+            objective=objective.name, group_by=search.group_by, scoring=search.scoring
+        ),
     }
-    name = search.study_name or f"anti_transfer_{joblib.hash(json.dumps(purpose))[:12]}"
+    purpose = {"space": space_text(space)} | {part: found[0] for part, found in identities.items()}
+    reasons = [found[1] for found in identities.values() if found[1]]
+    if reasons and search.storage is not None:
+        warn_user(
+            "This search cannot be resumed, nor shared with other processes that are started by "
+            f"hand: nothing tells it from others. {' '.join(reasons)}"
+        )
+    name = search.study_name or f"anti_transfer_{fingerprint(purpose)[:12]}"
     sampler = search.sampler or SeededByTrial(int(rng.randint(np.iinfo(np.int32).max)))
     return Job(
         evaluation=Evaluation(

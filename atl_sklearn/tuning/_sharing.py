@@ -8,10 +8,9 @@ import threading
 from pathlib import Path
 from typing import Any
 
-import joblib
 from sklearn.frozen import FrozenEstimator
 
-from atl_sklearn.unrelated._fitting import describe
+from atl_sklearn._fingerprint import Unidentifiable, fingerprint
 from atl_sklearn.unrelated._sources import check_source, is_fitted
 
 _HERE: dict[str, SharedNetwork] = {}  # the networks that this process has
@@ -27,6 +26,8 @@ class SharedNetwork(FrozenEstimator):
         The network.
     path : str or None, default=None
         The file from which other processes load it; None where it was sent to them.
+    name : str or None, default=None
+        What it was called where it comes from; None for being named here, by its content.
 
     Examples
     --------
@@ -39,16 +40,31 @@ class SharedNetwork(FrozenEstimator):
     True
     """
 
-    def __init__(self, estimator: Any, path: str | None = None) -> None:
+    def __init__(self, estimator: Any, path: str | None = None, name: str | None = None) -> None:
         super().__init__(estimator)
         self.path = path
+        self.name = name
+        self._shared_as: str | None = None
 
     def __reduce__(self) -> Any:
-        return _find, (_name(self.estimator), self.path)
+        name = _name(self.estimator) if self.name is None else self.name
+        if self._shared_as not in (None, name):
+            raise RuntimeError(
+                "A shared network has changed since share_network was called, and others have it "
+                "as it was then. Share it again."
+            )
+        return _find, (name, self.path)
 
 
 def _name(estimator: Any) -> str:
-    return joblib.hash(describe(estimator))
+    try:
+        return fingerprint(estimator)
+    except Unidentifiable as error:
+        raise TypeError(
+            "share_network names a network by its content, so that no process gets another one. "
+            f"Of this {type(estimator).__name__} it cannot be told: {error} Leave that out, or "
+            "pass the network as it is: it travels with every task then."
+        ) from error
 
 
 def _find(name: str, path: str | None) -> SharedNetwork:
@@ -67,7 +83,7 @@ def _find(name: str, path: str | None) -> SharedNetwork:
                     f"The file {path!r} of a shared network cannot be read on this machine: "
                     f"{error}. Share it by a folder that all machines see at the same place."
                 ) from error
-            _HERE[name] = SharedNetwork(pickle.loads(content), path)
+            _HERE[name] = SharedNetwork(pickle.loads(content), path, name)
         return _HERE[name]
 
 
@@ -81,7 +97,7 @@ class _Delivery:
 
     def setup(self, worker: Any) -> None:
         with _LOCK:
-            _HERE[self._network] = SharedNetwork(pickle.loads(self._content))
+            _HERE[self._network] = SharedNetwork(pickle.loads(self._content), None, self._network)
 
 
 def share_network(unrelated: Any, where: Any) -> SharedNetwork:
@@ -107,7 +123,8 @@ def share_network(unrelated: Any, where: Any) -> SharedNetwork:
     Raises
     ------
     TypeError
-        If `unrelated` has no network, or `where` is neither a folder nor a client.
+        If `unrelated` has no network, or holds what nothing tells from others (an open file,
+        say), or if `where` is neither a folder nor a client.
     ValueError
         If it is not fitted.
 
@@ -150,5 +167,8 @@ def share_network(unrelated: Any, where: Any) -> SharedNetwork:
         raise TypeError(
             f"The 'where' argument must be a folder or a distributed.Client. Got {where!r} instead."
         )
+    shared._shared_as = name
     with _LOCK:
-        return _HERE.setdefault(name, shared)
+        if name not in _HERE or _HERE[name].path != shared.path:
+            _HERE[name] = shared
+        return _HERE[name]

@@ -40,6 +40,7 @@ from atl_sklearn.tuning._workers import (
 )
 
 _PURPOSE = "made_for"  # the study's attribute
+ALONE = "of one search alone:"  # stands for what nothing tells from others
 _WAIT = 10.0  # seconds for another process to say what its study is for
 _PARTS = {
     "space": "with another search space",
@@ -213,6 +214,8 @@ def open_study(job: Job, storage: Any, *, resume: bool = True) -> Study:
     for part, words in _PARTS.items():
         if found is None or found.get(part) != job.purpose[part]:
             words = words if found is not None else "by something else"
+            if job.purpose[part].startswith(ALONE):
+                words = f"{words}, as far as can be told"
             raise ValueError(
                 f"The study {job.study_name!r} in the storage was made {words}. Set another "
                 "study_name, or None for one that is made of what is searched; or delete the "

@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
+import pickle
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import joblib
 import numpy as np
 import torch
-from scipy.sparse import issparse
 from sklearn.base import clone, is_classifier
 from sklearn.metrics import balanced_accuracy_score, r2_score
 from sklearn.model_selection import ShuffleSplit, StratifiedShuffleSplit
 from sklearn.utils import _safe_indexing
 from skorch.utils import is_dataset
 
+from atl_sklearn._fingerprint import Unidentifiable, fingerprint
 from atl_sklearn._user_warnings import warn_user
 from atl_sklearn._version import __version__
 from atl_sklearn.unrelated._memory import get_memory
-from atl_sklearn.unrelated._sparse import parts_of
 
 _HELD_OUT = 0.2  # of the samples, for measuring what was learnt
 _FEWEST = 10  # samples with which anything can be measured
@@ -121,41 +120,26 @@ def fit_source(key: str | None, source: Any, X: Any, labels: np.ndarray) -> Fitt
     return found
 
 
-def describe(value: Any) -> Any:
-    """Return what determines the outcome of a fit with `value`, for :func:`joblib.hash`.
-
-    An estimator is its class and parameters and, if it has a trained network, that network's
-    weights; a network is its structure and weights. Where results are kept does not count.
-    """
-    if isinstance(value, torch.nn.Module):
-        return str(value), {name: describe(v) for name, v in value.state_dict().items()}
-    if issparse(value):  # pickled, it would hold what it found out of itself
-        return parts_of(value)
-    if isinstance(value, torch.Tensor):  # pickled, it would hold where it lies
-        return value.detach().cpu().numpy()
-    if hasattr(value, "get_params") and not isinstance(value, type):
-        params = value.get_params(deep=False)
-        params.pop("memory", None)
-        name = f"{type(value).__module__}.{type(value).__qualname__}"
-        network = getattr(value, "module_", None)
-        described = {name: describe(entry) for name, entry in params.items()}
-        return name, described, None if network is None else describe(network)
-    if isinstance(value, list | tuple):
-        return [describe(entry) for entry in value]
-    if isinstance(value, dict):
-        return {name: describe(entry) for name, entry in value.items()}
-    return value
-
-
-def _key(source: Any, X: Any, labels: np.ndarray) -> str | None:
-    """Return what determines a fit, as a string; None for data that may change."""
+def _key(source: Any, X: Any, labels: np.ndarray) -> str:
+    """Return what determines a fit, as a string."""
     if is_dataset(X):
-        return None
-    return joblib.hash([__version__, torch.__version__, describe(source), describe(X), labels])
+        raise Unidentifiable("the samples of a torch Dataset may change")
+    versions = __version__, torch.__version__
+    key = fingerprint({"unrelated": clone(source), "X": X, "y": labels, "versions": versions})
+    try:
+        pickle.dumps(clone(source))  # as joblib keeps it
+    except Exception as error:
+        raise Unidentifiable(f"it cannot be pickled ({error})") from error
+    return key
 
 
 def fit_sources(
-    sources: list[Any], X: Any, columns: dict[int, Any], memory: Any = None
+    sources: list[Any],
+    X: Any,
+    columns: dict[int, Any],
+    memory: Any = None,
+    *,
+    report: Callable[[str], Any] | None = None,
 ) -> tuple[list[Any], list[float | None]]:
     """Fit clones of those of `sources` that are not fitted.
 
@@ -169,8 +153,11 @@ def fit_sources(
         What :func:`~atl_sklearn.unrelated._sources.label_columns` returned.
     memory : None, str, path or joblib.Memory, default=None
         Where fits are kept by the estimator's class and parameters, data and labels. What is
-        there is not fitted again; a file that cannot be read is fitted again. Fits on a torch
-        Dataset, whose samples may change, are not kept.
+        there is not fitted again; a file that cannot be read is fitted again. What cannot be
+        told faithfully from others is not kept, such as fits on a torch Dataset, whose samples
+        may change.
+    report : callable, default=None
+        Told in a sentence what is not kept, and why.
 
     Returns
     -------
@@ -189,10 +176,16 @@ def fit_sources(
     scores: list[float | None] = [None] * len(sources)
     for position, labels in columns.items():
         source = sources[position]
-        key = None if folder is None else _key(source, X, labels)
+        key = None
         fit: Any = fit_source
-        if folder is not None and key is not None:
-            fit = folder.cache(fit_source, ignore=["source", "X", "labels"])
+        if folder is not None:
+            try:
+                key = _key(source, X, labels)
+            except Unidentifiable as error:
+                if report is not None:
+                    report(f"The fit of {type(source).__name__} is not kept in 'memory': {error}")
+            else:
+                fit = folder.cache(fit_source, ignore=["source", "X", "labels"])
         found = fit(key, source, X, labels)
         fitted[position], scores[position] = found.estimator, found.score
         if found.p_value > _AT_CHANCE and found.n_held_out >= _FEWEST_HELD_OUT:

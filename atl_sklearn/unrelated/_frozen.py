@@ -180,6 +180,11 @@ class FrozenNetwork:
         return self._network
 
     @property
+    def nonlinearity(self) -> Callable[[torch.Tensor], torch.Tensor]:
+        """What makes the layer ``"posterior"`` of what the network returns."""
+        return self._nonlinearity
+
+    @property
     def chosen(self) -> list[tuple[HookPoint, str]]:
         """Where the chosen activations are read, and what is made of them."""
         return [(layer.point, layer.name) for layer in self._layers]

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import joblib
 import numpy as np
 import torch
-from scipy.sparse import issparse
 
-from atl_sklearn.unrelated._sparse import parts_of
+from atl_sklearn._fingerprint import fingerprint
 
-_FORM = 1  # changes with what is in the files
+_FORM = 2  # changes with what is in the files
 _ROWS_AT_ONCE = 256
 
 
@@ -49,27 +47,6 @@ def make_maps(
     return [torch.from_numpy(found) for found in maps]
 
 
-def _as_arrays(data: Any) -> Any:
-    if isinstance(data, Mapping):
-        return {key: _as_arrays(data[key]) for key in sorted(data)}
-    if issparse(data):
-        return parts_of(data)
-    if not isinstance(data, torch.Tensor):
-        return np.asarray(data)
-    if data.dtype == torch.bfloat16:  # unknown to NumPy
-        data = data.float()
-    return data.detach().cpu().numpy()
-
-
-def _description(network: torch.nn.Module) -> list[Any]:
-    kinds = [
-        (name, f"{type(module).__module__}.{type(module).__qualname__}", module.extra_repr())
-        for name, module in network.named_modules()
-    ]
-    tensors = [(name, _as_arrays(x)) for name, x in network.state_dict().items()]
-    return [kinds, tensors]
-
-
 def key_of(networks: Sequence[torch.nn.Module], how: Any, data: Any) -> str:
     """Return the name under which activations are kept.
 
@@ -78,16 +55,21 @@ def key_of(networks: Sequence[torch.nn.Module], how: Any, data: Any) -> str:
     networks : sequence of torch.nn.Module
         The frozen networks.
     how : object
-        What is kept of which of their layers, as plain strings and numbers.
+        What is kept of which of their layers.
     data : array, Tensor or mapping of these
         The samples.
 
     Returns
     -------
     key : str
-        The same in every process; another one if a weight, a layer or a sample is another.
+        The same in every process; another one if anything of these is another.
+
+    Raises
+    ------
+    Unidentifiable
+        If something in them cannot be told faithfully from others.
     """
-    return joblib.hash([_FORM, *map(_description, networks), how, _as_arrays(data)])
+    return fingerprint(_FORM, list(networks), how, data)
 
 
 def load(

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-from scipy.sparse import csr_array, issparse
+from scipy.sparse import issparse
 
 
 def sliceable(X: Any) -> Any:
@@ -37,23 +36,3 @@ def dense_rows(X: Any, index: Any) -> Any:
     """
     rows = X[index]
     return rows.toarray() if issparse(rows) else rows
-
-
-def parts_of(X: Any) -> list[Any]:
-    """Return what determines sparse data, whatever form they have and whatever it remembers.
-
-    Parameters
-    ----------
-    X : sparse matrix or array of shape (n_samples, n_features)
-        The data.
-
-    Returns
-    -------
-    parts : list
-        The shape and plain arrays, the same for equal data.
-    """
-    found = csr_array(X, copy=True)
-    found.sum_duplicates()  # and sorts
-    found.eliminate_zeros()
-    indices, starts = (part.astype(np.int64) for part in (found.indices, found.indptr))
-    return ["sparse", found.shape, found.data, indices, starts]

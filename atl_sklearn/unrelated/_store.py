@@ -80,7 +80,7 @@ class ActivationStore:
         self._n_samples = n_samples
         self._limit = limit
         self._cache = cache
-        self._report = report or (lambda sentence: None)
+        self.report = report or (lambda sentence: None)
         self._kept: list[torch.Tensor] | None = None
         self._there = torch.zeros(n_samples, dtype=torch.bool)
         self._complete = False
@@ -103,7 +103,7 @@ class ActivationStore:
             "memory": "kept in memory",
             "mapped": "kept in memory-mapped files",
         }
-        self._report(f"{how[where]} ({why}).")
+        self.report(f"{how[where]} ({why}).")
 
     def _decide(self, per_sample: int, folder: Path | None) -> None:
         """Decide where activations of `per_sample` bytes are kept."""
@@ -198,7 +198,7 @@ class ActivationStore:
             return
         self._there[:] = True
         self._complete = True
-        self._report(f"{how} in {folder}.")
+        self.report(f"{how} in {folder}.")
 
     def close(self) -> None:
         """Forget everything, and remove the files that are of no use to anybody else."""

@@ -62,7 +62,7 @@ def work(monkeypatch):
 
     counting(_batches, "read_clip", "decoded", lambda arguments: 1)
     counting(_batches, "compute_features", "computed", lambda arguments: len(arguments[0]))
-    counting(_cache, "digest_of_file", "hashed", lambda arguments: 1)
+    counting(_cache, "fingerprint_file", "hashed", lambda arguments: 1)
 
     def take():
         taken = tuple(counts.values())
@@ -164,6 +164,39 @@ def test_functions_are_told_apart_by_code_and_closure():
     keys = [key(LibrosaFeatures(f)) for f in (make(1), make(2), lambda y, sr: y[1:51])]
     assert len({*keys, key(LibrosaFeatures(recursive))}) == 4
     assert key(LibrosaFeatures(make(2))) == keys[1]
+
+
+def test_functions_without_a_source_file_are_told_apart(features, paths):
+    def typed(source):
+        scope = {}
+        exec(compile(source, "<stdin>", "single"), scope)
+        return scope["f"]
+
+    two = lambda y, sr: y[:50], lambda y, sr: 2 * y[:50]
+    two += tuple(typed(f"f = lambda y, sr: {factor} * y[:50]") for factor in (3, 4))
+    found = [features.set_params(feature=f).fit_transform(paths) for f in two]
+    for factor, Xt in enumerate(found, start=1):
+        np.testing.assert_array_equal(Xt, factor * found[0])
+
+
+def test_functions_that_cannot_be_told_apart_are_not_kept(features, paths, tmp_path, capsys):
+    with open(paths[0], "rb") as opened:
+        features.set_params(feature=lambda y, sr: y[: 50 + 0 * opened.fileno()], verbose=1)
+        features.set_params(memory_map=tmp_path / "maps").fit_transform(paths)
+        assert "not kept in 'memory': feature > closure > opened: " in capsys.readouterr().out
+        assert entries(features) == []
+        kept = features.transform(paths[:3])
+    assert kept.shape == (3, 50)
+    assert len(list((tmp_path / "maps").iterdir())) == 2
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no pipes in folders")
+def test_pipes_are_refused_at_once(features, tmp_path):
+    os.mkfifo(tmp_path / "pipe.wav")
+    os.symlink("/dev/zero", tmp_path / "zero.wav")
+    for name in ("pipe.wav", "zero.wav"):
+        with pytest.raises(BadAudioError, match=r"(not a|no) (regular )?file"):
+            features.fit_transform([str(tmp_path / name)])
 
 
 @pytest.mark.parametrize(

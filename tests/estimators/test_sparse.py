@@ -17,7 +17,6 @@ from torch import nn
 from atl_sklearn import AntiTransferClassifier, AntiTransferRegressor, list_layers
 from atl_sklearn.inspection import extract_activations, probe_score
 from atl_sklearn.tuning import AntiTransferSearchCV
-from atl_sklearn.unrelated._sparse import parts_of
 
 FAST = {"max_epochs": 2, "random_state": 0}
 N_SAMPLES = 300
@@ -118,14 +117,6 @@ def test_kept_activations_are_found_by_the_data_in_any_form(encoded, tmp_path, r
     fitted(changed, y, nuisance, None, memory=tmp_path)
     assert {p for p in tmp_path.rglob("*") if p.suffix in (".npy", ".pkl")} > kept
     assert max(rows_made_dense) <= 256 < N_SAMPLES
-
-
-def test_what_determines_sparse_data():
-    zeros = sp.csr_array(([1.0, 2.0, 3.0, 0.0], [2, 2, 1, 0], [0, 2, 4]), shape=(2, 3))
-    clean = sp.csc_matrix(np.array([[0, 0, 3.0], [0, 3.0, 0]]))
-    for one, other in zip(parts_of(zeros), parts_of(clean), strict=True):
-        np.testing.assert_array_equal(one, other)
-    assert zeros.nnz == 4  # as it was
 
 
 def test_memory_stays_small():

@@ -1,6 +1,10 @@
 """`y_unrelated` under cross-validation, with and without memory."""
 
+import functools
+import importlib
 import multiprocessing
+import sys
+import threading
 import warnings
 
 import joblib
@@ -19,6 +23,7 @@ from sklearn.preprocessing import StandardScaler
 from torch import nn
 
 from atl_sklearn import AntiTransferClassifier, AntiTransferRegressor
+from atl_sklearn.tuning import AntiTransferSearchCV
 
 # A dozen samples held out are near chance on one processor and not on another; what is tested here
 # does not depend on how well a network learnt.
@@ -42,13 +47,15 @@ class Numberless(nn.Module):
         return self.layers(x[:, :-1])
 
 
+N_FITS = [0]
+
+
 class Recording(AntiTransferClassifier):
     """Remembers which samples it was fitted on."""
 
-    n_fits = 0
-
     def fit(self, X, y=None, **params):
-        Recording.n_fits += 1
+        # Not found as a global name, which would make it part of what the class is.
+        vars(sys.modules[__name__])["N_FITS"][0] += 1
         self.seen_ = frozenset(np.asarray(X)[:, -1].astype(int).tolist())
         return super().fit(X, y, **params)
 
@@ -57,7 +64,7 @@ class Recording(AntiTransferClassifier):
 def numbered(tabular):
     """Return the tabular data with the number of each sample in a last column."""
     X, y, nuisance = tabular
-    Recording.n_fits = 0
+    N_FITS[0] = 0
     return np.column_stack([X, np.arange(len(X))]), y, nuisance
 
 
@@ -167,17 +174,22 @@ def test_memory_fits_once_per_fold(pipeline, numbered, tmp_path):
         (tmp_path, 4),
         (joblib.Memory(str(tmp_path), verbose=0), 0),
     ):
-        Recording.n_fits = 0
+        N_FITS[0] = 0
         search = GridSearchCV(
             pipeline.set_params(net__memory=memory), {"net__weight": [0.3, 1.0, 3.0]}, cv=2
         )
         search.set_params(error_score="raise", refit=False).fit(X, y, net__y_unrelated=nuisance)
         found.append(search.cv_results_["mean_test_score"])
-        assert Recording.n_fits == n_fits  # two for each: one is scored on samples held out
+        assert N_FITS[0] == n_fits  # two for each: one is scored on samples held out
     np.testing.assert_array_equal(found[0], found[1])
     np.testing.assert_array_equal(found[0], found[2])
 
 
+# As one layer may not, and the tests of what is remembered do not care.
+MAY_NOT_LEARN = pytest.mark.filterwarnings("ignore:The 'unrelated' estimator did not learn")
+
+
+@MAY_NOT_LEARN
 @pytest.mark.parametrize(
     "changed",
     [
@@ -192,7 +204,7 @@ def test_memory_is_found_by_all_that_matters(changed, pipeline, numbered, tmp_pa
     X, y, nuisance = numbered
     net = clone(pipeline[-1]).set_params(memory=tmp_path)
     net.fit(X, y, y_unrelated=nuisance)
-    Recording.n_fits = 0
+    N_FITS[0] = 0
     if "X" in changed:
         X = X + np.eye(1, X.shape[1])
     elif "y_unrelated" in changed:
@@ -200,7 +212,7 @@ def test_memory_is_found_by_all_that_matters(changed, pipeline, numbered, tmp_pa
     else:
         net.set_params(**changed)
     net.fit(X, y, y_unrelated=nuisance)
-    assert Recording.n_fits == 2
+    assert N_FITS[0] == 2
 
 
 def test_a_module_is_known_by_its_weights(numbered, tmp_path):
@@ -214,7 +226,71 @@ def test_a_module_is_known_by_its_weights(numbered, tmp_path):
         unrelated = Recording(module(seed), **LEARNS)
         net = AntiTransferClassifier(Numberless, unrelated=unrelated, memory=tmp_path, **FAST)
         net.fit(X, y, y_unrelated=nuisance)
-        assert Recording.n_fits == n_fits
+        assert N_FITS[0] == n_fits
+
+
+@MAY_NOT_LEARN
+def test_a_class_that_was_edited_is_fitted_again(numbered, tmp_path, monkeypatch):
+    X, y, nuisance = numbered
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    text = (
+        "import torch\n\nclass Net(torch.nn.Module):\n"
+        "    def __init__(self, n_outputs=2):\n        super().__init__()\n"
+        "        self.layer = torch.nn.Linear(6, n_outputs)\n\n"
+        "    def forward(self, x):\n        return self.layer({} * x[:, :-1])\n"
+    )
+    for factor, n_fits in ((1, 2), (1, 2), (2, 4)):
+        (tmp_path / "edited_networks.py").write_text(text.format(factor))
+        importlib.invalidate_caches()
+        sys.modules.pop("edited_networks", None)
+        module = importlib.import_module("edited_networks")
+        net = AntiTransferClassifier(
+            Numberless, unrelated=Recording(module.Net, **LEARNS), memory=tmp_path, **FAST
+        )
+        net.fit(X, y, y_unrelated=nuisance)
+        assert N_FITS[0] == n_fits
+    del sys.modules["edited_networks"]
+
+
+def factor_of(progress):
+    return 1.0
+
+
+@pytest.mark.parametrize("schedule", [factor_of, functools.partial(min, 1.0), lambda p: 1.0])
+def test_parameters_that_are_functions(schedule, numbered, tmp_path, capsys):
+    X, y, nuisance = numbered
+    for _ in range(2):
+        unrelated = Recording(Numberless, weight_schedule=schedule, **LEARNS)
+        net = AntiTransferClassifier(Numberless, unrelated=unrelated, memory=tmp_path, **FAST)
+        net.set_params(verbose=1).fit(X, y, y_unrelated=nuisance)
+    said = "is not kept in 'memory': it cannot be pickled" in capsys.readouterr().out
+    assert N_FITS[0] == (4 if said else 2)
+
+
+def test_a_search_keeps_fits_with_functions_by_itself(tabular):
+    X, y, nuisance = tabular
+    unrelated = AntiTransferClassifier(weight_schedule=lambda progress: 1.0, **LEARNS)
+    net = AntiTransferClassifier(unrelated=unrelated, **FAST)
+    search = AntiTransferSearchCV(net, n_trials=2, cv=2, random_state=0, refit=False)
+    search.fit(X, y, y_unrelated=nuisance)
+    assert len(search.cv_results_["params"]) == 2
+
+
+def test_what_cannot_be_told_from_others_is_not_kept(numbered, tmp_path, capsys):
+    X, y, nuisance = numbered
+    lock = threading.Lock()
+
+    def schedule(progress):
+        with lock:
+            return 1.0
+
+    unrelated = AntiTransferClassifier(Numberless, weight_schedule=schedule, **LEARNS)
+    net = AntiTransferClassifier(Numberless, unrelated=unrelated, memory=tmp_path, **FAST)
+    net.set_params(verbose=1).fit(X, y, y_unrelated=nuisance)
+    said = capsys.readouterr().out
+    assert "is not kept in 'memory': unrelated > weight_schedule > closure > lock" in said
+    assert not list(tmp_path.rglob("fit_source/*"))
 
 
 def test_what_cannot_be_read_is_fitted_again(pipeline, numbered, tmp_path):
@@ -226,9 +302,9 @@ def test_what_cannot_be_read_is_fitted_again(pipeline, numbered, tmp_path):
     entries[0].write_bytes(entries[0].read_bytes()[:100])
     net.fit(X, y, y_unrelated=nuisance)
     np.testing.assert_array_equal(net.predict_proba(X), expected)
-    Recording.n_fits = 0
+    N_FITS[0] = 0
     net.fit(X, y, y_unrelated=nuisance)
-    assert Recording.n_fits == 0
+    assert N_FITS[0] == 0
 
 
 def _fit(memory, X, y, nuisance):

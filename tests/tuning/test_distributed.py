@@ -4,13 +4,17 @@ import os
 import pickle
 import subprocess
 import sys
+import threading
 
 import joblib
 import numpy as np
 import pytest
+import torch
 from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import GridSearchCV, cross_validate
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import StandardScaler
 
 from atl_sklearn import AntiTransferClassifier
 from atl_sklearn.tuning import AntiTransferSearchCV, share_network
@@ -69,6 +73,8 @@ def test_a_shared_network_is_the_same_network(wide, tmp_path):
     assert pickle.loads(pickle.dumps(shared)) is shared
     assert share_network(network, tmp_path) is shared
     assert len(list(tmp_path.iterdir())) == 1
+    elsewhere = share_network(network, tmp_path / "elsewhere")
+    assert str(tmp_path / "elsewhere") in elsewhere.path
 
 
 def test_it_travels_as_a_name(wide, tmp_path):
@@ -113,6 +119,48 @@ def test_what_cannot_be_shared_is_told(wide, tmp_path, monkeypatch):
         pickle.loads(task)
     with pytest.raises(RuntimeError, match="was not sent to this process"):
         sharing._find("unknown", None)
+
+
+class Scaled(torch.nn.Module):
+    def __init__(self, scale):
+        super().__init__()
+        self.scale = scale
+        self.layer = torch.nn.Linear(6, 2)
+        torch.nn.init.constant_(self.layer.weight, 0.5)
+        torch.nn.init.constant_(self.layer.bias, 0.5)
+
+    def forward(self, x):
+        return self.layer(self.scale * x)
+
+
+def test_networks_of_the_same_weights_are_told_apart(wide, tmp_path):
+    network, X, _ = wide
+    one, other = (share_network(Scaled(scale), tmp_path) for scale in (1.0, 2.0))
+    assert (one.estimator.scale, other.estimator.scale) == (1.0, 2.0)
+    pipes = [
+        share_network(Pipeline([("scale", StandardScaler().fit(data)), ("net", network)]), tmp_path)
+        for data in (X, 2 * X)
+    ]
+    for shared in (one, other, *pipes):
+        assert pickle.loads(pickle.dumps(shared)) is shared
+    assert len({shared.path for shared in (one, other, *pipes)}) == 4
+    assert not np.array_equal(pipes[0].estimator.predict(X), pipes[1].estimator.predict(X))
+
+
+def test_a_network_that_changes_does_not_travel_under_its_old_name(tmp_path):
+    network = Scaled(1.0)
+    shared = share_network(network, tmp_path)
+    network.scale = 3.0
+    with pytest.raises(RuntimeError, match="changed since share_network was called"):
+        pickle.dumps(shared)
+
+
+def test_a_network_without_an_identity_is_not_shared(tmp_path):
+    network = Scaled(1.0)
+    network.lock = threading.Lock()
+    with pytest.raises(TypeError, match=r"Of this Scaled .* attributes > lock: .*_thread.lock"):
+        share_network(network, tmp_path)
+    assert list(tmp_path.iterdir()) == []
 
 
 # ---- Dask ---------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
@@ -255,15 +256,16 @@ class Outlived(study_worker.Blocking):
     storage = None
 
     def on_epoch_end(self, net, **kwargs):
-        study_worker.Blocking.epochs += 1
-        if study_worker.Blocking.epochs == ONE_TRIAL + 1:
+        done = study_worker.EPOCHS_DONE
+        done[0] += 1
+        if done[0] == ONE_TRIAL + 1:
             opened = open_storage(Outlived.storage)
             study = optuna.load_study(study_name=None, storage=opened)
             release(study, study.get_trials()[-1])
 
 
 def test_a_trial_that_others_took_over_is_left_to_them(tmp_path, monkeypatch):
-    monkeypatch.setattr(study_worker.Blocking, "epochs", 0)
+    monkeypatch.setattr(study_worker, "EPOCHS_DONE", [0])
     monkeypatch.setattr(Outlived, "storage", str(tmp_path))
     search = study_worker.search(str(tmp_path), 4)
     search.estimator.callbacks = [("blocking", Outlived())]
@@ -317,6 +319,55 @@ def test_a_study_of_something_else_is_refused_before_any_trial(tmp_path):
     study_worker.search(storage, 1).fit(X, y)
     study_worker.search(storage, 1).fit(X + 1, y)
     assert len(optuna.get_all_study_names(open_storage(storage))) == 3
+
+
+def scheduled(storage, schedule, **parameters):
+    found = study_worker.search(storage, 1)
+    return found.set_params(
+        estimator__weight_schedule=schedule, estimator__callbacks=None, **parameters
+    )
+
+
+def test_parameters_that_cannot_be_pickled_do_not_share_a_study(tmp_path):
+    X, y = study_worker.data()
+    storage = str(tmp_path)
+    lambdas = [lambda progress, factor=factor: factor for factor in (1.0, 1.0, 0.5)]
+    for lr, schedule, n_studies in (
+        (0.001, lambdas[0], 1),
+        (0.001, lambdas[1], 1),
+        (0.05, lambdas[0], 2),
+        (0.05, lambdas[2], 3),
+    ):
+        search = scheduled(storage, schedule)
+        search.estimator.set_params(lr=lr)
+        search.param_distributions = {"weight": study_worker.SPACE["weight"]}
+        search.fit(X, y)
+        assert len(optuna.get_all_study_names(open_storage(storage))) == n_studies
+
+
+def test_what_cannot_be_told_from_others_has_a_study_of_its_own(tmp_path):
+    X, y = study_worker.data()
+    storage = str(tmp_path)
+    lock = threading.Lock()
+
+    def schedule(progress):
+        with lock:
+            return 1.0
+
+    for name, n_studies in ((None, 1), (None, 2), ("mine", 3)):
+        with pytest.warns(
+            UserWarning, match="cannot be resumed.* weight_schedule > closure > lock"
+        ):
+            scheduled(storage, schedule, study_name=name).fit(X, y)
+        assert len(optuna.get_all_study_names(open_storage(storage))) == n_studies
+    with (
+        pytest.warns(UserWarning, match="cannot be resumed"),
+        pytest.raises(
+            ValueError, match=r"'mine' .* made for another estimator, as far as can be told"
+        ),
+    ):
+        scheduled(storage, schedule, study_name="mine").fit(X, y)
+    scheduled(None, schedule).fit(X, y)  # nobody could share it anyway
 
 
 def test_a_study_that_is_not_ours_is_refused(tmp_path, monkeypatch):

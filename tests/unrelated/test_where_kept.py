@@ -3,6 +3,7 @@
 import re
 import shutil
 import tempfile
+import threading
 from types import SimpleNamespace
 
 import joblib
@@ -222,7 +223,28 @@ class TestMemory:
             np.testing.assert_allclose(
                 kept.history[:, "train_penalty"], live.history[:, "train_penalty"], rtol=1e-3
             )
-        assert n_entries(tmp_path) == 1  # replaced
+        assert n_entries(tmp_path) == 3
+
+    def test_functions_of_the_same_name(self, unrelated, tmp_path):
+        def power(exponent):
+            return lambda x: x.abs() ** exponent
+
+        for count, exponent in enumerate((1, 2, 2, 3)):
+            kept = fit(unrelated, memory=tmp_path, aggregation=power(exponent))
+            live = fit(unrelated, cache="live", aggregation=power(exponent))
+            np.testing.assert_allclose(
+                kept.history[:, "train_penalty"], live.history[:, "train_penalty"], rtol=1e-3
+            )
+            assert n_entries(tmp_path) == min(count, 1) + 1 + (count == 3)
+
+    def test_what_cannot_be_told_from_others_is_not_kept(self, unrelated, tmp_path, capsys):
+        network = torch.nn.Sequential(unrelated.module_)
+        lock = threading.Lock()
+        network.held = lambda: lock
+        fit(network, memory=tmp_path, unrelated_layer="0.blocks.1.activation", verbose=1)
+        said = capsys.readouterr().out
+        assert "not kept in 'memory' (attributes > held > closure > lock: an object of " in said
+        assert n_entries(tmp_path) == 0
 
     def test_damaged_files_are_replaced(self, unrelated, counted, tmp_path):
         fit(unrelated, memory=tmp_path)

@@ -1,0 +1,233 @@
+"""What values are made of: plain ones, estimators, networks, and whatever can be pickled."""
+
+from __future__ import annotations
+
+import copyreg
+import struct
+import types
+import weakref
+from collections import OrderedDict
+from collections.abc import Iterator
+from pickle import whichmodule  # type: ignore[attr-defined]
+from typing import Any
+
+import numpy as np
+
+from atl_sklearn._fingerprint._arrays import (
+    array_parts,
+    frame_parts,
+    of_library,
+    sparse_parts,
+    tensor_parts,
+    text_token,
+)
+from atl_sklearn._fingerprint._code import code_like_parts
+from atl_sklearn._fingerprint._graph import Parts, Unidentifiable, Unordered
+from atl_sklearn._fingerprint._libraries import library_of
+
+_MANY = 32  # strings in a list, from which on they get one token
+
+# Of them `memory` says where results are kept, which does not change these.
+_WITH_MEMORY = {"atl_sklearn", "imblearn", "sklearn"}
+# Of a network in skorch: how its training went, and what skorch writes down for itself.
+_HOW_IT_WENT = {
+    "_criteria",
+    "_modules",
+    "_optimizers",
+    "_params_to_validate",
+    "callbacks_",
+    "cuda_dependent_attributes_",
+    "history_",
+    "prefixes_",
+    "summary_",
+    "virtual_params_",
+}
+_TIMES = {"cv_results_", "refit_time_"}  # of a search of scikit-learn
+
+
+def take_apart(value: Any) -> bytes | Parts:
+    """Return the token of a value, or its parts.
+
+    Raises
+    ------
+    Unidentifiable
+        If nothing tells it faithfully from others.
+    """
+    token = _plain(value)
+    if token is not None:
+        return token
+    for look in (_container, _data, code_like_parts, _network, _estimator):
+        found = look(value)
+        if found is not None:
+            return found
+    return _pickled(value)
+
+
+def _plain(value: Any) -> bytes | None:
+    if value is None or value is Ellipsis or value is NotImplemented or isinstance(value, bool):
+        return f"is {value}".encode()
+    kind = type(value)
+    if kind is int:
+        return f"int {value:x}".encode()
+    if kind is float:
+        return b"float " + struct.pack("<d", value)
+    if kind is str:
+        return b"str " + value.encode("utf-8", "surrogatepass")
+    if kind in (bytes, bytearray):
+        return kind.__name__.encode() + b" " + bytes(value)
+    if kind is complex:
+        return b"complex " + struct.pack("<dd", value.real, value.imag)
+    if kind is object:  # it has nothing but being another one
+        return b"object"
+    return None
+
+
+def _container(value: Any) -> bytes | Parts | None:
+    kind = type(value)
+    if kind in (list, tuple):
+        if len(value) >= _MANY and all(type(x) is str for x in value):
+            return kind.__name__.encode() + text_token(list(value))
+        return Parts(kind.__name__, value)
+    if kind is Unordered:
+        return Parts("unordered", value)
+    if kind in (dict, types.MappingProxyType):
+        if all(type(key) is str for key in value):
+            return Parts("dict", dict(value))
+        return Parts("dict of", Unordered(value.items()))
+    if kind is OrderedDict:
+        return Parts("ordered dict", list(value.items()))
+    if kind in (set, frozenset):
+        return Parts(kind.__name__, Unordered(value))
+    return None
+
+
+def _data(value: Any) -> bytes | Parts | None:
+    if isinstance(value, np.ndarray):
+        return _any_array(value)
+    if isinstance(value, np.generic):
+        return Parts("scalar", [np.asarray(value)])
+    if isinstance(value, np.dtype):
+        return Parts(f"dtype {value.descr if value.names else value.str}")
+    if isinstance(value, np.random.RandomState):
+        return Parts("random state", [value.get_state(legacy=False)])
+    if isinstance(value, np.random.Generator):
+        return Parts("generator", [type(value.bit_generator), value.bit_generator.state])
+    if of_library(value, "torch", ("Tensor",)):
+        return tensor_parts(value)
+    if of_library(value, "torch", ("Generator",)):
+        return Parts(f"generator {value.device.type}", [value.get_state()])
+    if of_library(value, "torch", ("dtype", "layout", "memory_format")):
+        return f"of torch {value}".encode()
+    if of_library(value, "scipy.sparse", ("sparray", "spmatrix")):
+        return sparse_parts(value)
+    if of_library(value, "pandas", ("DataFrame", "Series", "Index")):
+        return frame_parts(value)
+    if of_library(value, "pandas.api.extensions", ("ExtensionArray",)):
+        return frame_parts(value)
+    return None
+
+
+def _any_array(array: np.ndarray) -> bytes | Parts:
+    if isinstance(array, np.ma.MaskedArray):
+        return Parts("masked", [array.data, np.ma.getmaskarray(array), array.fill_value])
+    if type(array) in (np.ndarray, np.memmap):
+        return array_parts(array)
+    return Parts("subclass", [type(array), array.view(np.ndarray), getattr(array, "__dict__", {})])
+
+
+def _network(value: Any) -> Parts | None:
+    """Return the class, weights, buffers, modules and attributes of a network, and its hooks."""
+    if not of_library(value, "torch.nn", ("Module",)):
+        return None
+    import torch
+
+    if isinstance(value, torch.jit.ScriptModule):
+        raise Unidentifiable("the code of a network in TorchScript is not read.")
+    held = dict(vars(value))
+    if "_orig_mod" in held.get("_modules", {}):  # what torch.compile returns
+        return Parts("compiled", [value._orig_mod])
+    # Whoever uses a network sets its mode.
+    for name in ("training", "_compiled_call_impl", "_backward_hooks", "_is_full_backward_hook"):
+        held.pop(name, None)
+    found: dict[str, Any] = {"class": type(value)}
+    for name in ("_parameters", "_buffers", "_modules"):
+        found[name] = list(held.pop(name).items())
+    found["backward hooks"] = list(value._backward_hooks.values())
+    for name in [name for name in held if name.endswith(("_hooks", "_hooks_always_called"))]:
+        # The keys are numbers that are given out as hooks come and go.
+        found[name] = list(held.pop(name).values())
+    for name in [name for name in held if name.endswith("_hooks_with_kwargs")]:
+        found[name] = len(held.pop(name))
+    if type(value).get_extra_state is not torch.nn.Module.get_extra_state:
+        found["extra state"] = value.get_extra_state()
+    found["attributes"] = held
+    found["tied"] = _tied(value)
+    return Parts("network", found)
+
+
+def _tied(network: Any) -> list[list[str]]:
+    """Return the names under which a network has the same parameter twice."""
+    names: dict[int, list[str]] = {}
+    for name, parameter in network.named_parameters(remove_duplicate=False):
+        names.setdefault(id(parameter), []).append(name)
+    return [group for group in names.values() if len(group) > 1]
+
+
+def _estimator(value: Any) -> Parts | None:
+    """Return the class, the parameters and what was fitted of an estimator."""
+    if not hasattr(value, "get_params"):
+        return None
+    if of_library(value, "sklearn.frozen", ("FrozenEstimator",)):
+        return Parts("frozen", [value.estimator])
+    try:
+        params = value.get_params(deep=False)
+    except Exception as error:
+        raise Unidentifiable(f"get_params of {type(value).__name__} fails: {error}") from error
+    fitted = {name: x for name, x in getattr(value, "__dict__", {}).items() if name not in params}
+    left_out: set[str] = set()
+    if of_library(value, "skorch", ("NeuralNet",)):
+        left_out = _HOW_IT_WENT | {f"{name}_" for name in getattr(value, "_optimizers", ())}
+    elif of_library(value, "sklearn.model_selection._search", ("BaseSearchCV",)):
+        left_out = _TIMES
+    if "memory" in params and _is_of_results(type(value)):
+        del params["memory"]
+    fitted = {name: x for name, x in fitted.items() if name not in left_out}
+    return Parts("estimator", {"its class": type(value), **params, "what was fitted": fitted})
+
+
+def _is_of_results(kind: type) -> bool:
+    """Tell whether the parameter `memory` of a class is the one of scikit-learn."""
+    for base in kind.__mro__:
+        code = getattr(vars(base).get("__init__"), "__code__", None)
+        if code is not None and "memory" in code.co_varnames:
+            return base.__module__.partition(".")[0] in _WITH_MEMORY
+    return False
+
+
+def _pickled(value: Any) -> Parts:
+    """Return what pickle would write of a value."""
+    if isinstance(value, weakref.ref):
+        return Parts("weak reference", [value()])
+    kind = type(value)
+    named = f"{kind.__module__}.{kind.__qualname__}"
+    try:
+        reduce = copyreg.dispatch_table.get(kind)
+        reduced: Any = value.__reduce_ex__(4) if reduce is None else reduce(value)
+    except RecursionError:
+        raise
+    except Exception as error:
+        raise Unidentifiable(
+            f"an object of {named} holds what cannot be read ({error})."
+        ) from error
+    if isinstance(reduced, str):  # the name of something that there is once
+        module = whichmodule(value, reduced)
+        library = library_of(module)
+        if library is None:
+            raise Unidentifiable(f"{reduced!r} is known by name only, which is not a library's.")
+        return Parts(f"named {library} {module} {reduced}")
+    make, arguments, state, items, pairs = (*reduced, None, None, None)[:5]
+    pairs = list(pairs) if isinstance(pairs, Iterator) else pairs
+    if pairs is not None and not isinstance(value, OrderedDict):
+        pairs = Unordered(pairs)
+    items = list(items) if isinstance(items, Iterator) else items
+    return Parts(f"object {kind.__name__}", [make, arguments, state, items, pairs, *reduced[5:]])
