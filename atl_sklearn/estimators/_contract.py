@@ -66,6 +66,7 @@ class SklearnContract(NeuralNet):
         self.__dict__["target_similarity"] = params.pop("target_similarity")
         for name in ("cache", "cache_size", "memory", "random_state", "precision"):
             self.__dict__[name] = params.pop(name)
+        self.__dict__["checkpoint_dir"] = params.pop("checkpoint_dir")
         for name in ("lr_schedule", "max_grad_norm", "weight_decay"):
             self.__dict__[name] = params.pop(name)
         super().__init__(module, **params)
@@ -219,7 +220,9 @@ class SklearnContract(NeuralNet):
 
     def __getstate__(self) -> dict[str, Any]:
         state = super().__getstate__()
-        state.pop("_run", None)  # a checkpoint in the middle of a fit leaves the fit behind
+        run = state.pop("_run", None)  # a checkpoint in the middle of a fit leaves the fit behind
+        if run is not None and run.finished:
+            state["_completed"] = True  # and predicts by what it has learnt
         return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:

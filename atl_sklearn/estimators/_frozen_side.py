@@ -225,6 +225,11 @@ class FrozenSide:
         )
         self._exits.callback(store.close)
         self._stores[unlabeled] = store
+
+        def compute(index: list[int]) -> list[torch.Tensor]:
+            batch = to_device(data.__getitems__(index).X)
+            return self._prepared(self.activations(batch, unlabeled=unlabeled, index=index))
+
         if memory is not None and isinstance(data, ArrayData) and store.where != "live":
             how = [
                 (
@@ -243,12 +248,9 @@ class FrozenSide:
                 store.report(f"not kept in 'memory' ({str(error).rstrip('.')}).")
                 return
             folder = Path(memory.store_backend.location) / "atl_sklearn" / "activations" / key
-
-            def compute(index: list[int]) -> list[torch.Tensor]:
-                batch = to_device(data.__getitems__(index).X)
-                return self._prepared(self.activations(batch, unlabeled=unlabeled, index=index))
-
             store.fill(folder, few, compute)
+        if settings.keeps_in_order:
+            store.complete(compute)
 
     def _changes(
         self,

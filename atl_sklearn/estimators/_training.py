@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Iterator
+from contextlib import contextmanager
 from copy import deepcopy
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -17,6 +19,7 @@ from skorch.callbacks import GradientNormClipping, LRScheduler
 from atl_sklearn._user_warnings import warn_user
 from atl_sklearn._validation import check_no_missing, refuse, shown
 from atl_sklearn.estimators._automatic_weight import confounding, given_weights
+from atl_sklearn.estimators._checkpoints import open_checkpoints
 from atl_sklearn.estimators._finiteness import FiniteWeights
 from atl_sklearn.estimators._fit_run import FitRun, unwrapped
 from atl_sklearn.estimators._frozen_side import network_label
@@ -35,7 +38,7 @@ from atl_sklearn.estimators._penalty_settings import (
 from atl_sklearn.estimators._precision import PRECISIONS
 from atl_sklearn.estimators._rehearsal import check_forward_params, rehearse
 from atl_sklearn.estimators._scales import rescale_layer
-from atl_sklearn.estimators._seeding import RandomStream, own_random_numbers
+from atl_sklearn.estimators._seeding import RandomStream, own_random_numbers, seeded
 from atl_sklearn.estimators._splits import get_splitter
 from atl_sklearn.estimators._steps import Steps
 from atl_sklearn.estimators._unlabeled import check_pipeline, check_unlabeled
@@ -255,19 +258,47 @@ class AntiTransferTraining(Steps):
             kwargs["fused"] = True
         return args, kwargs
 
+    def _open_checkpoints(self, data: dict[str, Any], *, method: str, continues: bool) -> None:
+        """Find out where the fit was interrupted, if it was; the random numbers are those then."""
+        found = open_checkpoints(self, data, method=method, continues=continues)
+        if found is None:
+            return
+        self._run.checkpoints = found
+        self._run.exits.callback(found.close)
+        if found.state is not None:
+            self._stream().seed = found.state["seed"]
+
+    @contextmanager
+    def _determined(self, sources: list[Any], labels: dict[int, Any]) -> Iterator[list[Any]]:
+        """Let the block fit unrelated estimators that a fit which goes on finds the same again."""
+        if self.checkpoint_dir is None:
+            yield sources
+            return
+        seed = self._stream().seed
+        with own_random_numbers(seed, self.device):
+            yield [seeded(s, seed + at) if at in labels else s for at, s in enumerate(sources)]
+
     def _begin(self, sources: list[Any], batches: Any, tried: Any, trial: Trial | None) -> None:
         """Make what lives as long as the fit: the penalty and the guard of the weights."""
         self._run.weights = FiniteWeights(self.module_)
         self._run.rescale = rescale_layer(self.module_)
-        self._run.finished = len(self.history)
+        self._run.begun = self._run.finished = len(self.history)
         if self.precision == "float16":
             self._run.scaler = torch.amp.GradScaler(next(self.module_.parameters()).device.type)
         self._begin_steps()
-        weights = self._resolve_weights(sources, batches, tried)
+        checkpoints = self._run.checkpoints
+        if checkpoints is not None and checkpoints.done:
+            weights = checkpoints.weights
+            self.__dict__["_penalty_state"] = checkpoints.state["penalty"]
+        else:
+            weights = self._resolve_weights(sources, batches, tried)
         several = isinstance(self.unrelated, list | tuple)
         self.__dict__["weight_"] = weights if several else (weights[0] if weights else 0.0)
         if trial is not None and any(weights):
             self._run.penalty = self._make_penalty(sources, weights, batches, tried, trial)
+        if checkpoints is not None:
+            checkpoints.weights = weights
+            checkpoints.check(self)
 
     def _make_penalty(
         self, sources: list[Any], weights: list[float], batches: Any, tried: Any, trial: Trial
@@ -302,6 +333,7 @@ class AntiTransferTraining(Steps):
             max_epochs=self.max_epochs,
             seed=self._stream().seed,
             validates=get_splitter(self) is not None,
+            keeps_in_order=self.checkpoint_dir is not None,
             verbose=bool(self.verbose),
         )
         own = self._makes_batches(batches)
@@ -383,6 +415,103 @@ class AntiTransferTraining(Steps):
             for position, weight in enumerate(weights)
         ]
 
+    def fit(
+        self,
+        X: Any,
+        y: Any = None,
+        *,
+        sample_weight: Any = None,
+        y_unrelated: Any = None,
+        X_unlabeled: Any = None,
+        **fit_params: Any,
+    ) -> Self:
+        """Train the network on (X, y).
+
+        Parameters
+        ----------
+        X : array-like or sparse of shape (n_samples, ...), mapping or torch Dataset
+            Training data with 2 to 4 axes. Arrays are cast to `precision`; sparse matrices
+            become dense a batch at a time; mappings and datasets are taken as skorch takes them.
+        y : array-like of shape (n_samples,) or (n_samples, n_targets), default=None
+            Class labels, strings or numbers; of a regressor, its targets. May be None where a
+            Dataset holds it.
+        sample_weight : array-like of shape (n_samples,) or None, default=None
+            Weights of the samples in the task loss and in the penalty.
+        y_unrelated : array-like of shape (n_samples,) or (n_samples, n_unfitted), default=None
+            Labels of the unrelated tasks, on which an unfitted `unrelated` is fitted; a column
+            for each of several. Cross-validation splits them with X. A Pipeline hands them on
+            after ``sklearn.set_config(enable_metadata_routing=True)``.
+        X_unlabeled : array-like of shape (n_unlabeled, ...), mapping or torch Dataset, default=None
+            Data of the kind and shape of X without labels, which only the penalty sees; see
+            `penalty_data`. It must not have as many samples as X, because cross-validation
+            would split it then; of a Dataset, the first of each item is used. A Pipeline
+            transforms it if it was made with ``transform_input=["X_unlabeled"]`` and metadata
+            routing is enabled.
+        **fit_params : dict
+            Passed on to the network's ``forward`` and to ``train_split``.
+
+        Returns
+        -------
+        self : object
+            The fitted estimator.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If a parameter, X, y or a weight is not what it must be; nothing was trained then.
+        NonFiniteLossError
+            If a loss or the weights became NaN or infinite; `module_` has the last finite ones.
+        """
+        return self._fit(X, y, sample_weight, y_unrelated, X_unlabeled, fit_params, method="fit")
+
+    def partial_fit(
+        self,
+        X: Any,
+        y: Any = None,
+        classes: Any = None,
+        *,
+        sample_weight: Any = None,
+        y_unrelated: Any = None,
+        X_unlabeled: Any = None,
+        **fit_params: Any,
+    ) -> Self:
+        """Train for `max_epochs` more epochs, from where the last call ended.
+
+        Parameters
+        ----------
+        X : array-like or sparse of shape (n_samples, ...), mapping or torch Dataset
+            Training data.
+        y : array-like of shape (n_samples,) or (n_samples, n_targets), default=None
+            Class labels, strings or numbers; of a regressor, its targets. May be None where a
+            Dataset holds it.
+        classes : array-like of shape (n_classes,), default=None
+            All classes that any call will bring; read in the first call only, and not by a
+            regressor.
+        sample_weight : array-like of shape (n_samples,) or None, default=None
+            Weights of the samples in the task loss and in the penalty.
+        y_unrelated : array-like of shape (n_samples,) or (n_samples, n_unfitted), default=None
+            Labels of the unrelated tasks; needed in the first call, as in `fit`.
+        X_unlabeled : array-like of shape (n_unlabeled, ...), mapping or torch Dataset, default=None
+            Unlabeled data, as in `fit`; needed in each call that uses them.
+        **fit_params : dict
+            Passed on to the network's ``forward`` and to ``train_split``.
+
+        Returns
+        -------
+        self : object
+            The fitted estimator.
+        """
+        return self._fit(
+            X,
+            y,
+            sample_weight,
+            y_unrelated,
+            X_unlabeled,
+            fit_params,
+            method="partial_fit",
+            classes=classes if is_classifier(self) else None,
+        )
+
     def _fit(
         self,
         X: Any,
@@ -414,6 +543,14 @@ class AntiTransferTraining(Steps):
                 # Popped, and not cleared, for the case that this fit fails before training.
                 for name in _OF_ONE_TRAINING:
                     self.__dict__.pop(name, None)
+            self._open_checkpoints(
+                {
+                    "X": X, "y": y, "classes": vars(self).get("classes_inferred_"),
+                    "sample_weight": sample_weight, "y_unrelated": y_unrelated,
+                    "X_unlabeled": X_unlabeled, "fit_params": fit_params,
+                },
+                method=method, continues=continues,
+            )  # fmt: skip
             with self._stream().active(self.device):
                 if not continues:
                     super().initialize()
@@ -427,7 +564,8 @@ class AntiTransferTraining(Steps):
                     names = ", ".join(type(_innermost(sources[at])).__name__ for at in labels)
                     print(f"Fitting what is unrelated on y_unrelated, and its score: {names}")
                 report = print if self.verbose else None
-                sources, scores = fit_sources(sources, X, labels, self.memory, report=report)
+                with self._determined(sources, labels) as determined:
+                    sources, scores = fit_sources(determined, X, labels, self.memory, report=report)
                 self._run.unrelated_scores = scores
             with self._stream().active(self.device):
                 self._begin(sources, data, *tried)
@@ -437,12 +575,11 @@ class AntiTransferTraining(Steps):
             self.__dict__.update(before)
             raise
         run = self._run
-        begun = run.finished
         route = {"_routing_method": method} if _ROUTES else {}
         try:
             with run.watch, self._stream().active(self.device):
                 interrupt = self._train(X, y, **route, **fit_params)
-                learnt = interrupt is None or run.finished > begun
+                learnt = interrupt is None or run.finished > run.begun
                 if learnt and run.penalty is not None:
                     self.__dict__["_penalty_state"] = run.penalty.state()
                     weights = run.penalty.weights
@@ -450,9 +587,11 @@ class AntiTransferTraining(Steps):
                     self.__dict__["weight_"] = weights if several else weights[0]
                 if learnt:
                     summary = summarise(
-                        self, run, sources, begun=begun, interrupted=interrupt is not None,
+                        self, run, sources, begun=run.begun, interrupted=interrupt is not None,
                         judged=method == "fit",
                     )  # fmt: skip
+                if run.checkpoints is not None:
+                    run.checkpoints.finished = interrupt is None
         finally:
             self._forget_run()
         if interrupt is not None and not learnt:
@@ -482,7 +621,16 @@ class AntiTransferTraining(Steps):
         try:
             self.notify("on_train_begin", X=X, y=y)
             begun = True
+            self._run.begun = self._run.finished = len(self.history)  # some may have been loaded
+            if self._run.rate is not None:
+                self._run.rate.follow_loaded()
+            checkpoints = self._run.checkpoints
+            if checkpoints is not None:
+                checkpoints.check(self)
+                fit_params["epochs"] = self.max_epochs - checkpoints.done
             self.fit_loop(X, y, **fit_params)
+            if checkpoints is not None:
+                checkpoints.go_on(self)  # if there was no epoch left
         except KeyboardInterrupt as error:
             # What has not begun no callback can end, in skorch neither.
             if not (begun and self._run.ended_by_callback):

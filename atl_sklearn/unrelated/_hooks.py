@@ -84,9 +84,8 @@ class ActivationHooks:
     --------
     >>> import torch
     >>> from atl_sklearn.unrelated._hooks import ActivationHooks, HookPoint
-    >>> hooks = ActivationHooks(
-    ...     torch.nn.Sequential(torch.nn.Linear(4, 2), torch.nn.ReLU()), [HookPoint("1")]
-    ... )
+    >>> network = torch.nn.Sequential(torch.nn.Linear(4, 2), torch.nn.ReLU())
+    >>> hooks = ActivationHooks(network, [HookPoint("1")])
     >>> with hooks.read() as found:
     ...     _ = network(torch.ones(3, 4))
     >>> [x.shape for x in found.activations()]

@@ -6,6 +6,7 @@ import math
 import shutil
 import tempfile
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ CACHES = ("auto", "live", "mapped", "memory")
 # Above, reading a sample's activations takes about as long as computing them anew: only layers
 # near the input, which are soon computed, have so many.
 _LARGEST_TO_MAP = 2**20
+_AT_ONCE = 64  # samples, of which a GPU must hold all layers
 _FREE_SHARE = 0.5  # of the space on a disk that may be taken
 
 
@@ -199,6 +201,20 @@ class ActivationStore:
         self._there[:] = True
         self._complete = True
         self.report(f"{how} in {folder}.")
+
+    def complete(self, compute: Callable[[list[int]], list[torch.Tensor]]) -> None:
+        """Compute all activations that are kept now, in the order of the samples.
+
+        Parameters
+        ----------
+        compute : callable
+            Returns the activations of the samples in a list.
+        """
+        for start in range(0, self._n_samples, _AT_ONCE):
+            if self.where == "live":
+                return
+            index = list(range(start, min(start + _AT_ONCE, self._n_samples)))
+            self.get(index, partial(compute, index))
 
     def close(self) -> None:
         """Forget everything, and remove the files that are of no use to anybody else."""
