@@ -183,7 +183,7 @@ def test_only_what_is_fitted_is_saved(wrong, tmp_path):
                 "f": Path("a") / "b",
                 "g": np.random.default_rng(4),
                 "h": csr_matrix(X > 1),
-                "i": np.array(1 + 1j),
+                "i": [np.array(1 + 1j), np.array(1.5)],
                 "j": np.zeros((0, 3)),
             }
         ).fit(X),
