@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+
+from atl_sklearn._partial_files import partial_path, remove_left_over
 
 
 @contextmanager
@@ -37,7 +38,8 @@ def written_at_once(path: str | os.PathLike[str]) -> Iterator[Path]:
     ['a.txt']
     """
     path = Path(path)
-    partial = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.partial")
+    remove_left_over(path.parent)
+    partial = partial_path(path)
     try:
         # mkstemp would make it for this user alone.
         os.close(os.open(partial, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
