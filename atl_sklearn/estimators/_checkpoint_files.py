@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 from collections.abc import Mapping
 from contextlib import suppress
@@ -13,12 +12,12 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
+from atl_sklearn._atomic import written_at_once
 from atl_sklearn._state_bytes import unpack
 from atl_sklearn._user_warnings import warn_user
 
 _KEPT = 2  # the last one, and the one before, should the last be damaged
 _IDENTITY = "identity.json"
-_UNFINISHED = "unfinished-"
 
 # Abandoned fits that this process has told of.
 _told: set[Path] = set()
@@ -77,7 +76,7 @@ class CheckpointFiles:
             self._complain(error)
             return False
         self._lock = lock
-        for left in self.folder.glob(f"{_UNFINISHED}*"):
+        for left in self.folder.glob(".*.partial"):  # by a process that was killed
             with suppress(OSError):
                 left.unlink()
         if not self._names():
@@ -90,16 +89,8 @@ class CheckpointFiles:
             self._write(_IDENTITY, json.dumps(self._identity, indent=1).encode())
 
     def _write(self, name: str, data: bytes) -> None:
-        new = self.folder / f"{_UNFINISHED}{os.getpid()}"
-        try:
-            with open(new, "wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(new, self.folder / name)
-        finally:
-            with suppress(OSError):
-                new.unlink(missing_ok=True)
+        with written_at_once(self.folder / name) as partial, open(partial, "wb") as file:
+            file.write(data)
 
     def _names(self) -> list[str]:
         return sorted((path.name for path in self.folder.glob("epoch-*.safetensors")), reverse=True)

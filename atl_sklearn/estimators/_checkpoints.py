@@ -99,11 +99,13 @@ class Checkpoints:
         if not self._pending:
             return
         self._pending = False
-        expected = pack(self.state)  # before it is read, which takes things out of it
+        # Before it is read, which takes things out of it.
+        expected = {name: pack(part) for name, part in self.state.items()}
         try:
             give_state_back(net, self.state)
-            same = pack(take_state(net)) == expected
-            why = "" if same else "what was loaded reads differently"
+            found = {name: pack(part) for name, part in take_state(net).items()}
+            others = [name for name, part in expected.items() if found[name] != part]
+            why = f"{', '.join(others)} would not be what it was" if others else ""
         except (UnknownStateError, KeyError, RuntimeError, ValueError) as error:
             why = str(error)
         if why:

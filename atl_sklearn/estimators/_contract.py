@@ -12,12 +12,13 @@ from sklearn.utils.validation import check_is_fitted
 from skorch import NeuralNet
 from skorch.history import History
 
+from atl_sklearn._pipelines import innermost
 from atl_sklearn.estimators._fit_run import unwrapped
 from atl_sklearn.estimators._names import advice_for
 from atl_sklearn.estimators._saving import from_saved_state, state_to_save
 from atl_sklearn.estimators._weights_files import check_weights, read_weights, write_weights
 from atl_sklearn.unrelated._hooks import forget_hooks
-from atl_sklearn.unrelated._sources import _innermost, clone_unrelated, is_fitted
+from atl_sklearn.unrelated._sources import clone_unrelated, is_fitted
 
 _PREFIX = "unrelated__"
 # Parameters that may be modules, or optimizers by mistake.
@@ -36,6 +37,24 @@ def resolve_device(device: Any) -> Any:
     if not _is_auto(device):
         return device
     return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def _why_not_settable(unrelated: Any) -> str:
+    if isinstance(unrelated, list | tuple):
+        return (
+            f"a {type(unrelated).__name__} of {len(unrelated)}, and the name does not say which "
+            "one is meant. Set the parameters of an entry before it is passed; a search can have "
+            "several such lists among the values of 'unrelated'."
+        )
+    if isinstance(unrelated, BaseEstimator):
+        what = "fitted, and a fitted network is kept as it is"
+    else:
+        name = "None" if unrelated is None else f"a {type(unrelated).__name__}"
+        what = f"not an estimator but {name}"
+    return (
+        f"{what}. Pass an unfitted estimator as 'unrelated' and its labels as y_unrelated in fit "
+        "to search over its parameters."
+    )
 
 
 class SklearnContract(NeuralNet):
@@ -135,7 +154,7 @@ class SklearnContract(NeuralNet):
         unrelated = self.unrelated
         return (
             isinstance(unrelated, BaseEstimator)
-            and isinstance(_innermost(unrelated), BaseEstimator)
+            and isinstance(innermost(unrelated), BaseEstimator)
             and not is_fitted(unrelated)
         )
 
@@ -168,9 +187,7 @@ class SklearnContract(NeuralNet):
         if nested and (not isinstance(unrelated, BaseEstimator) or is_fitted(unrelated)):
             raise ValueError(
                 f"{sorted(nested)[0]!r} cannot be set: the 'unrelated' parameter of "
-                f"{type(self).__name__} is {'not an estimator' if unrelated is None else 'fitted'}"
-                ", and a fitted network is kept as it is. Pass an unfitted estimator as "
-                "'unrelated' and its labels as y_unrelated in fit to search over its parameters."
+                f"{type(self).__name__} is {_why_not_settable(unrelated)}"
             )
         if "callbacks" in own:
             # skorch would make those that were there before; new ones are checked in fit.

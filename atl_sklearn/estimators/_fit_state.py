@@ -149,6 +149,8 @@ def take_state(net: Any) -> dict[str, Any]:
         "modules": {name: _module_state(module, name) for name, module in _modules_of(net)},
         "optimizers": {name: _optimizer_state(part, name) for name, part in optimizers},
         "penalty": None if run.penalty is None else run.penalty.state(),
+        # Rounding depends on it, and it may depend on how full the disk is.
+        "kept activations": None if run.penalty is None else run.penalty.kept,
         "rate": None if run.rate is None else run.rate.state(),
         "scaler": None if run.scaler is None else run.scaler.state_dict(),
         "callbacks": [

@@ -183,6 +183,14 @@ class FrozenSide:
             self._check_finite(found, unlabeled=False, index=index)
         return found
 
+    @property
+    def kept(self) -> dict[str, bool]:
+        """Whether activations are kept, of training and of unlabeled data."""
+        return {
+            "unlabeled" if unlabeled else "training": store.where != "live"
+            for unlabeled, store in sorted(self._stores.items())
+        }
+
     def keep(
         self,
         data: Any,

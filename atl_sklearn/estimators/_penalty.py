@@ -280,6 +280,11 @@ class PenaltyRun:
         return self._loss.unmet_targets()
 
     @property
+    def kept(self) -> dict[str, bool]:
+        """Whether frozen activations are kept, of training and of unlabeled data."""
+        return self._frozen.kept
+
+    @property
     def weights(self) -> list[float]:
         """The weights, as targets have changed them."""
         return self._loss.used_weights(len(self._settings.weights))

@@ -16,6 +16,7 @@ from sklearn.utils import check_random_state
 from skorch import NeuralNet
 from skorch.callbacks import GradientNormClipping, LRScheduler
 
+from atl_sklearn._pipelines import innermost
 from atl_sklearn._user_warnings import warn_user
 from atl_sklearn._validation import check_no_missing, refuse, shown
 from atl_sklearn.estimators._automatic_weight import confounding, given_weights
@@ -25,7 +26,12 @@ from atl_sklearn.estimators._fit_run import FitRun, unwrapped
 from atl_sklearn.estimators._frozen_side import network_label
 from atl_sklearn.estimators._inputs import accepted, as_array
 from atl_sklearn.estimators._learning_rate import LearningRate, get_lr_schedule
-from atl_sklearn.estimators._names import get_optimizer
+from atl_sklearn.estimators._names import (
+    check_gradients,
+    get_optimizer,
+    sparse_weights,
+    with_arguments,
+)
 from atl_sklearn.estimators._outcome import summarise
 from atl_sklearn.estimators._outputs import takes_one_score
 from atl_sklearn.estimators._parameters import check_classes, check_parameters
@@ -47,7 +53,6 @@ from atl_sklearn.unrelated import FrozenNetwork, get_network
 from atl_sklearn.unrelated._fitting import fit_sources
 from atl_sklearn.unrelated._layers import Trial
 from atl_sklearn.unrelated._sources import (
-    _innermost,
     as_sources,
     get_nonlinearity,
     is_fitted,
@@ -182,7 +187,13 @@ class AntiTransferTraining(Steps):
         self : object
             The estimator.
         """
-        super().initialize_criterion(*args, **kwargs)
+        try:
+            super().initialize_criterion(*args, **kwargs)
+        except (TypeError, ValueError) as error:
+            raise ValueError(
+                f"The 'criterion' parameter, {shown(self.criterion)}, cannot be made"
+                f"{with_arguments(self, 'criterion')}: {error}"
+            ) from error
         if vars(self).get("criterion_") is self.criterion:
             self.criterion_: Any = deepcopy(self.criterion)
         return self
@@ -210,10 +221,9 @@ class AntiTransferTraining(Steps):
             self.__dict__["optimizer"] = get_optimizer(name)
             super().initialize_optimizer(*args, **kwargs)
         except (TypeError, ValueError) as error:
-            arguments = sorted(self.get_params_for("optimizer"))
             raise ValueError(
-                f"The 'optimizer' parameter, {shown(name)}, cannot be made for this network "
-                f"(optimizer__ arguments: {arguments}): {error}"
+                f"The 'optimizer' parameter, {shown(name)}, cannot be made for this network"
+                f"{with_arguments(self, 'optimizer')}: {error}"
             ) from error
         finally:
             self.__dict__["optimizer"] = name
@@ -221,6 +231,7 @@ class AntiTransferTraining(Steps):
             raise refuse(
                 self, "optimizer", "what makes an optimizer", f"It made {shown(self.optimizer_)}."
             )
+        check_gradients(self)
         return self
 
     def get_params_for_optimizer(self, prefix: str, named_parameters: Any) -> Any:
@@ -250,8 +261,11 @@ class AntiTransferTraining(Steps):
         optimizer = get_optimizer(getattr(self, prefix, None))
         if "weight_decay" in accepted(optimizer, ("weight_decay",)) - kwargs.keys():
             kwargs["weight_decay"] = self.weight_decay
+        sparse = sparse_weights(self.module_)
         fits = all(
-            parameter.is_floating_point() and parameter.device.type in ("cpu", "cuda")
+            parameter.is_floating_point()
+            and id(parameter) not in sparse
+            and parameter.device.type in ("cpu", "cuda")
             for _, parameter in named_parameters
         )
         if optimizer in _FUSED and fits and not kwargs.keys() & _OTHER_FORMS:
@@ -399,7 +413,7 @@ class AntiTransferTraining(Steps):
         answers: dict[int, list[Any]] = {position: [] for position in frozen}
         targets = []
         for X, y in self.get_iterator(batches, training=False):
-            targets.append(np.asarray(y))
+            targets.append(y.cpu().numpy() if isinstance(y, torch.Tensor) else np.asarray(y))
             for position, network in frozen.items():
                 answer = network(self._on_device(X))
                 network.check_finite(answer, "X")
@@ -526,7 +540,7 @@ class AntiTransferTraining(Steps):
     ) -> Any:
         self.check_training_readiness()
         if X_unlabeled is not None:
-            check_pipeline(depth=3)
+            check_pipeline(self)
         wants_more = method == "partial_fit" or self.warm_start
         continues = self.initialized_ and wants_more and not self._module_changed
         before = dict(vars(self))
@@ -561,7 +575,7 @@ class AntiTransferTraining(Steps):
                 data, *tried = rehearse(self, X, y, compares=compares)
             if labels and compares:
                 if self.verbose:
-                    names = ", ".join(type(_innermost(sources[at])).__name__ for at in labels)
+                    names = ", ".join(type(innermost(sources[at])).__name__ for at in labels)
                     print(f"Fitting what is unrelated on y_unrelated, and its score: {names}")
                 report = print if self.verbose else None
                 with self._determined(sources, labels) as determined:

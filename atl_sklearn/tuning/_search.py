@@ -259,7 +259,7 @@ class AntiTransferSearchCV(MetaEstimatorMixin, BaseEstimator):
             study of that name; no trial was run then.
         """
         if X_unlabeled is not None:
-            check_pipeline()
+            check_pipeline(self)
         check_parameters(self)
         n_jobs = joblib.effective_n_jobs(self.n_jobs)
         check_storage(self, n_jobs)

@@ -14,7 +14,7 @@ import torch
 from atl_sklearn._fingerprint import fingerprint
 
 _FORM = 2  # changes with what is in the files
-_ROWS_AT_ONCE = 256
+ROWS_AT_ONCE = 256
 
 
 def _numpy_type(dtype: torch.dtype) -> np.dtype:
@@ -134,8 +134,8 @@ def save(
     new = Path(tempfile.mkdtemp(prefix="unfinished-", dir=folder.parent))
     try:
         maps = make_maps(new, [(n_samples, *x.shape[1:]) for x in few], [x.dtype for x in few])
-        for start in range(0, n_samples, _ROWS_AT_ONCE):
-            index = list(range(start, min(start + _ROWS_AT_ONCE, n_samples)))
+        for start in range(0, n_samples, ROWS_AT_ONCE):
+            index = list(range(start, min(start + ROWS_AT_ONCE, n_samples)))
             for kept, x in zip(maps, compute(index), strict=True):
                 kept[start : start + len(index)] = x.cpu()
         del maps

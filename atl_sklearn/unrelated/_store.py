@@ -12,14 +12,13 @@ from typing import Any
 
 import torch
 
-from atl_sklearn.unrelated._kept_files import load, make_maps, save
+from atl_sklearn.unrelated._kept_files import ROWS_AT_ONCE, load, make_maps, save
 
 CACHES = ("auto", "live", "mapped", "memory")
 
 # Above, reading a sample's activations takes about as long as computing them anew: only layers
 # near the input, which are soon computed, have so many.
 _LARGEST_TO_MAP = 2**20
-_AT_ONCE = 64  # samples, of which a GPU must hold all layers
 _FREE_SHARE = 0.5  # of the space on a disk that may be taken
 
 
@@ -210,10 +209,10 @@ class ActivationStore:
         compute : callable
             Returns the activations of the samples in a list.
         """
-        for start in range(0, self._n_samples, _AT_ONCE):
+        for start in range(0, self._n_samples, ROWS_AT_ONCE):
             if self.where == "live":
                 return
-            index = list(range(start, min(start + _AT_ONCE, self._n_samples)))
+            index = list(range(start, min(start + ROWS_AT_ONCE, self._n_samples)))
             self.get(index, partial(compute, index))
 
     def close(self) -> None:
