@@ -16,8 +16,8 @@ from atl_sklearn.audio._bad_audio import BadFile, UnusableClipError
 from atl_sklearn.audio._cache import ClipCache
 from atl_sklearn.audio._clips import Segment
 from atl_sklearn.audio._features import compute_features
+from atl_sklearn.audio._npy_file import NpyFile
 from atl_sklearn.audio._reading import n_times_of, read_clip
-from atl_sklearn.audio._rows import RowsFile
 
 # librosa takes many clips at once much faster than one by one, until the cache is full.
 _BATCH_CLIPS = 50
@@ -59,7 +59,7 @@ def compute_batches(
     shape: tuple[int, ...],
     seed: int | None,
     cache: ClipCache | None,
-    rows: RowsFile | None,
+    rows: NpyFile | None,
 ) -> Iterator[Batch]:
     """Compute the features of clips.
 
@@ -75,7 +75,7 @@ def compute_batches(
         For random crops.
     cache : ClipCache or None
         Where features are looked up and kept.
-    rows : RowsFile or None
+    rows : NpyFile or None
         Where features are written to.
 
     Yields
@@ -113,7 +113,7 @@ def _compute_batch(
     shape: tuple[int, ...],
     seed: int | None,
     cache: ClipCache | None,
-    rows: RowsFile | None,
+    rows: NpyFile | None,
 ) -> Batch:
     keys = [None if cache is None else cache.key_of(clip) for clip in clips]
     if cache is None:

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import copy
 import functools
+import io
 import os
-import struct
+import stat
 import time
-import uuid
 import zlib
+from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.lib.format import read_array
 from numpy.typing import NDArray
 
 from atl_sklearn._fingerprint import fingerprint, fingerprint_file
+from atl_sklearn._partial_files import partial_path, remove_left_over
 from atl_sklearn.audio._clips import Segment
 from atl_sklearn.audio._features import as_list
 
@@ -27,8 +30,8 @@ _FORMAT = 2
 _IRRELEVANT = {"flatten", "memory", "memory_map", "n_jobs", "on_error", "random_state", "root"}
 _IRRELEVANT |= {"verbose"}
 
-_HEADER = struct.Struct("<8sIQ")  # magic, checksum, bytes
-_MAGIC = b"ATLCLIP1"
+_CHECKSUM = 4  # bytes at the end of an entry
+_MOST_HEADER = 4096  # bytes before the array in a .npy file; here they are 128
 # A file that changed as recently as this may change again without another time stamp.
 _SETTLED = 2.0
 
@@ -67,10 +70,15 @@ def key_of_settings(settings: Any, seed: int | None) -> str:
 
 
 def signature_of(path: str) -> tuple[int, ...] | None:
-    """Return what changes when a file changes, without reading it; None if it is not there."""
+    """Return what changes when a file changes, without reading it; None if there is no file.
+
+    A pipe and a device are none: reading them may never end.
+    """
     try:
         found = os.stat(path)
     except OSError:
+        return None
+    if not stat.S_ISREG(found.st_mode):
         return None
     # ctime cannot be set by users, so it also tells a file whose mtime was set back.
     return found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino
@@ -91,8 +99,9 @@ def _versions() -> list[str]:
 class ClipCache:
     """A folder of features, a file for each clip.
 
-    Each file has a checksum, and is written under another name first: one that was not written
-    to its end, or was changed, is computed anew. Several processes may use the same folder.
+    Each is a .npy file, which ``numpy.load`` reads; after the array there is a checksum of all
+    before it. It is written under another name first: one that was not written to its end, or
+    was changed, is computed anew. Several processes may use the same folder.
 
     Parameters
     ----------
@@ -104,6 +113,7 @@ class ClipCache:
 
     def __init__(self, folder: Any, key: str) -> None:
         self._folder = os.path.join(folder, key)
+        self._partial = Path(folder) / "partial"
         self._index = Path(folder) / "files.txt"
         self._digests: dict[str, str] = {}  # of contents, by stamps of files
         self._known: dict[str, tuple[tuple[int, ...], str]] = {}  # signature and digest, by path
@@ -111,7 +121,13 @@ class ClipCache:
         self.failure: str | None = None
 
     def load_index(self) -> None:
-        """Read which contents the files had that were seen before, by their stamps."""
+        """Read which contents the files had that were seen before, by their stamps.
+
+        What killed processes left is removed.
+        """
+        remove_left_over(self._partial)
+        if not self._index.is_file():
+            return
         try:
             lines = self._index.read_text("ascii", errors="replace").splitlines()
         except OSError:
@@ -167,11 +183,13 @@ class ClipCache:
     def _digest(self, path: str) -> str | None:
         if path not in self._known:
             signature = signature_of(path)
+            if signature is None:
+                return None
             try:
                 digest = fingerprint_file(path)
             except OSError:
                 return None
-            if signature is None or signature != signature_of(path):
+            if signature != signature_of(path):
                 return None
             self._known[path] = signature, digest
             stamp = stamp_of(path, signature)
@@ -181,16 +199,19 @@ class ClipCache:
 
     def load(self, key: str, row: NDArray[np.float32]) -> bool:
         """Read the features of a clip into `row`; return whether they are there and intact."""
+        path = self._path(key)
         try:
-            with open(self._path(key), "rb", buffering=0) as file:
-                header = file.read(_HEADER.size)
-                n_bytes = file.readinto(row.data.cast("B"))
-                too_long = file.read(1)
+            if os.path.getsize(path) > row.nbytes + _MOST_HEADER or not os.path.isfile(path):
+                return False
+            with open(path, "rb", buffering=0) as file:
+                content = file.readall()
         except OSError:
             return False
-        if len(header) != _HEADER.size or n_bytes != row.nbytes or too_long:
+        found = _from_bytes(content)
+        if found is None or found.dtype != row.dtype or found.shape != row.shape:
             return False
-        return _HEADER.unpack(header) == (_MAGIC, zlib.crc32(row.data), row.nbytes)
+        row[...] = found
+        return True
 
     def save(self, key: str, clip: Segment, row: NDArray[np.float32]) -> None:
         """Write the features of a clip; where that fails, the attribute `failure` says why."""
@@ -199,28 +220,46 @@ class ClipCache:
         if clip.path is not None and signature_of(clip.path) != self._known[clip.path][0]:
             return  # it changed after its key was made
         path = self._path(key)
-        temporary = f"{path}.{uuid.uuid4().hex}.partial"
-        row = np.ascontiguousarray(row)
-        content = _HEADER.pack(_MAGIC, zlib.crc32(row.data), row.nbytes) + row.tobytes()
+        partial = partial_path(self._partial / f"{key}.npy")
+        content = _to_bytes(row)
         try:
             try:
-                _write(temporary, content)
+                _put(content, partial, path)
             except FileNotFoundError:
-                os.makedirs(os.path.dirname(path), exist_ok=True)
-                _write(temporary, content)
-            os.replace(temporary, path)
+                for folder in (self._partial, os.path.dirname(path)):
+                    os.makedirs(folder, exist_ok=True)
+                _put(content, partial, path)
         except OSError as error:
             self.failure = str(error)
-            if os.path.exists(temporary):
-                os.remove(temporary)
+        finally:
+            with suppress(OSError):
+                partial.unlink(missing_ok=True)
 
     def _path(self, key: str) -> str:
-        return os.path.join(self._folder, key[:2], f"{key[2:]}.clip")
+        return os.path.join(self._folder, key[:2], f"{key[2:]}.npy")
 
 
-def _write(path: str, content: bytes) -> None:
-    with open(path, "xb") as file:
-        file.write(content)
+def _to_bytes(row: NDArray[np.float32]) -> bytes:
+    file = io.BytesIO()
+    np.save(file, row, allow_pickle=False)
+    content = file.getvalue()
+    return content + zlib.crc32(content).to_bytes(_CHECKSUM, "little")
+
+
+def _from_bytes(content: bytes) -> NDArray[Any] | None:
+    """Return the array; None if something is wrong with what was read."""
+    content, checksum = content[:-_CHECKSUM], content[-_CHECKSUM:]
+    if zlib.crc32(content).to_bytes(_CHECKSUM, "little") != checksum:
+        return None
+    try:
+        return read_array(io.BytesIO(content), allow_pickle=False)
+    except ValueError:  # of another program
+        return None
+
+
+def _put(content: bytes, partial: Path, path: str) -> None:
+    partial.write_bytes(content)
+    os.replace(partial, path)
 
 
 def _check_of(stamp: str, digest: str) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import uuid
-import warnings
 from numbers import Integral
 from typing import Any
 
@@ -16,15 +15,16 @@ from sklearn.utils._set_output import _get_output_config
 from sklearn.utils.validation import check_is_fitted
 
 from atl_sklearn._fingerprint import Unidentifiable, fingerprint
+from atl_sklearn._user_warnings import warn_user
 from atl_sklearn.audio._bad_audio import BadFile, report_bad
 from atl_sklearn.audio._batches import compute_batches
 from atl_sklearn.audio._cache import ClipCache, folder_of, key_of_settings, signature_of
 from atl_sklearn.audio._clips import Segment, as_clips
 from atl_sklearn.audio._features import as_list, compute_features, name_of
 from atl_sklearn.audio._inverse import invert_features
+from atl_sklearn.audio._npy_file import NpyFile
 from atl_sklearn.audio._parameters import check_parameters, check_windows, is_number
 from atl_sklearn.audio._reading import n_times_of
-from atl_sklearn.audio._rows import RowsFile
 
 
 class LibrosaFeatures(TransformerMixin, BaseEstimator):
@@ -301,7 +301,7 @@ class LibrosaFeatures(TransformerMixin, BaseEstimator):
             features = np.empty((len(clips), *shape), np.float32)
             self._fill(clips, shape, seed, cache, features, None, bad)
         else:
-            with RowsFile(self.memory_map, (len(clips), *shape), np.float32) as rows:
+            with NpyFile(self.memory_map, (len(clips), *shape), np.float32) as rows:
                 self._fill(clips, shape, seed, cache, None, rows, bad)
                 features = rows.finish(f"features-{_name_of(clips, key)}.npy")
         return features.reshape(len(clips), -1) if self.flatten else features
@@ -411,7 +411,7 @@ class LibrosaFeatures(TransformerMixin, BaseEstimator):
         seed: int | None,
         cache: ClipCache | None,
         features: NDArray[np.float32] | None,
-        rows: RowsFile | None,
+        rows: NpyFile | None,
         known_bad: list[BadFile],
     ) -> None:
         """Compute the features into an array or a file."""
@@ -429,11 +429,9 @@ class LibrosaFeatures(TransformerMixin, BaseEstimator):
         if cache is not None:
             cache.save_index(lines)
             if cache.failure:
-                warnings.warn(
+                warn_user(
                     f"Features could not be kept in the 'memory' folder ({cache.failure}). They "
-                    "are computed, and complete, but will have to be computed again.",
-                    UserWarning,
-                    stacklevel=4,
+                    "are computed, and complete, but will have to be computed again."
                 )
         # Of waveforms more is known than that they have no samples any more.
         bad |= {found.position: found for found in known_bad}

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from contextlib import nullcontext
+import os
+from contextlib import nullcontext, suppress
 from typing import Any
 
 import numpy as np
@@ -127,11 +128,10 @@ def _draw(clip: Segment, seed: int | None) -> float:
         assert isinstance(clip.source, np.ndarray)
         head = clip.source[:, :_HEAD].tobytes()
     else:
-        try:
-            with open(clip.path, "rb") as file:
+        head = b""  # where nothing can be read, reading the clip will say what is wrong
+        if os.path.isfile(clip.path):  # not a pipe, which may never have a head
+            with suppress(OSError), open(clip.path, "rb") as file:
                 head = file.read(_HEAD)
-        except OSError:
-            head = b""  # reading the clip will say what is wrong
     key = hashlib.sha256(head + repr((clip.start, clip.duration)).encode()).digest()
     return float(np.random.default_rng([seed or 0, int.from_bytes(key[:8], "big")]).random())
 

@@ -11,8 +11,8 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from atl_sklearn._fingerprint import fingerprint
+from atl_sklearn.audio._npy_file import NpyFile
 from atl_sklearn.audio._parameters import check_choice, check_memory_map
-from atl_sklearn.audio._rows import RowsFile
 
 _PER = ("band", "channel", "element", "global")
 # Values of a piece of X that are in memory at a time, in double precision.
@@ -231,7 +231,7 @@ class Standardizer(TransformerMixin, BaseEstimator):
                 Xt[start : start + len(piece)] = function(piece, mean, scale)
             return Xt
         parts = [fingerprint(mean, scale, X.shape)]
-        with RowsFile(self.memory_map, X.shape, X.dtype) as rows:
+        with NpyFile(self.memory_map, X.shape, X.dtype) as rows:
             for start, piece in _pieces(X):
                 parts.append(fingerprint(piece))
                 rows.write(start, function(piece, mean, scale))

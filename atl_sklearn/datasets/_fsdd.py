@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from sklearn.utils import Bunch
 
+from atl_sklearn._partial_files import remove_left_over
 from atl_sklearn._validation import refuse_value
 from atl_sklearn.datasets._checks import check_flag, check_folder
 from atl_sklearn.datasets._data_home import get_data_home
@@ -27,6 +28,8 @@ _FSDD = Release(
     archives=("fsdd.zip", "free-spoken-digit-dataset-1.0.10.zip"),
     pattern=r"[0-9]_[a-z]+_[0-9]+\.wav",
     sha256="997e451901d158bdf09dde66b240f3f19310fdbf4d9c056ebd806254df4a672c",
+    n_files=3000,
+    largest=36_568,
 )
 _SR = 8000  # Hz
 _N_TEST_TAKES = 5
@@ -47,6 +50,7 @@ Source: https://github.com/Jakobovski/free-spoken-digit-dataset
 
 
 def _find_or_get(home: Path, *, download_if_missing: bool) -> list[Path]:
+    remove_left_over(home)
     extracted = complete_recordings(home / _FSDD.name, _FSDD)
     if extracted:
         return extracted

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import os
 import re
 import shutil
-import tempfile
+import stat
 import zipfile
-import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+
+from atl_sklearn._partial_files import partial_path
+
+_SLACK = 2**10  # bytes that packing may add
 
 
 @dataclass(frozen=True)
@@ -31,6 +35,10 @@ class Release:
         Regular expression of the recordings' file names; other files are left in the archive.
     sha256 : str
         Digest of the recordings as :func:`digest_files` computes it.
+    n_files : int
+        How many recordings there are.
+    largest : int
+        Bytes of the largest of them. More is not read, nor written.
     """
 
     name: str
@@ -38,6 +46,8 @@ class Release:
     archives: tuple[str, ...]
     pattern: str
     sha256: str
+    n_files: int
+    largest: int
 
 
 class BadArchiveError(OSError):
@@ -86,6 +96,11 @@ def complete_recordings(folder: Path, release: Release) -> list[Path]:
     """
     try:
         paths = sorted(p for p in folder.iterdir() if re.fullmatch(release.pattern, p.name))
+        found = [path.stat() for path in paths]
+        if len(paths) != release.n_files or not all(
+            stat.S_ISREG(of.st_mode) and of.st_size <= release.largest for of in found
+        ):
+            return []
         digest = digest_files((path.name, path.read_bytes()) for path in paths)
     except OSError:
         return []
@@ -125,25 +140,39 @@ def extract(archive: Path, home: Path, release: Release) -> list[Path]:
     OSError
         If `home` cannot be written.
     """
-    target = home / release.name
-    temporary = Path(tempfile.mkdtemp(prefix=f".{release.name}-", dir=home))
+    temporary = partial_path(home / release.name)
+    fresh = temporary / "new"
     try:
-        fresh = temporary / "new"
-        fresh.mkdir()
-        try:
+        with _told_of(home):
+            fresh.mkdir(parents=True)
             digest = digest_files(_unzip(archive, fresh, release))
-        except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as e:
-            raise BadArchiveError(f"{archive} is not a complete zip file ({e}).") from e
-        names = sorted(path.name for path in fresh.iterdir())
-        if digest != release.sha256:
-            raise BadArchiveError(
-                f"{archive} does not contain the recordings of {release.name}: it has {len(names)} "
-                f"of that kind with the digest {digest} where {release.sha256} is expected."
-            )
-        _put_in_place(fresh, target, temporary, release)
+            if digest != release.sha256:
+                raise BadArchiveError(
+                    f"{archive} does not contain the recordings of {release.name}: it has "
+                    f"{release.n_files} of that kind with the digest {digest} where "
+                    f"{release.sha256} is expected."
+                )
+            names = sorted(path.name for path in fresh.iterdir())
+            _put_in_place(fresh, home / release.name, temporary, release)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
-    return [target / name for name in names]
+    return [home / release.name / name for name in names]
+
+
+@contextlib.contextmanager
+def _told_of(home: Path) -> Iterator[None]:
+    """Say of what cannot be written where that is, and how it can be elsewhere."""
+    try:
+        yield
+    except BadArchiveError:
+        raise
+    except OSError as error:
+        told = (
+            f"The recordings cannot be put into {home} ({error}). If there is no space or no "
+            "permission to write, name another folder by data_home or by the environment variable "
+            "ATL_SKLEARN_DATA_HOME"
+        )
+        raise (OSError(told) if error.errno is None else OSError(error.errno, told)) from error
 
 
 def download(home: Path, release: Release, *, timeout: float = 60.0) -> list[Path]:
@@ -170,41 +199,81 @@ def download(home: Path, release: Release, *, timeout: float = 60.0) -> list[Pat
     """
     import pooch
 
-    def process(path: str, action: str, _: object) -> list[Path]:
-        try:
-            return extract(Path(path), home, release)
-        except BadArchiveError as error:
-            if action != "fetch":  # just downloaded, so nobody else's file
-                Path(path).unlink(missing_ok=True)
-            raise BadArchiveError(f"{error} The download was removed; fetch again.") from error
-
     name = release.archives[0]
+    temporary = partial_path(home / name)
+    archive = temporary / name
     # No hash of the archive: GitHub packs the same files anew from time to time.
-    registry = pooch.create(home, base_url="", registry={name: None}, urls={name: release.url})
-    downloader = pooch.HTTPDownloader(timeout=timeout)
+    get = pooch.HTTPDownloader(timeout=timeout)
     try:
-        return registry.fetch(name, processor=process, downloader=downloader)
-    except BadArchiveError:
-        raise
-    except OSError as error:  # those of requests are OSErrors too
-        raise OSError(
-            f"{release.url} could not be downloaded to {home}: {error}. Where there is no "
-            f"connection, put the archive there as {name}."
-        ) from error
+        with _told_of(home):
+            temporary.mkdir()
+        pooch.get_logger().info("Downloading '%s' to '%s'.", release.url, home)
+        try:
+            get(release.url, str(archive), None)
+        except OSError as error:  # those of requests are OSErrors too
+            raise OSError(
+                f"{release.url} could not be downloaded to {home}: {error}. Where there is no "
+                f"connection, put the archive there as {name}."
+            ) from error
+        try:
+            recordings = extract(archive, home, release)
+        except BadArchiveError as error:
+            told = str(error).replace(str(archive), f"What was downloaded from {release.url}")
+            raise BadArchiveError(f"{told} The download was removed; fetch again.") from error
+        with _told_of(home):
+            os.replace(archive, home / name)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+    return recordings
 
 
-def _unzip(archive: Path, folder: Path, release: Release) -> Iterable[tuple[str, bytes]]:
-    with zipfile.ZipFile(archive) as zipped:
+def _unzip(archive: Path, folder: Path, release: Release) -> Iterator[tuple[str, bytes]]:
+    """Write the recordings in an archive, if it has as many, and none that is too large."""
+    with _opened(archive) as zipped:
         members = {}
-        for member in zipped.namelist():
+        for member in zipped.infolist():
             # Only the last part counts: an archive cannot write outside of the folder.
-            name = PurePosixPath(member).name
+            name = PurePosixPath(member.filename).name
             if re.fullmatch(release.pattern, name):
                 members[name] = member
+        largest = max((member.file_size for member in members.values()), default=0)
+        if len(members) != release.n_files or largest > release.largest:
+            raise BadArchiveError(
+                f"{archive} does not contain the recordings of {release.name}: it has "
+                f"{len(members)} of that kind, the largest of {largest} bytes, where "
+                f"{release.n_files} are expected, of up to {release.largest} bytes."
+            )
         for name in sorted(members):
-            content = zipped.read(members[name])
+            content = _read(zipped, members[name], archive)
             (folder / name).write_bytes(content)
             yield name, content
+
+
+def _opened(archive: Path) -> zipfile.ZipFile:
+    try:
+        return zipfile.ZipFile(archive)
+    except Exception as error:
+        raise _bad(archive, error) from error
+
+
+def _read(zipped: zipfile.ZipFile, member: zipfile.ZipInfo, archive: Path) -> bytes:
+    """Return the content of a member: no more than it is said to have, whatever it unpacks to."""
+    try:
+        if member.compress_size > 2 * member.file_size + _SLACK:
+            raise zipfile.BadZipFile(f"{member.filename!r} is larger packed than unpacked")
+        with zipped.open(member) as file:
+            return file.read(member.file_size)
+    except Exception as error:
+        raise _bad(archive, error) from error
+
+
+def _bad(archive: Path, error: Exception) -> Exception:
+    """Return what to raise for an archive: decompressors have errors of many kinds."""
+    if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):
+        return error  # of the disk
+    return BadArchiveError(
+        f"{archive} is not a complete zip file ({type(error).__name__}: {error})."
+    )
 
 
 def _put_in_place(fresh: Path, target: Path, temporary: Path, release: Release) -> None:

@@ -3,6 +3,7 @@
 import errno
 import os
 import shutil
+import socket
 from functools import partial
 
 import joblib
@@ -11,12 +12,19 @@ import numpy as np
 import pytest
 import soundfile
 from joblib import parallel_config
+from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 
-from atl_sklearn.audio import BadAudioError, LibrosaFeatures, Segment, _batches, _cache
-from atl_sklearn.audio import _rows as rows_module
+from atl_sklearn.audio import (
+    AudioSegmenter,
+    BadAudioError,
+    LibrosaFeatures,
+    Segment,
+    _batches,
+    _cache,
+)
 
 SR = 8000
 
@@ -73,7 +81,7 @@ def work(monkeypatch):
 
 
 def entries(features):
-    return sorted(_cache.folder_of(features.memory).rglob("*.clip"))
+    return sorted(_cache.folder_of(features.memory).rglob("*.npy"))
 
 
 def test_a_second_time_reads_no_audio(features, paths, work, settled):
@@ -82,6 +90,60 @@ def test_a_second_time_reads_no_audio(features, paths, work, settled):
     np.testing.assert_array_equal(features.transform(paths), expected)
     np.testing.assert_array_equal(features.transform(paths[5:2:-1]), expected[5:2:-1])
     assert work() == (0, 0, 0)
+
+
+def test_entries_are_npy_files(features, paths):
+    expected = features.fit_transform(paths)
+    kept = [np.load(entry, allow_pickle=False) for entry in entries(features)]
+    order = np.lexsort(np.reshape(kept, (8, -1)).T), np.lexsort(expected.reshape(8, -1).T)
+    np.testing.assert_array_equal(np.array(kept)[order[0]], expected[order[1]])
+
+
+@pytest.mark.parametrize("kind", ["pipe", "device", "socket", "folder"])
+@pytest.mark.parametrize("crop", ["start", "random"])
+def test_what_never_ends_is_not_read(features, paths, kind, crop, tmp_path):
+    """Reading it would wait for ever; it is refused as it is without a cache."""
+    path = tmp_path / "odd.wav"
+    reason = "it is no regular file"
+    if kind == "pipe":
+        if not hasattr(os, "mkfifo"):
+            pytest.skip("there are no named pipes")
+        os.mkfifo(path)
+    elif kind == "device":
+        if not os.path.exists("/dev/zero"):
+            pytest.skip("there is no /dev/zero")
+        path.symlink_to("/dev/zero")
+    elif kind == "socket":
+        if not hasattr(socket, "AF_UNIX"):
+            pytest.skip("there are no sockets with names")
+        with socket.socket(socket.AF_UNIX) as listening:
+            monkey = os.getcwd()
+            os.chdir(tmp_path)  # its path must be short
+            try:
+                listening.bind("odd.wav")
+            finally:
+                os.chdir(monkey)
+    else:
+        path.mkdir()
+        reason = "it is a folder"
+    features.set_params(crop=crop, random_state=0)
+    for transformer in (features, clone(features).set_params(memory=None), AudioSegmenter(0.1)):
+        with pytest.raises(BadAudioError, match=rf"1 of 9 clips .*\n  X\[8\] .*: {reason}"):
+            transformer.fit([*paths, path]).transform([*paths, path])
+
+
+def test_odd_things_in_the_cache_are_passed_by(features, paths):
+    """Pipes in the place of the index and of an entry: whoever made them, nobody waits."""
+    if not hasattr(os, "mkfifo"):
+        pytest.skip("there are no named pipes")
+    expected = features.fit_transform(paths)
+    entry = entries(features)[0]
+    index = _cache.folder_of(features.memory) / "files.txt"
+    for path in (entry, index):
+        path.unlink(missing_ok=True)
+        os.mkfifo(path)
+    np.testing.assert_allclose(features.transform(paths), expected, rtol=1e-5, atol=1e-4)
+    assert entry.is_file()
 
 
 def test_a_search_reads_each_file_once(features, paths, work, settled):
@@ -324,9 +386,3 @@ def test_memory_maps_that_fail_leave_nothing(paths, tmp_path, monkeypatch):
     with pytest.raises(BadAudioError):
         features.fit_transform([*paths, "missing.wav"])
     assert list((tmp_path / "maps").iterdir()) == []
-    usage = shutil.disk_usage(tmp_path)
-    monkeypatch.setattr(rows_module.shutil, "disk_usage", lambda path: usage._replace(free=1000))
-    with pytest.raises(
-        OSError, match=r"'memory_map' folder .* has 0 MB left, but an array of shape"
-    ):
-        features.transform(paths)

@@ -1,8 +1,12 @@
 """The Free Spoken Digit Dataset: a small imitation from a local server, and the real one."""
 
+import errno
 import io
 import os
+import pickle
 import shutil
+import subprocess
+import sys
 import threading
 import zipfile
 from collections import Counter
@@ -15,6 +19,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from atl_sklearn._partial_files import partial_path
 from atl_sklearn.datasets import _fsdd, _recordings, fetch_fsdd, get_data_home
 from atl_sklearn.datasets._recordings import complete_recordings, digest_files, extract
 
@@ -49,6 +54,8 @@ def tiny(monkeypatch, tmp_path):
         _fsdd._FSDD,
         url="http://127.0.0.1:9/fsdd.zip",
         sha256=digest_files(sorted(CONTENTS.items())),
+        n_files=len(CONTENTS),
+        largest=max(map(len, CONTENTS.values())),
     )
     monkeypatch.setattr(_fsdd, "_FSDD", release)
     monkeypatch.delenv("ATL_SKLEARN_DATA", raising=False)
@@ -213,7 +220,7 @@ def test_other_contents_are_refused(home, change):
     if change == "more":
         contents["9_ann_0.wav"] = wav(99)
     pack(home / "fsdd.zip", contents)
-    with pytest.raises(OSError, match=f"it has {len(contents)} of that kind with the digest"):
+    with pytest.raises(OSError, match=f"it has {len(contents)} of that kind(,| with the digest)"):
         fetch_fsdd()
     assert [path.name for path in home.iterdir()] == ["fsdd.zip"]
 
@@ -285,11 +292,203 @@ def test_rename_that_fails_for_another_reason_is_reported(home, tiny, monkeypatc
     pack(home / "fsdd.zip", CONTENTS)
 
     def refused(*args):
-        raise PermissionError("no renaming here")
+        raise PermissionError(errno.EACCES, "no renaming here")
 
     monkeypatch.setattr(_recordings.os, "rename", refused)
-    with pytest.raises(PermissionError, match="no renaming here"):
+    with pytest.raises(PermissionError, match=r"cannot be put into .*no renaming here.*data_home"):
         fetch_fsdd()
+
+
+# ---- archives that are not what they say ---------------------------------------------------
+
+
+def written(monkeypatch):
+    """Return a list, to which the bytes of each file that is written are added."""
+    sizes = []
+    original = Path.write_bytes
+
+    def write(self, content):
+        sizes.append(len(content))
+        return original(self, content)
+
+    monkeypatch.setattr(Path, "write_bytes", write)
+    return sizes
+
+
+def refused(home, message):
+    with pytest.raises(OSError, match=message) as caught:
+        fetch_fsdd(download_if_missing=False)
+    assert type(caught.value) is _recordings.BadArchiveError
+    assert [path.name for path in home.iterdir()] == ["fsdd.zip"]
+
+
+def test_a_bomb_is_refused_before_anything_is_written(home, monkeypatch):
+    """A few kilobytes that unpack to many megabytes, in files of the right kind."""
+    contents = dict.fromkeys(CONTENTS, bytes(10_000_000))
+    pack(home / "fsdd.zip", contents, compression=zipfile.ZIP_DEFLATED)
+    sizes = written(monkeypatch)
+    refused(home, r"it has 16 of that kind, the largest of 10000000 bytes, where 16 .* of up to")
+    pack(home / "fsdd.zip", {f"0_x{'a' * n}_0.wav": b"" for n in range(500)})
+    refused(home, "it has 500 of that kind")
+    assert sizes == []
+
+
+@pytest.mark.parametrize(
+    "compression", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA], ids=str
+)
+def test_a_member_is_not_larger_than_it_says(home, compression, monkeypatch):
+    """Both of its headers lie about what it unpacks to."""
+    contents = {**CONTENTS, NAMES[0]: bytes(5_000_000)}
+    pack(home / "fsdd.zip", contents, compression=compression)
+    content = bytearray((home / "fsdd.zip").read_bytes())
+    said = (5_000_000).to_bytes(4, "little")
+    assert content.count(said) == 2
+    size = len(CONTENTS[NAMES[0]])
+    (home / "fsdd.zip").write_bytes(content.replace(said, size.to_bytes(4, "little")))
+    sizes = written(monkeypatch)
+    refused(home, "is not a complete zip file")
+    assert sum(sizes) <= sum(map(len, CONTENTS.values()))
+
+
+def test_a_member_that_is_larger_packed_is_refused(home):
+    noise = np.random.default_rng(0).bytes(100_000)
+    pack(home / "fsdd.zip", {**CONTENTS, NAMES[0]: noise}, compression=zipfile.ZIP_LZMA)
+    content = (home / "fsdd.zip").read_bytes()
+    said = (100_000).to_bytes(4, "little")
+    (home / "fsdd.zip").write_bytes(content.replace(said, (500).to_bytes(4, "little")))
+    refused(home, "is larger packed than unpacked")
+
+
+@pytest.mark.parametrize(
+    "compression",
+    [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA],
+    ids=str,
+)
+def test_whatever_a_decompressor_raises_is_named(home, compression):
+    """A byte here and there is another one; nothing but a BadArchiveError comes of it."""
+    file = io.BytesIO()
+    pack(file, CONTENTS, compression=compression)
+    whole = file.getvalue()
+    assert len(extract_of(home, whole)) == len(NAMES)
+    kinds = set()
+    for place in np.linspace(0, len(whole) - 1, 60).astype(int):
+        content = bytearray(whole)
+        content[place : place + 8] = bytes(b ^ 0xA5 for b in content[place : place + 8])
+        try:
+            extract_of(home, bytes(content))
+        except _recordings.BadArchiveError as error:
+            kinds.add(str(error).partition("(")[2].partition(":")[0])
+    assert kinds  # of what does not matter (names of other files, dates) nothing is said
+    if compression == zipfile.ZIP_LZMA:
+        assert "LZMAError" in kinds
+
+
+def extract_of(home, content):
+    shutil.rmtree(home / "fsdd-1.0.10", ignore_errors=True)
+    (home / "fsdd.zip").write_bytes(content)
+    return extract(home / "fsdd.zip", home, _fsdd._FSDD)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no named pipes")
+def test_a_pipe_among_the_recordings_is_not_read(home):
+    pack(home / "fsdd.zip", CONTENTS)
+    fetch_fsdd()
+    odd = home / "fsdd-1.0.10" / NAMES[0]
+    odd.unlink()
+    os.mkfifo(odd)
+    check(fetch_fsdd(), home)
+
+
+# ---- folders and processes -------------------------------------------------------------------
+
+
+@pytest.mark.skipif(os.name != "posix", reason="there are no permissions of this kind")
+@pytest.mark.parametrize("mask", [0o022, 0o002, 0o077])
+def test_files_are_for_whom_the_umask_says(server, tmp_path, mask):
+    content = zipped()
+    server.files["/v1.0.10.zip"] = (content, len(content))
+    before = os.umask(mask)
+    try:
+        fetch_fsdd(data_home=tmp_path / "new" / "home")
+    finally:
+        os.umask(before)
+    for path in (tmp_path / "new").rglob("*"):
+        assert path.stat().st_mode & 0o777 == (0o777 if path.is_dir() else 0o666) & ~mask, path
+    assert {path.name for path in (tmp_path / "new" / "home").iterdir()} == {
+        "fsdd.zip",
+        "fsdd-1.0.10",
+    }
+
+
+@pytest.mark.skipif(os.name != "posix", reason="processes are asked for by POSIX")
+def test_what_killed_processes_left_is_removed(home, monkeypatch):
+    pack(home / "fsdd.zip", CONTENTS)
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    process.wait()
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "getpid", lambda: process.pid)
+        left = partial_path(home / "fsdd-1.0.10")
+    (left / "new").mkdir(parents=True)
+    (left / "new" / NAMES[0]).touch()
+    check(fetch_fsdd(), home)
+    assert not left.exists()
+
+
+@pytest.mark.skipif(not hasattr(os, "posix_fallocate"), reason="sizes cannot be limited")
+def test_a_disk_that_gets_full_leaves_nothing(home, monkeypatch):
+    import resource
+
+    pack(home / "fsdd.zip", CONTENTS)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, limits[1]))
+    try:
+        with pytest.raises(OSError, match=r"cannot be put into .*File too large.*data_home"):
+            fetch_fsdd()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert [path.name for path in home.iterdir()] == ["fsdd.zip"]
+    check(fetch_fsdd(), home)
+
+
+def test_a_folder_that_vanishes_is_an_error_that_names_it(home, tiny, monkeypatch):
+    pack(home.parent / "fsdd.zip", CONTENTS)
+    original = _recordings._read
+
+    def vanishing(*args):
+        shutil.rmtree(home, ignore_errors=True)
+        return original(*args)
+
+    monkeypatch.setattr(_recordings, "_read", vanishing)
+    with pytest.raises(FileNotFoundError, match=rf"cannot be put into {home}"):
+        extract(home.parent / "fsdd.zip", home, tiny)
+
+
+@pytest.mark.slow  # processes that are killed
+@pytest.mark.skipif(os.name != "posix", reason="there is no kill -9")
+def test_killed_at_any_moment(home, tiny):
+    pack(home / "fsdd.zip", CONTENTS, compression=zipfile.ZIP_LZMA)
+    program = (
+        "import pathlib, pickle, sys\n"
+        "from atl_sklearn.datasets._recordings import extract\n"
+        "release, home = pickle.loads(bytes.fromhex(sys.argv[1])), pathlib.Path(sys.argv[2])\n"
+        "print('begun', flush=True)\n"
+        "while True:\n"
+        "    extract(home / 'fsdd.zip', home, release)\n"
+    )
+    rng = np.random.default_rng(0)
+    for _ in range(8):
+        shutil.rmtree(home / "fsdd-1.0.10", ignore_errors=True)
+        process = subprocess.Popen(
+            [sys.executable, "-c", program, pickle.dumps(tiny).hex(), str(home)],
+            stdout=subprocess.PIPE,
+        )
+        assert process.stdout.readline() == b"begun\n"
+        threading.Event().wait(rng.uniform(0, 0.05))
+        process.kill()
+        process.communicate()
+        folder = home / "fsdd-1.0.10"
+        assert not folder.exists() or complete_recordings(folder, tiny)
+        check(fetch_fsdd(), home)
 
 
 @pytest.mark.skipif(
