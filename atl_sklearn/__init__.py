@@ -15,6 +15,7 @@ if TYPE_CHECKING:
         AntiTransferRegressor,
         NonFiniteLossError,
     )
+    from atl_sklearn.persistence import export_onnx, load, save
     from atl_sklearn.similarity import AntiTransferLoss, activation_similarity
     from atl_sklearn.unrelated import list_layers
 
@@ -25,7 +26,10 @@ __all__ = [
     "NonFiniteLossError",
     "__version__",
     "activation_similarity",
+    "export_onnx",
     "list_layers",
+    "load",
+    "save",
 ]
 
 # All are loaded on first use: the audio alone, in the processes of a pool for example, needs no
@@ -36,6 +40,7 @@ _PACKAGES = (
     "estimators",
     "inspection",
     "modules",
+    "persistence",
     "similarity",
     "tuning",
     "unrelated",
@@ -46,7 +51,10 @@ _PACKAGE_OF = {
     "AntiTransferRegressor": "estimators",
     "NonFiniteLossError": "estimators",
     "activation_similarity": "similarity",
+    "export_onnx": "persistence",
     "list_layers": "unrelated",
+    "load": "persistence",
+    "save": "persistence",
 }
 
 

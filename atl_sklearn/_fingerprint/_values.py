@@ -27,7 +27,8 @@ from atl_sklearn._fingerprint._libraries import library_of
 
 _MANY = 32  # strings in a list, from which on they get one token
 
-# Of them `memory` says where results are kept, which does not change these.
+# Of them these parameters say where results are kept, which does not change these.
+_WHERE_RESULTS_ARE = ("checkpoint_dir", "memory")
 _WITH_MEMORY = {"atl_sklearn", "imblearn", "sklearn"}
 # Of a network in skorch: how its training went, and what skorch writes down for itself.
 _HOW_IT_WENT = {
@@ -189,17 +190,18 @@ def _estimator(value: Any) -> Parts | None:
         left_out = _HOW_IT_WENT | {f"{name}_" for name in getattr(value, "_optimizers", ())}
     elif of_library(value, "sklearn.model_selection._search", ("BaseSearchCV",)):
         left_out = _TIMES
-    if "memory" in params and _is_of_results(type(value)):
-        del params["memory"]
+    for name in _WHERE_RESULTS_ARE:
+        if name in params and _is_of_results(type(value), name):
+            del params[name]
     fitted = {name: x for name, x in fitted.items() if name not in left_out}
     return Parts("estimator", {"its class": type(value), **params, "what was fitted": fitted})
 
 
-def _is_of_results(kind: type) -> bool:
-    """Tell whether the parameter `memory` of a class is the one of scikit-learn."""
+def _is_of_results(kind: type, name: str) -> bool:
+    """Tell whether a parameter such as `memory` of a class is the one of these libraries."""
     for base in kind.__mro__:
         code = getattr(vars(base).get("__init__"), "__code__", None)
-        if code is not None and "memory" in code.co_varnames:
+        if code is not None and name in code.co_varnames:
             return base.__module__.partition(".")[0] in _WITH_MEMORY
     return False
 

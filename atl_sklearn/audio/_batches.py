@@ -25,7 +25,7 @@ _BATCH_SAMPLES = 2**21
 
 
 @dataclass
-class Batch:
+class ClipBatch:
     """The features of some clips.
 
     Parameters
@@ -60,7 +60,7 @@ def compute_batches(
     seed: int | None,
     cache: ClipCache | None,
     rows: NpyFile | None,
-) -> Iterator[Batch]:
+) -> Iterator[ClipBatch]:
     """Compute the features of clips.
 
     Parameters
@@ -80,7 +80,7 @@ def compute_batches(
 
     Yields
     ------
-    batch : Batch
+    batch : ClipBatch
         Batches in the order of the clips.
     """
     import librosa
@@ -114,7 +114,7 @@ def _compute_batch(
     seed: int | None,
     cache: ClipCache | None,
     rows: NpyFile | None,
-) -> Batch:
+) -> ClipBatch:
     keys = [None if cache is None else cache.key_of(clip) for clip in clips]
     if cache is None:
         features, missing = None, list(range(len(clips)))
@@ -151,7 +151,7 @@ def _compute_batch(
             done = features
         else:
             rows.write(start, features)
-    return Batch(
+    return ClipBatch(
         start,
         len(clips),
         done,

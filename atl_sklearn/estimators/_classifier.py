@@ -13,6 +13,7 @@ from skorch.dataset import Dataset
 from torch.utils.data import DataLoader
 
 from atl_sklearn.estimators._class_weight import weights_by_class
+from atl_sklearn.estimators._constructors import arguments_of
 from atl_sklearn.estimators._convergence import judge_predictions
 from atl_sklearn.estimators._data import is_own_data
 from atl_sklearn.estimators._finiteness import check_predictions
@@ -46,7 +47,7 @@ class AntiTransferClassifier(AntiTransferTraining, NeuralNetClassifier):
         ``"vgg"`` name one. A class whose constructor names ``input_shape`` (the shape of one
         sample), ``n_features_in`` (the length of its first axis) or ``n_outputs`` is given
         these, unless ``module__input_shape`` and so on are set. An instance is copied, not
-        trained itself. It returns a score for each class.
+        trained itself. It returns a score for each class, or a number for each target.
     unrelated : fitted estimator, torch.nn.Module, unfitted estimator, list or None, default=None
         What the network must not lean on: a fitted :class:`AntiTransferClassifier`,
         :class:`AntiTransferRegressor` or other skorch net, the same in a
@@ -116,6 +117,9 @@ class AntiTransferClassifier(AntiTransferTraining, NeuralNetClassifier):
         Folder in which what is computed of unrelated networks is kept on disk, so that other
         fits find it: other candidates of a search, other processes. It is found by the
         network's weights, the layers and the data, never by time or name.
+    checkpoint_dir : None, str or path-like, default=None
+        Folder in which `fit` keeps where it is, so that the same call after a kill or a crash goes
+        on from the last epoch that ended, to the same network; see the page on training.
     class_weight : dict, "balanced" or None, default=None
         Weights of the classes in the task loss.
     random_state : int, RandomState instance or None, default=None
@@ -160,8 +164,8 @@ class AntiTransferClassifier(AntiTransferTraining, NeuralNetClassifier):
     dataset : class, default=skorch.dataset.Dataset
         Wraps the data; the default slices arrays a batch at a time.
     train_split : float, callable or None, default=None
-        Splits off validation data: a share of X in (0, 1), stratified, or a callable such as
-        ``skorch.dataset.ValidSplit(5)``; None or False trains on all of X.
+        Splits off validation data: a share of X in (0, 1), stratified for classes, or a callable
+        such as ``skorch.dataset.ValidSplit(5)``; None or False trains on all of X.
     callbacks : list, "disable" or None, default=None
         skorch's callbacks.
     predict_nonlinearity : callable, "auto" or None, default="auto"
@@ -272,6 +276,7 @@ class AntiTransferClassifier(AntiTransferTraining, NeuralNetClassifier):
         cache: str = "auto",
         cache_size: int = 2**30,
         memory: Any = None,
+        checkpoint_dir: Any = None,
         class_weight: Any = None,
         random_state: Any = None,
         precision: str = "float32",
@@ -298,142 +303,9 @@ class AntiTransferClassifier(AntiTransferTraining, NeuralNetClassifier):
         classes: Any = None,
         **kwargs: Any,
     ) -> None:
-        self.class_weight = class_weight
-        super().__init__(
-            module,
-            unrelated=unrelated,
-            layer=layer,
-            unrelated_layer=unrelated_layer,
-            metric=metric,
-            aggregation=aggregation,
-            weight=weight,
-            target_similarity=target_similarity,
-            weight_schedule=weight_schedule,
-            penalty_data=penalty_data,
-            penalty_batch_size=penalty_batch_size,
-            conditional=conditional,
-            cache=cache,
-            cache_size=cache_size,
-            memory=memory,
-            random_state=random_state,
-            precision=precision,
-            criterion=criterion,
-            optimizer=optimizer,
-            lr=lr,
-            lr_schedule=lr_schedule,
-            max_grad_norm=max_grad_norm,
-            weight_decay=weight_decay,
-            max_epochs=max_epochs,
-            batch_size=batch_size,
-            iterator_train=iterator_train,
-            iterator_valid=iterator_valid,
-            dataset=dataset,
-            train_split=train_split,
-            callbacks=callbacks,
-            predict_nonlinearity=predict_nonlinearity,
-            warm_start=warm_start,
-            verbose=verbose,
-            device=device,
-            compile=compile,
-            use_caching=use_caching,
-            torch_load_kwargs=torch_load_kwargs,
-            classes=classes,
-            **kwargs,
-        )
-
-    def fit(
-        self,
-        X: Any,
-        y: Any = None,
-        *,
-        sample_weight: Any = None,
-        y_unrelated: Any = None,
-        X_unlabeled: Any = None,
-        **fit_params: Any,
-    ) -> AntiTransferClassifier:
-        """Train the network on (X, y).
-
-        Parameters
-        ----------
-        X : array-like or sparse of shape (n_samples, ...), mapping or torch Dataset
-            Training data with 2 to 4 axes. Arrays are cast to `precision`; sparse matrices
-            become dense a batch at a time; mappings and datasets are taken as skorch takes them.
-        y : array-like of shape (n_samples,), default=None
-            Class labels, strings or numbers; may be None where a Dataset holds it.
-        sample_weight : array-like of shape (n_samples,) or None, default=None
-            Weights of the samples in the task loss and in the penalty.
-        y_unrelated : array-like of shape (n_samples,) or (n_samples, n_unfitted), default=None
-            Labels of the unrelated tasks, on which an unfitted `unrelated` is fitted; a column
-            for each of several. Cross-validation splits them with X. A Pipeline hands them on
-            after ``sklearn.set_config(enable_metadata_routing=True)``.
-        X_unlabeled : array-like of shape (n_unlabeled, ...), mapping or torch Dataset, default=None
-            Data of the kind and shape of X without labels, which only the penalty sees; see
-            `penalty_data`. It must not have as many samples as X, because cross-validation
-            would split it then; of a Dataset, the first of each item is used. A Pipeline
-            transforms it if it was made with ``transform_input=["X_unlabeled"]`` and metadata
-            routing is enabled.
-        **fit_params : dict
-            Passed on to the network's ``forward`` and to ``train_split``.
-
-        Returns
-        -------
-        self : object
-            The fitted estimator.
-
-        Raises
-        ------
-        TypeError, ValueError
-            If a parameter, X, y or a weight is not what it must be; nothing was trained then.
-        NonFiniteLossError
-            If a loss or the weights became NaN or infinite; `module_` has the last finite ones.
-        """
-        return self._fit(X, y, sample_weight, y_unrelated, X_unlabeled, fit_params, method="fit")
-
-    def partial_fit(
-        self,
-        X: Any,
-        y: Any = None,
-        classes: Any = None,
-        *,
-        sample_weight: Any = None,
-        y_unrelated: Any = None,
-        X_unlabeled: Any = None,
-        **fit_params: Any,
-    ) -> AntiTransferClassifier:
-        """Train for `max_epochs` more epochs, from where the last call ended.
-
-        Parameters
-        ----------
-        X : array-like or sparse of shape (n_samples, ...), mapping or torch Dataset
-            Training data.
-        y : array-like of shape (n_samples,), default=None
-            Class labels, strings or numbers; may be None where a Dataset holds it.
-        classes : array-like of shape (n_classes,), default=None
-            All classes that any call will bring; read in the first call only.
-        sample_weight : array-like of shape (n_samples,) or None, default=None
-            Weights of the samples in the task loss and in the penalty.
-        y_unrelated : array-like of shape (n_samples,) or (n_samples, n_unfitted), default=None
-            Labels of the unrelated tasks; needed in the first call, as in `fit`.
-        X_unlabeled : array-like of shape (n_unlabeled, ...), mapping or torch Dataset, default=None
-            Unlabeled data, as in `fit`; needed in each call that uses them.
-        **fit_params : dict
-            Passed on to the network's ``forward`` and to ``train_split``.
-
-        Returns
-        -------
-        self : object
-            The fitted estimator.
-        """
-        return self._fit(
-            X,
-            y,
-            sample_weight,
-            y_unrelated,
-            X_unlabeled,
-            fit_params,
-            method="partial_fit",
-            classes=classes,
-        )
+        arguments = arguments_of(locals())
+        self.class_weight = arguments.pop("class_weight")
+        super().__init__(**arguments)
 
     def _check_target(self, y: Any) -> None:
         check_one_label(y, type(self).__name__)
@@ -533,6 +405,11 @@ class AntiTransferClassifier(AntiTransferTraining, NeuralNetClassifier):
             return self.classes_inferred_
         if self._completed and self.classes is not None:  # weights were loaded, not trained
             return np.asarray(self.classes)
+        if self._completed:
+            raise AttributeError(
+                f"{type(self).__name__} has no classes_: its weights were saved without them. Set "
+                "classes, in the order of the outputs."
+            )
         raise AttributeError(f"{type(self).__name__} has no classes_ before it is fitted.")
 
     def predict_proba(self, X: Any) -> np.ndarray:

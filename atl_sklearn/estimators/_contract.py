@@ -8,10 +8,17 @@ from typing import Any
 import numpy as np
 import torch
 from sklearn.base import BaseEstimator, clone
+from sklearn.utils.validation import check_is_fitted
 from skorch import NeuralNet
+from skorch.history import History
 
+from atl_sklearn._pipelines import innermost
+from atl_sklearn.estimators._fit_run import unwrapped
 from atl_sklearn.estimators._names import advice_for
-from atl_sklearn.unrelated._sources import _innermost, clone_unrelated, is_fitted
+from atl_sklearn.estimators._saving import from_saved_state, state_to_save
+from atl_sklearn.estimators._weights_files import check_weights, read_weights, write_weights
+from atl_sklearn.unrelated._hooks import forget_hooks
+from atl_sklearn.unrelated._sources import clone_unrelated, is_fitted
 
 _PREFIX = "unrelated__"
 # Parameters that may be modules, or optimizers by mistake.
@@ -30,6 +37,24 @@ def resolve_device(device: Any) -> Any:
     if not _is_auto(device):
         return device
     return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def _why_not_settable(unrelated: Any) -> str:
+    if isinstance(unrelated, list | tuple):
+        return (
+            f"a {type(unrelated).__name__} of {len(unrelated)}, and the name does not say which "
+            "one is meant. Set the parameters of an entry before it is passed; a search can have "
+            "several such lists among the values of 'unrelated'."
+        )
+    if isinstance(unrelated, BaseEstimator):
+        what = "fitted, and a fitted network is kept as it is"
+    else:
+        name = "None" if unrelated is None else f"a {type(unrelated).__name__}"
+        what = f"not an estimator but {name}"
+    return (
+        f"{what}. Pass an unfitted estimator as 'unrelated' and its labels as y_unrelated in fit "
+        "to search over its parameters."
+    )
 
 
 class SklearnContract(NeuralNet):
@@ -60,6 +85,7 @@ class SklearnContract(NeuralNet):
         self.__dict__["target_similarity"] = params.pop("target_similarity")
         for name in ("cache", "cache_size", "memory", "random_state", "precision"):
             self.__dict__[name] = params.pop(name)
+        self.__dict__["checkpoint_dir"] = params.pop("checkpoint_dir")
         for name in ("lr_schedule", "max_grad_norm", "weight_decay"):
             self.__dict__[name] = params.pop(name)
         super().__init__(module, **params)
@@ -128,7 +154,7 @@ class SklearnContract(NeuralNet):
         unrelated = self.unrelated
         return (
             isinstance(unrelated, BaseEstimator)
-            and isinstance(_innermost(unrelated), BaseEstimator)
+            and isinstance(innermost(unrelated), BaseEstimator)
             and not is_fitted(unrelated)
         )
 
@@ -161,9 +187,7 @@ class SklearnContract(NeuralNet):
         if nested and (not isinstance(unrelated, BaseEstimator) or is_fitted(unrelated)):
             raise ValueError(
                 f"{sorted(nested)[0]!r} cannot be set: the 'unrelated' parameter of "
-                f"{type(self).__name__} is {'not an estimator' if unrelated is None else 'fitted'}"
-                ", and a fitted network is kept as it is. Pass an unfitted estimator as "
-                "'unrelated' and its labels as y_unrelated in fit to search over its parameters."
+                f"{type(self).__name__} is {_why_not_settable(unrelated)}"
             )
         if "callbacks" in own:
             # skorch would make those that were there before; new ones are checked in fit.
@@ -213,7 +237,9 @@ class SklearnContract(NeuralNet):
 
     def __getstate__(self) -> dict[str, Any]:
         state = super().__getstate__()
-        state.pop("_run", None)  # a checkpoint in the middle of a fit leaves the fit behind
+        run = state.pop("_run", None)  # a checkpoint in the middle of a fit leaves the fit behind
+        if run is not None and run.finished:
+            state["_completed"] = True  # and predicts by what it has learnt
         return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -221,18 +247,150 @@ class SklearnContract(NeuralNet):
         super().__setstate__({**state, "device": resolve_device(device)})
         if _is_auto(device):
             self.__dict__["device"] = device
+        network = vars(self).get("module_")
+        if isinstance(network, torch.nn.Module):
+            forget_hooks(network)
 
-    def load_params(self, f_params: Any = None, *args: Any, **kwargs: Any) -> None:
+    def _state_to_save(self, keep: Any) -> dict[str, Any]:
+        return state_to_save(self, keep)
+
+    @classmethod
+    def _from_saved_state(cls, state: dict[str, Any], refuse: Any, older: bool) -> Any:
+        return from_saved_state(cls, state, refuse, older=older)
+
+    def save_params(
+        self,
+        f_params: Any = None,
+        f_optimizer: Any = None,
+        f_criterion: Any = None,
+        f_history: Any = None,
+        use_safetensors: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        """Save weights, without the estimator; see skorch, and :func:`~atl_sklearn.save`.
+
+        Parameters
+        ----------
+        f_params : file-like, path-like or None, default=None
+            Where the network's weights are written. With them go the classes and the shape of X,
+            so that another estimator of the same parameters predicts with them.
+        f_optimizer, f_criterion : file-like, path-like or None, default=None
+            Where the states of these are written.
+        f_history : file-like, path-like or None, default=None
+            Where the history is written, as JSON.
+        use_safetensors : bool, default=False
+            Whether the files are in this format, which holds tensors only; reading it is safe.
+        **kwargs : object
+            Passed on to skorch.
+        """
+        if f_params is None:  # skorch has two names for it
+            f_params = kwargs.pop("f_module", None)
+        others = {"f_optimizer": f_optimizer, "f_criterion": f_criterion, "f_history": f_history}
+        others = {name: f for name, f in others.items() if f is not None} | kwargs
+        if f_params is not None and self.initialized_:
+            module = unwrapped(self.module_)
+            write_weights(self, module, f_params, safetensors=use_safetensors)
+        elif f_params is not None:
+            others["f_params"] = f_params  # skorch says what is missing
+        if others or f_params is None:
+            super().save_params(use_safetensors=use_safetensors, **others)
+
+    def load_params(
+        self,
+        f_params: Any = None,
+        f_optimizer: Any = None,
+        f_criterion: Any = None,
+        f_history: Any = None,
+        checkpoint: Any = None,
+        use_safetensors: bool = False,
+        **kwargs: Any,
+    ) -> None:
         """Load what :meth:`save_params` saved.
 
         Parameters
         ----------
-        f_params : file-like, str or None, default=None
-            The network's weights; an initialised estimator is ready to predict with them.
-        *args, **kwargs : object
-            Passed on to skorch: ``f_optimizer``, ``f_criterion``, ``f_history``,
-            ``checkpoint``, ``use_safetensors``.
+        f_params : file-like, path-like or None, default=None
+            The network's weights; the estimator predicts with them. It has the parameters of the
+            one that was saved; a network known by name is made here.
+        f_optimizer, f_criterion, f_history : file-like, path-like or None, default=None
+            The states of these.
+        checkpoint : skorch.callbacks.Checkpoint or None, default=None
+            Whose files are loaded where none are named.
+        use_safetensors : bool, default=False
+            Whether the files are in this format.
+        **kwargs : object
+            Passed on to skorch.
+
+        Raises
+        ------
+        ValueError
+            If the weights are those of another network or of samples of another shape; nothing
+            was changed then.
         """
-        super().load_params(f_params, *args, **kwargs)
-        if f_params is not None or kwargs.get("checkpoint") is not None:
-            self._completed = True
+        if f_params is None:  # skorch has two names for it
+            f_params = kwargs.pop("f_module", None)
+        others = {"f_optimizer": f_optimizer, "f_criterion": f_criterion, "f_history": f_history}
+        others = {name: f for name, f in others.items() if f is not None} | kwargs
+        if checkpoint is not None:
+            if checkpoint.f_history is not None:
+                others.setdefault("f_history", checkpoint.f_history_)
+                # Now too: it says which of the files is the best.
+                super().load_params(f_history=others["f_history"])
+            files = checkpoint.get_formatted_files(self)
+            files = {n: f for n, f in files.items() if f and n not in ("f_history", "f_pickle")}
+            f_params = files.pop("f_params", None) if f_params is None else f_params
+            others = files | others
+        if f_params is not None:
+            self._load_weights(f_params, safetensors=use_safetensors)
+        device = self.__dict__["device"]
+        if others or f_params is None:
+            super().load_params(use_safetensors=use_safetensors, **others)
+        self.__dict__["device"] = device  # skorch would take "auto" out of it
+
+    def _load_weights(self, f_params: Any, *, safetensors: bool) -> None:
+        state, facts = read_weights(self, f_params, safetensors=safetensors)
+        before = dict(vars(self))
+        try:
+            if not self.initialized_:
+                known = {n: v for n, v in facts.items() if n not in vars(self)}
+                self.__dict__.update({n: v for n, v in known.items() if v is not None})
+                self.initialize()
+            if not self.initialized_:
+                raise ValueError(
+                    f"The weights do not say for which shape of X they are, and module="
+                    f"{self.module!r} is made to it. Set module__input_shape and "
+                    "module__n_outputs."
+                )
+            check_weights(self, state, facts)
+        except BaseException:
+            self.__dict__.clear()
+            self.__dict__.update(before)
+            raise
+        unwrapped(self.module_).load_state_dict(state)
+        self.__dict__.update({n: v for n, v in facts.items() if v is not None})
+        self._completed = True
+
+    def trim_for_prediction(self) -> None:
+        """Forget what only training needs: optimizer, history, callbacks and gradients.
+
+        The estimator becomes about a third as large, and predicts as before. Its parameters stay,
+        so that clones of it can be fitted; it cannot itself, as in skorch.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            If it is not fitted.
+        """
+        check_is_fitted(self)
+        self._set_training(False)
+        for parameter in self.module_.parameters():
+            parameter.grad = None
+        for name in self._optimizers:
+            setattr(self, f"{name}_", None)
+        for name in ("_penalty_state", "_random_stream", "_unrelated_given"):
+            self.__dict__.pop(name, None)
+        self.unrelated_ = None
+        self.callbacks_: Any = []
+        self.history_ = History()
+        self.virtual_params_ = {}
+        self._trimmed_for_prediction = True

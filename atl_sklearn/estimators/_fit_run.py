@@ -46,6 +46,8 @@ class FitRun:
         The largest norm of the gradients; None where they are not clipped.
     rescale : Rescale or None
         The layer that brings outputs to the units of the target.
+    begun : int
+        How many epochs the history had before this training.
     finished : int
         How many epochs the history has that ended.
     watch : InterruptWatch
@@ -60,6 +62,8 @@ class FitRun:
         Shows how far the training is; None where nobody wants to see it.
     exits : contextlib.ExitStack
         What must be ended with the fit, whether it succeeds or not.
+    checkpoints : Checkpoints or None
+        Where the fit goes on from after a kill; None where it does not.
     unrelated_scores : list of float or None
         How well unrelated estimators that this fit fitted learnt their tasks; None where it goes
         on with those of an earlier one.
@@ -75,6 +79,7 @@ class FitRun:
     rate: Any = None
     max_grad_norm: float | None = None
     rescale: Any = None
+    begun: int = 0
     finished: int = 0
     watch: InterruptWatch = field(default_factory=InterruptWatch)
     ended_by_callback: bool = False
@@ -82,6 +87,7 @@ class FitRun:
     losses: list[float] = field(default_factory=list)
     rates: list[float] = field(default_factory=list)
     progress: Any = None
+    checkpoints: Any = None
     exits: ExitStack = field(default_factory=ExitStack)
     unrelated_scores: list[float | None] | None = None
 

@@ -15,7 +15,8 @@ from atl_sklearn._fingerprint import Unidentifiable
 from atl_sklearn.estimators._data import ArrayData, LabelledData, UnlabeledData, is_own_data
 from atl_sklearn.estimators._penalty_settings import PenaltySettings, Samples
 from atl_sklearn.estimators._precision import autocast
-from atl_sklearn.similarity._prepared import Prepared, n_prepared, prepare, restore
+from atl_sklearn.estimators._seeding import own_random_numbers
+from atl_sklearn.similarity._precomputed import Precomputed, n_precomputed, prepare, restore
 from atl_sklearn.unrelated import FrozenNetwork, get_network
 from atl_sklearn.unrelated._kept_files import key_of
 from atl_sklearn.unrelated._layers import as_choices
@@ -23,6 +24,7 @@ from atl_sklearn.unrelated._memory import get_memory
 from atl_sklearn.unrelated._sources import get_nonlinearity
 from atl_sklearn.unrelated._store import ActivationStore
 
+_OTHER_STREAM = 0x0DD
 _STABLE = 1e-3  # of an activation's magnitude, by which it may differ from batch to batch
 
 
@@ -181,6 +183,14 @@ class FrozenSide:
             self._check_finite(found, unlabeled=False, index=index)
         return found
 
+    @property
+    def kept(self) -> dict[str, bool]:
+        """Whether activations are kept, of training and of unlabeled data."""
+        return {
+            "unlabeled" if unlabeled else "training": store.where != "live"
+            for unlabeled, store in sorted(self._stores.items())
+        }
+
     def keep(
         self,
         data: Any,
@@ -223,6 +233,11 @@ class FrozenSide:
         )
         self._exits.callback(store.close)
         self._stores[unlabeled] = store
+
+        def compute(index: list[int]) -> list[torch.Tensor]:
+            batch = to_device(data.__getitems__(index).X)
+            return self._prepared(self.activations(batch, unlabeled=unlabeled, index=index))
+
         if memory is not None and isinstance(data, ArrayData) and store.where != "live":
             how = [
                 (
@@ -241,12 +256,9 @@ class FrozenSide:
                 store.report(f"not kept in 'memory' ({str(error).rstrip('.')}).")
                 return
             folder = Path(memory.store_backend.location) / "atl_sklearn" / "activations" / key
-
-            def compute(index: list[int]) -> list[torch.Tensor]:
-                batch = to_device(data.__getitems__(index).X)
-                return self._prepared(self.activations(batch, unlabeled=unlabeled, index=index))
-
             store.fill(folder, few, compute)
+        if settings.keeps_in_order:
+            store.complete(compute)
 
     def _changes(
         self,
@@ -273,7 +285,9 @@ class FrozenSide:
         if settings.cache == "live" or settings.cache_size == 0:
             return ""
         count = (len(together[0]) + 1) // 2
-        apart = self._prepared(self.activations(_first(X, count), unlabeled=unlabeled))
+        # With other random numbers than the first pass, or what is random would look the same.
+        with own_random_numbers(settings.seed ^ _OTHER_STREAM, settings.device):
+            apart = self._prepared(self.activations(_first(X, count), unlabeled=unlabeled))
         for whole, part in zip(together, apart, strict=True):
             size = float(whole.abs().max())
             if not torch.allclose(whole[:count], part, rtol=_STABLE, atol=_STABLE * size):
@@ -294,7 +308,7 @@ class FrozenSide:
 
     def __call__(
         self, X: Any, index: Any, *, unlabeled: bool
-    ) -> list[list[torch.Tensor | Prepared]]:
+    ) -> list[list[torch.Tensor | Precomputed]]:
         """Return what comparisons need of a batch, for each network and layer.
 
         Parameters
@@ -308,7 +322,7 @@ class FrozenSide:
 
         Returns
         -------
-        activations : list of list of Tensor or Prepared
+        activations : list of list of Tensor or Precomputed
             As the loss takes them.
         """
         store = self._stores.get(unlabeled)
@@ -325,9 +339,9 @@ class FrozenSide:
         per_network = [[next(tensors) for _ in range(n_parts)] for _ in self._networks]
         return [self._regroup(parts) for parts in per_network]
 
-    def _regroup(self, parts: list[torch.Tensor]) -> list[torch.Tensor | Prepared]:
+    def _regroup(self, parts: list[torch.Tensor]) -> list[torch.Tensor | Precomputed]:
         remaining = iter(parts)
         return [
-            restore([next(remaining) for _ in range(n_prepared(metric, aggregation))])
+            restore([next(remaining) for _ in range(n_precomputed(metric, aggregation))])
             for metric, aggregation in self._comparisons
         ]

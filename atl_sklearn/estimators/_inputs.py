@@ -226,6 +226,8 @@ class Inputs(SklearnContract):
         taken = accepted(get_splitter(self), fit_params)
         of_split = {name: fit_params[name] for name in taken}
         train, valid = split_data(self, self.get_dataset(X, y), y, **of_split)
+        if self._run is not None and self._run.checkpoints is not None:
+            train, valid = self._run.checkpoints.same_split(train, valid)
         if valid is not None and self.dataset is Dataset and not is_own_data(valid):
             # One that the user made for validation: its labels are the user's.
             valid = LabelledData(valid, self._encode_targets(targets_of(valid), reset=False))

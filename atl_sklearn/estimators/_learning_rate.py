@@ -136,7 +136,8 @@ class LearningRate:
         *,
         cycles_momentum: bool = False,
     ) -> None:
-        self._groups = [group for optimizer in optimizers for group in optimizer.param_groups]
+        self._optimizers = optimizers
+        self._groups = self._live()
         self._given = [(float(group["lr"]), group.get("betas")) for group in self._groups]
         self._known = [given for given, _ in self._given]
         self._schedule = schedule
@@ -147,6 +148,30 @@ class LearningRate:
         self._n_batches: int | None = None
         # Whether something else has set a rate: a callback, say. It is left alone then.
         self.overruled = False
+
+    def _live(self) -> list[dict[str, Any]]:
+        return [group for optimizer in self._optimizers for group in optimizer.param_groups]
+
+    def follow_loaded(self) -> None:
+        """Set the rates of groups that a callback has put in the place of those at the beginning.
+
+        As skorch's ``LoadInitState`` does, which loads an optimizer's state. The rates loaded are
+        those of some step of another schedule; this one starts from its own.
+        """
+        for position, group in enumerate(self._live()):
+            if group is not self._groups[position]:
+                self._groups[position] = group
+                self._known[position] = float(group["lr"])
+
+    def state(self) -> dict[str, Any]:
+        """Return what a fit needs that goes on after an epoch."""
+        return {"epoch": self._epoch, "known": list(self._known), "overruled": self.overruled}
+
+    def resume(self, state: dict[str, Any]) -> None:
+        """Go on from what :meth:`state` returned, with the optimizers as they were then."""
+        self._groups = self._live()
+        self._epoch, self.overruled = state["epoch"], state["overruled"]
+        self._known = list(state["known"])
 
     def begin_epoch(self, n_batches: int | None) -> None:
         """Begin an epoch.

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 import inspect
 from typing import Any
 
 import torch
 
-from atl_sklearn._validation import refuse, shown
+from atl_sklearn._validation import did_you_mean, refuse, shown
 from atl_sklearn.modules import MLP, ConvNet
 
 _STOPPING = "callbacks=[skorch.callbacks.EarlyStopping({})] with train_split=0.1"
@@ -90,13 +89,72 @@ def check_optimizer(net: Any) -> None:
     found = get_optimizer(net.optimizer)
     must = "an optimizer's class, or the name of one of torch.optim such as 'adamw'"
     if isinstance(found, str):
-        near = difflib.get_close_matches(found.lower(), OPTIMIZERS, n=1)
-        hint = f"Did you mean {near[0]!r}?" if near else f"Available: {sorted(OPTIMIZERS)}."
+        available = f"Available: {sorted(OPTIMIZERS)}."
+        hint = did_you_mean(found, OPTIMIZERS, otherwise=available)
         raise refuse(net, "optimizer", must, hint)
     if isinstance(found, torch.optim.Optimizer):
         raise refuse(net, "optimizer", must, "It is made for the network in fit.")
     if not callable(found) or (isinstance(found, type) and not hasattr(found, "zero_grad")):
         raise refuse(net, "optimizer", must)
+
+
+def with_arguments(net: Any, part: str) -> str:
+    """Return what errors say of the arguments that a part is made with, or nothing.
+
+    Parameters
+    ----------
+    net : AntiTransferClassifier or AntiTransferRegressor
+        The estimator.
+    part : str
+        Such as ``"criterion"``.
+    """
+    names = [f"{part}__{name}" for name in sorted(net.get_params_for(part))]
+    return f" with {', '.join(names)}" if names else ""
+
+
+def sparse_weights(network: torch.nn.Module) -> set[int]:
+    """Return the ids of the parameters whose gradients are sparse: those of some embeddings.
+
+    Parameters
+    ----------
+    network : torch.nn.Module
+        The network.
+    """
+    embeddings = (torch.nn.Embedding, torch.nn.EmbeddingBag)
+    parts = [part for part in network.modules() if isinstance(part, embeddings) and part.sparse]
+    return {id(part.weight) for part in parts}
+
+
+def check_gradients(net: Any) -> None:
+    """Refuse an optimizer for gradients that it cannot take: sparse ones, or others than these.
+
+    Parameters
+    ----------
+    net : AntiTransferClassifier or AntiTransferRegressor
+        Its network and its optimizers are made.
+
+    Raises
+    ------
+    ValueError
+        The message names a parameter of the network.
+    """
+    optimizer, sparse = net.optimizer_, sparse_weights(net.module_)
+    if not isinstance(optimizer, torch.optim.Optimizer):
+        return
+    trained = {id(p) for group in optimizer.param_groups for p in group["params"]}
+    names = {id(p): name for name, p in net.module_.named_parameters() if id(p) in trained}
+    dense = [name for key, name in names.items() if key not in sparse]
+    thin = [name for key, name in names.items() if key in sparse]
+    if isinstance(optimizer, torch.optim.SparseAdam) and dense:
+        why = f"SparseAdam trains embeddings with sparse=True only, and there is {dense[0]!r}."
+        raise refuse(net, "optimizer", "one for dense gradients, such as 'adam'", why)
+    takes = (torch.optim.Adagrad, torch.optim.SGD, torch.optim.SparseAdam)
+    if thin and type(optimizer).__module__.startswith("torch.") and type(optimizer) not in takes:
+        why = f"The gradients of {thin[0]!r} are sparse; sparse=False makes them dense."
+        raise refuse(net, "optimizer", "one for sparse gradients: 'sparseadam' or 'sgd'", why)
+    if thin and net.max_grad_norm is not None:
+        why = f"The gradients of {thin[0]!r} are sparse, and torch has no norm of these."
+        raise refuse(net, "max_grad_norm", "None for sparse gradients", why)
 
 
 def advice_for(name: str) -> str:
@@ -174,5 +232,4 @@ def _way_out(net: Any, name: str) -> str:
             return f"Did you mean {f'{part}__' + name[len(part) + 1 :]!r}?"
     parameters = inspect.signature(type(net).__init__).parameters.values()
     known = [p.name for p in parameters if p.name != "self" and p.kind is not p.VAR_KEYWORD]
-    near = difflib.get_close_matches(name, known, n=1)
-    return f"Did you mean {near[0]!r}?" if near else f"Available: {sorted(known)}."
+    return did_you_mean(name, known, otherwise=f"Available: {sorted(known)}.")

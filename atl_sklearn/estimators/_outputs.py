@@ -63,7 +63,7 @@ def check_one_label(y: Any, name: str) -> None:
 
 def as_columns(scores: Any) -> Any:
     """Return probabilities of the second of two classes as those of both."""
-    second = scores.reshape(len(scores))
+    second = scores.reshape(scores.shape[0])  # a symbol where the network is exported
     if isinstance(second, torch.Tensor):
         return torch.stack([1 - second, second], dim=1)
     return np.stack([1 - second, second], axis=1)
@@ -121,11 +121,16 @@ def check_scores(net: Any, output: Any) -> None:
     if isinstance(criterion, _OF_ONE_SCORE):
         _check_one_score(criterion, output, n_classes, got)
     elif isinstance(criterion, torch.nn.CrossEntropyLoss | torch.nn.NLLLoss):
-        if output.ndim < 2 or output.shape[1] < n_classes:
+        if output.ndim < 2 or output.shape[1] != n_classes:
+            more = output.ndim > 1 and output.shape[1] > n_classes
             raise ValueError(
                 f"The network must return scores of shape (n_samples, {n_classes}), one for "
                 f"each class. {got} samples. A module whose constructor has an argument n_outputs "
                 "is told their number."
+                + f" If there are {output.shape[1]} classes, of which y has {n_classes}, name all "
+                "of them, in the order of the outputs, in the 'classes' parameter, or in the first "
+                "call of partial_fit."
+                * more
                 + " One score for two classes goes with criterion=torch.nn.BCEWithLogitsLoss."
                 * (n_classes == 2 and is_one_column(output))
             )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from numbers import Integral
 from typing import Any
 
@@ -116,6 +117,20 @@ def _check_comparison(net: Any) -> None:
     if not is_number(net.cache_size, Integral) or net.cache_size < 0:
         raise refuse(net, "cache_size", "an int in [0, inf), a number of bytes")
     get_memory(net.memory, warn=True)
+
+
+def _check_checkpoint_dir(net: Any) -> None:
+    folder = net.checkpoint_dir
+    if folder is None:
+        return
+    is_path = isinstance(folder, str | os.PathLike) and isinstance(os.fspath(folder), str)
+    if not is_path or not os.fspath(folder) or "\0" in os.fspath(folder):
+        raise refuse(net, "checkpoint_dir", "None or a folder (a str or path)")
+    place = os.fspath(folder)
+    while not os.path.lexists(place) and os.path.dirname(place) != place:
+        place = os.path.dirname(place) or os.curdir
+    if not os.path.isdir(place):
+        raise refuse(net, "checkpoint_dir", "a folder", f"{place} is a file.")
 
 
 def _check_numbers(net: Any) -> None:
@@ -247,6 +262,7 @@ def check_parameters(net: Any) -> None:
         if choice is not None:
             as_choices(choice, "unrelated_layer")
     _check_comparison(net)
+    _check_checkpoint_dir(net)
     _check_schedules(net)
     if not isinstance(net.precision, str) or net.precision not in PRECISIONS:
         raise refuse(net, "precision", f"one of {sorted(PRECISIONS)}")

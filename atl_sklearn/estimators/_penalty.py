@@ -8,6 +8,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import torch
 
 from atl_sklearn.estimators._frozen_side import FrozenSide
@@ -19,8 +20,8 @@ from atl_sklearn.similarity import (
     AntiTransferPenalty,
     get_weight_schedule,
 )
+from atl_sklearn.unrelated._hooks import ActivationHooks
 from atl_sklearn.unrelated._layers import Layer, Trial, choose_layers, is_posterior
-from atl_sklearn.unrelated._taps import Taps
 
 _READER_RATE = 3e-3  # learning rate of what adversarial metrics train
 _N_TRIED = 8  # unlabeled samples with which everything is tried before training
@@ -36,10 +37,28 @@ def unique(names: list[str]) -> list[str]:
     ]
 
 
-def _shapes(state: dict[str, torch.Tensor]) -> dict[str, Any]:
+def _as_arrays(state: Any) -> Any:
+    """Return a state as arrays, which every format of files holds."""
+    if isinstance(state, torch.Tensor):
+        return state.detach().cpu().numpy().copy()
+    if isinstance(state, dict):
+        return {name: _as_arrays(value) for name, value in state.items()}
+    return [_as_arrays(value) for value in state] if isinstance(state, list) else state
+
+
+def _as_tensors(state: Any) -> Any:
+    """Return what :func:`_as_arrays` made arrays of."""
+    if isinstance(state, np.ndarray):
+        return torch.from_numpy(state.copy())
+    if isinstance(state, dict):
+        return {name: _as_tensors(value) for name, value in state.items()}
+    return [_as_tensors(value) for value in state] if isinstance(state, list) else state
+
+
+def _shapes(state: dict[str, Any]) -> dict[str, Any]:
     """Return what must agree between two losses; the factors of weights see to it themselves."""
     return {
-        name: None if name.endswith("_extra_state") else value.shape
+        name: None if name.endswith("_extra_state") else tuple(value.shape)
         for name, value in state.items()
     }
 
@@ -140,8 +159,8 @@ class PenaltyRun:
             calls.nonlinearity if is_posterior(layer) else None for layer in layers
         ]
         # Before the first step, since a compiled network knows no hooks that come later.
-        self._taps = Taps(network, [layer.point for layer in layers])
-        exits.callback(self._taps.remove)
+        self._hooks = ActivationHooks(network, [layer.point for layer in layers])
+        exits.callback(self._hooks.remove)
         comparisons = self._loss.comparisons(len(layers))
         self._frozen = FrozenSide(settings, network, sources, X, comparisons, exits=exits)
 
@@ -180,9 +199,9 @@ class PenaltyRun:
             self._resume(state)
 
     def _read(self, X: Samples) -> list[torch.Tensor]:
-        with self._taps.read():
+        with self._hooks.read():
             self._calls.try_out(X)
-        return self._taps.activations()
+        return self._hooks.activations()
 
     def _compare(
         self, read: list[torch.Tensor], X: Samples, layers: Sequence[Layer], *, unlabeled: bool
@@ -215,22 +234,23 @@ class PenaltyRun:
 
     def state(self) -> dict[str, Any]:
         """Return what a later fit needs to go on where this one ended."""
+        readers = None if self.readers is None else _as_arrays(self.readers.state_dict())
         return {
-            "generator": self._generator.get_state(),
+            "generator": self._generator.get_state().numpy(),
             "remaining": self._unlabeled.remaining if self._unlabeled is not None else [],
             "n_unlabeled": len(self._unlabeled) if self._unlabeled is not None else 0,
-            "loss": self._loss.state_dict(),
-            "readers": self.readers.state_dict() if self.readers is not None else None,
+            "loss": _as_arrays(self._loss.state_dict()),
+            "readers": readers,
         }
 
     def _resume(self, state: dict[str, Any]) -> None:
-        self._generator.set_state(state["generator"])
+        self._generator.set_state(torch.from_numpy(state["generator"]))
         if self._unlabeled is not None and len(self._unlabeled) == state["n_unlabeled"]:
             self._unlabeled.remaining = state["remaining"]
         if _shapes(self._loss.state_dict()) == _shapes(state["loss"]):
-            self._loss.load_state_dict(state["loss"])
+            self._loss.load_state_dict(_as_tensors(state["loss"]))
             if self.readers is not None:
-                self.readers.load_state_dict(state["readers"])
+                self.readers.load_state_dict(_as_tensors(state["readers"]))
 
     def factor(self, epoch: int) -> float:
         """Return what the schedule makes of the weight in an epoch, counted from 0."""
@@ -258,6 +278,11 @@ class PenaltyRun:
     def unmet_targets(self) -> list[str]:
         """Return what to warn of where a similarity stayed above its target."""
         return self._loss.unmet_targets()
+
+    @property
+    def kept(self) -> dict[str, bool]:
+        """Whether frozen activations are kept, of training and of unlabeled data."""
+        return self._frozen.kept
 
     @property
     def weights(self) -> list[float]:
@@ -338,9 +363,9 @@ class PenaltyRun:
             Has the penalty as soon as the block has ended.
         """
         tapped = Tapped()
-        with self._taps.read():
+        with self._hooks.read():
             yield tapped
-        current = self._finished(self._taps.activations())
+        current = self._finished(self._hooks.activations())
         tapped.penalty = self._loss(
             current,
             *self._frozen(X, index, unlabeled=unlabeled),

@@ -46,6 +46,9 @@ class PenaltySettings:
         Seeds what the penalty draws at random.
     validates : bool
         Whether there are validation data.
+    keeps_in_order : bool
+        Whether activations that are kept are computed in the order of the samples, which a fit
+        that goes on after a kill repeats: their rounding depends on the batch.
     verbose : bool
         Whether it is said where activations are kept.
     """
@@ -69,6 +72,7 @@ class PenaltySettings:
     max_epochs: int
     seed: int
     validates: bool
+    keeps_in_order: bool
     verbose: bool
 
 

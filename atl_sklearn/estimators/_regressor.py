@@ -12,6 +12,8 @@ from skorch.dataset import Dataset
 from skorch.utils import to_tensor
 from torch.utils.data import DataLoader
 
+from atl_sklearn.estimators._classifier import AntiTransferClassifier
+from atl_sklearn.estimators._constructors import arguments_of, documented_like
 from atl_sklearn.estimators._finiteness import check_predictions
 from atl_sklearn.estimators._outputs import check_numbers
 from atl_sklearn.estimators._scales import rescale_layer
@@ -19,6 +21,7 @@ from atl_sklearn.estimators._training import AntiTransferTraining
 from atl_sklearn.unrelated._layers import LayerChoice
 
 
+@documented_like(AntiTransferClassifier, leaving_out={"class_weight", "classes", "classes_"})
 class AntiTransferRegressor(AntiTransferTraining, NeuralNetRegressor):
     """A neural regressor that does not lean on what an unrelated network knows.
 
@@ -27,45 +30,6 @@ class AntiTransferRegressor(AntiTransferTraining, NeuralNetRegressor):
 
     Parameters
     ----------
-    module : str, torch.nn.Module or its class, default="auto"
-        The network. ``"auto"`` takes an :class:`~atl_sklearn.modules.MLP` for 2-D X and a
-        :class:`~atl_sklearn.modules.ConvNet` for 3-D and 4-D X; ``"mlp"``, ``"convnet"`` and
-        ``"vgg"`` name one. A class whose constructor names ``input_shape`` (the shape of one
-        sample), ``n_features_in`` (the length of its first axis) or ``n_outputs`` is given
-        these, unless ``module__input_shape`` and so on are set. An instance is copied, not
-        trained itself. It returns a
-        number for each target.
-    unrelated : fitted estimator, torch.nn.Module, unfitted estimator, list or None, default=None
-        What the network must not lean on: a fitted :class:`AntiTransferClassifier`,
-        :class:`AntiTransferRegressor` or other skorch net, the same in a
-        ``FrozenEstimator``, a fitted ``Pipeline`` that ends in one (its last step is used, so
-        its features must have the shape of X), or a module. It is never changed, and clones of
-        this estimator keep it. An unfitted estimator is cloned and fitted inside `fit` on
-        ``y_unrelated``. A list holds several. None trains a plain network.
-    layer : str, int or list of these, default="last"
-        Where this network is compared: ``"last"``, the last convolution with its nonlinearity,
-        or without convolutions the last hidden layer with its nonlinearity; an index among the
-        convolutions and linear layers in the order in which they run (with its nonlinearity;
-        negative from the end); or the name of any submodule, whose output is taken as it is.
-        :func:`~atl_sklearn.list_layers` shows them. ``"output"`` is what the network returns,
-        ``"posterior"`` the probabilities made of it. The penalties of several layers are added.
-    unrelated_layer : None, str, int or list of these, default=None
-        Where the unrelated network is compared; None for the same as `layer`. ``"output"`` is
-        what the network returns, ``"posterior"`` the probabilities made of it (of a plain
-        module: its softmax). With a list as `unrelated`, a list has one entry for each network.
-    metric : str, callable or list of these, default="cross_correlation"
-        How aggregated activations are compared, a list for each layer; see
-        :func:`~atl_sklearn.similarity.activation_similarity`. ``"adversarial"`` trains a
-        small network to read the unrelated activations from this network's, which is trained
-        to prevent it; see :class:`~atl_sklearn.AntiTransferLoss`.
-    aggregation : str, callable or list of these, default="spatial_mean"
-        What of the activations is compared, a list for each layer; see
-        :func:`~atl_sklearn.similarity.activation_similarity`.
-    weight : float, "auto" or list of these, default=1.0
-        Weight of the penalty in the loss, in [0, inf); a list has one for each unrelated
-        network. 0 trains a plain network, bit for bit. ``"auto"`` is the share of the target's
-        variance in the training data that the unrelated network's answers explain: 1 where they
-        give the target away, 0 where there is nothing to lean on.
     target_similarity : float, list of float or None, default=None
         The similarity in [0, 1) that may be left, or one for each unrelated network; None keeps
         `weight` as it is. With it, `weight` is where training starts: it rises while the
@@ -74,150 +38,18 @@ class AntiTransferRegressor(AntiTransferTraining, NeuralNetRegressor):
         The same target asks for the same on all data, which the same weight does not; for a
         decision that does not depend on an attribute, compare ``layer="output"`` with
         ``unrelated_layer="posterior"``.
-    weight_schedule : str or callable, default="constant"
-        Factor of `weight` by epoch: ``"constant"``, ``"linear_warmup"``, ``"sigmoid_warmup"``,
-        ``"cosine"`` (see :func:`~atl_sklearn.similarity.get_weight_schedule`), or a callable
-        that takes the epoch, counted from 0, and returns it.
-    penalty_data : {"auto", "unlabeled", "train", "both"}, default="auto"
-        What the penalty is computed on: batches of ``X_unlabeled`` in `fit`, the training
-        batches, or the mean of both; ``"auto"`` is ``"unlabeled"`` where there is
-        ``X_unlabeled``, otherwise ``"train"``. BatchNorm normalises unlabeled batches by
-        themselves, and its running statistics come from the training batches only.
-    penalty_batch_size : int, default=96
-        Samples in an unlabeled batch; all of ``X_unlabeled`` if it has fewer.
-    conditional : bool, default=False
-        Whether what the target explains (for classes their means) is left out of the
-        comparison, for a target that may legitimately go along with the unrelated task. On
-        unlabeled data the network's predictions stand for the target.
-    cache : {"auto", "memory", "mapped", "live"}, default="auto"
-        Where the unrelated networks' activations, which do not change, are kept during `fit`:
-        in memory, in memory-mapped files, or nowhere (they are computed in every step).
-        ``"auto"`` keeps them where samples are seen more than once: in memory up to
-        `cache_size`, above it in files of the temporary folder, unless a sample has more than
-        1 MiB or the disk has too little space. It computes them where they may change: the
-        samples of a torch Dataset, which ``"memory"`` and ``"mapped"`` take to be the same in
-        every epoch, or of an iterator of one's own. With ``verbose=1`` it says what it does.
-    cache_size : int, default=2**30
-        Bytes up to which ``cache="auto"`` keeps activations in memory, for the training data
-        and for the unlabeled data each; 0 for never keeping any.
-    memory : None, str, path-like or joblib.Memory, default=None
-        Folder in which what is computed of unrelated networks is kept on disk, so that other
-        fits find it: other candidates of a search, other processes. It is found by the
-        network's weights, the layers and the data, never by time or name.
-    random_state : int, RandomState instance or None, default=None
-        Determines initialisation, order of batches, dropout and random choices of the penalty.
-        The global generators are not touched by an int. Fits in several threads take turns; code
-        of your own in another thread that draws from torch's global generator during a fit
-        changes what that fit draws.
-    precision : {"float32", "bfloat16", "float16", "float64"}, default="float32"
-        Floating type of the network and of X, which is cast to it. In the half precisions the
-        weights and X stay in single precision, and torch's autocast runs the networks;
-        losses and similarities are computed in single precision, and ``"float16"`` scales the
-        loss so that small gradients do not vanish.
     criterion : class, default=torch.nn.MSELoss
         Loss of the task.
-    optimizer : class, str or callable, default=torch.optim.AdamW
-        Optimizer, or the name of one of ``torch.optim`` such as ``"sgd"``; its arguments are set
-        as ``optimizer__weight_decay`` and so on.
     lr : float, default=0.001
         Learning rate; the highest one under a schedule.
-    lr_schedule : {"one_cycle", "cosine", "constant"} or callable, default="one_cycle"
-        How the learning rate changes from step to step. ``"one_cycle"`` rises to `lr` in the
-        first 30 % of the steps and falls to almost 0, while the first beta of Adam's kin goes
-        from 0.95 to 0.85 and back (unless ``optimizer__betas`` is set); ``"cosine"`` falls from
-        `lr` to 0; a callable takes the share of the training that is done, in [0, 1), and
-        returns the factor of `lr`. Each call of `fit` and `partial_fit` is one schedule over
-        its `max_epochs`; with ``"constant"``, two calls of two epochs are one of four. The
-        schedule of a training that a callback ends early is cut off. A callback that sets the
-        rate, such as skorch's ``LRScheduler``, takes the place of the schedule.
-    max_grad_norm : float or None, default=5.0
-        Gradients are scaled so that their norm, over all parameters, is at most this; None
-        leaves them as they are. Not for LBFGS, which needs them so; and skorch's
-        ``GradientNormClipping`` among the callbacks takes its place.
-    weight_decay : float, default=1e-4
-        Weight decay of an optimizer that has one. ``optimizer__weight_decay`` comes first.
-    max_epochs : int, default=30
-        Passes over the training data in each call of `fit` and `partial_fit`.
-    batch_size : int, default=32
-        Samples in a batch; -1 for all of them.
-    iterator_train, iterator_valid : class, default=torch.utils.data.DataLoader
-        Iterators over batches; arguments are set as ``iterator_train__num_workers`` and so on.
-        Training data are shuffled unless ``iterator_train__shuffle=False``.
-    dataset : class, default=skorch.dataset.Dataset
-        Wraps the data; the default slices arrays a batch at a time.
-    train_split : float, callable or None, default=None
-        Splits off validation data: a share of X in (0, 1) or a callable such as
-        ``skorch.dataset.ValidSplit(5)``; None or False trains on all of X.
-    callbacks : list, "disable" or None, default=None
-        skorch's callbacks.
     predict_nonlinearity : callable, "auto" or None, default="auto"
         Applied to what the network returns when predicting.
-    warm_start : bool, default=False
-        Whether `fit` goes on with the weights of the last one.
-    verbose : int, default=0
-        With 1, a bar over all epochs (plain lines where the output is no terminal), what `fit`
-        decided and fits besides, and `summary_` in two lines; with 2, a line for each epoch
-        instead of the bar.
-    device : str or torch.device, default="auto"
-        Where the network runs; ``"auto"`` is a GPU if there is one.
-    compile : bool, default=False
-        Whether the network is compiled by ``torch.compile``.
-    use_caching : bool or "auto", default="auto"
-        Whether scoring callbacks keep predictions; see skorch.
-    torch_load_kwargs : dict or None, default=None
-        Arguments of ``torch.load``; see skorch.
-    **kwargs : dict
-        Arguments of the parts, with the part's name in front: ``module__dropout``,
-        ``optimizer__weight_decay``, ``callbacks__print_log``, ...
-
-    Attributes
-    ----------
-    module_ : torch.nn.Module
-        The trained network.
-    unrelated_ : estimator, module, list of these or None
-        What `unrelated` was, fitted.
-    unrelated_score_ : float, None or list of these
-        How well an unfitted `unrelated` learnt ``y_unrelated``: its score on a fifth of the
-        samples, held out, when it is fitted on the others (the network that is avoided is fitted
-        on all). `fit` warns where it is at chance. None where nothing was fitted.
-    weight_ : float or list of float
-        The weight that was used, with `target_similarity` at the end; a list where `unrelated`
-        is one.
-    history : skorch.history.History
-        For each epoch ``train_loss`` and ``valid_loss``, which are those of the task;
-        ``train_penalty`` and ``valid_penalty``, the similarity before its weight;
-        ``penalty_weight``; ``train_similarity``, what `target_similarity` is compared with; and
-        ``train_objective``, what is minimised. With several unrelated networks, or layers, their
-        positions and names are appended.
-    summary_ : FitSummary
-        What happened in the last fit: the losses, the similarities before and after, the weights
-        and where they come from, the scores of the unrelated task, whether the training
-        converged, and what was warned of. It prints as text, and as a table in notebooks.
-    n_features_in_ : int
-        Length of the first axis of a sample of X.
-    feature_names_in_ : ndarray of shape (n_features,)
-        Names of the columns of a DataFrame.
-    input_shape_ : tuple of int
-        Shape of a sample of X.
-    n_outputs_ : int
-        Number of outputs of the network.
 
     See Also
     --------
     AntiTransferClassifier : The same for classes.
     atl_sklearn.AntiTransferLoss : The penalty for a training loop of one's own.
     atl_sklearn.list_layers : Names of layers.
-
-    Notes
-    -----
-    The loss of a batch is ``task loss + weight * sum over layers of metric(aggregation(this
-    network's activations), aggregation(the unrelated network's activations))`` [1]_.
-
-    References
-    ----------
-    .. [1] E. Guizzo, T. Weyde, G. Tarroni, "Anti-transfer learning for task invariance in
-       convolutional neural networks for speech processing", Neural Networks 142, 2021.
-       https://arxiv.org/abs/2006.06494
 
     Examples
     --------
@@ -253,6 +85,7 @@ class AntiTransferRegressor(AntiTransferTraining, NeuralNetRegressor):
         cache: str = "auto",
         cache_size: int = 2**30,
         memory: Any = None,
+        checkpoint_dir: Any = None,
         random_state: Any = None,
         precision: str = "float32",
         criterion: Any = torch.nn.MSELoss,
@@ -277,133 +110,7 @@ class AntiTransferRegressor(AntiTransferTraining, NeuralNetRegressor):
         torch_load_kwargs: dict[str, Any] | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(
-            module,
-            unrelated=unrelated,
-            layer=layer,
-            unrelated_layer=unrelated_layer,
-            metric=metric,
-            aggregation=aggregation,
-            weight=weight,
-            target_similarity=target_similarity,
-            weight_schedule=weight_schedule,
-            penalty_data=penalty_data,
-            penalty_batch_size=penalty_batch_size,
-            conditional=conditional,
-            cache=cache,
-            cache_size=cache_size,
-            memory=memory,
-            random_state=random_state,
-            precision=precision,
-            criterion=criterion,
-            optimizer=optimizer,
-            lr=lr,
-            lr_schedule=lr_schedule,
-            max_grad_norm=max_grad_norm,
-            weight_decay=weight_decay,
-            max_epochs=max_epochs,
-            batch_size=batch_size,
-            iterator_train=iterator_train,
-            iterator_valid=iterator_valid,
-            dataset=dataset,
-            train_split=train_split,
-            callbacks=callbacks,
-            predict_nonlinearity=predict_nonlinearity,
-            warm_start=warm_start,
-            verbose=verbose,
-            device=device,
-            compile=compile,
-            use_caching=use_caching,
-            torch_load_kwargs=torch_load_kwargs,
-            **kwargs,
-        )
-
-    def fit(
-        self,
-        X: Any,
-        y: Any = None,
-        *,
-        sample_weight: Any = None,
-        y_unrelated: Any = None,
-        X_unlabeled: Any = None,
-        **fit_params: Any,
-    ) -> AntiTransferRegressor:
-        """Train the network on (X, y).
-
-        Parameters
-        ----------
-        X : array-like or sparse of shape (n_samples, ...), mapping or torch Dataset
-            Training data with 2 to 4 axes. Arrays are cast to `precision`; sparse matrices
-            become dense a batch at a time; mappings and datasets are taken as skorch takes them.
-        y : array-like of shape (n_samples,) or (n_samples, n_targets), default=None
-            Targets; may be None where a Dataset holds it.
-        sample_weight : array-like of shape (n_samples,) or None, default=None
-            Weights of the samples in the task loss and in the penalty.
-        y_unrelated : array-like of shape (n_samples,) or (n_samples, n_unfitted), default=None
-            Labels of the unrelated tasks, on which an unfitted `unrelated` is fitted; a column
-            for each of several. Cross-validation splits them with X. A Pipeline hands them on
-            after ``sklearn.set_config(enable_metadata_routing=True)``.
-        X_unlabeled : array-like of shape (n_unlabeled, ...), mapping or torch Dataset, default=None
-            Data of the kind and shape of X without labels, which only the penalty sees; see
-            `penalty_data`. It must not have as many samples as X, because cross-validation
-            would split it then; of a Dataset, the first of each item is used. A Pipeline
-            transforms it if it was made with ``transform_input=["X_unlabeled"]`` and metadata
-            routing is enabled.
-        **fit_params : dict
-            Passed on to the network's ``forward`` and to ``train_split``.
-
-        Returns
-        -------
-        self : object
-            The fitted estimator.
-
-        Raises
-        ------
-        TypeError, ValueError
-            If a parameter, X, y or a weight is not what it must be; nothing was trained then.
-        NonFiniteLossError
-            If a loss or the weights became NaN or infinite; `module_` has the last finite ones.
-        """
-        return self._fit(X, y, sample_weight, y_unrelated, X_unlabeled, fit_params, method="fit")
-
-    def partial_fit(
-        self,
-        X: Any,
-        y: Any = None,
-        classes: Any = None,
-        *,
-        sample_weight: Any = None,
-        y_unrelated: Any = None,
-        X_unlabeled: Any = None,
-        **fit_params: Any,
-    ) -> AntiTransferRegressor:
-        """Train for `max_epochs` more epochs, from where the last call ended.
-
-        Parameters
-        ----------
-        X : array-like or sparse of shape (n_samples, ...), mapping or torch Dataset
-            Training data.
-        y : array-like of shape (n_samples,) or (n_samples, n_targets), default=None
-            Targets; may be None where a Dataset holds it.
-        classes : object, default=None
-            Not used; here for skorch's sake.
-        sample_weight : array-like of shape (n_samples,) or None, default=None
-            Weights of the samples in the task loss and in the penalty.
-        y_unrelated : array-like of shape (n_samples,) or (n_samples, n_unfitted), default=None
-            Labels of the unrelated tasks; needed in the first call, as in `fit`.
-        X_unlabeled : array-like of shape (n_unlabeled, ...), mapping or torch Dataset, default=None
-            Unlabeled data, as in `fit`; needed in each call that uses them.
-        **fit_params : dict
-            Passed on to the network's ``forward`` and to ``train_split``.
-
-        Returns
-        -------
-        self : object
-            The fitted estimator.
-        """
-        return self._fit(
-            X, y, sample_weight, y_unrelated, X_unlabeled, fit_params, method="partial_fit"
-        )
+        super().__init__(**arguments_of(locals()))
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -16,6 +16,7 @@ from atl_sklearn.estimators._callbacks import check_watched
 from atl_sklearn.estimators._data import is_own_data
 from atl_sklearn.estimators._fit_run import unwrapped
 from atl_sklearn.estimators._inputs import accepted, is_mapping
+from atl_sklearn.estimators._names import with_arguments
 from atl_sklearn.estimators._penalty import kept_buffers
 from atl_sklearn.estimators._splits import get_splitter, split_data
 from atl_sklearn.unrelated._layers import Trial, trace_layers
@@ -126,7 +127,7 @@ def _try_loss(net: Any, output: Any, batch: Any, X: Any) -> None:
     of_package = type(net).get_loss.__module__.startswith(("atl_sklearn.", "skorch."))
     if not of_package or "criterion_" not in vars(net):
         return  # one of the user's own may need what its training steps prepare
-    name = type(net.criterion_).__name__
+    name = f"{type(net.criterion_).__name__}{with_arguments(net, 'criterion')}"
     shape = tuple(output.shape) if isinstance(output, torch.Tensor) else type(output).__name__
     with _spare_criterion(net), torch.no_grad(), forked_generator():
         try:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from numbers import Integral
 from typing import Any
 
+import numpy as np
 import torch
+from sklearn.base import clone
 
 from atl_sklearn._generator import forked_generator
 
@@ -36,6 +39,52 @@ def own_random_numbers(seed: int, device: Any) -> Iterator[None]:
         yield
 
 
+def seeded(estimator: Any, seed: int) -> Any:
+    """Return a clone of an estimator whose parameters `random_state` are all ints.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Not fitted; those of its parameters that are ints stay.
+    seed : int
+        Determines the others.
+    """
+    made = clone(estimator)
+    rng = np.random.RandomState(seed % 2**32)
+    for name, value in sorted(made.get_params(deep=True).items()):
+        if name.rpartition("__")[2] == "random_state" and not isinstance(value, Integral):
+            made.set_params(**{name: int(rng.randint(2**31))})
+    return made
+
+
+def random_states(device: Any) -> dict[str, np.ndarray]:
+    """Return the states of torch's generators: of the CPU, and of a GPU where there is one.
+
+    Parameters
+    ----------
+    device : str or torch.device
+        Where a network trains.
+
+    Returns
+    -------
+    states : dict of str to ndarray
+        Arrays, which every format of files holds.
+    """
+    states = {"cpu": torch.get_rng_state().numpy()}
+    return states | {
+        f"cuda:{index}": torch.cuda.get_rng_state(index).numpy() for index in _cuda_devices(device)
+    }
+
+
+def set_random_states(states: dict[str, np.ndarray]) -> None:
+    """Let torch's generators go on from what :func:`random_states` returned."""
+    for name, state in states.items():
+        if name == "cpu":
+            torch.set_rng_state(torch.as_tensor(state))
+        else:
+            torch.cuda.set_rng_state(torch.as_tensor(state), name)
+
+
 class RandomStream:
     """The random numbers of one network's training, continued from fit to fit.
 
@@ -45,9 +94,11 @@ class RandomStream:
         Where the stream starts.
     """
 
+    _travels = True  # in files of estimators
+
     def __init__(self, seed: int) -> None:
         self.seed = seed
-        self._states: dict[str, torch.Tensor] = {}
+        self._states: dict[str, np.ndarray] = {}
 
     @contextmanager
     def active(self, device: str) -> Iterator[None]:
@@ -61,18 +112,15 @@ class RandomStream:
         cuda = _cuda_devices(device)
         with forked_generator(cuda):
             # default_generator.manual_seed and not torch.manual_seed, which seeds every device
-            if "cpu" in self._states:
-                torch.set_rng_state(self._states["cpu"])
-            else:
+            if "cpu" not in self._states:
                 torch.default_generator.manual_seed(self.seed)
             for index in cuda:
-                if f"cuda:{index}" in self._states:
-                    torch.cuda.set_rng_state(self._states[f"cuda:{index}"], index)
-                else:
+                if f"cuda:{index}" not in self._states:
                     torch.cuda.default_generators[index].manual_seed(self.seed)
+            # Of the GPU that it trained on before, which may not be there any more, nothing is set.
+            known = {"cpu", *(f"cuda:{index}" for index in cuda)}
+            set_random_states({name: x for name, x in self._states.items() if name in known})
             try:
                 yield
             finally:
-                self._states["cpu"] = torch.get_rng_state()
-                for index in cuda:
-                    self._states[f"cuda:{index}"] = torch.cuda.get_rng_state(index)
+                self._states.update(random_states(device))

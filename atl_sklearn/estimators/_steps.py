@@ -112,6 +112,8 @@ class Steps(Inputs):
         """
         try:
             super().notify(method_name, **kwargs)
+            if method_name == "on_epoch_end" and self._run is not None and self._run.checkpoints:
+                self._run.checkpoints.keep(self)
         except KeyboardInterrupt:
             # How skorch's callbacks end a training.
             if self._run is not None:
@@ -162,7 +164,9 @@ class Steps(Inputs):
         if self.verbose != 1:
             return
         if run.progress is None:
-            run.progress = TrainingProgress(type(self).__name__, self.max_epochs, n_batches)
+            done = 0 if run.checkpoints is None else run.checkpoints.done
+            name = type(self).__name__
+            run.progress = TrainingProgress(name, self.max_epochs, n_batches, done=done)
             run.exits.callback(run.progress.close)
         run.progress.begin_epoch()
 
@@ -274,6 +278,12 @@ class Steps(Inputs):
         with torch.no_grad():
             step = self._step(batch, training=False, **fit_params)
         return {"loss": step["loss"], "y_pred": step["y_pred"]}
+
+    def on_epoch_begin(self, net: Any, *args: Any, **kwargs: Any) -> None:
+        """Begin an epoch, the first one of a fit that was interrupted where it was; see skorch."""
+        if self._run is not None and self._run.checkpoints is not None:
+            self._run.checkpoints.go_on(self)
+        super().on_epoch_begin(net, *args, **kwargs)
 
     def on_epoch_end(self, net: Any, *args: Any, **kwargs: Any) -> None:
         """Keep the weights if they are finite; end the training if they are not."""

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Iterator
+from contextlib import contextmanager
 from copy import deepcopy
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -14,15 +16,22 @@ from sklearn.utils import check_random_state
 from skorch import NeuralNet
 from skorch.callbacks import GradientNormClipping, LRScheduler
 
+from atl_sklearn._pipelines import innermost
 from atl_sklearn._user_warnings import warn_user
 from atl_sklearn._validation import check_no_missing, refuse, shown
-from atl_sklearn.estimators._confounding import confounding, given_weights
+from atl_sklearn.estimators._automatic_weight import confounding, given_weights
+from atl_sklearn.estimators._checkpoints import open_checkpoints
 from atl_sklearn.estimators._finiteness import FiniteWeights
 from atl_sklearn.estimators._fit_run import FitRun, unwrapped
 from atl_sklearn.estimators._frozen_side import network_label
 from atl_sklearn.estimators._inputs import accepted, as_array
 from atl_sklearn.estimators._learning_rate import LearningRate, get_lr_schedule
-from atl_sklearn.estimators._names import get_optimizer
+from atl_sklearn.estimators._names import (
+    check_gradients,
+    get_optimizer,
+    sparse_weights,
+    with_arguments,
+)
 from atl_sklearn.estimators._outcome import summarise
 from atl_sklearn.estimators._outputs import takes_one_score
 from atl_sklearn.estimators._parameters import check_classes, check_parameters
@@ -35,7 +44,7 @@ from atl_sklearn.estimators._penalty_settings import (
 from atl_sklearn.estimators._precision import PRECISIONS
 from atl_sklearn.estimators._rehearsal import check_forward_params, rehearse
 from atl_sklearn.estimators._scales import rescale_layer
-from atl_sklearn.estimators._seeding import RandomStream, own_random_numbers
+from atl_sklearn.estimators._seeding import RandomStream, own_random_numbers, seeded
 from atl_sklearn.estimators._splits import get_splitter
 from atl_sklearn.estimators._steps import Steps
 from atl_sklearn.estimators._unlabeled import check_pipeline, check_unlabeled
@@ -44,7 +53,6 @@ from atl_sklearn.unrelated import FrozenNetwork, get_network
 from atl_sklearn.unrelated._fitting import fit_sources
 from atl_sklearn.unrelated._layers import Trial
 from atl_sklearn.unrelated._sources import (
-    _innermost,
     as_sources,
     get_nonlinearity,
     is_fitted,
@@ -90,11 +98,31 @@ class AntiTransferTraining(Steps):
         Returns
         -------
         self : object
-            The estimator, initialised but not fitted.
+            The estimator, initialised but not fitted. A network that is made to the shape of X is
+            made where this becomes known, in `fit` or :meth:`load_params`.
         """
         self.__dict__.pop("_completed", None)
+        if self._waits_for_sizes():
+            return self
         with self._stream().active(self.device):
             return super().initialize()
+
+    def _waits_for_sizes(self) -> bool:
+        """Tell whether the network cannot be made before the sizes of X and y are known."""
+        given = self.get_params_for("module")
+        sizes = {"input_shape": "input_shape_", "n_outputs": "n_outputs_"}
+        unknown = {n for n, of in sizes.items() if n not in given and not hasattr(self, of)}
+        if "input_shape" in unknown:
+            unknown |= {"n_features_in"} - given.keys()
+        if isinstance(self.module, str):
+            return bool(unknown & sizes.keys())
+        if isinstance(self.module, torch.nn.Module) or not callable(self.module):
+            return False
+        asked = inspect.signature(self.module).parameters
+        needed = {
+            n for n, p in asked.items() if p.default is p.empty and p.kind is not p.VAR_KEYWORD
+        }
+        return bool(unknown & needed)
 
     def initialize_module(self) -> Any:
         """Make the network; it is told the sizes of X and y where it asks for them by name."""
@@ -159,7 +187,13 @@ class AntiTransferTraining(Steps):
         self : object
             The estimator.
         """
-        super().initialize_criterion(*args, **kwargs)
+        try:
+            super().initialize_criterion(*args, **kwargs)
+        except (TypeError, ValueError) as error:
+            raise ValueError(
+                f"The 'criterion' parameter, {shown(self.criterion)}, cannot be made"
+                f"{with_arguments(self, 'criterion')}: {error}"
+            ) from error
         if vars(self).get("criterion_") is self.criterion:
             self.criterion_: Any = deepcopy(self.criterion)
         return self
@@ -178,14 +212,18 @@ class AntiTransferTraining(Steps):
             The estimator.
         """
         name = self.optimizer
+        kind = get_optimizer(name)
+        kind = getattr(kind, "func", kind)  # of a partial
+        if isinstance(kind, type) and issubclass(kind, torch.optim.LBFGS):
+            # It sees all parameters as one row, which they are in one order of memory only.
+            self.module_.to(memory_format=torch.contiguous_format)
         try:
             self.__dict__["optimizer"] = get_optimizer(name)
             super().initialize_optimizer(*args, **kwargs)
         except (TypeError, ValueError) as error:
-            arguments = sorted(self.get_params_for("optimizer"))
             raise ValueError(
-                f"The 'optimizer' parameter, {shown(name)}, cannot be made for this network "
-                f"(optimizer__ arguments: {arguments}): {error}"
+                f"The 'optimizer' parameter, {shown(name)}, cannot be made for this network"
+                f"{with_arguments(self, 'optimizer')}: {error}"
             ) from error
         finally:
             self.__dict__["optimizer"] = name
@@ -193,6 +231,7 @@ class AntiTransferTraining(Steps):
             raise refuse(
                 self, "optimizer", "what makes an optimizer", f"It made {shown(self.optimizer_)}."
             )
+        check_gradients(self)
         return self
 
     def get_params_for_optimizer(self, prefix: str, named_parameters: Any) -> Any:
@@ -222,27 +261,58 @@ class AntiTransferTraining(Steps):
         optimizer = get_optimizer(getattr(self, prefix, None))
         if "weight_decay" in accepted(optimizer, ("weight_decay",)) - kwargs.keys():
             kwargs["weight_decay"] = self.weight_decay
+        sparse = sparse_weights(self.module_)
         fits = all(
-            parameter.is_floating_point() and parameter.device.type in ("cpu", "cuda")
+            parameter.is_floating_point()
+            and id(parameter) not in sparse
+            and parameter.device.type in ("cpu", "cuda")
             for _, parameter in named_parameters
         )
         if optimizer in _FUSED and fits and not kwargs.keys() & _OTHER_FORMS:
             kwargs["fused"] = True
         return args, kwargs
 
+    def _open_checkpoints(self, data: dict[str, Any], *, method: str, continues: bool) -> None:
+        """Find out where the fit was interrupted, if it was; the random numbers are those then."""
+        found = open_checkpoints(self, data, method=method, continues=continues)
+        if found is None:
+            return
+        self._run.checkpoints = found
+        self._run.exits.callback(found.close)
+        if found.state is not None:
+            self._stream().seed = found.state["seed"]
+
+    @contextmanager
+    def _determined(self, sources: list[Any], labels: dict[int, Any]) -> Iterator[list[Any]]:
+        """Let the block fit unrelated estimators that a fit which goes on finds the same again."""
+        if self.checkpoint_dir is None:
+            yield sources
+            return
+        seed = self._stream().seed
+        with own_random_numbers(seed, self.device):
+            yield [seeded(s, seed + at) if at in labels else s for at, s in enumerate(sources)]
+
     def _begin(self, sources: list[Any], batches: Any, tried: Any, trial: Trial | None) -> None:
         """Make what lives as long as the fit: the penalty and the guard of the weights."""
         self._run.weights = FiniteWeights(self.module_)
         self._run.rescale = rescale_layer(self.module_)
-        self._run.finished = len(self.history)
+        self._run.begun = self._run.finished = len(self.history)
         if self.precision == "float16":
             self._run.scaler = torch.amp.GradScaler(next(self.module_.parameters()).device.type)
         self._begin_steps()
-        weights = self._resolve_weights(sources, batches, tried)
+        checkpoints = self._run.checkpoints
+        if checkpoints is not None and checkpoints.done:
+            weights = checkpoints.weights
+            self.__dict__["_penalty_state"] = checkpoints.state["penalty"]
+        else:
+            weights = self._resolve_weights(sources, batches, tried)
         several = isinstance(self.unrelated, list | tuple)
         self.__dict__["weight_"] = weights if several else (weights[0] if weights else 0.0)
         if trial is not None and any(weights):
             self._run.penalty = self._make_penalty(sources, weights, batches, tried, trial)
+        if checkpoints is not None:
+            checkpoints.weights = weights
+            checkpoints.check(self)
 
     def _make_penalty(
         self, sources: list[Any], weights: list[float], batches: Any, tried: Any, trial: Trial
@@ -277,6 +347,7 @@ class AntiTransferTraining(Steps):
             max_epochs=self.max_epochs,
             seed=self._stream().seed,
             validates=get_splitter(self) is not None,
+            keeps_in_order=self.checkpoint_dir is not None,
             verbose=bool(self.verbose),
         )
         own = self._makes_batches(batches)
@@ -342,7 +413,7 @@ class AntiTransferTraining(Steps):
         answers: dict[int, list[Any]] = {position: [] for position in frozen}
         targets = []
         for X, y in self.get_iterator(batches, training=False):
-            targets.append(np.asarray(y))
+            targets.append(y.cpu().numpy() if isinstance(y, torch.Tensor) else np.asarray(y))
             for position, network in frozen.items():
                 answer = network(self._on_device(X))
                 network.check_finite(answer, "X")
@@ -358,6 +429,103 @@ class AntiTransferTraining(Steps):
             for position, weight in enumerate(weights)
         ]
 
+    def fit(
+        self,
+        X: Any,
+        y: Any = None,
+        *,
+        sample_weight: Any = None,
+        y_unrelated: Any = None,
+        X_unlabeled: Any = None,
+        **fit_params: Any,
+    ) -> Self:
+        """Train the network on (X, y).
+
+        Parameters
+        ----------
+        X : array-like or sparse of shape (n_samples, ...), mapping or torch Dataset
+            Training data with 2 to 4 axes. Arrays are cast to `precision`; sparse matrices
+            become dense a batch at a time; mappings and datasets are taken as skorch takes them.
+        y : array-like of shape (n_samples,) or (n_samples, n_targets), default=None
+            Class labels, strings or numbers; of a regressor, its targets. May be None where a
+            Dataset holds it.
+        sample_weight : array-like of shape (n_samples,) or None, default=None
+            Weights of the samples in the task loss and in the penalty.
+        y_unrelated : array-like of shape (n_samples,) or (n_samples, n_unfitted), default=None
+            Labels of the unrelated tasks, on which an unfitted `unrelated` is fitted; a column
+            for each of several. Cross-validation splits them with X. A Pipeline hands them on
+            after ``sklearn.set_config(enable_metadata_routing=True)``.
+        X_unlabeled : array-like of shape (n_unlabeled, ...), mapping or torch Dataset, default=None
+            Data of the kind and shape of X without labels, which only the penalty sees; see
+            `penalty_data`. It must not have as many samples as X, because cross-validation
+            would split it then; of a Dataset, the first of each item is used. A Pipeline
+            transforms it if it was made with ``transform_input=["X_unlabeled"]`` and metadata
+            routing is enabled.
+        **fit_params : dict
+            Passed on to the network's ``forward`` and to ``train_split``.
+
+        Returns
+        -------
+        self : object
+            The fitted estimator.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If a parameter, X, y or a weight is not what it must be; nothing was trained then.
+        NonFiniteLossError
+            If a loss or the weights became NaN or infinite; `module_` has the last finite ones.
+        """
+        return self._fit(X, y, sample_weight, y_unrelated, X_unlabeled, fit_params, method="fit")
+
+    def partial_fit(
+        self,
+        X: Any,
+        y: Any = None,
+        classes: Any = None,
+        *,
+        sample_weight: Any = None,
+        y_unrelated: Any = None,
+        X_unlabeled: Any = None,
+        **fit_params: Any,
+    ) -> Self:
+        """Train for `max_epochs` more epochs, from where the last call ended.
+
+        Parameters
+        ----------
+        X : array-like or sparse of shape (n_samples, ...), mapping or torch Dataset
+            Training data.
+        y : array-like of shape (n_samples,) or (n_samples, n_targets), default=None
+            Class labels, strings or numbers; of a regressor, its targets. May be None where a
+            Dataset holds it.
+        classes : array-like of shape (n_classes,), default=None
+            All classes that any call will bring; read in the first call only, and not by a
+            regressor.
+        sample_weight : array-like of shape (n_samples,) or None, default=None
+            Weights of the samples in the task loss and in the penalty.
+        y_unrelated : array-like of shape (n_samples,) or (n_samples, n_unfitted), default=None
+            Labels of the unrelated tasks; needed in the first call, as in `fit`.
+        X_unlabeled : array-like of shape (n_unlabeled, ...), mapping or torch Dataset, default=None
+            Unlabeled data, as in `fit`; needed in each call that uses them.
+        **fit_params : dict
+            Passed on to the network's ``forward`` and to ``train_split``.
+
+        Returns
+        -------
+        self : object
+            The fitted estimator.
+        """
+        return self._fit(
+            X,
+            y,
+            sample_weight,
+            y_unrelated,
+            X_unlabeled,
+            fit_params,
+            method="partial_fit",
+            classes=classes if is_classifier(self) else None,
+        )
+
     def _fit(
         self,
         X: Any,
@@ -370,8 +538,9 @@ class AntiTransferTraining(Steps):
         method: str,
         classes: Any = None,
     ) -> Any:
+        self.check_training_readiness()
         if X_unlabeled is not None:
-            check_pipeline(depth=3)
+            check_pipeline(self)
         wants_more = method == "partial_fit" or self.warm_start
         continues = self.initialized_ and wants_more and not self._module_changed
         before = dict(vars(self))
@@ -388,6 +557,14 @@ class AntiTransferTraining(Steps):
                 # Popped, and not cleared, for the case that this fit fails before training.
                 for name in _OF_ONE_TRAINING:
                     self.__dict__.pop(name, None)
+            self._open_checkpoints(
+                {
+                    "X": X, "y": y, "classes": vars(self).get("classes_inferred_"),
+                    "sample_weight": sample_weight, "y_unrelated": y_unrelated,
+                    "X_unlabeled": X_unlabeled, "fit_params": fit_params,
+                },
+                method=method, continues=continues,
+            )  # fmt: skip
             with self._stream().active(self.device):
                 if not continues:
                     super().initialize()
@@ -398,10 +575,11 @@ class AntiTransferTraining(Steps):
                 data, *tried = rehearse(self, X, y, compares=compares)
             if labels and compares:
                 if self.verbose:
-                    names = ", ".join(type(_innermost(sources[at])).__name__ for at in labels)
+                    names = ", ".join(type(innermost(sources[at])).__name__ for at in labels)
                     print(f"Fitting what is unrelated on y_unrelated, and its score: {names}")
                 report = print if self.verbose else None
-                sources, scores = fit_sources(sources, X, labels, self.memory, report=report)
+                with self._determined(sources, labels) as determined:
+                    sources, scores = fit_sources(determined, X, labels, self.memory, report=report)
                 self._run.unrelated_scores = scores
             with self._stream().active(self.device):
                 self._begin(sources, data, *tried)
@@ -411,12 +589,11 @@ class AntiTransferTraining(Steps):
             self.__dict__.update(before)
             raise
         run = self._run
-        begun = run.finished
         route = {"_routing_method": method} if _ROUTES else {}
         try:
             with run.watch, self._stream().active(self.device):
                 interrupt = self._train(X, y, **route, **fit_params)
-                learnt = interrupt is None or run.finished > begun
+                learnt = interrupt is None or run.finished > run.begun
                 if learnt and run.penalty is not None:
                     self.__dict__["_penalty_state"] = run.penalty.state()
                     weights = run.penalty.weights
@@ -424,9 +601,11 @@ class AntiTransferTraining(Steps):
                     self.__dict__["weight_"] = weights if several else weights[0]
                 if learnt:
                     summary = summarise(
-                        self, run, sources, begun=begun, interrupted=interrupt is not None,
+                        self, run, sources, begun=run.begun, interrupted=interrupt is not None,
                         judged=method == "fit",
                     )  # fmt: skip
+                if run.checkpoints is not None:
+                    run.checkpoints.finished = interrupt is None
         finally:
             self._forget_run()
         if interrupt is not None and not learnt:
@@ -456,7 +635,16 @@ class AntiTransferTraining(Steps):
         try:
             self.notify("on_train_begin", X=X, y=y)
             begun = True
+            self._run.begun = self._run.finished = len(self.history)  # some may have been loaded
+            if self._run.rate is not None:
+                self._run.rate.follow_loaded()
+            checkpoints = self._run.checkpoints
+            if checkpoints is not None:
+                checkpoints.check(self)
+                fit_params["epochs"] = self.max_epochs - checkpoints.done
             self.fit_loop(X, y, **fit_params)
+            if checkpoints is not None:
+                checkpoints.go_on(self)  # if there was no epoch left
         except KeyboardInterrupt as error:
             # What has not begun no callback can end, in skorch neither.
             if not (begun and self._run.ended_by_callback):
@@ -477,7 +665,7 @@ class AntiTransferTraining(Steps):
         if scores is not None:
             self.unrelated_score_ = scores if several else (scores[0] if scores else None)
         if not all(map(is_fitted, sources)):  # not needed, so not fitted
-            self.unrelated_ = None
+            self.unrelated_: Any = None
         elif several:
             self.unrelated_ = sources
         else:

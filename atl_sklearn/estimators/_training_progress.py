@@ -16,17 +16,20 @@ class TrainingProgress:
         How many epochs there will be.
     n_batches : int or None
         How many batches an epoch has; None where that is not known, and epochs are counted.
+    done : int, default=0
+        How many epochs an earlier process has ended.
     """
 
-    def __init__(self, name: str, max_epochs: int, n_batches: int | None) -> None:
+    def __init__(self, name: str, max_epochs: int, n_batches: int | None, *, done: int = 0) -> None:
         self._max_epochs = max_epochs
         self._n_batches = n_batches
-        self._epoch = 0
+        self._epoch = done
         self._batch = 0
         if n_batches is None:
-            self._progress = Progress(max_epochs, name, unit="epoch")
+            self._progress = Progress(max_epochs, name, unit="epoch", initial=done)
         else:
-            self._progress = Progress(max_epochs * n_batches, name, unit="step")
+            before = done * n_batches
+            self._progress = Progress(max_epochs * n_batches, name, unit="step", initial=before)
 
     def begin_epoch(self) -> None:
         """Begin an epoch."""

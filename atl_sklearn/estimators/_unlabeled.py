@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -86,32 +87,42 @@ def check_unlabeled(
     return data
 
 
-def check_pipeline(depth: int = 2) -> None:
+def _pipelines_around(estimator: Any) -> Iterator[Pipeline]:
+    """Yield the pipelines that are running and end in an estimator, those around them too."""
+    # What has been transformed looks like what has not, and a Pipeline calls its last step as
+    # anybody would, so that there is nothing but the calls themselves to tell.
+    frame: Any = sys._getframe()
+    inner = estimator
+    while frame is not None:
+        caller = frame.f_locals.get("self")
+        if caller is not inner and isinstance(caller, Pipeline) and caller.steps[-1][1] is inner:
+            yield caller
+            inner = caller
+        frame = frame.f_back
+
+
+def check_pipeline(estimator: Any) -> None:
     """Refuse unlabeled data that a Pipeline hands on without transforming them.
 
     Parameters
     ----------
-    depth : int, default=2
-        How many calls above this one `fit` was called.
+    estimator : estimator
+        That is being fitted, perhaps by a Pipeline whose last step it is.
 
     Raises
     ------
     ValueError
-        If the caller is a Pipeline with other steps whose ``transform_input`` does not name
-        X_unlabeled.
+        If it has other steps, and its ``transform_input`` does not name X_unlabeled.
     """
-    # A Pipeline does not say that it is one; what has been transformed looks like what has not.
-    pipeline = sys._getframe(depth).f_locals.get("self")
-    if not isinstance(pipeline, Pipeline):
-        return
-    transforms = any(step not in (None, "passthrough") for _, step in pipeline.steps[:-1])
-    if transforms and "X_unlabeled" not in (getattr(pipeline, "transform_input", None) or ()):
-        name = pipeline.steps[-1][0]
-        raise ValueError(
-            "X_unlabeled came through a Pipeline that transforms X, but not X_unlabeled. Make it "
-            f'with transform_input=["X_unlabeled"], after {ENABLE_ROUTING}, and pass X_unlabeled '
-            f"without the step's name ({name}__) in front."
-        )
+    for pipeline in _pipelines_around(estimator):
+        transforms = any(step not in (None, "passthrough") for _, step in pipeline.steps[:-1])
+        if transforms and "X_unlabeled" not in (getattr(pipeline, "transform_input", None) or ()):
+            name = pipeline.steps[-1][0]
+            raise ValueError(
+                "X_unlabeled came through a Pipeline that transforms X, but not X_unlabeled. Make "
+                f'it with transform_input=["X_unlabeled"], after {ENABLE_ROUTING}, and pass '
+                f"X_unlabeled without the step's name ({name}__) in front."
+            )
 
 
 class UnlabeledBatches:

@@ -12,7 +12,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.multiclass import type_of_target
 
 from atl_sklearn._validation import check_no_missing
-from atl_sklearn.inspection._activations import extract_activations
+from atl_sklearn.inspection._extract_activations import extract_activations
 
 
 def probe_score(

@@ -9,9 +9,9 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import nn
 
-from atl_sklearn.modules._activations import make_activation
 from atl_sklearn.modules._checks import check_dropout, check_integer, check_integers
 from atl_sklearn.modules._input_shape import check_batch_shape, check_input_shape
+from atl_sklearn.modules._nonlinearities import make_activation
 from atl_sklearn.modules._scaling import Rescale, standardize_layer
 
 

@@ -21,7 +21,7 @@ from atl_sklearn.similarity._checks import (
 )
 from atl_sklearn.similarity._correlation_step import cross_correlation_step
 from atl_sklearn.similarity._metrics import ROW_METRICS, get_metric, is_batch_metric
-from atl_sklearn.similarity._prepared import Prepared
+from atl_sklearn.similarity._precomputed import Precomputed
 from atl_sklearn.similarity._products import RowProducts, row_products
 from atl_sklearn.similarity._row_metrics import sigmoid_mse
 from atl_sklearn.similarity._sample_products import (
@@ -105,7 +105,7 @@ def _row_similarity(
 
 
 def _prepared_similarity(
-    metric: str, aggregation: Aggregation, current: torch.Tensor, b: Prepared, sample_weight: Any
+    metric: str, aggregation: Aggregation, current: torch.Tensor, b: Precomputed, sample_weight: Any
 ) -> torch.Tensor:
     """Compare rows of which the frozen side, and its norms, were made before."""
     weight = check_weight(sample_weight, current)
@@ -199,7 +199,7 @@ def _call(
 
 def activation_similarity(
     current: torch.Tensor,
-    unrelated: torch.Tensor | Prepared,
+    unrelated: torch.Tensor | Precomputed,
     *,
     metric: Any = "cross_correlation",
     aggregation: Any = "spatial_mean",
@@ -316,7 +316,7 @@ def activation_similarity(
     """
     how = get_metric(metric)
     what = get_aggregation(aggregation)
-    if isinstance(unrelated, Prepared):
+    if isinstance(unrelated, Precomputed):
         return _prepared_similarity(metric, what, current, unrelated, sample_weight)
     check_activations(current, unrelated)
     weight = check_weight(sample_weight, current)

@@ -12,7 +12,7 @@ import torch
 
 from atl_sklearn._validation import shown
 from atl_sklearn.similarity._metrics import ADVERSARIAL
-from atl_sklearn.similarity._prepared import Prepared
+from atl_sklearn.similarity._precomputed import Precomputed
 
 _MEMORY = 500  # samples over which similarities are averaged
 _SPEED = 0.7  # by which the logarithm of a factor changes at most while the average is renewed
@@ -82,8 +82,8 @@ def power_of(metric: Any) -> int:
 
 def permuted(x: Any, order: torch.Tensor) -> Any:
     """Return the activations of other samples, for those that have been prepared as well."""
-    if isinstance(x, Prepared):
-        return Prepared(x.small[order.to(x.small.device)], x.squares[order.to(x.squares.device)])
+    if isinstance(x, Precomputed):
+        return Precomputed(x.small[order.to(x.small.device)], x.squares[order.to(x.squares.device)])
     return x[order.to(x.device)]
 
 

@@ -10,6 +10,8 @@ import numpy as np
 import torch
 from scipy.sparse import issparse
 
+from atl_sklearn._pipelines import as_innermost_sees
+from atl_sklearn.unrelated._hooks import ActivationHooks, HookPoint
 from atl_sklearn.unrelated._layers import (
     Layer,
     LayerChoice,
@@ -19,9 +21,8 @@ from atl_sklearn.unrelated._layers import (
     is_posterior,
     trace_layers,
 )
-from atl_sklearn.unrelated._sources import get_network, get_nonlinearity, prepare_input
+from atl_sklearn.unrelated._sources import get_network, get_nonlinearity
 from atl_sklearn.unrelated._sparse import dense_rows, sliceable
-from atl_sklearn.unrelated._taps import TapPoint, Taps
 
 
 def floating_dtype(network: torch.nn.Module) -> torch.dtype | None:
@@ -106,7 +107,7 @@ def freeze(estimator: Any, X: Any) -> tuple[FrozenNetwork, Any]:
         After the other steps of a pipeline; slices are tensors.
     """
     network = get_network(estimator)
-    data = prepare_input(estimator, X)
+    data = as_innermost_sees(estimator, X)
     if issparse(data):
         data = SparseRows(data)
     else:
@@ -172,7 +173,7 @@ class FrozenNetwork:
         self._label = label
         self._nonlinearity = nonlinearity or to_probabilities
         self._layers: list[Layer] = []
-        self._taps = Taps(self._network, [])
+        self._hooks = ActivationHooks(self._network, [])
 
     @property
     def network(self) -> torch.nn.Module:
@@ -185,7 +186,7 @@ class FrozenNetwork:
         return self._nonlinearity
 
     @property
-    def chosen(self) -> list[tuple[TapPoint, str]]:
+    def chosen(self) -> list[tuple[HookPoint, str]]:
         """Where the chosen activations are read, and what is made of them."""
         return [(layer.point, layer.name) for layer in self._layers]
 
@@ -257,8 +258,10 @@ class FrozenNetwork:
         """
         trial = self._try_out(X)
         self._layers = choose_layers(layer, trial.layers, parameter=parameter)
-        self._taps.remove()
-        self._taps = Taps(self._network, [layer.point for layer in self._layers], stop=True)
+        self._hooks.remove()
+        self._hooks = ActivationHooks(
+            self._network, [layer.point for layer in self._layers], stop=True
+        )
         found = trial.activations(self._layers)
         return self(X) if found is None else self._finished(found)
 
@@ -318,9 +321,9 @@ class FrozenNetwork:
         """
         # Not inference_mode: some losses cannot take its tensors.
         with torch.no_grad():
-            with self._taps.read():
+            with self._hooks.read():
                 self._forward(X)
-            return self._finished(self._taps.activations())
+            return self._finished(self._hooks.activations())
 
     @torch.no_grad()
     def _finished(self, activations: list[torch.Tensor]) -> list[torch.Tensor]:

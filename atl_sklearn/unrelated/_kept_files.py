@@ -16,7 +16,7 @@ from atl_sklearn._fingerprint import fingerprint, fingerprint_file
 from atl_sklearn._partial_files import partial_path, remove_left_over, reserve_space
 
 _FORM = 2  # changes with what is in the files
-_ROWS_AT_ONCE = 256
+ROWS_AT_ONCE = 256
 _CHECKSUMS = "checksums.json"
 _TRIES = 5  # to read a folder that others replace meanwhile
 
@@ -51,7 +51,7 @@ def make_maps(
     for position, (shape, dtype) in enumerate(zip(shapes, dtypes, strict=True)):
         path = folder / f"{position}.npy"
         found = np.lib.format.open_memmap(path, mode="w+", dtype=_numpy_type(dtype), shape=shape)
-        reserve_space(path, found.offset)
+        reserve_space(path, found.offset, found.nbytes)
         maps.append(torch.from_numpy(found))
     return maps
 
@@ -182,8 +182,8 @@ def save(
     new.mkdir()  # not by tempfile, whose folders are for one user alone
     try:
         maps = make_maps(new, [(n_samples, *x.shape[1:]) for x in few], [x.dtype for x in few])
-        for start in range(0, n_samples, _ROWS_AT_ONCE):
-            index = list(range(start, min(start + _ROWS_AT_ONCE, n_samples)))
+        for start in range(0, n_samples, ROWS_AT_ONCE):
+            index = list(range(start, min(start + ROWS_AT_ONCE, n_samples)))
             for kept, x in zip(maps, compute(index), strict=True):
                 kept[start : start + len(index)] = x.cpu()
         del maps

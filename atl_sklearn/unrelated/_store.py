@@ -6,13 +6,14 @@ import math
 import shutil
 import tempfile
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from atl_sklearn._user_warnings import warn_user
-from atl_sklearn.unrelated._kept_files import load, make_maps, save
+from atl_sklearn.unrelated._kept_files import ROWS_AT_ONCE, load, make_maps, save
 
 CACHES = ("auto", "live", "mapped", "memory")
 
@@ -243,6 +244,20 @@ class ActivationStore:
         self._there[:] = True
         self._complete = True
         self.report(f"{how} in {folder}.")
+
+    def complete(self, compute: Callable[[list[int]], list[torch.Tensor]]) -> None:
+        """Compute all activations that are kept now, in the order of the samples.
+
+        Parameters
+        ----------
+        compute : callable
+            Returns the activations of the samples in a list.
+        """
+        for start in range(0, self._n_samples, ROWS_AT_ONCE):
+            if self.where == "live":
+                return
+            index = list(range(start, min(start + ROWS_AT_ONCE, self._n_samples)))
+            self.get(index, partial(compute, index))
 
     def close(self) -> None:
         """Forget everything, and remove the files that are of no use to anybody else."""

@@ -11,11 +11,11 @@ from torch import nn
 
 from atl_sklearn import AntiTransferLoss
 from atl_sklearn.modules import MLP, VGG, ConvNet
-from atl_sklearn.similarity._prepared import prepare, restore
+from atl_sklearn.similarity._precomputed import prepare, restore
 from atl_sklearn.unrelated import FrozenNetwork
+from atl_sklearn.unrelated._hooks import ActivationHooks
 from atl_sklearn.unrelated._layers import choose_layers, trace_layers
 from atl_sklearn.unrelated._store import ActivationStore
-from atl_sklearn.unrelated._taps import Taps
 
 FORMS = ("plain", "cached", "live", "published")
 _LARGEST_MATRIX = 2**25  # elements of the published matrices that are still built: 128 MiB
@@ -101,9 +101,9 @@ class Steps:
             layers = trace_layers(self.network, lambda: self.network(few)).layers
         point = choose_layers(layer, layers)[0].point
         self.name = point.name
-        self.taps = Taps(self.network, [point])
+        self.taps = ActivationHooks(self.network, [point])
         self.whole = unrelated.eval()  # the published form runs all of it
-        self.whole_taps = Taps(self.whole, [point])
+        self.whole_taps = ActivationHooks(self.whole, [point])
         self.metric, self.aggregation = metric, aggregation
         self.loss = AntiTransferLoss(metric=metric, aggregation=aggregation)
         self.generator = torch.Generator().manual_seed(0)

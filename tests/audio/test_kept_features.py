@@ -1,5 +1,6 @@
 """Folders of kept features when things go wrong: full disks, permissions, kills, other users."""
 
+import errno
 import os
 import pickle
 import shutil
@@ -69,6 +70,25 @@ def test_a_full_disk_is_told_before_anything_is_computed(waves, expected, tmp_pa
     same(features.transform(waves), expected)
     with largest_file(1000), pytest.raises(OSError, match="'memory_map' folder"):
         Standardizer(memory_map=tmp_path / "maps").fit_transform(expected)
+
+
+def test_a_disk_that_is_really_full(waves, expected, tmp_path):
+    """In a file system of 8 kB, for which it takes root."""
+    command = ["mount", "-t", "tmpfs", "-o", "size=8k", "none", str(tmp_path)]
+    if shutil.which("mount") is None or subprocess.run(command, capture_output=True).returncode:
+        pytest.skip("no file system can be mounted here")
+    try:
+        with pytest.raises(OSError, match="No space left on device") as error:
+            LibrosaFeatures(**SETTINGS, memory_map=tmp_path / "maps").fit_transform(waves)
+        assert error.value.errno == errno.ENOSPC
+        assert files_of(tmp_path) == []
+        features = LibrosaFeatures(**SETTINGS, memory=tmp_path / "memory")
+        for _ in range(2):
+            with pytest.warns(UserWarning, match="could not be kept .*No space left on device"):
+                same(features.fit_transform(waves), expected)
+        assert not [path for path in files_of(tmp_path) if path.suffix == ".partial"]
+    finally:
+        subprocess.run(["umount", "-l", str(tmp_path)], check=True)
 
 
 @pytest.mark.parametrize("has_fallocate", [True, False])

@@ -45,6 +45,9 @@ BAD = {
     "cache": ["disk", None, 3, {}, [], np.ones(2)],
     "cache_size": [-1, 1.5, True, HUGE, *NO_NUMBERS],
     "memory": [3, "", [], {}, __file__, os.path.join(__file__, "sub"), "no\0folder", object()],
+    "checkpoint_dir": [
+        3, "", [], {}, b"folder", __file__, os.path.join(__file__, "sub"), "no\0folder", object(),
+    ],
     "class_weight": [
         "even", 3, [1, 1], np.ones(2), {0: -1, 1: 1}, {0: np.nan}, {0: np.inf}, {0: "a"},
         {0: 0, 1: 0}, {2: 1}, {"0": 1.0}, {0: None}, {0: HUGE}, {0: True},

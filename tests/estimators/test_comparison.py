@@ -11,7 +11,7 @@ from sklearn.model_selection import LeaveOneOut, cross_val_predict
 from skorch.callbacks import Callback
 
 from atl_sklearn import AntiTransferClassifier, AntiTransferRegressor, activation_similarity
-from atl_sklearn.estimators._confounding import confounding
+from atl_sklearn.estimators._automatic_weight import confounding
 from atl_sklearn.inspection import extract_activations
 from atl_sklearn.unrelated import FrozenNetwork
 
@@ -213,6 +213,32 @@ class TestAutomaticWeight:
         assert (
             AntiTransferClassifier(unrelated=unrelated, weight=0.3, **FAST).fit(X, y).weight_ == 0.3
         )
+
+    def test_targets_may_lie_on_a_gpu(self, tabular, unrelated, monkeypatch):
+        X, y, _ = tabular
+        expected = AntiTransferClassifier(unrelated=unrelated, weight="auto", **FAST).fit(X, y)
+        asked = []
+
+        class Elsewhere(torch.Tensor):
+            def __array__(self, *args, **kwargs):
+                raise TypeError("can't convert cuda:0 device type tensor to numpy.")
+
+            def numpy(self, *args, **kwargs):
+                self.__array__()
+
+            def cpu(self):
+                asked.append(len(self))
+                return self.as_subclass(torch.Tensor)
+
+        class OnGPU(AntiTransferClassifier):
+            def get_iterator(self, dataset, training=False):
+                made = super().get_iterator(dataset, training=training)
+                moved = ((X, y.as_subclass(Elsewhere)) for X, y in made)
+                return made if training or self._run is None else moved
+
+        net = OnGPU(unrelated=unrelated, weight="auto", **FAST).fit(X, y)
+        assert sum(asked) == 80
+        assert net.weight_ == expected.weight_
 
     def test_nothing_to_avoid_trains_the_plain_network(self, unrelated):
         rng = np.random.RandomState(3)

@@ -12,6 +12,7 @@ from torch import nn
 
 from atl_sklearn import AntiTransferClassifier, AntiTransferRegressor
 from atl_sklearn.inspection import probe_score
+from atl_sklearn.modules import MLP
 
 FAST = {"max_epochs": 1, "random_state": 0}
 
@@ -112,6 +113,18 @@ def test_a_loss_of_ones_own_needs_what_makes_probabilities(tabular):
     [
         (nn.Linear(6, 1), nn.CrossEntropyLoss, 2, r"\(n_samples, 2\).*criterion=torch.nn.BCEWithL"),
         (nn.Linear(6, 1), nn.CrossEntropyLoss, 3, r"\(n_samples, 3\), one for each class. Got"),
+        (
+            nn.Linear(6, 2),
+            nn.CrossEntropyLoss,
+            3,
+            r"scores of shape \(n_samples, 3\).*Got \(8, 2\)",
+        ),
+        (
+            nn.Linear(6, 5),
+            nn.CrossEntropyLoss,
+            3,
+            r"\(n_samples, 3\).*\(8, 5\).*5 classes.*'classes'",
+        ),
         (nn.Linear(6, 2), nn.BCEWithLogitsLoss, 2, r"one score for.*Got \(8, 2\).*n_outputs=1"),
         (nn.Linear(6, 3), nn.BCEWithLogitsLoss, 3, "is for two classes, and y has 3"),
         (nn.Linear(6, 1), nn.BCELoss, 2, r"must return probabilities.*BCEWithLogitsLoss"),
@@ -123,6 +136,57 @@ def test_what_does_not_go_together(
     X, _, _ = tabular
     net = AntiTransferClassifier(module, criterion=criterion)
     refused(net, X, np.arange(80) % n_classes, match)
+
+
+def test_classes_that_y_does_not_have_are_named(tabular):
+    X, _, y = tabular
+    net = AntiTransferClassifier(nn.Linear(6, 5), classes=range(5), **FAST).fit(X, y)
+    assert net.predict_proba(X).shape == (80, 5)
+    net = AntiTransferClassifier(nn.Linear(6, 3), **FAST).partial_fit(X, y, classes=[7, 0, 1])
+    assert net.predict_proba(X).shape == (80, 3)
+    with pytest.raises(ValueError, match=r"\(n_samples, 4\).* Got \(8, 3\)"):
+        AntiTransferClassifier(nn.Linear(6, 3), **FAST).partial_fit(X, y, classes=range(4))
+
+
+def test_what_a_criterion_is_made_with_is_named(tabular, nothing_is_trained):
+    X, _, y = tabular
+    for weight, why in ((torch.ones(3), "cannot compute .* 2 classes"), ([1.0, 2.0], "be made")):
+        net = AntiTransferClassifier(criterion__weight=weight)
+        refused(net, X, y, f"'criterion' parameter, .*criterion__weight.*{why}|{why}.*_weight")
+
+
+class Words(nn.Module):
+    def __init__(self, sparse, head=True):
+        super().__init__()
+        self.words = nn.Embedding(10, 2, sparse=sparse)
+        self.head = nn.Linear(2, 2) if head else None
+
+    def forward(self, x):
+        found = self.words(x.long().clamp(0, 9)[:, 0])
+        return found if self.head is None else self.head(found)
+
+
+def test_optimizers_and_gradients_go_together(tabular, nothing_is_trained):
+    X, y, _ = tabular
+    sparse = Words(True)
+    refused(AntiTransferClassifier(sparse), X, y, "'optimizer' .*sparse grad.*'words.weight' are")
+    net = AntiTransferClassifier(sparse, optimizer="sgd")
+    refused(net, X, y, "'max_grad_norm' parameter .* None for sparse gradients.*Got 5.0")
+    for module, name in ((MLP, "weight"), (Words(True), "head.weight"), (Words(False), "words")):
+        net = AntiTransferClassifier(module, optimizer="sparseadam")
+        refused(
+            net, X, y, f"'optimizer' .* for dense gradients, such as 'adam'.*there is '.*{name}"
+        )
+
+
+def test_and_trains_where_there_are(tabular):
+    X, y, _ = tabular
+    for optimizer, head in (("sparseadam", False), ("sgd", True)):
+        module = Words(True, head=head)
+        net = AntiTransferClassifier(
+            module, optimizer=optimizer, max_grad_norm=None, weight_decay=0, **FAST
+        ).fit(X, y)
+        assert not torch.equal(net.module_.words.weight, module.words.weight)
 
 
 # ---- probabilities and scores -------------------------------------------------------------
@@ -260,7 +324,10 @@ class OfNothing(nn.Module):
 @pytest.mark.parametrize(
     ("parameters", "match"),
     [
-        ({"criterion__weight": torch.ones(3)}, "'criterion' parameter, CrossEntropyLoss, cannot"),
+        (
+            {"criterion__weight": torch.ones(3)},
+            "'criterion' .*CrossEntropyLoss with criterion__weight, cannot",
+        ),
         ({"criterion__reduction": "none"}, "Leave out criterion__reduction='none'"),
         ({"criterion": nn.MSELoss}, "'criterion' parameter, MSELoss, cannot compute"),
         ({"criterion": OfNothing}, "'criterion' .* a single number.* has None"),

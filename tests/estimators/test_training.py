@@ -11,10 +11,12 @@ from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import GroupKFold
 from skorch import NeuralNetClassifier
 from skorch.callbacks import (
+    Callback,
     Checkpoint,
     EarlyStopping,
     EpochScoring,
     GradientNormClipping,
+    LoadInitState,
     LRScheduler,
 )
 from skorch.dataset import ValidSplit
@@ -277,6 +279,46 @@ def test_callbacks(tabular, unrelated, tmp_path):
         kept = pickle.load(file)
     assert kept.module_(torch.zeros(1, 6)).shape == (1, 2)
     assert kept._run is None  # what only the fit needs is not in the checkpoint
+    best = [row for row in net.history if row["valid_loss_best"]][-1]
+    assert kept.history[-1, "train_loss"] == best["train_loss"]
+    assert set(kept.predict(X)) <= {"no", "yes"}  # and it predicts, with the labels of the fit
+    assert kept.score(X, np.array(["no", "yes"])[y]) > 0.5
+
+
+class PickledAtOnce(Callback):
+    def on_train_begin(self, net, **kwargs):
+        self.kept_ = pickle.dumps(net)
+
+
+def test_a_pickle_of_what_has_learnt_nothing_does_not_predict(tabular):
+    X, y, _ = tabular
+    net = AntiTransferClassifier(callbacks=[PickledAtOnce()], **FAST).fit(X, y)
+    with pytest.raises(NotFittedError):
+        pickle.loads(dict(net.callbacks_)["PickledAtOnce"].kept_).predict(X)
+
+
+def test_a_training_that_starts_from_checkpoints_of_skorch_has_a_schedule_of_its_own(
+    tabular, tmp_path
+):
+    X, y, _ = tabular
+
+    def fit(lr_schedule):
+        saved = Checkpoint(monitor=None, dirname=tmp_path)
+        return AntiTransferClassifier(
+            callbacks=[LoadInitState(saved), saved], lr_schedule=lr_schedule, lr=0.01,
+            max_epochs=3, random_state=0,
+        ).fit(X, y)  # fmt: skip
+
+    first = fit("one_cycle")
+    # The rates saved are those of the end of a cycle, at which nothing would be learnt.
+    assert first.history[-1, "lr"] < 5e-4
+    again = fit("one_cycle")
+    assert len(again.history) == 6
+    assert again.summary_.n_epochs == 3
+    assert again.history[3:, "lr"] == first.history[:, "lr"]
+    assert again.optimizer_.param_groups[0]["lr"] == pytest.approx(0.01)
+    steps = [float(net.optimizer_.state_dict()["state"][0]["step"]) for net in (first, again)]
+    assert steps[1] == 2 * steps[0]
 
 
 def test_early_stopping_sees_the_task_loss(tabular, unrelated):

@@ -5,6 +5,7 @@ import optuna
 import pytest
 import sklearn
 import torch
+from sklearn.base import BaseEstimator
 from sklearn.model_selection import GridSearchCV, KFold, cross_val_score, cross_validate
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -290,6 +291,32 @@ class TestThroughScikitLearn:
         pipeline = make_pipeline(StandardScaler(), net)
         with pytest.raises(ValueError, match=r'transform_input=\["X_unlabeled"\]'):
             pipeline.fit(X, Y, X_unlabeled=X_UNLABELED)
+
+    def test_subclasses_and_pipelines_around_are_seen(self, unrelated):
+        class Own(AntiTransferClassifier):
+            def fit(self, X, y, **kwargs):
+                return self._again(X, y, **kwargs)
+
+            def _again(self, X, y, **kwargs):
+                return super().fit(X, y, **kwargs)
+
+        net = Own(unrelated=unrelated, **PARAMS)
+        inner = make_pipeline("passthrough", net)
+        for pipeline, name in (
+            (make_pipeline(StandardScaler(), net), "own__X_unlabeled"),
+            (make_pipeline(StandardScaler(), inner), "pipeline__own__X_unlabeled"),
+        ):
+            with pytest.raises(ValueError, match=r'transform_input=\["X_unlabeled"\]'):
+                pipeline.fit(X, Y, **{name: X_UNLABELED})
+
+    def test_a_pipeline_that_fits_something_else_is_no_error(self, unrelated):
+        class Fits(BaseEstimator):
+            def fit(self, X, y):
+                net = AntiTransferClassifier(unrelated=unrelated, **PARAMS)
+                self.net_ = net.fit(X, y, X_unlabeled=X_UNLABELED)
+                return self
+
+        make_pipeline(StandardScaler(), Fits()).fit(X, Y)
 
     def test_nothing_to_transform_is_no_error(self, unrelated):
         net = AntiTransferClassifier(unrelated=unrelated, **PARAMS)

@@ -296,6 +296,11 @@ def test_parameters_of_a_fitted_network_cannot_be_set(unrelated):
         net.set_params(unrelated__lr=0.1)
     with pytest.raises(ValueError, match=r"'unrelated__lr' cannot be set: .* not an estimator"):
         AntiTransferClassifier().set_params(unrelated__lr=0.1)
+    several = [AntiTransferClassifier(), AntiTransferClassifier()]
+    with pytest.raises(ValueError, match=r"'unrelated__lr' cannot be set: .* is a list of 2, and"):
+        AntiTransferClassifier(unrelated=several).set_params(unrelated__lr=0.1)
+    with pytest.raises(ValueError, match=r"cannot be set: .* not an estimator but a Linear"):
+        AntiTransferClassifier(unrelated=nn.Linear(1, 1)).set_params(unrelated__lr=0.1)
     assert not any(name.startswith("unrelated__") for name in net.get_params())
     assert unrelated.lr == 0.003
 

@@ -7,7 +7,7 @@ import torch
 
 from atl_sklearn import AntiTransferLoss
 from atl_sklearn.similarity import activation_similarity
-from atl_sklearn.similarity._prepared import prepare, restore
+from atl_sklearn.similarity._precomputed import prepare, restore
 from atl_sklearn.similarity._similarity_target import WeightControl, permuted
 
 

@@ -6,7 +6,7 @@ import torch
 from atl_sklearn import activation_similarity
 from atl_sklearn.similarity import get_aggregation
 from atl_sklearn.similarity._correlation_step import cross_correlation_step
-from atl_sklearn.similarity._prepared import n_prepared, prepare, restore
+from atl_sklearn.similarity._precomputed import n_precomputed, prepare, restore
 from atl_sklearn.similarity._sample_products import (
     center_vectors,
     largest_magnitude,
@@ -109,7 +109,7 @@ def check_prepared(shape, metric, aggregation, scale, weight):
     a, b = normal(*shape), scale * normal(*shape, seed=1)
     b[0] = 0
     parts = prepare(b, metric, aggregation)
-    assert len(parts) == n_prepared(metric, aggregation) == 2
+    assert len(parts) == n_precomputed(metric, aggregation) == 2
     how = {"metric": metric, "aggregation": aggregation, "sample_weight": weight}
     torch.testing.assert_close(
         activation_similarity(a, restore(parts), **how), activation_similarity(a, b, **how)
@@ -133,5 +133,5 @@ def check_prepared(shape, metric, aggregation, scale, weight):
 def test_what_has_no_norms_of_its_own(metric, aggregation):
     b = normal(6, 3, 4)
     parts = prepare(b, metric, aggregation)
-    assert len(parts) == n_prepared(metric, aggregation) == 1
+    assert len(parts) == n_precomputed(metric, aggregation) == 1
     assert torch.equal(restore(parts), b)

@@ -8,12 +8,12 @@ from torch import nn
 
 from atl_sklearn.unrelated import FrozenNetwork
 from atl_sklearn.unrelated._frozen import private_copy
-from atl_sklearn.unrelated._taps import TapPoint, Taps
+from atl_sklearn.unrelated._hooks import ActivationHooks, HookPoint
 
 
 @contextmanager
 def tap(module, points):
-    taps = Taps(module, points)
+    taps = ActivationHooks(module, points)
     try:
         with taps.read():
             yield taps
@@ -171,20 +171,20 @@ def test_recurrent_layers_give_their_output():
 
 def test_hooks_leave_with_an_exception_and_the_module_pickles(X):
     module = network()
-    with pytest.raises(RuntimeError, match="midway"), tap(module, [TapPoint("0")]):
+    with pytest.raises(RuntimeError, match="midway"), tap(module, [HookPoint("0")]):
         module(X)
         raise RuntimeError("midway")
     assert not any(child._forward_hooks for child in module.modules())
     pickle.loads(pickle.dumps(module))
 
-    with pytest.raises(RuntimeError, match="expected"), tap(module, [TapPoint("6")]):
+    with pytest.raises(RuntimeError, match="expected"), tap(module, [HookPoint("6")]):
         module(torch.zeros(5, 3, 8))
     assert not any(child._forward_hooks for child in module.modules())
 
 
 def test_a_layer_that_does_not_run_is_named(X):
     module = network()
-    with tap(module, [TapPoint("0"), TapPoint("6")]) as recorder:
+    with tap(module, [HookPoint("0"), HookPoint("6")]) as recorder:
         module[0](X)
     with pytest.raises(RuntimeError, match=r"Layer '6' returned no activation"):
         recorder.activations()
@@ -192,7 +192,7 @@ def test_a_layer_that_does_not_run_is_named(X):
 
 def test_unforeseen_in_place_changes_are_an_error(X):
     module = network(inplace=True)
-    with tap(module, [TapPoint("1", copy=False)]) as recorder:
+    with tap(module, [HookPoint("1", copy=False)]) as recorder:
         module(X)
     with pytest.raises(RuntimeError, match="changed in place after it was read"):
         recorder.activations()

@@ -87,7 +87,7 @@ def make_data(n_samples, seed=0):
 
 X, Y = make_data(64)
 X_UNLABELED = make_data(50, 1)[0]
-TRIED = 8 + 8 + 4  # the first samples, once more in a batch, and the half of them alone
+TRIED = 8 + 4  # the first samples, and the half of them alone
 FAST = {"max_epochs": 4, "random_state": 0, "module__channels": (4, 6), "module__pool_after": (0,)}
 
 

@@ -18,7 +18,7 @@ _NOT_BY_SAMPLE = ("batch_gram", "stochastic_pairwise")
 
 
 @dataclass(frozen=True)
-class Prepared:
+class Precomputed:
     """One side of a comparison of rows.
 
     Attributes
@@ -32,9 +32,9 @@ class Prepared:
     small: torch.Tensor
     squares: torch.Tensor
 
-    def to(self, **kwargs: Any) -> Prepared:
+    def to(self, **kwargs: Any) -> Precomputed:
         """Return the same on another device or in another floating type."""
-        return Prepared(self.small.to(**kwargs), self.squares.to(**kwargs))
+        return Precomputed(self.small.to(**kwargs), self.squares.to(**kwargs))
 
 
 def _has_norms(metric: Any, what: Aggregation) -> bool:
@@ -42,7 +42,7 @@ def _has_norms(metric: Any, what: Aggregation) -> bool:
     return by_rows and what.name not in _NOT_BY_SAMPLE
 
 
-def n_prepared(metric: Any, aggregation: Any) -> int:
+def n_precomputed(metric: Any, aggregation: Any) -> int:
     """Return how many tensors :func:`prepare` returns."""
     return 2 if _has_norms(metric, get_aggregation(aggregation)) else 1
 
@@ -82,6 +82,6 @@ def _compact(what: Aggregation, x: torch.Tensor) -> torch.Tensor:
     return x if what.compact is None else what.compact(x)
 
 
-def restore(tensors: Sequence[torch.Tensor]) -> torch.Tensor | Prepared:
+def restore(tensors: Sequence[torch.Tensor]) -> torch.Tensor | Precomputed:
     """Return what :func:`prepare` made as :func:`activation_similarity` takes it."""
-    return tensors[0] if len(tensors) == 1 else Prepared(*tensors)
+    return tensors[0] if len(tensors) == 1 else Precomputed(*tensors)

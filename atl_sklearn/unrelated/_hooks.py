@@ -11,7 +11,7 @@ import torch
 
 
 @dataclass(frozen=True)
-class TapPoint:
+class HookPoint:
     """Where one activation is read.
 
     Parameters
@@ -46,19 +46,27 @@ def first_tensor(output: Any) -> torch.Tensor | None:
 class _Hook:
     """What a network calls after a module; a copy of it, in a copied network, does nothing."""
 
-    def __init__(self, taps: Taps | None = None, name: str = "") -> None:
-        self._taps = taps
+    def __init__(self, hooks: ActivationHooks | None = None, name: str = "") -> None:
+        self._hooks = hooks
         self._name = name
 
     def __call__(self, module: torch.nn.Module, args: Any, output: Any) -> None:
-        if self._taps is not None and self._taps.reads:
-            self._taps.take(self._name, output)
+        if self._hooks is not None and self._hooks.reads:
+            self._hooks.take(self._name, output)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _Hook, ()
 
 
-class Taps:
+def forget_hooks(network: torch.nn.Module) -> None:
+    """Take the hooks out of a copy of a network that was made while these were in it."""
+    for module in network.modules():
+        for number, hook in list(module._forward_hooks.items()):
+            if isinstance(hook, _Hook) and hook._hooks is None:
+                del module._forward_hooks[number]
+
+
+class ActivationHooks:
     """Hooks that read the activations of chosen layers in any number of forward passes.
 
     Parameters
@@ -66,7 +74,7 @@ class Taps:
     network : torch.nn.Module
         The network. The hooks stay in it until :meth:`remove`; a network that is compiled
         must have them before it runs for the first time.
-    points : sequence of TapPoint
+    points : sequence of HookPoint
         What to read.
     stop : bool, default=False
         Whether a forward pass ends as soon as all of `points` are read, which saves the deeper
@@ -75,17 +83,18 @@ class Taps:
     Examples
     --------
     >>> import torch
-    >>> from atl_sklearn.unrelated._taps import TapPoint, Taps
-    >>> taps = Taps(torch.nn.Sequential(torch.nn.Linear(4, 2), torch.nn.ReLU()), [TapPoint("1")])
-    >>> with taps.read() as found:
-    ...     _ = taps.network(torch.ones(3, 4))
+    >>> from atl_sklearn.unrelated._hooks import ActivationHooks, HookPoint
+    >>> network = torch.nn.Sequential(torch.nn.Linear(4, 2), torch.nn.ReLU())
+    >>> hooks = ActivationHooks(network, [HookPoint("1")])
+    >>> with hooks.read() as found:
+    ...     _ = network(torch.ones(3, 4))
     >>> [x.shape for x in found.activations()]
     [torch.Size([3, 2])]
-    >>> taps.remove()
+    >>> hooks.remove()
     """
 
     def __init__(
-        self, network: torch.nn.Module, points: Sequence[TapPoint], *, stop: bool = False
+        self, network: torch.nn.Module, points: Sequence[HookPoint], *, stop: bool = False
     ) -> None:
         self.network = network
         self.reads = False
@@ -106,12 +115,12 @@ class Taps:
             handle.remove()
 
     @contextmanager
-    def read(self) -> Iterator[Taps]:
+    def read(self) -> Iterator[ActivationHooks]:
         """Read the activations while the block runs the network, once.
 
         Yields
         ------
-        taps : Taps
+        hooks : ActivationHooks
             Its :meth:`activations`, after the network has run.
         """
         self._runs.clear()

@@ -1,0 +1,146 @@
+"""What makes a fit: its parameters, data and versions; and what no fit can be continued with."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import skorch
+import torch
+from skorch.callbacks import Callback
+from skorch.dataset import Dataset
+from skorch.utils import is_dataset
+from torch.utils.data import ConcatDataset, DataLoader, Subset, TensorDataset
+
+from atl_sklearn._fingerprint import Unidentifiable, fingerprint
+from atl_sklearn._validation import refuse
+from atl_sklearn._version import __version__
+from atl_sklearn.estimators._object_state import has_state_dict, only_watches
+
+# Parameters that change nothing of what is learnt.
+_WITHOUT_EFFECT = frozenset({"checkpoint_dir", "memory", "torch_load_kwargs", "verbose"})
+_MUST = "None for a fit that cannot be continued to the same network"
+# Arguments of a DataLoader that decide which samples come when, and may remember something.
+_ORDERS = ("sampler", "batch_sampler", "collate_fn", "worker_init_fn")
+
+
+def _refuse(net: Any, why: str) -> ValueError:
+    return refuse(net, "checkpoint_dir", _MUST, why)
+
+
+def _is_torch(value: Any) -> bool:
+    return type(value).__module__.startswith("torch.utils.data")
+
+
+def check_resumable(net: Any, X: Any, X_unlabeled: Any) -> None:
+    """Refuse a fit that could not be continued to the same network.
+
+    Parameters
+    ----------
+    net : AntiTransferClassifier or AntiTransferRegressor
+        The estimator.
+    X, X_unlabeled : array, mapping or Dataset
+        The data.
+
+    Raises
+    ------
+    ValueError
+        If it makes batches, or samples, in a way that may have a memory of its own.
+    """
+    if hasattr(net, "_initialize_accelerator") or hasattr(net, "accelerator"):
+        raise _refuse(net, "Several processes of accelerate train one network.")
+    if net.dataset is not Dataset:
+        raise _refuse(
+            net, "'dataset' makes the samples, and may make others each time. Leave it out."
+        )
+    for stage in ("iterator_train", "iterator_valid"):
+        if getattr(net, stage) is not DataLoader:
+            raise _refuse(
+                net, f"{stage!r} makes the batches, and may have a memory. Use torch's DataLoader."
+            )
+        kwargs = net.get_params_for(stage)
+        for name in _ORDERS:
+            value = kwargs.get(name)
+            if value is not None and not _is_torch(value):
+                raise _refuse(
+                    net, f"{stage}__{name} may have a memory. Leave it out, or use one of torch's."
+                )
+    for name, data in (("X", X), ("X_unlabeled", X_unlabeled)):
+        if is_dataset(data) and net.cache not in ("memory", "mapped") and not _is_fixed(data):
+            raise _refuse(
+                net,
+                f"{name} is a {type(data).__name__}, which may make other samples each time. If "
+                "they are the same in every epoch, say so with cache='memory' or 'mapped'; or "
+                "pass arrays.",
+            )
+
+
+def _is_fixed(data: Any) -> bool:
+    """Tell whether a dataset has tensors or arrays, and does nothing with them."""
+    while type(data) is Subset:
+        data = data.dataset
+    if type(data) is ConcatDataset:
+        return all(map(_is_fixed, data.datasets))
+    return type(data) is TensorDataset or (type(data) is Dataset and data.transform is None)
+
+
+def _of_callback(callback: Any) -> list[Any]:
+    """Return what tells one callback from another: what it was made with."""
+    if isinstance(callback, type) or not isinstance(callback, Callback):
+        return [callback]
+    if only_watches(callback):
+        return [type(callback)]
+    if has_state_dict(callback):
+        return [type(callback), callback.state_dict()]
+    return [type(callback), callback.get_params(deep=False)]
+
+
+def _of_callbacks(callbacks: Any) -> Any:
+    if not isinstance(callbacks, list):
+        return callbacks
+    named = [entry if isinstance(entry, tuple | list) else ("", entry) for entry in callbacks]
+    return [[name, *_of_callback(callback)] for name, callback in named]
+
+
+def _versions() -> dict[str, str]:
+    return {
+        "version of atl_sklearn": __version__,
+        "version of numpy": np.__version__,
+        "version of python": platform.python_version(),
+        "version of skorch": skorch.__version__,
+        "version of torch": torch.__version__,
+    }
+
+
+def identify_fit(net: Any, data: Mapping[str, Any]) -> dict[str, str]:
+    """Return what makes a fit, as strings that are the same in every process.
+
+    Parameters
+    ----------
+    net : AntiTransferClassifier or AntiTransferRegressor
+        The estimator.
+    data : mapping of str to object
+        What `fit` was called with.
+
+    Returns
+    -------
+    identity : dict of str to str
+        For each parameter and each argument its fingerprint; and the versions of what trains.
+
+    Raises
+    ------
+    ValueError
+        If one cannot be told from others.
+    """
+    params = {n: v for n, v in net.get_params(deep=False).items() if n not in _WITHOUT_EFFECT}
+    params["device"] = str(net.device)
+    params["callbacks"] = _of_callbacks(net.callbacks)
+    identity = _versions()
+    for name, value in {"class": type(net), **params, **data}.items():
+        try:
+            identity[name] = fingerprint(value)
+        except Unidentifiable as error:
+            raise _refuse(net, f"{name!r} cannot be told from others: {error}") from error
+    return identity

@@ -1,0 +1,196 @@
+"""What of an estimator travels in a file, and how it is made again."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from skorch.history import History
+from skorch.utils import to_device
+
+from atl_sklearn._user_warnings import warn_user
+from atl_sklearn.estimators._fit_run import unwrapped
+from atl_sklearn.unrelated._left_behind import LeftBehind
+from atl_sklearn.unrelated._sources import is_fitted
+
+# What is made anew: skorch's own lists of its parts, and what belongs to this process.
+_MADE_ANEW = frozenset(
+    {"_modules", "_optimizers", "_params_to_validate", "_run", "callbacks_"}
+    | {"cuda_dependent_attributes_", "init_context_", "prefixes_", "virtual_params_"}
+)
+_OF_TRAINING = frozenset({"_penalty_state"})
+_OF_UNRELATED = frozenset({"unrelated", "unrelated_", "_unrelated_given"})
+# Parameters that name folders of this machine, or that would make reading files unsafe.
+_HERE_ONLY = frozenset({"memory", "torch_load_kwargs"})
+
+
+def _is_parameter(name: str) -> bool:
+    return not (name.startswith("_") or name.endswith("_"))
+
+
+def _left_behind(unrelated: Any) -> Any:
+    """Return `unrelated` with what is fitted in it replaced."""
+    if isinstance(unrelated, list | tuple):
+        return type(unrelated)(map(_left_behind, unrelated))
+    if unrelated is None or isinstance(unrelated, LeftBehind) or not is_fitted(unrelated):
+        return unrelated
+    return LeftBehind(type(unrelated).__name__)
+
+
+def _callbacks_to_save(net: Any) -> Any:
+    """Return the callbacks, unfitted, without those of skorch that work with files."""
+    from atl_sklearn.persistence._allowed import allowed_name
+
+    if not isinstance(net.callbacks, list):
+        return net.callbacks
+    kept, stay = [], []
+    for entry in net.callbacks:
+        callback = entry[1] if isinstance(entry, tuple | list) else entry
+        kind = callback if isinstance(callback, type) else type(callback)
+        if kind.__module__.startswith("skorch.") and allowed_name(kind) is None:
+            stay.append(kind.__name__)
+            continue
+        if not isinstance(callback, type):
+            callback = kind(**callback.get_params(deep=False))
+        kept.append((entry[0], callback) if isinstance(entry, tuple | list) else callback)
+    if stay:
+        warn_user(
+            f"Callbacks that work with files of this machine are not saved: {', '.join(stay)}. "
+            "Set them again where the estimator is trained again."
+        )
+    return kept
+
+
+def state_to_save(net: Any, keep: Any) -> dict[str, Any]:
+    """Return what of an estimator travels, by name.
+
+    Parameters
+    ----------
+    net : AntiTransferClassifier or AntiTransferRegressor
+        Fitted or not.
+    keep : Keep
+        What travels besides what prediction needs.
+
+    Returns
+    -------
+    state : dict
+        Parameters, and fitted attributes, whose names begin or end with an underscore.
+    """
+    state = dict.fromkeys(_HERE_ONLY) | {"callbacks": _callbacks_to_save(net)}
+    for name, value in vars(net).items():
+        if name in state or name in _MADE_ANEW or (name in _OF_TRAINING and not keep.optimizer):
+            continue
+        if name in _OF_UNRELATED and not keep.unrelated:
+            if name != "_unrelated_given":
+                state[name] = _left_behind(value)
+        elif isinstance(value, torch.optim.Optimizer):
+            if keep.optimizer:
+                state[name] = value.state_dict()
+        elif isinstance(value, History):
+            state[name] = list(list.__iter__(value))
+        elif name.endswith("_") and isinstance(value, torch.nn.Module):
+            state[name] = unwrapped(value)
+        else:
+            state[name] = value
+    return state
+
+
+def _device_here(device: Any) -> Any:
+    if device is None or (isinstance(device, str) and device == "auto"):
+        return device
+    kind = torch.device(device).type
+    there: dict[str, Any] = {
+        "cuda": torch.cuda.is_available,
+        "mps": torch.backends.mps.is_available,
+    }
+    if kind not in there or there[kind]():
+        return device
+    warn_user(f"The estimator was on {str(device)!r}, which is not here: it is on the CPU now.")
+    return "cpu"
+
+
+def _check_names(cls: type, state: dict[str, Any], refuse: Callable[[str], Exception]) -> None:
+    from atl_sklearn.persistence._plain import shadows
+
+    known = inspect.signature(cls).parameters
+    for name in state:
+        if _is_parameter(name):
+            good = name.isidentifier() and (name in known or "__" in name)
+        else:
+            good = name not in _MADE_ANEW and not shadows(cls, name)
+        if not good:
+            raise refuse(f"The file has {name!r}, which is no parameter and no attribute")
+
+
+def from_saved_state(
+    cls: type, state: dict[str, Any], refuse: Callable[[str], Exception], *, older: bool
+) -> Any:
+    """Make an estimator of what :func:`state_to_save` returned.
+
+    Parameters
+    ----------
+    cls : type
+        The class of the estimator.
+    state : dict
+        Checked here; each value is of a kind that is trusted.
+    refuse : callable
+        Makes the error to be raised, of what is wrong.
+    older : bool
+        Whether another version wrote it: parameters that are missing have their defaults then.
+
+    Returns
+    -------
+    net : object of `cls`
+        Fitted if it was.
+    """
+    _check_names(cls, state, refuse)
+    params = {name: value for name, value in state.items() if _is_parameter(name)}
+    params |= dict.fromkeys(_HERE_ONLY)
+    lacks = [
+        name
+        for name, parameter in inspect.signature(cls).parameters.items()
+        if name not in params and parameter.kind is not parameter.VAR_KEYWORD
+    ]
+    if lacks and not older:
+        raise refuse(f"The file lacks {lacks[0]!r}")
+    params["device"] = _device_here(params.get("device", "auto"))
+    net: Any = cls(**params)
+    if state.get("initialized_") is not True:
+        return net
+    net._params_to_validate = set()
+    net._initialize_virtual_params()
+    if not state.get("_trimmed_for_prediction"):
+        net._initialize_callbacks()
+    else:
+        net.callbacks_ = []
+    optimizers = {}
+    for name, value in state.items():
+        if _is_parameter(name) or name in ("initialized_", "_criteria"):
+            continue
+        if isinstance(value, torch.nn.Module) and name not in _OF_UNRELATED:
+            is_criterion = name[:-1] in state.get("_criteria", ())
+            with net._current_init_context("criterion" if is_criterion else "module"):
+                made = net.torch_compile(to_device(value, net.device), name=name[:-1])
+                setattr(net, name, made)
+        elif name == "history_":
+            net.history_ = History(value)
+        elif name.endswith("_") and isinstance(value, dict) and "param_groups" in value:
+            optimizers[name] = value
+        else:
+            net.__dict__[name] = value
+    if not isinstance(vars(net).get("module_"), torch.nn.Module):
+        raise refuse("The file lacks 'module_', the network,")
+    if not state.get("_trimmed_for_prediction"):
+        _make_optimizers(net, optimizers, refuse)
+    net.initialized_ = True
+    return net
+
+
+def _make_optimizers(net: Any, states: dict[str, Any], refuse: Callable[[str], Exception]) -> None:
+    net._initialize_optimizer()
+    for name, value in states.items():
+        if not hasattr(net, name):
+            raise refuse(f"The file has the state of {name!r}, and there is no such optimizer")
+        getattr(net, name).load_state_dict(value)

@@ -1,0 +1,171 @@
+"""Files of weights alone, as skorch writes them, with what predicting needs to know besides.
+
+Any program reads them as before: what is added lies where weights are not, in the metadata of a
+state dict or of a file of safetensors.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import Any
+
+import numpy as np
+import torch
+from skorch.utils import get_map_location
+
+_KEY = "atl_sklearn"
+_SIZES = ("input_shape_", "n_features_in_", "n_outputs_", "_one_target")
+_ARRAYS = ("classes_inferred_", "feature_names_in_")
+
+
+def _facts(net: Any) -> str:
+    """Return what predicting needs besides weights, as JSON."""
+    found: dict[str, Any] = {n: getattr(net, n) for n in _SIZES if hasattr(net, n)}
+    for name in _ARRAYS:
+        array = vars(net).get(name)
+        if array is not None and array.dtype.kind in "biufUO":
+            found[name] = {"values": array.tolist(), "dtype": array.dtype.str}
+    if hasattr(net, "_target_dtype"):
+        found["_target_dtype"] = np.dtype(net._target_dtype).str
+    try:
+        return json.dumps(found)
+    except (TypeError, ValueError):  # classes that are neither numbers nor text
+        return json.dumps({n: v for n, v in found.items() if n not in _ARRAYS})
+
+
+def _read_facts(text: Any) -> dict[str, Any]:
+    if not isinstance(text, str):
+        return {}
+    try:
+        found = json.loads(text)
+        for name in _ARRAYS:
+            if name in found:
+                kind = np.dtype(found[name]["dtype"])
+                found[name] = np.array(found[name]["values"], dtype=kind)
+        if "_target_dtype" in found:
+            found["_target_dtype"] = np.dtype(found["_target_dtype"])
+        if found.get("input_shape_") is not None:
+            found["input_shape_"] = tuple(found["input_shape_"])
+    except (KeyError, TypeError, ValueError, AttributeError):
+        return {}  # somebody else's
+    known = {*_SIZES, *_ARRAYS, "_target_dtype"}
+    return {name: value for name, value in found.items() if name in known}
+
+
+def write_weights(net: Any, module: torch.nn.Module, f_params: Any, *, safetensors: bool) -> None:
+    """Write a network's weights.
+
+    Parameters
+    ----------
+    net : AntiTransferClassifier or AntiTransferRegressor
+        Whose network it is.
+    module : torch.nn.Module
+        The network.
+    f_params : file-like or path-like
+        Where they are written.
+    safetensors : bool
+        In which format; otherwise as torch.save does.
+    """
+    state: Any = module.state_dict()
+    if not safetensors:
+        state._metadata[_KEY] = _facts(net)
+        torch.save(state, f_params)
+        return
+    from safetensors.torch import save
+
+    others = sorted(k for k, v in state.items() if not isinstance(v, torch.Tensor))
+    if others:
+        raise ValueError(
+            f"safetensors holds tensors alone, and the network's state has {others}. Leave "
+            "use_safetensors=True out."
+        )
+    # In one order of memory, which is the only one that the format knows, and each its own.
+    tensors = {k: v.clone(memory_format=torch.contiguous_format) for k, v in state.items()}
+    content = save(tensors, metadata={_KEY: _facts(net)})
+    if hasattr(f_params, "write"):
+        f_params.write(content)
+    else:
+        with open(f_params, "wb") as file:
+            file.write(content)
+
+
+def read_weights(net: Any, f_params: Any, *, safetensors: bool) -> tuple[Any, dict[str, Any]]:
+    """Return weights from a file, and what is known of their network.
+
+    Parameters
+    ----------
+    net : AntiTransferClassifier or AntiTransferRegressor
+        Whose network they are for.
+    f_params : file-like or path-like
+        The file.
+    safetensors : bool
+        In which format it is.
+
+    Returns
+    -------
+    state : dict of str to Tensor
+        A state dict.
+    facts : dict
+        Attributes of the estimator; empty if something else wrote the file.
+    """
+    if not safetensors:
+        kwargs = {"weights_only": True} if net.torch_load_kwargs is None else net.torch_load_kwargs
+        state = torch.load(f_params, map_location=get_map_location(net.device), **kwargs)
+        facts = getattr(state, "_metadata", None) or {}
+        return state, _read_facts(facts.pop(_KEY, None))
+    from safetensors import SafetensorError
+    from safetensors.torch import load
+
+    path = isinstance(f_params, str | os.PathLike)
+    if path:
+        with open(f_params, "rb") as file:
+            content = file.read()
+    else:
+        content = f_params.read()
+    try:
+        state = load(content)
+    except SafetensorError as error:
+        where = os.fspath(f_params) if path else "The file"
+        raise ValueError(
+            f"{where!r} is no file of safetensors: {error}. If it was saved without "
+            "use_safetensors=True, load it without, if you know where it comes from."
+        ) from error
+    size = int.from_bytes(content[:8], "little")
+    header = json.loads(content[8 : 8 + size])
+    return state, _read_facts(header.get("__metadata__", {}).get(_KEY))
+
+
+def check_weights(net: Any, state: Any, facts: dict[str, Any]) -> None:
+    """Refuse weights of another network.
+
+    Raises
+    ------
+    ValueError
+        If shapes or names differ; the message has both.
+    """
+    theirs, name = facts.get("input_shape_"), type(net).__name__
+    ours = net.get_params_for("module").get("input_shape") or getattr(net, "input_shape_", None)
+    if isinstance(ours, int):
+        ours = (ours,)
+    if theirs is not None and ours is not None and tuple(ours) != theirs:
+        raise ValueError(
+            f"The weights are those of a network for samples of shape {theirs}, and this {name} "
+            f"takes samples of shape {tuple(ours)}. Load them into a new estimator."
+        )
+    mine = net.module_.state_dict()
+    differ = [
+        f"{k!r} has shape {tuple(v.shape)} in the file and {tuple(mine[k].shape)} here"
+        for k, v in state.items()
+        if k in mine and isinstance(v, torch.Tensor) and v.shape != mine[k].shape
+    ]
+    for what, names in (
+        ("only the file has", sorted(state.keys() - mine.keys())),
+        ("only this network has", sorted(mine.keys() - state.keys())),
+    ):
+        differ += [f"{what} {', '.join(map(repr, names[:3]))}"] * bool(names)
+    if differ:
+        raise ValueError(
+            f"The weights are those of another network than that of this {name}: "
+            f"{'; '.join(differ[:3])}. Make it with the same module and module__ parameters."
+        )

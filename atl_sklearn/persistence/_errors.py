@@ -1,0 +1,13 @@
+"""What goes wrong with files of models."""
+
+
+class CannotSaveError(ValueError):
+    """An estimator holds what no file can hold faithfully; nothing was written."""
+
+
+class ModelFileError(ValueError):
+    """A file is not what :func:`~atl_sklearn.save` writes, or not any more."""
+
+
+class UntrustedClassError(ModelFileError):
+    """A file names a class or function that `trusted` does not."""

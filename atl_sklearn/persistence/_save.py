@@ -1,0 +1,190 @@
+"""Save and load."""
+
+from __future__ import annotations
+
+import os
+from functools import partial
+from typing import Any
+
+from atl_sklearn._validation import refuse_value
+from atl_sklearn.persistence._errors import ModelFileError
+
+
+def save(
+    estimator: Any,
+    path: str | os.PathLike[str],
+    *,
+    include_optimizer: bool = False,
+    include_unrelated: bool = False,
+    include_source: bool = False,
+) -> None:
+    """Save a fitted estimator in a file that is safe to send and to load.
+
+    Parameters
+    ----------
+    estimator : fitted estimator
+        An :class:`AntiTransferClassifier` or :class:`AntiTransferRegressor`, a transformer of this
+        package or one of scikit-learn's that is plain numbers (a ``StandardScaler``, a ``PCA``),
+        a ``Pipeline`` of these, or a search, of which ``best_estimator_`` is saved.
+    path : path-like
+        The file. It is there whole or not at all, and an older one stays if saving fails.
+    include_optimizer : bool, default=False
+        Whether the state of the training is saved too, so that `partial_fit`, and `fit` with
+        ``warm_start=True``, go on as if nothing had happened. Without it they go on from the
+        same weights with a new optimizer.
+    include_unrelated : bool, default=False
+        Whether fitted unrelated networks are saved too. Prediction does not need them; without
+        them another `fit` asks for `unrelated` to be set.
+    include_source : bool, default=False
+        Whether the source code of modules and functions of your own is saved too, for those who
+        do not have it. It is run only where they name these in `trusted`.
+
+    Raises
+    ------
+    CannotSaveError
+        If a parameter or attribute cannot be saved faithfully, such as a lambda; the message
+        names it and a way out, and nothing was written.
+    sklearn.exceptions.NotFittedError
+        If it is not fitted.
+    OSError
+        If the file cannot be written.
+
+    See Also
+    --------
+    load : The way back.
+
+    Notes
+    -----
+    Data, caches, hooks, folders of this machine (``memory``, ``memory_map``) and callbacks that
+    write files stay behind. The file is in the safetensors format, with all else as JSON in its
+    header: parameters, classes, shapes, versions and a digest.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from sklearn.datasets import make_classification
+    >>> import atl_sklearn
+    >>> X, y = make_classification(random_state=0)
+    >>> model = atl_sklearn.AntiTransferClassifier(max_epochs=1, random_state=0).fit(X, y)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     atl_sklearn.save(model, f"{folder}/model.safetensors")
+    ...     loaded = atl_sklearn.load(f"{folder}/model.safetensors")
+    >>> bool((loaded.predict_proba(X) == model.predict_proba(X)).all())
+    True
+    """
+    from sklearn.base import BaseEstimator
+    from sklearn.utils.validation import check_is_fitted
+
+    from atl_sklearn.persistence._encode import Keep
+
+    estimator = best_of(estimator, "save")
+    if not isinstance(estimator, BaseEstimator):
+        raise refuse_value("save", "estimator", "a fitted estimator", estimator)
+    check_is_fitted(estimator)
+    write_object(estimator, path, Keep(include_optimizer, include_unrelated, include_source))
+
+
+def best_of(estimator: Any, owner: str) -> Any:
+    """Return the best estimator of a search, or the estimator itself.
+
+    Raises
+    ------
+    ValueError
+        If the search has none.
+    """
+    from sklearn.base import BaseEstimator
+    from sklearn.utils.validation import check_is_fitted
+
+    if not isinstance(estimator, BaseEstimator) or isinstance(estimator, type):
+        return estimator
+    if "refit" not in estimator.get_params(deep=False):
+        return estimator
+    check_is_fitted(estimator)
+    if not hasattr(estimator, "best_estimator_"):
+        way_out = "Search with refit=True."
+        raise refuse_value(owner, "estimator", "a refitted search", estimator, way_out)
+    return estimator.best_estimator_
+
+
+def write_object(value: Any, path: str | os.PathLike[str], keep: Any) -> None:
+    """Write an estimator or network, fitted or not; see :func:`save`."""
+    from atl_sklearn.persistence import _file
+
+    _file.write(as_content(value, keep), path)
+
+
+def as_content(value: Any, keep: Any) -> Any:
+    """Return what a file holds of an object."""
+    from atl_sklearn.persistence._encode import Encoder
+    from atl_sklearn.persistence._file import Content, versions_here
+
+    encoder = Encoder(keep)
+    model = encoder.encode(value)
+    return Content(model, encoder.tensors, encoder.sources, versions_here())
+
+
+def load(path: str | os.PathLike[str], trusted: Any = ()) -> Any:
+    """Load what :func:`save` saved, without running anything that is in the file.
+
+    Parameters
+    ----------
+    path : path-like
+        The file.
+    trusted : sequence of str, class or function, default=()
+        Classes and functions besides those of this package, scikit-learn, skorch and torch that
+        the file may name: ``"package.module.Name"``, or the thing itself. A module in it is
+        imported, and source code in the file is run, only for these.
+
+    Returns
+    -------
+    estimator : fitted estimator
+        It predicts what the saved one did, bit for bit with the same versions on the same kind
+        of machine.
+
+    Raises
+    ------
+    UntrustedClassError
+        If the file names code that is not trusted; none of it was run.
+    ModelFileError
+        If it is no such file, of another format version, cut off or changed.
+    OSError
+        If there is no file that can be read.
+
+    Warns
+    -----
+    UserWarning
+        If other versions of the packages wrote the file, or a device is not there.
+
+    See Also
+    --------
+    save : The way there.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import numpy as np
+    >>> from sklearn.preprocessing import StandardScaler
+    >>> import atl_sklearn
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     atl_sklearn.save(StandardScaler().fit(np.eye(3)), f"{folder}/scaler.safetensors")
+    ...     atl_sklearn.load(f"{folder}/scaler.safetensors").n_features_in_
+    3
+    """
+    from atl_sklearn.persistence import _file
+
+    try:
+        content = _file.read(path)
+        older = _file.warn_of_versions(content.versions, path)
+        return from_content(content, trusted, older=older)
+    except ModelFileError as error:
+        raise type(error)(f"{os.fspath(path)!r} cannot be loaded. {error}") from error
+
+
+def from_content(content: Any, trusted: Any = (), *, older: bool = False) -> Any:
+    """Return the object that a file holds; see :func:`load`."""
+    from atl_sklearn.persistence._allowed import Trust
+    from atl_sklearn.persistence._decode import Decoder
+    from atl_sklearn.persistence._source import run_source
+
+    makers = {name: partial(run_source, name, text) for name, text in content.sources.items()}
+    return Decoder(content.tensors, Trust(trusted, makers), older=older).decode(content.model)

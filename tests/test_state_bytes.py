@@ -1,0 +1,113 @@
+"""States as bytes: the same back, of the same types, and nothing that is run."""
+
+import random
+from collections import Counter, OrderedDict, deque
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load
+
+from atl_sklearn._state_bytes import UnknownStateError, check_packable, pack, unpack
+
+IMAGES = torch.arange(24.0).reshape(1, 2, 3, 4).to(memory_format=torch.channels_last)
+STATES = {
+    "plain": [None, True, 3, -0.1, "ä", float("inf")],
+    "tuple": (1, (2, [3])),
+    "dict": {1: "a", "b": {2.5: (None,)}, ("c",): 3},
+    "tagged": {"$tensor": 1},
+    "counter": Counter({30: 1, 60: 2}),
+    "deque": deque([1, 2], maxlen=3),
+    "sets": ({1, 2}, frozenset({"a"})),
+    "torch": [torch.float16, torch.device("cpu"), torch.Size([1, 2]), range(2, 8, 3)],
+    "path": [Path("a/b"), b"\x00\xff"],
+}
+
+
+@pytest.mark.parametrize("name", STATES)
+def test_containers_come_back_as_they_were(name):
+    state = STATES[name]
+    found = unpack(pack(state))
+    assert found == state
+    assert repr(found) == repr(state)
+
+
+@pytest.mark.parametrize(
+    "tensor",
+    [
+        torch.tensor(3),
+        torch.empty(0, 2),
+        torch.ones(2, dtype=torch.bfloat16),
+        torch.tensor([True, False]),
+        torch.tensor([float("nan"), -0.0, float("inf")]),
+        torch.arange(6.0).reshape(2, 3).T,
+        torch.ones(1, 3).expand(4, 3),
+        IMAGES,
+        torch.nn.Parameter(torch.ones(2)),
+    ],
+)
+def test_tensors_come_back_bit_for_bit(tensor):
+    found = unpack(pack({"a": tensor, "b": tensor}))["b"]  # two of one memory
+    assert (found.dtype, found.shape) == (tensor.dtype, tensor.shape)
+    same = found.contiguous().flatten().view(torch.uint8)
+    assert torch.equal(same, tensor.detach().contiguous().flatten().view(torch.uint8))
+
+
+def test_images_keep_their_order_in_memory():
+    assert unpack(pack(IMAGES)).stride() == IMAGES.stride() != IMAGES.contiguous().stride()
+
+
+@pytest.mark.parametrize(
+    "array", [np.float32(0.1), np.bool_(True), np.arange(3, dtype=">i2"), np.array(["a", "bc"])]
+)
+def test_arrays_and_numbers_of_numpy_keep_their_type(array):
+    found = unpack(pack([array]))[0]
+    assert type(found) is type(array)
+    assert found.dtype == array.dtype
+    np.testing.assert_array_equal(found, array)
+
+
+def test_generators_go_on():
+    made = [
+        torch.Generator().manual_seed(3), np.random.RandomState(1), np.random.default_rng(2),
+        random.Random(4),
+    ]  # fmt: skip
+    theirs = unpack(pack(made))
+    assert torch.equal(torch.rand(3, generator=made[0]), torch.rand(3, generator=theirs[0]))
+    for ours, found in zip(made[1:], theirs[1:], strict=True):
+        assert ours.random() == found.random()
+
+
+def test_versions_of_a_state_dict_come_along():
+    state = torch.nn.BatchNorm1d(2).state_dict()
+    found = unpack(pack(state))
+    assert type(found) is OrderedDict
+    assert found._metadata == state._metadata
+
+
+def test_bytes_are_a_safetensors_file_and_the_same_each_time():
+    state = {"weight": torch.arange(3.0), "step": 2}
+    assert next(iter(load(pack(state)).values())).tolist() == [0, 1, 2]
+    assert pack(state) == pack(unpack(pack(state)))
+
+
+class Pair(tuple):
+    pass
+
+
+@pytest.mark.parametrize(
+    "value",
+    [object(), print, Pair((1, 2)), np.array([None]), torch.ones(2).to_sparse(), torch.nn.ReLU()],
+)
+def test_what_is_unknown_is_refused_with_its_place(value):
+    with pytest.raises(UnknownStateError, match=r"it\['a'\]\[1\] is"):
+        check_packable({"a": [0, value]}, "it")
+    with pytest.raises(UnknownStateError, match=r"it\['a'\]\[1\] is"):
+        pack({"a": [0, value]}, "it")
+
+
+def test_nothing_is_run_when_it_is_read():
+    # A pickle in the place of the description is no JSON, and a tag that there is not is no name.
+    with pytest.raises(KeyError):
+        unpack(pack({"a": 1}).replace(b'{\\"a\\": 1}', b'{\\"$\\":1 }'))
