@@ -16,6 +16,7 @@ from typing import Any
 
 # Its maker is this machine's, by a number that others do not have, and a process of it.
 _NAME = re.compile(r"\..+\.([0-9a-f]{8})-([0-9]+)-[0-9a-f]{8}\.partial")
+_BLOCK = 2**20  # bytes
 _OLD = 24 * 3600.0  # seconds without a change after which nobody is at it, wherever it was made
 
 
@@ -41,6 +42,33 @@ def partial_path(path: Any) -> Path:
     path = Path(path)
     owner = f"{_machine()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
     return path.with_name(f".{path.name}.{owner}.partial")
+
+
+def reserve_space(path: Path, start: int, n_bytes: int) -> None:
+    """Have the disk keep the space of a file, which so far is one big hole.
+
+    Writing to the memory map of a file for which there is none would end the process.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    start, n_bytes : int
+        Where the hole begins, and how large it is.
+
+    Raises
+    ------
+    OSError
+        If there is too little space.
+    """
+    with path.open("rb+", buffering=0) as file:
+        if hasattr(os, "posix_fallocate"):
+            if n_bytes:
+                os.posix_fallocate(file.fileno(), start, n_bytes)
+            return
+        file.seek(start)
+        while n_bytes > 0:
+            n_bytes -= file.write(bytes(min(n_bytes, _BLOCK)))
 
 
 def remove_left_over(folder: Any) -> None:

@@ -12,9 +12,7 @@ import numpy as np
 from numpy.lib.format import open_memmap
 from numpy.typing import NDArray
 
-from atl_sklearn._partial_files import partial_path, remove_left_over
-
-_BLOCK = 2**20  # bytes
+from atl_sklearn._partial_files import partial_path, remove_left_over, reserve_space
 
 
 class NpyFile:
@@ -51,7 +49,7 @@ class NpyFile:
             self._start: int = open_memmap(
                 self._path, mode="w+", dtype=self._dtype, shape=shape
             ).offset
-            _reserve(self._path, self._start, n_bytes)
+            reserve_space(self._path, self._start, n_bytes)
         except OSError as error:
             self._remove()
             raise OSError(
@@ -126,14 +124,3 @@ class NpyFile:
 
     def __exit__(self, *exception: Any) -> None:
         self._remove()
-
-
-def _reserve(path: Path, start: int, n_bytes: int) -> None:
-    """Have the disk keep the space of a file, which so far is one big hole."""
-    with path.open("rb+", buffering=0) as file:
-        if hasattr(os, "posix_fallocate"):
-            os.posix_fallocate(file.fileno(), start, n_bytes)
-            return
-        file.seek(start)
-        while n_bytes > 0:
-            n_bytes -= file.write(bytes(min(n_bytes, _BLOCK)))

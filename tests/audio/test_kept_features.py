@@ -6,9 +6,7 @@ import pickle
 import shutil
 import subprocess
 import sys
-import tempfile
 import threading
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -18,8 +16,9 @@ from sklearn.base import clone
 from atl_sklearn._partial_files import partial_path
 from atl_sklearn.audio import LibrosaFeatures, Standardizer, _batches, _cache, _npy_file
 from atl_sklearn.audio._npy_file import NpyFile
+from tests.bad_folders import folder_of_another, largest_file, needs_posix
 
-resource = pytest.importorskip("resource", reason="files and users as POSIX has them")
+pytestmark = needs_posix
 SETTINGS = {"sr": 8000, "duration": 0.3, "n_fft": 256, "n_mels": 8}
 
 
@@ -39,39 +38,6 @@ def same(found, expected):
 
 def files_of(folder):
     return sorted(path for path in Path(folder).rglob("*") if path.is_file())
-
-
-@contextmanager
-def largest_file(n_bytes):
-    """Let no file become larger: the system says so as it does of a full disk."""
-    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (n_bytes, limits[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-
-
-@contextmanager
-def folder_of_another(fill):
-    """Give a folder that was filled and cannot be written to, and be a user who cannot."""
-    folder = Path(tempfile.mkdtemp())
-    nobody = 65534 if os.geteuid() == 0 else None
-    try:
-        fill(folder)
-        for path in (folder, *folder.rglob("*")):
-            path.chmod(0o555 if path.is_dir() else 0o444)
-        if nobody:
-            os.seteuid(nobody)
-        try:
-            yield folder
-        finally:
-            if nobody:
-                os.seteuid(0)
-    finally:
-        for path in (folder, *folder.rglob("*")):
-            path.chmod(0o755)
-        shutil.rmtree(folder)
 
 
 @pytest.mark.parametrize("mask", [0o022, 0o002, 0o077])
