@@ -272,7 +272,8 @@ class AntiTransferLoss(torch.nn.Module):
     def initialize(self, current: Activations, *unrelated: Activations) -> AntiTransferLoss:
         """Make what adversarial metrics train, for activations of these shapes.
 
-        Nothing is made for other metrics, which need no call of this method.
+        Nothing is made for other metrics, which need no call of this method. With targets, a state
+        dict that is loaded afterwards tells the weights at once.
 
         Parameters
         ----------
@@ -300,6 +301,7 @@ class AntiTransferLoss(torch.nn.Module):
         4
         """
         layers, networks = _as_lists(current, unrelated)
+        self._prepare_factors(len(networks), len(layers))
         for position, network in enumerate(networks):
             for index, (metric, aggregation) in enumerate(self.comparisons(len(layers))):
                 if isinstance(metric, str) and metric == ADVERSARIAL:
@@ -350,6 +352,15 @@ class AntiTransferLoss(torch.nn.Module):
         adversary = self.adversaries[f"{position}_{index}"]
         return adversary(ours, theirs, aggregation=aggregation, **kwargs)
 
+    def _prepare_factors(self, n_networks: int, n_layers: int) -> None:
+        """Make the factors of weights that follow targets, or go on with those that were loaded."""
+        if self.factors is not None:
+            targets = _spread(
+                self.target_similarity, n_networks, "target_similarity", "unrelated networks"
+            )
+            powers = [power_of(metric) for metric, _ in self.comparisons(n_layers)]
+            self.factors.prepare(targets, powers)
+
     def forward(
         self,
         current: Activations,
@@ -388,12 +399,7 @@ class AntiTransferLoss(torch.nn.Module):
             If an adversarial metric was not initialised.
         """
         layers, networks = _as_lists(current, unrelated)
-        if self.factors is not None:
-            targets = _spread(
-                self.target_similarity, len(networks), "target_similarity", "unrelated networks"
-            )
-            powers = [power_of(metric) for metric, _ in self.comparisons(len(layers))]
-            self.factors.prepare(targets, powers)
+        self._prepare_factors(len(networks), len(layers))
         weights = self.used_weights(len(networks))
         layer_weights = _spread(self.layer_weight, len(layers), "layer_weight", "layers")
         parts = [

@@ -1,6 +1,7 @@
 """Fits that are interrupted, and what they end in; also run as a script, which is really killed."""
 
 import contextlib
+import functools
 import hashlib
 import json
 import os
@@ -56,6 +57,15 @@ def _nuisance():
     return AntiTransferClassifier(max_epochs=2, lr=0.03, **_SMALL)
 
 
+@functools.cache
+def _known():
+    X, _, nuisance, _ = data()
+    net = AntiTransferClassifier(max_epochs=2, lr=0.03, random_state=0, **_SMALL)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return net.fit(X, nuisance)
+
+
 # The estimators, by what is particular to them; whether they have unlabeled data.
 SCENARIOS = {
     "defaults": lambda: (_plain(unrelated=_nuisance(), weight="auto", **_SMALL), False),
@@ -66,7 +76,7 @@ SCENARIOS = {
         True,
     ),
     "target": lambda: (
-        _plain(unrelated=_nuisance(), target_similarity=0.1, lr_schedule="cosine",
+        _plain(unrelated=_known(), target_similarity=0.1, lr_schedule="cosine",
                optimizer="sgd", optimizer__momentum=0.9, **_SMALL),
         True,
     ),
@@ -77,19 +87,19 @@ SCENARIOS = {
         False,
     ),
     "callable": lambda: (
-        _plain(unrelated=_nuisance(), lr_schedule=half_way, optimizer="lbfgs",
+        _plain(unrelated=_known(), lr_schedule=half_way, optimizer="lbfgs",
                optimizer__max_iter=3, aggregation="stochastic_pairwise", metric="cosine",
                **_SMALL),
         False,
     ),
     "half": lambda: (
-        _plain(precision="float16", cache="live", unrelated=_nuisance(), lr_schedule="constant",
+        _plain(precision="float16", cache="live", unrelated=_known(), lr_schedule="constant",
                optimizer="adam", **_SMALL),
         False,
     ),
     "regressor": lambda: (
         AntiTransferRegressor(max_epochs=5, batch_size=16, random_state=3,
-                              unrelated=_nuisance(), train_split=0.2, **_SMALL),
+                              unrelated=_known(), train_split=0.2, **_SMALL),
         True,
     ),
 }  # fmt: skip
@@ -109,7 +119,8 @@ def fit(scenario, folder):
     """Fit a new estimator, as a new process has it."""
     net, has_unlabeled = SCENARIOS[scenario]()
     X, y, nuisance, unlabeled = data()
-    more = {"y_unrelated": nuisance} if net.unrelated is not None else {}
+    fitted = net.unrelated is None or hasattr(net.unrelated, "module_")
+    more = {} if fitted else {"y_unrelated": nuisance}
     if has_unlabeled:
         more["X_unlabeled"] = unlabeled
     y = y + X[:, 2] if isinstance(net, AntiTransferRegressor) else y
@@ -207,6 +218,13 @@ def interruptible(act, at=None):
         del _checkpoint_files.open
 
 
+def once(scenario, folder, at):
+    """Fit in this process, which is killed in the event of a number, if it gets there."""
+    torch.set_num_threads(1)
+    with interruptible(lambda: os.kill(os.getpid(), signal.SIGKILL), at) as count:
+        print(json.dumps([outcome(fit(scenario, folder)), *count]))
+
+
 def main(scenario, folder, n_kills, seed):
     """Kill a fit again and again, and report what it ends in without and with that.
 
@@ -239,4 +257,7 @@ def main(scenario, folder, n_kills, seed):
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4]))
+    if len(sys.argv) == 4:
+        once(sys.argv[1], sys.argv[2], int(sys.argv[3]))
+    else:
+        main(sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4]))

@@ -87,15 +87,20 @@ def test_interrupted_fits_end_as_whole_ones_do(scenario, tmp_path):
     assert [name for name in whole if whole[name] != found[name]] == []
 
 
-def kill(scenario, folder, n_kills, seed):
-    """Run fits in processes that are killed, and return what was reported of them."""
-    ran = subprocess.run(
-        [sys.executable, HERE / "resuming.py", scenario, folder, str(n_kills), str(seed)],
+def run_script(*args, **env):
+    """Run fits in a process of their own, which may be killed."""
+    return subprocess.run(
+        [sys.executable, HERE / "resuming.py", *map(str, args)],
         capture_output=True,
         text=True,
         check=False,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), **env},
     )
+
+
+def kill(scenario, folder, n_kills, seed):
+    """Run fits in processes that are killed, and return what was reported of them."""
+    ran = run_script(scenario, folder, n_kills, seed)
     assert ran.returncode == 0, ran.stderr
     return json.loads(ran.stdout.splitlines()[-1])
 
@@ -115,6 +120,20 @@ def test_two_kills(tmp_path):
 @pytest.mark.parametrize(("scenario", "seed"), [("adversarial", 0), ("target", 1)])
 def test_twenty_kills(scenario, seed, tmp_path):
     check_kills(kill(scenario, tmp_path, 20, seed), 20)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("scenario", ["adversarial", "defaults"])
+def test_another_python_goes_on(scenario, tmp_path):
+    """With other hashes, other addresses and an import of its own."""
+    whole, n_events, n_all = json.loads(run_script(scenario, tmp_path / "a", 0).stdout)
+    killed = run_script(scenario, tmp_path / "b", n_events - 3, PYTHONHASHSEED="1")
+    assert killed.returncode == -9, killed.stderr
+    found, _, n_steps = json.loads(
+        run_script(scenario, tmp_path / "b", 0, PYTHONHASHSEED="2").stdout
+    )
+    assert found == whole
+    assert n_steps < n_all
 
 
 def convnet(folder, **params):
@@ -313,6 +332,16 @@ def test_the_last_checkpoint_has_the_whole_fit(tabular, tmp_path):
     assert count[1] == 0
     assert_same(whole, again)
     assert len(again.history) == 4
+
+
+def test_a_weight_that_follows_a_target_is_known_without_another_epoch(tmp_path):
+    with resuming.interruptible(None) as count:
+        whole = resuming.fit("target", tmp_path / "a")
+    with pytest.raises(Crash), resuming.interruptible(crash, count[0] - 1):
+        resuming.fit("target", tmp_path / "b")
+    again = resuming.fit("target", tmp_path / "b")
+    assert again.weight_ == whole.weight_ != 1
+    assert again.summary_ == whole.summary_
 
 
 def test_a_finished_fit_leaves_nothing_and_the_next_one_begins_anew(tabular, tmp_path):
