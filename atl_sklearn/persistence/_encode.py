@@ -320,15 +320,17 @@ class Encoder:
         if again is not None:
             return again
         number = self._number(value)
-        value = getattr(value, "_saved_instead", value)
+        # Of the class: some objects have the attributes of others in them.
+        if hasattr(type(value), "_saved_instead"):
+            value = value._saved_instead
         kind = type(value)
-        save_state = getattr(value, "_state_to_save", None)
+        save_state = getattr(kind, "_state_to_save", None)
         constructed = is_made_by_constructor(kind)
         if save_state is None and not constructed:
             check_plain(kind, lambda why: self._refuse(place, value, why, _way_out(place)))
         name = self._class_name(value, place)
         if save_state is not None:
-            state = save_state(self.keep)
+            state = save_state(value, self.keep)
         elif constructed:
             state = value.get_params(deep=False)
         elif dataclasses.is_dataclass(kind):

@@ -7,8 +7,10 @@ digest, and may name no classes and functions besides those that the reader has 
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import Any
 
+from atl_sklearn._atomic import written_at_once
 from atl_sklearn.persistence._errors import ModelFileError
 
 
@@ -37,7 +39,7 @@ def own_parts_of(value: Any) -> list[Any]:
     return list(encoder.own.values())
 
 
-def keep(value: Any, name: str, path: str | os.PathLike[str], *, optimizer: bool) -> str:
+def keep(value: Any, name: str, path_of: Any, *, optimizer: bool) -> tuple[Path, str]:
     """Keep an object in a file.
 
     Parameters
@@ -46,13 +48,15 @@ def keep(value: Any, name: str, path: str | os.PathLike[str], *, optimizer: bool
         What is kept: all of it, or nothing.
     name : str
         What it is kept as.
-    path : path-like
-        The file; its folder is made.
+    path_of : callable
+        Returns the file for a digest of the content; its folder is made.
     optimizer : bool
         Whether the state of trainings is kept.
 
     Returns
     -------
+    path : Path
+        The file.
     digest : str
         Of the content.
 
@@ -68,9 +72,13 @@ def keep(value: Any, name: str, path: str | os.PathLike[str], *, optimizer: bool
     from atl_sklearn.persistence._save import as_content
 
     what = Keep(optimizer=optimizer, unrelated=True, whole=True)
-    content = as_content({"name": name, "value": value}, what)
-    os.makedirs(os.path.dirname(os.fspath(path)), exist_ok=True)
-    return _file.write(content, path)
+    packed, digest = _file.pack(as_content({"name": name, "value": value}, what))
+    path = Path(path_of(digest))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # Written again where it is there: what lies there may be damaged, or somebody else's.
+    with written_at_once(path) as partial:
+        partial.write_bytes(packed)
+    return path, digest
 
 
 def find(name: str, path: str | os.PathLike[str], trusted: Any, digest: str | None = None) -> Any:

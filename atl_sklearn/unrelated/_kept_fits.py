@@ -75,7 +75,7 @@ class KeptFit:
             Why it is not kept; empty if it is.
         """
         try:
-            keep(fitted, self._key, self._path, optimizer=True)
+            keep(fitted, self._key, lambda _: self._path, optimizer=True)
         except CannotSaveError as error:
             return str(error)
         except OSError as error:

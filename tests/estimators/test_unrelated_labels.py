@@ -27,7 +27,7 @@ from sklearn.preprocessing import StandardScaler
 from torch import nn
 
 from atl_sklearn import AntiTransferClassifier, AntiTransferRegressor
-from atl_sklearn.persistence import _file
+from atl_sklearn.persistence import _file, _kept
 from atl_sklearn.tuning import AntiTransferSearchCV
 
 # A dozen samples held out are near chance on one processor and not on another; what is tested here
@@ -410,7 +410,7 @@ def test_a_folder_that_cannot_be_written_is_warned_of(pipeline, numbered, tmp_pa
     net = clone(pipeline[-1]).set_params(memory=tmp_path, cache="live")
     expected = net.fit(X, y, y_unrelated=nuisance).predict_proba(X)
     shutil.rmtree(tmp_path / "joblib" / "atl_sklearn")
-    monkeypatch.setattr(_file, "written_at_once", full)
+    monkeypatch.setattr(_kept, "written_at_once", full)
     with pytest.warns(UserWarning, match="cannot be kept in the 'memory' folder.*No space"):
         net.fit(X, y, y_unrelated=nuisance)
     np.testing.assert_array_equal(net.predict_proba(X), expected)
