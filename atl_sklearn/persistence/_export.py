@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from atl_sklearn._atomic import written_at_once
+from atl_sklearn._partial_files import written_at_once
 from atl_sklearn._validation import refuse_value
 from atl_sklearn.persistence._save import best_of
 

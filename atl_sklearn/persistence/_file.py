@@ -16,7 +16,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from atl_sklearn._atomic import written_at_once
+from atl_sklearn._partial_files import written_at_once
 from atl_sklearn._user_warnings import warn_user
 from atl_sklearn._validation import shown
 from atl_sklearn._version import __version__
