@@ -15,7 +15,7 @@ if TYPE_CHECKING:
         AntiTransferRegressor,
         NonFiniteLossError,
     )
-    from atl_sklearn.persistence import load, save
+    from atl_sklearn.persistence import export_onnx, load, save
     from atl_sklearn.similarity import AntiTransferLoss, activation_similarity
     from atl_sklearn.unrelated import list_layers
 
@@ -26,6 +26,7 @@ __all__ = [
     "NonFiniteLossError",
     "__version__",
     "activation_similarity",
+    "export_onnx",
     "list_layers",
     "load",
     "save",
@@ -50,6 +51,7 @@ _PACKAGE_OF = {
     "AntiTransferRegressor": "estimators",
     "NonFiniteLossError": "estimators",
     "activation_similarity": "similarity",
+    "export_onnx": "persistence",
     "list_layers": "unrelated",
     "load": "persistence",
     "save": "persistence",

@@ -9,11 +9,14 @@ import socket
 import time
 import uuid
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 # Its maker is this machine's, by a number that others do not have, and a process of it.
 _NAME = re.compile(r"\..+\.([0-9a-f]{8})-([0-9]+)-[0-9a-f]{8}\.partial")
+_BLOCK = 2**20  # bytes
 _OLD = 24 * 3600.0  # seconds without a change after which nobody is at it, wherever it was made
 
 
@@ -39,6 +42,33 @@ def partial_path(path: Any) -> Path:
     path = Path(path)
     owner = f"{_machine()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
     return path.with_name(f".{path.name}.{owner}.partial")
+
+
+def reserve_space(path: Path, start: int, n_bytes: int) -> None:
+    """Have the disk keep the space of a file, which so far is one big hole.
+
+    Writing to the memory map of a file for which there is none would end the process.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    start, n_bytes : int
+        Where the hole begins, and how large it is.
+
+    Raises
+    ------
+    OSError
+        If there is too little space.
+    """
+    with path.open("rb+", buffering=0) as file:
+        if hasattr(os, "posix_fallocate"):
+            if n_bytes:
+                os.posix_fallocate(file.fileno(), start, n_bytes)
+            return
+        file.seek(start)
+        while n_bytes > 0:
+            n_bytes -= file.write(bytes(min(n_bytes, _BLOCK)))
 
 
 def remove_left_over(folder: Any) -> None:
@@ -81,6 +111,50 @@ def remove_left_over(folder: Any) -> None:
                     path.unlink()
         except OSError:
             continue  # somebody else has removed it, or it is theirs
+
+
+@contextmanager
+def written_at_once(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """Give the path of a new file, which takes the place of `path` if the block succeeds.
+
+    A file that was there stays as it is until then, and for good if the block fails. What killed
+    processes left beside it is removed.
+
+    Parameters
+    ----------
+    path : path-like
+        The file to be written.
+
+    Yields
+    ------
+    partial : Path
+        A file beside it, which the block writes. It has the permissions that new files have.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from atl_sklearn._partial_files import written_at_once
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     with written_at_once(Path(folder) / "a.txt") as partial:
+    ...         _ = partial.write_text("all of it")
+    ...     [file.name for file in Path(folder).iterdir()]
+    ['a.txt']
+    """
+    path = Path(path)
+    remove_left_over(path.parent)
+    partial = partial_path(path)
+    try:
+        # mkstemp would make it for this user alone.
+        os.close(os.open(partial, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+        yield partial
+        with open(partial, "rb+") as file:
+            os.fsync(file.fileno())
+        os.replace(partial, path)
+    except BaseException:
+        with suppress(OSError):
+            partial.unlink()
+        raise
 
 
 def _is_left(path: Path, machine: str, process: str) -> bool:

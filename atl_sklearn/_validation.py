@@ -6,6 +6,8 @@ Without torch, which the audio alone does not need.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
+from difflib import get_close_matches
 from numbers import Integral, Real
 from typing import Any
 
@@ -77,6 +79,39 @@ def refuse_value(owner: str, name: str, must: str, value: Any, way_out: str = ""
     """
     message = f"The {name!r} parameter of {owner} must be {must}. Got {shown(value)} instead."
     return ValueError(f"{message} {way_out}".rstrip())
+
+
+def did_you_mean(name: Any, known: Iterable[str], *, n: int = 1, otherwise: str = "") -> str:
+    """Return a sentence that suggests names near to one that is not known.
+
+    Parameters
+    ----------
+    name : object
+        What the user wrote, of which only strings are near to anything.
+    known : iterable of str
+        The names there are.
+    n : int, default=1
+        How many are suggested at most.
+    otherwise : str, default=""
+        What is returned where none is near.
+
+    Returns
+    -------
+    hint : str
+        ``"Did you mean 'relu'?"``, say.
+
+    Examples
+    --------
+    >>> from atl_sklearn._validation import did_you_mean
+    >>> did_you_mean("Rellu", ["relu", "tanh"])
+    "Did you mean 'relu'?"
+    """
+    if not isinstance(name, str):
+        return otherwise
+    known = list(known)
+    near = get_close_matches(name, known, n=n) or get_close_matches(name.lower(), known, n=n)
+    near += [other for other in known if name and name in other and other not in near][: n - 1]
+    return f"Did you mean {' or '.join(map(repr, near))}?" if near else otherwise
 
 
 def is_bool(value: Any) -> bool:

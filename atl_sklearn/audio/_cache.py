@@ -155,6 +155,10 @@ class ClipCache:
             return
         try:
             self._index.parent.mkdir(parents=True, exist_ok=True)
+            if (
+                self._index.exists() and not self._index.is_file()
+            ):  # a pipe, which may never take it
+                raise OSError(f"{str(self._index)!r} is no regular file")
             # One write at the end of the file: those of other processes do not mix with it. The
             # line break before it parts it from a line that was cut off.
             with open(self._index, "ab", buffering=0) as file:
@@ -201,16 +205,17 @@ class ClipCache:
         """Read the features of a clip into `row`; return whether they are there and intact."""
         path = self._path(key)
         try:
-            if os.path.getsize(path) > row.nbytes + _MOST_HEADER or not os.path.isfile(path):
+            found = os.stat(path)
+            if not stat.S_ISREG(found.st_mode) or found.st_size > row.nbytes + _MOST_HEADER:
                 return False
             with open(path, "rb", buffering=0) as file:
                 content = file.readall()
         except OSError:
             return False
-        found = _from_bytes(content)
-        if found is None or found.dtype != row.dtype or found.shape != row.shape:
+        kept = _from_bytes(content)
+        if kept is None or kept.dtype != row.dtype or kept.shape != row.shape:
             return False
-        row[...] = found
+        row[...] = kept
         return True
 
     def save(self, key: str, clip: Segment, row: NDArray[np.float32]) -> None:

@@ -12,16 +12,14 @@ import numpy as np
 from numpy.lib.format import open_memmap
 from numpy.typing import NDArray
 
-from atl_sklearn._partial_files import partial_path, remove_left_over
-
-_BLOCK = 2**20  # bytes
+from atl_sklearn._partial_files import partial_path, remove_left_over, reserve_space
 
 
 class NpyFile:
     """A .npy file in the making; as a context manager it is removed if anything fails.
 
-    Its space is reserved before anything is written: writing to the map of a file for which
-    there is none would end the process.
+    Its space is reserved before anything is computed, and rows are written by ordinary writes: of
+    those to a memory map, one for which there is no space would end the process.
 
     Parameters
     ----------
@@ -40,14 +38,18 @@ class NpyFile:
 
     def __init__(self, folder: Any, shape: tuple[int, ...], dtype: Any) -> None:
         self.shape = shape
+        self._dtype = np.dtype(dtype)
         self._folder = Path(folder)
         self._folder.mkdir(parents=True, exist_ok=True)
         remove_left_over(self._folder)
         self._path = partial_path(self._folder / "features.npy")
-        n_bytes = int(np.prod(shape, dtype=np.int64)) * np.dtype(dtype).itemsize
+        self._row_bytes = int(np.prod(shape[1:], dtype=np.int64)) * self._dtype.itemsize
+        n_bytes = shape[0] * self._row_bytes
         try:
-            open_memmap(self._path, mode="w+", dtype=dtype, shape=shape)
-            _reserve(self._path)
+            self._start: int = open_memmap(
+                self._path, mode="w+", dtype=self._dtype, shape=shape
+            ).offset
+            reserve_space(self._path, self._start, n_bytes)
         except OSError as error:
             self._remove()
             raise OSError(
@@ -75,9 +77,9 @@ class NpyFile:
         OSError
             If the file is gone.
         """
-        with self._told():
-            # Opened for these rows alone, so that what is written does not stay in memory.
-            open_memmap(self._path, mode="r+")[start : start + len(rows)] = rows
+        with self._told(), self._path.open("rb+") as file:
+            file.seek(self._start + start * self._row_bytes)
+            file.write(np.ascontiguousarray(rows, dtype=self._dtype).data.cast("B"))
 
     def finish(self, name: str) -> NDArray[Any]:
         """Give the file its name and return the array, which can only be read.
@@ -122,16 +124,3 @@ class NpyFile:
 
     def __exit__(self, *exception: Any) -> None:
         self._remove()
-
-
-def _reserve(path: Path) -> None:
-    """Have the disk keep the space of a file, which so far is one big hole."""
-    with path.open("rb+", buffering=0) as file:
-        if hasattr(os, "posix_fallocate"):
-            os.posix_fallocate(file.fileno(), 0, os.fstat(file.fileno()).st_size)
-            return
-        header = np.load(path, mmap_mode="r", allow_pickle=False).offset
-        left = os.fstat(file.fileno()).st_size - file.seek(header)
-        while left > 0:
-            written = file.write(bytes(min(left, _BLOCK)))
-            left -= written

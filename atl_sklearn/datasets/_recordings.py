@@ -250,30 +250,30 @@ def _unzip(archive: Path, folder: Path, release: Release) -> Iterator[tuple[str,
 
 
 def _opened(archive: Path) -> zipfile.ZipFile:
-    try:
+    with _reading(archive):
         return zipfile.ZipFile(archive)
-    except Exception as error:
-        raise _bad(archive, error) from error
 
 
 def _read(zipped: zipfile.ZipFile, member: zipfile.ZipInfo, archive: Path) -> bytes:
     """Return the content of a member: no more than it is said to have, whatever it unpacks to."""
-    try:
+    with _reading(archive):
         if member.compress_size > 2 * member.file_size + _SLACK:
             raise zipfile.BadZipFile(f"{member.filename!r} is larger packed than unpacked")
         with zipped.open(member) as file:
             return file.read(member.file_size)
+
+
+@contextlib.contextmanager
+def _reading(archive: Path) -> Iterator[None]:
+    """Make one error of those of decompressors, which are of many kinds; the disk's stay."""
+    try:
+        yield
     except Exception as error:
-        raise _bad(archive, error) from error
-
-
-def _bad(archive: Path, error: Exception) -> Exception:
-    """Return what to raise for an archive: decompressors have errors of many kinds."""
-    if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):
-        return error  # of the disk
-    return BadArchiveError(
-        f"{archive} is not a complete zip file ({type(error).__name__}: {error})."
-    )
+        if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):
+            raise
+        raise BadArchiveError(
+            f"{archive} is not a complete zip file ({type(error).__name__}: {error})."
+        ) from error
 
 
 def _put_in_place(fresh: Path, target: Path, temporary: Path, release: Release) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from atl_sklearn._atomic import written_at_once
+from atl_sklearn._partial_files import remove_left_over, written_at_once
 from atl_sklearn._state_bytes import unpack
 from atl_sklearn._user_warnings import warn_user
 
@@ -76,9 +76,7 @@ class CheckpointFiles:
             self._complain(error)
             return False
         self._lock = lock
-        for left in self.folder.glob(".*.partial"):  # by a process that was killed
-            with suppress(OSError):
-                left.unlink()
+        remove_left_over(self.folder)
         if not self._names():
             self._tell_of_others()
         return True

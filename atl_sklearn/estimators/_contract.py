@@ -12,12 +12,13 @@ from sklearn.utils.validation import check_is_fitted
 from skorch import NeuralNet
 from skorch.history import History
 
+from atl_sklearn._pipelines import innermost
 from atl_sklearn.estimators._fit_run import unwrapped
 from atl_sklearn.estimators._names import advice_for
 from atl_sklearn.estimators._saving import from_saved_state, state_to_save
 from atl_sklearn.estimators._weights_files import check_weights, read_weights, write_weights
 from atl_sklearn.unrelated._hooks import forget_hooks
-from atl_sklearn.unrelated._sources import _innermost, clone_unrelated, is_fitted
+from atl_sklearn.unrelated._sources import clone_unrelated, is_fitted
 
 _PREFIX = "unrelated__"
 # Parameters that may be modules, or optimizers by mistake.
@@ -153,7 +154,7 @@ class SklearnContract(NeuralNet):
         unrelated = self.unrelated
         return (
             isinstance(unrelated, BaseEstimator)
-            and isinstance(_innermost(unrelated), BaseEstimator)
+            and isinstance(innermost(unrelated), BaseEstimator)
             and not is_fitted(unrelated)
         )
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 import inspect
 from typing import Any
 
 import torch
 
-from atl_sklearn._validation import refuse, shown
+from atl_sklearn._validation import did_you_mean, refuse, shown
 from atl_sklearn.modules import MLP, ConvNet
 
 _STOPPING = "callbacks=[skorch.callbacks.EarlyStopping({})] with train_split=0.1"
@@ -90,8 +89,8 @@ def check_optimizer(net: Any) -> None:
     found = get_optimizer(net.optimizer)
     must = "an optimizer's class, or the name of one of torch.optim such as 'adamw'"
     if isinstance(found, str):
-        near = difflib.get_close_matches(found.lower(), OPTIMIZERS, n=1)
-        hint = f"Did you mean {near[0]!r}?" if near else f"Available: {sorted(OPTIMIZERS)}."
+        available = f"Available: {sorted(OPTIMIZERS)}."
+        hint = did_you_mean(found, OPTIMIZERS, otherwise=available)
         raise refuse(net, "optimizer", must, hint)
     if isinstance(found, torch.optim.Optimizer):
         raise refuse(net, "optimizer", must, "It is made for the network in fit.")
@@ -233,5 +232,4 @@ def _way_out(net: Any, name: str) -> str:
             return f"Did you mean {f'{part}__' + name[len(part) + 1 :]!r}?"
     parameters = inspect.signature(type(net).__init__).parameters.values()
     known = [p.name for p in parameters if p.name != "self" and p.kind is not p.VAR_KEYWORD]
-    near = difflib.get_close_matches(name, known, n=1)
-    return f"Did you mean {near[0]!r}?" if near else f"Available: {sorted(known)}."
+    return did_you_mean(name, known, otherwise=f"Available: {sorted(known)}.")

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from atl_sklearn._pipelines import innermost
 from atl_sklearn.estimators._automatic_weight import given_weights
 from atl_sklearn.estimators._convergence import judge_convergence, judge_penalty
 from atl_sklearn.estimators._summary import ComparisonSummary, FitSummary
 from atl_sklearn.modules import Standardize
-from atl_sklearn.unrelated._sources import _innermost
 
 _SCALE = (
     ", or scale X (sklearn.preprocessing.StandardScaler, or atl_sklearn.audio.Standardizer for "
@@ -45,7 +45,7 @@ def _comparisons(
             weight_from = f"for target_similarity={targets[position]:.3g}"
         found.append(
             ComparisonSummary(
-                unrelated=type(_innermost(sources[position])).__name__
+                unrelated=type(innermost(sources[position])).__name__
                 + (f" {position}" if len(sources) > 1 else ""),
                 unrelated_score=scores[position],
                 layer=layer,

@@ -63,7 +63,7 @@ def check_one_label(y: Any, name: str) -> None:
 
 def as_columns(scores: Any) -> Any:
     """Return probabilities of the second of two classes as those of both."""
-    second = scores.reshape(len(scores))
+    second = scores.reshape(scores.shape[0])  # a symbol where the network is exported
     if isinstance(second, torch.Tensor):
         return torch.stack([1 - second, second], dim=1)
     return np.stack([1 - second, second], axis=1)

@@ -116,7 +116,7 @@ def _check_comparison(net: Any) -> None:
         raise refuse(net, "cache", f"one of {sorted(CACHES)}")
     if not is_number(net.cache_size, Integral) or net.cache_size < 0:
         raise refuse(net, "cache_size", "an int in [0, inf), a number of bytes")
-    get_memory(net.memory)
+    get_memory(net.memory, warn=True)
 
 
 def _check_checkpoint_dir(net: Any) -> None:

@@ -23,7 +23,7 @@ _MADE_ANEW = frozenset(
 _OF_TRAINING = frozenset({"_penalty_state"})
 _OF_UNRELATED = frozenset({"unrelated", "unrelated_", "_unrelated_given"})
 # Parameters that name folders of this machine, or that would make reading files unsafe.
-_HERE_ONLY = frozenset({"memory", "torch_load_kwargs"})
+_HERE_ONLY = frozenset({"checkpoint_dir", "memory", "torch_load_kwargs"})
 
 
 def _is_parameter(name: str) -> bool:
@@ -39,9 +39,10 @@ def _left_behind(unrelated: Any) -> Any:
     return LeftBehind(type(unrelated).__name__)
 
 
-def _callbacks_to_save(net: Any) -> Any:
+def _callbacks_to_save(net: Any, *, whole: bool) -> Any:
     """Return the callbacks, unfitted, without those of skorch that work with files."""
     from atl_sklearn.persistence._allowed import allowed_name
+    from atl_sklearn.persistence._errors import CannotSaveError
 
     if not isinstance(net.callbacks, list):
         return net.callbacks
@@ -55,6 +56,8 @@ def _callbacks_to_save(net: Any) -> Any:
         if not isinstance(callback, type):
             callback = kind(**callback.get_params(deep=False))
         kept.append((entry[0], callback) if isinstance(entry, tuple | list) else callback)
+    if stay and whole:
+        raise CannotSaveError(f"The callback {stay[0]} works with files of its own.")
     if stay:
         warn_user(
             f"Callbacks that work with files of this machine are not saved: {', '.join(stay)}. "
@@ -78,7 +81,7 @@ def state_to_save(net: Any, keep: Any) -> dict[str, Any]:
     state : dict
         Parameters, and fitted attributes, whose names begin or end with an underscore.
     """
-    state = dict.fromkeys(_HERE_ONLY) | {"callbacks": _callbacks_to_save(net)}
+    state = dict.fromkeys(_HERE_ONLY) | {"callbacks": _callbacks_to_save(net, whole=keep.whole)}
     for name, value in vars(net).items():
         if name in state or name in _MADE_ANEW or (name in _OF_TRAINING and not keep.optimizer):
             continue

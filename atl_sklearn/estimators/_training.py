@@ -16,6 +16,7 @@ from sklearn.utils import check_random_state
 from skorch import NeuralNet
 from skorch.callbacks import GradientNormClipping, LRScheduler
 
+from atl_sklearn._pipelines import innermost
 from atl_sklearn._user_warnings import warn_user
 from atl_sklearn._validation import check_no_missing, refuse, shown
 from atl_sklearn.estimators._automatic_weight import confounding, given_weights
@@ -52,7 +53,6 @@ from atl_sklearn.unrelated import FrozenNetwork, get_network
 from atl_sklearn.unrelated._fitting import fit_sources
 from atl_sklearn.unrelated._layers import Trial
 from atl_sklearn.unrelated._sources import (
-    _innermost,
     as_sources,
     get_nonlinearity,
     is_fitted,
@@ -575,7 +575,7 @@ class AntiTransferTraining(Steps):
                 data, *tried = rehearse(self, X, y, compares=compares)
             if labels and compares:
                 if self.verbose:
-                    names = ", ".join(type(_innermost(sources[at])).__name__ for at in labels)
+                    names = ", ".join(type(innermost(sources[at])).__name__ for at in labels)
                     print(f"Fitting what is unrelated on y_unrelated, and its score: {names}")
                 report = print if self.verbose else None
                 with self._determined(sources, labels) as determined:

@@ -9,11 +9,8 @@ from typing import Any
 import numpy as np
 import torch
 
+from atl_sklearn.similarity._aggregations import spatial_mean
 from atl_sklearn.unrelated._frozen import freeze
-
-
-def _spatial_mean(activations: torch.Tensor) -> torch.Tensor:
-    return activations.flatten(2).mean(dim=2) if activations.ndim > 2 else activations
 
 
 def _none(activations: torch.Tensor) -> torch.Tensor:
@@ -22,7 +19,7 @@ def _none(activations: torch.Tensor) -> torch.Tensor:
 
 _AGGREGATIONS: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
     "none": _none,
-    "spatial_mean": _spatial_mean,
+    "spatial_mean": spatial_mean,
 }
 
 

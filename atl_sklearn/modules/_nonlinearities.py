@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import copy
-import difflib
 from collections.abc import Callable
 from typing import Any
 
 from torch import nn
+
+from atl_sklearn._validation import did_you_mean, refuse_value
 
 _ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
     "elu": nn.ELU,
@@ -49,12 +50,8 @@ def make_activation(activation: Any, owner: str) -> nn.Module:
     """
     names = sorted(_ACTIVATIONS)
     if isinstance(activation, str) and activation not in _ACTIVATIONS:
-        near = difflib.get_close_matches(activation.lower(), names, n=1)
-        hint = f" Did you mean {near[0]!r}?" if near else ""
-        raise ValueError(
-            f"The 'activation' parameter of {owner} must be a callable that returns a "
-            f"torch.nn.Module or one of {names}. Got {activation!r} instead.{hint}"
-        )
+        must = f"a callable that returns a torch.nn.Module or one of {names}"
+        raise refuse_value(owner, "activation", must, activation, did_you_mean(activation, names))
     if isinstance(activation, str):
         module: Any = _ACTIVATIONS[activation]()
     elif isinstance(activation, nn.Module):

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 from typing import Any
 
 from torch import nn
 
+from atl_sklearn._validation import did_you_mean
 from atl_sklearn.modules._convnet import ConvNet
 from atl_sklearn.modules._input_shape import check_input_shape
 from atl_sklearn.modules._mlp import MLP
@@ -79,11 +79,9 @@ def get_module(module: Any, input_shape: int | tuple[int, ...]) -> Any:
         if module in _MODULES:
             return _MODULES[module]
         names = get_module_names()
-        near = difflib.get_close_matches(module.lower(), names, n=1)
-        hint = f" Did you mean {near[0]!r}?" if near else ""
         raise ValueError(
             f"The 'module' parameter must be a torch.nn.Module, a callable that returns one, or "
-            f"one of {names}. Got {module!r} instead.{hint}"
+            f"one of {names}. Got {module!r} instead. {did_you_mean(module, names)}".rstrip()
         )
     if not callable(module):
         raise TypeError(

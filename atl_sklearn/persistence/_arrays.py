@@ -61,10 +61,9 @@ def array_as_tensor(array: np.ndarray) -> Any:
     """Return the numbers of an array as a tensor of their own, in C order."""
     import torch
 
-    flat = np.ascontiguousarray(array)
     if array.dtype.str not in _AS_TENSOR or sys.byteorder != "little":
-        flat = np.frombuffer(flat.tobytes(), dtype=np.uint8)
-    return torch.from_numpy(np.array(flat))
+        return torch.from_numpy(np.frombuffer(array.tobytes(), dtype=np.uint8).copy())
+    return torch.from_numpy(np.array(array, order="C"))
 
 
 def array_from_tensor(

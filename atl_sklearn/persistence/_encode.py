@@ -39,11 +39,14 @@ class Keep(NamedTuple):
         Fitted unrelated networks.
     source : bool, default=False
         The source code of modules of one's own.
+    whole : bool, default=False
+        Whether it is an error where something else stays behind, and not a warning.
     """
 
     optimizer: bool = False
     unrelated: bool = False
     source: bool = False
+    whole: bool = False
 
 
 class _Place(NamedTuple):
@@ -71,10 +74,13 @@ class Encoder:
         The numbers, by name.
     sources : dict of str to str
         Source code, by the name of the class.
+    own : dict of str to (class or function)
+        What readers have to trust, by its name.
     """
 
     def __init__(self, keep: Keep) -> None:
         self.keep = keep
+        self.own: dict[str, Any] = {}
         self.tensors: dict[str, Any] = {}
         self.sources: dict[str, str] = {}
         # The objects too: an id is another object's once its own is gone.
@@ -253,7 +259,8 @@ class Encoder:
     def _module(self, value: Any, place: _Place) -> Any:
         name = self._class_name(value, place)
         number = self._number(value)
-        state = module_state(value, lambda what, why: self._refuse(place, what, why))
+        refuse = functools.partial(self._refuse, place)
+        state = module_state(value, refuse, whole=self.keep.whole)
         owner = _Place(type(value).__name__, place.name or "module", place.path)
         encoded = {
             part: [[k, self._any(v, owner.inside(k))] for k, v in found.items()]
@@ -297,6 +304,7 @@ class Encoder:
         if not isinstance(value, type) and not hasattr(value, "__code__"):
             raise self._refuse(place, value, "is no function of Python's", way_out)
         name = full_name(value)
+        self.own[name] = value
         if self.keep.source and name not in self.sources:
             from atl_sklearn.persistence._source import source_of
 
@@ -312,15 +320,17 @@ class Encoder:
         if again is not None:
             return again
         number = self._number(value)
-        value = getattr(value, "_saved_instead", value)
+        # Of the class: some objects have the attributes of others in them.
+        if hasattr(type(value), "_saved_instead"):
+            value = value._saved_instead
         kind = type(value)
-        save_state = getattr(value, "_state_to_save", None)
+        save_state = getattr(kind, "_state_to_save", None)
         constructed = is_made_by_constructor(kind)
         if save_state is None and not constructed:
             check_plain(kind, lambda why: self._refuse(place, value, why, _way_out(place)))
         name = self._class_name(value, place)
         if save_state is not None:
-            state = save_state(self.keep)
+            state = save_state(value, self.keep)
         elif constructed:
             state = value.get_params(deep=False)
         elif dataclasses.is_dataclass(kind):

@@ -16,7 +16,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from atl_sklearn._atomic import written_at_once
+from atl_sklearn._partial_files import written_at_once
 from atl_sklearn._user_warnings import warn_user
 from atl_sklearn._validation import shown
 from atl_sklearn._version import __version__
@@ -41,12 +41,15 @@ class Content(NamedTuple):
         Source code of classes and functions, by name.
     versions : dict of str to str
         Of the packages that wrote it.
+    digest : str, default=""
+        Of the content, once it was written.
     """
 
     model: Any
     tensors: dict[str, Any]
     sources: dict[str, str]
     versions: dict[str, str]
+    digest: str = ""
 
 
 def versions_here() -> dict[str, str]:
@@ -73,8 +76,8 @@ def _digest(texts: list[str], tensors: dict[str, Any]) -> str:
     return found.hexdigest()
 
 
-def pack(content: Content) -> bytes:
-    """Return a file's bytes, which begin with its header."""
+def pack(content: Content) -> tuple[bytes, str]:
+    """Return a file's bytes, which begin with its header, and the digest of its content."""
     from safetensors.torch import save
 
     try:
@@ -89,14 +92,15 @@ def pack(content: Content) -> bytes:
         "sources": json.dumps(content.sources),
     }
     texts["digest"] = _digest([texts[k] for k in sorted(texts)], content.tensors)
-    return save(content.tensors, metadata=texts)
+    return save(content.tensors, metadata=texts), texts["digest"]
 
 
-def write(content: Content, path: str | os.PathLike[str]) -> None:
-    """Write a file, all of it or nothing."""
-    packed = pack(content)
+def write(content: Content, path: str | os.PathLike[str]) -> str:
+    """Write a file, all of it or nothing, and return the digest of its content."""
+    packed, digest = pack(content)
     with written_at_once(path) as partial:
         partial.write_bytes(packed)
+    return digest
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -183,7 +187,7 @@ def unpack(data: bytes) -> Content:
     for table, what in ((versions, "versions"), (sources, "sources")):
         if not isinstance(table, dict) or not all(isinstance(v, str) for v in table.values()):
             raise ModelFileError(f"The file's {what} are not names and texts.")
-    return Content(_parse(texts["model"], "model"), tensors, sources, versions)
+    return Content(_parse(texts["model"], "model"), tensors, sources, versions, digest)
 
 
 def read(path: str | os.PathLike[str]) -> Content:

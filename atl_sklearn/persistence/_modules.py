@@ -21,7 +21,9 @@ _PARTS = {"_parameters", "_buffers", "_modules", "_non_persistent_buffers_set"}
 _MACHINERY = {*_PARTS, *_HOOKS, "_is_full_backward_hook", "_compiled_call_impl"}
 
 
-def module_state(module: Any, refuse: Callable[[Any, str], Exception]) -> dict[str, dict[str, Any]]:
+def module_state(
+    module: Any, refuse: Callable[[Any, str], Exception], *, whole: bool
+) -> dict[str, dict[str, Any]]:
     """Return the parts of a network's state by name.
 
     Parameters
@@ -30,6 +32,8 @@ def module_state(module: Any, refuse: Callable[[Any, str], Exception]) -> dict[s
         The network; the modules in it are left as they are.
     refuse : callable
         Makes the error to be raised, of an object and what is wrong with it.
+    whole : bool
+        Whether hooks, which do not travel, are an error.
 
     Returns
     -------
@@ -43,6 +47,8 @@ def module_state(module: Any, refuse: Callable[[Any, str], Exception]) -> dict[s
     for hook in hooks:
         if type(hook).__module__.startswith("torch.nn.utils"):
             raise refuse(hook, "computes weights in a hook: remove it, as remove_weight_norm does")
+    if hooks and whole:
+        raise refuse(module, "has hooks")
     if hooks:
         warn_user(
             f"{len(hooks)} hooks of {type(module).__name__} do not travel with it. If they change "

@@ -77,18 +77,33 @@ def save(
 
     from atl_sklearn.persistence._encode import Keep
 
-    if isinstance(estimator, BaseEstimator) and hasattr(type(estimator), "best_estimator_"):
-        estimator = estimator.best_estimator_
-    elif isinstance(estimator, BaseEstimator) and "refit" in estimator.get_params(deep=False):
-        check_is_fitted(estimator)
-        if not hasattr(estimator, "best_estimator_"):
-            way_out = "Search with refit=True."
-            raise refuse_value("save", "estimator", "a refitted search", estimator, way_out)
-        estimator = estimator.best_estimator_
+    estimator = best_of(estimator, "save")
     if not isinstance(estimator, BaseEstimator):
         raise refuse_value("save", "estimator", "a fitted estimator", estimator)
     check_is_fitted(estimator)
     write_object(estimator, path, Keep(include_optimizer, include_unrelated, include_source))
+
+
+def best_of(estimator: Any, owner: str) -> Any:
+    """Return the best estimator of a search, or the estimator itself.
+
+    Raises
+    ------
+    ValueError
+        If the search has none.
+    """
+    from sklearn.base import BaseEstimator
+    from sklearn.utils.validation import check_is_fitted
+
+    if not isinstance(estimator, BaseEstimator) or isinstance(estimator, type):
+        return estimator
+    if "refit" not in estimator.get_params(deep=False):
+        return estimator
+    check_is_fitted(estimator)
+    if not hasattr(estimator, "best_estimator_"):
+        way_out = "Search with refit=True."
+        raise refuse_value(owner, "estimator", "a refitted search", estimator, way_out)
+    return estimator.best_estimator_
 
 
 def write_object(value: Any, path: str | os.PathLike[str], keep: Any) -> None:

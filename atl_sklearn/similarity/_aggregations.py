@@ -73,8 +73,9 @@ def _max(x: torch.Tensor) -> torch.Tensor:
     return maps(x).max(dim=1).values
 
 
-def _spatial_mean(x: torch.Tensor) -> torch.Tensor:
-    return x if x.ndim == 2 else maps(x).mean(dim=2)
+def spatial_mean(x: torch.Tensor) -> torch.Tensor:
+    """Return the mean over the positions of activations (n_samples, n_channels, ...)."""
+    return x if x.ndim <= 2 else maps(x).mean(dim=2)
 
 
 def _bounded_log(x: torch.Tensor) -> torch.Tensor:
@@ -211,7 +212,7 @@ _AGGREGATIONS = {
         Aggregation("sum", _sum, _POSITIONS, compact=_one_map(_sum)),
         Aggregation("max", _max, _POSITIONS, compact=_one_map(_max)),
         Aggregation("product", _product, _POSITIONS, degree=None),
-        Aggregation("spatial_mean", _spatial_mean, _CHANNELS, compact=_spatial_mean),
+        Aggregation("spatial_mean", spatial_mean, _CHANNELS, compact=spatial_mean),
         Aggregation(
             "gram", _gram, _CHANNELS, 2.0, _gram_products, _gram_sample_gram, compact=_gram_factor
         ),

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import difflib
 from typing import Any
+
+from atl_sklearn._validation import did_you_mean, shown
 
 
 def look_up(registry: dict[str, Any], name: Any, parameter: str) -> Any:
@@ -31,9 +32,7 @@ def look_up(registry: dict[str, Any], name: Any, parameter: str) -> Any:
     try:
         return registry[name]
     except (KeyError, TypeError):
-        near = difflib.get_close_matches(name, registry, n=1) if isinstance(name, str) else []
-        hint = f" Did you mean {near[0]!r}?" if near else ""
         raise ValueError(
             f"{parameter} must be a callable or one of {sorted(registry)}. "
-            f"Got {name!r} instead.{hint}"
+            f"Got {shown(name)} instead. {did_you_mean(name, registry)}".rstrip()
         ) from None

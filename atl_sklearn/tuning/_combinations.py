@@ -15,16 +15,17 @@ from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import _num_samples
 
 from atl_sklearn._generator import forked_generator
+from atl_sklearn._pipelines import as_innermost_sees, innermost, last_step
 from atl_sklearn.similarity import (
     AntiTransferLoss,
     get_aggregation,
     get_metric,
     is_batch_metric,
 )
-from atl_sklearn.tuning._target import find_network, last_step, transformed
+from atl_sklearn.tuning._target import find_network
 from atl_sklearn.unrelated._frozen import freeze
 from atl_sklearn.unrelated._layers import Layer, LayerList, choose_layers
-from atl_sklearn.unrelated._sources import _innermost, as_sources, is_fitted
+from atl_sklearn.unrelated._sources import as_sources, is_fitted
 from atl_sklearn.unrelated._sparse import dense_rows
 
 _FEW = 8  # samples with which the networks are run
@@ -144,7 +145,7 @@ def find_combinations(
             get(name)
     few = np.arange(min(_FEW, _num_samples(X)))
     y = None if y is None else _safe_indexing(y, few)
-    X = transformed(estimator, _safe_indexing(X, few), y)
+    X = as_innermost_sees(estimator, _safe_indexing(X, few), y, fits=True)
     made = _untrained(net, X)  # refuses data that cannot be learnt from
     X = np.array(dense_rows(made._check_X(X), slice(None)))
     network = _traced(made, X)
@@ -192,5 +193,5 @@ def find_combinations(
 def _traced(source: Any, X: Any) -> LayerList:
     # X is as the target's network takes it, and `fit` hands it to the network itself, too: of a
     # pipeline, frozen or shared, the other steps are not run.
-    frozen, data = freeze(_innermost(source), X[:2])
+    frozen, data = freeze(innermost(source), X[:2])
     return frozen.list_layers(data)

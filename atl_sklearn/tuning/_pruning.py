@@ -6,9 +6,9 @@ from collections.abc import Callable
 from typing import Any
 
 import optuna
-from sklearn.pipeline import Pipeline
 from skorch.callbacks import Callback
 
+from atl_sklearn._pipelines import as_innermost_sees
 from atl_sklearn._validation import refuse_value
 from atl_sklearn.estimators._checkpoints import end_for_good
 from atl_sklearn.tuning._checks import is_count
@@ -135,10 +135,7 @@ class HeldOutValue:
 
     def __call__(self, net: Any) -> float:
         if not self._ready:
-            last = self._estimator
-            while isinstance(last, Pipeline):
-                self._X = last[:-1].transform(self._X) if len(last.steps) > 1 else self._X
-                last = last.steps[-1][1]
+            self._X = as_innermost_sees(self._estimator, self._X)
             self._ready = True
         return self._value(as_fitted(net), self._X)
 

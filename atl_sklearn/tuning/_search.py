@@ -366,7 +366,8 @@ class AntiTransferSearchCV(MetaEstimatorMixin, BaseEstimator):
             except Exception as error:  # whatever databases raise
                 raise AttributeError(
                     f"The study {self._study_name!r} stayed in its storage when the search was "
-                    f"pickled, and cannot be opened there: {error} Predictions do not need it. "
+                    f"pickled, and cannot be opened there: {str(error).rstrip('.')}. Predictions "
+                    "do not need it. "
                     f"The storage is {self.storage!r}; say where it is now with "
                     "set_params(storage=...). Passwords are not pickled: pass the URL with its "
                     "password, or set the variable of the database's driver, such as PGPASSWORD."
@@ -374,7 +375,6 @@ class AntiTransferSearchCV(MetaEstimatorMixin, BaseEstimator):
         return self._study
 
     def __getstate__(self) -> dict[str, Any]:
-        # What is not fitted has all that it needs in another process, the password too.
         return kept_with(dict(super().__getstate__()))
 
     def _refitted(self) -> Any:

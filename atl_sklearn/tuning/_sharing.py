@@ -11,6 +11,8 @@ from typing import Any
 from sklearn.frozen import FrozenEstimator
 
 from atl_sklearn._fingerprint import Unidentifiable, fingerprint
+from atl_sklearn.persistence import CannotSaveError, ModelFileError
+from atl_sklearn.persistence._kept import find, keep, own_parts_of
 from atl_sklearn.unrelated._sources import check_source, is_fitted
 
 _HERE: dict[str, SharedNetwork] = {}  # the networks that this process has
@@ -45,6 +47,9 @@ class SharedNetwork(FrozenEstimator):
         self.path = path
         self.name = name
         self._shared_as: str | None = None
+        # Of the file, and what in it is of others' code: who has these from us may read it.
+        self._digest: str | None = None
+        self._needs: tuple[str, ...] = ()
 
     def __reduce__(self) -> Any:
         name = _name(self.estimator) if self.name is None else self.name
@@ -53,7 +58,12 @@ class SharedNetwork(FrozenEstimator):
                 "A shared network has changed since share_network was called, and others have it "
                 "as it was then. Share it again."
             )
-        return _find, (name, self.path)
+        return _find, (name, self.path, self._digest, self._needs)
+
+    @property
+    def _saved_instead(self) -> FrozenEstimator:
+        """What is saved in files of estimators: the network itself, not where it lies."""
+        return FrozenEstimator(self.estimator)
 
 
 def _name(estimator: Any) -> str:
@@ -67,7 +77,9 @@ def _name(estimator: Any) -> str:
         ) from error
 
 
-def _find(name: str, path: str | None) -> SharedNetwork:
+def _find(
+    name: str, path: str | None, digest: str | None = None, needs: tuple[str, ...] = ()
+) -> SharedNetwork:
     """Return a network that this process has, loading it the first time."""
     with _LOCK:
         if name not in _HERE:
@@ -77,13 +89,18 @@ def _find(name: str, path: str | None) -> SharedNetwork:
                     "workers use it, or by a folder that they see."
                 )
             try:
-                content = Path(path).read_bytes()
+                network = find(name, path, needs, digest)
             except OSError as error:
                 raise FileNotFoundError(
                     f"The file {path!r} of a shared network cannot be read on this machine: "
                     f"{error}. Share it by a folder that all machines see at the same place."
                 ) from error
-            _HERE[name] = SharedNetwork(pickle.loads(content), path, name)
+            except ModelFileError as error:
+                raise ModelFileError(
+                    f"The file {path!r} of a shared network cannot be used: {error} Share it again."
+                ) from error
+            _HERE[name] = SharedNetwork(network, path, name)
+            _HERE[name]._digest, _HERE[name]._needs = digest, needs
         return _HERE[name]
 
 
@@ -112,8 +129,9 @@ def share_network(unrelated: Any, where: Any) -> SharedNetwork:
         As the estimators take it.
     where : str, path-like or distributed.Client
         A folder that all processes see, on several machines at the same place: the network is
-        written to a file in it, named by its content, which each process reads once. Or a client
-        of Dask: the network is sent to each of its workers, and no folder is needed.
+        written to a file in it, named by its content, which each process reads once, and takes
+        only if it is the one that was written. Or a client of Dask: the network is sent to each
+        of its workers, and no folder is needed.
 
     Returns
     -------
@@ -124,7 +142,7 @@ def share_network(unrelated: Any, where: Any) -> SharedNetwork:
     ------
     TypeError
         If `unrelated` has no network, or holds what nothing tells from others (an open file,
-        say), or if `where` is neither a folder nor a client.
+        say) or what no file holds (a lambda), or if `where` is neither a folder nor a client.
     ValueError
         If it is not fitted.
 
@@ -157,12 +175,22 @@ def share_network(unrelated: Any, where: Any) -> SharedNetwork:
     elif isinstance(where, str | os.PathLike):
         folder = Path(where).absolute()
         folder.mkdir(parents=True, exist_ok=True)
-        path = folder / f"network_{name}.pkl"
-        if not path.exists():
-            partial = path.with_suffix(f".{os.getpid()}.partial")
-            partial.write_bytes(pickle.dumps(unrelated))
-            partial.replace(path)  # at once: nobody reads half a file
+        try:
+            parts = own_parts_of(unrelated)
+            path, digest = keep(
+                unrelated,
+                name,
+                lambda digest: folder / f"network_{name}_{digest[:16]}.safetensors",
+                optimizer=False,
+            )
+        except CannotSaveError as error:
+            raise TypeError(
+                f"A folder takes no network that no file holds. {error} Or pass the network as it "
+                "is: it travels with every task then."
+            ) from error
         shared = SharedNetwork(unrelated, str(path))
+        shared._digest = digest
+        shared._needs = tuple(f"{part.__module__}.{part.__qualname__}" for part in parts)
     else:
         raise TypeError(
             f"The 'where' argument must be a folder or a distributed.Client. Got {where!r} instead."

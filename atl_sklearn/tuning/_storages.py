@@ -141,18 +141,21 @@ def reopen_study(storage: Any, name: str) -> Study:
 
 
 def kept_with(search: dict[str, Any]) -> dict[str, Any]:
-    """Return the attributes of a fitted search as they are pickled.
+    """Return the attributes of a search as they are pickled.
 
-    A study that is in a folder or a database stays there, and so do passwords.
+    Of one that is fitted, a study that is in a folder or a database stays there, and passwords are
+    left out. Others have all that they need in another process.
     """
-    study, storage = search.get("_study"), search["storage"]
-    if study is None or not is_shared(study._storage):
+    if "cv_results_" not in search:
         return search
-    if isinstance(storage, RDBStorage):
-        storage = storage.url
+    study, storage = search["_study"], search["storage"]
+    if study is not None and is_shared(study._storage):
+        study = None
+        if isinstance(storage, RDBStorage):
+            storage = storage.url
     if is_url(storage):
         storage = as_url(without_password(storage))
-    return {**search, "_study": None, "storage": storage}
+    return {**search, "_study": study, "storage": storage}
 
 
 def close_storage(storage: BaseStorage) -> None:

@@ -6,21 +6,11 @@ from inspect import Parameter, signature
 from typing import Any
 
 from sklearn import get_config
-from sklearn.base import clone
-from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import has_fit_parameter
 
+from atl_sklearn._pipelines import last_step
 from atl_sklearn.estimators._training import AntiTransferTraining
 from atl_sklearn.unrelated._sources import as_sources, is_fitted
-
-
-def last_step(estimator: Any) -> tuple[str, Any]:
-    """Return what a pipeline ends in, or the estimator itself, and its parameters' prefix."""
-    prefix = ""
-    while isinstance(estimator, Pipeline):
-        name, estimator = estimator.steps[-1]
-        prefix += f"{name}__"
-    return prefix, estimator
 
 
 def find_network(estimator: Any) -> tuple[str, AntiTransferTraining]:
@@ -96,10 +86,3 @@ def fit_arguments(estimator: Any, **given: Any) -> dict[str, Any]:
     if get_config()["enable_metadata_routing"]:
         return given  # a Pipeline hands them on by name
     return {prefix + name: value for name, value in given.items()}
-
-
-def transformed(estimator: Any, X: Any, y: Any) -> Any:
-    """Return X as the last step of a pipeline would see it."""
-    if isinstance(estimator, Pipeline) and len(estimator.steps) > 1:
-        X = clone(estimator[:-1]).fit_transform(X, y)
-    return transformed(estimator.steps[-1][1], X, y) if isinstance(estimator, Pipeline) else X

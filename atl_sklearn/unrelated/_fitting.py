@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import pickle
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,8 @@ from skorch.utils import is_dataset
 from atl_sklearn._fingerprint import Unidentifiable, fingerprint
 from atl_sklearn._user_warnings import warn_user
 from atl_sklearn._version import __version__
+from atl_sklearn.persistence import CannotSaveError
+from atl_sklearn.unrelated._kept_fits import KeptFit
 from atl_sklearn.unrelated._memory import get_memory
 
 _HELD_OUT = 0.2  # of the samples, for measuring what was learnt
@@ -85,13 +87,11 @@ def _chance(predicted: np.ndarray, labels: np.ndarray, *, classes: bool) -> floa
     return (1 + reached) / (1 + _N_PERMUTATIONS)
 
 
-def fit_source(key: str | None, source: Any, X: Any, labels: np.ndarray) -> FittedSource:
+def fit_source(source: Any, X: Any, labels: np.ndarray) -> FittedSource:
     """Fit one unrelated estimator, and another one for the score on samples held out.
 
     Parameters
     ----------
-    key : str
-        What the result is remembered by, if it is; see :func:`fit_sources`.
     source : estimator
         Not fitted; cloned.
     X : array, mapping or Dataset of n_samples
@@ -125,12 +125,7 @@ def _key(source: Any, X: Any, labels: np.ndarray) -> str:
     if is_dataset(X):
         raise Unidentifiable("the samples of a torch Dataset may change")
     versions = __version__, torch.__version__
-    key = fingerprint({"unrelated": clone(source), "X": X, "y": labels, "versions": versions})
-    try:
-        pickle.dumps(clone(source))  # as joblib keeps it
-    except Exception as error:
-        raise Unidentifiable(f"it cannot be pickled ({error})") from error
-    return key
+    return fingerprint({"unrelated": clone(source), "X": X, "y": labels, "versions": versions})
 
 
 def fit_sources(
@@ -153,9 +148,9 @@ def fit_sources(
         What :func:`~atl_sklearn.unrelated._sources.label_columns` returned.
     memory : None, str, path or joblib.Memory, default=None
         Where fits are kept by the estimator's class and parameters, data and labels. What is
-        there is not fitted again; a file that cannot be read is fitted again. What cannot be
-        told faithfully from others is not kept, such as fits on a torch Dataset, whose samples
-        may change.
+        there is not fitted again. What cannot be told faithfully from others is not kept, such
+        as fits on a torch Dataset, whose samples may change; nor what no file holds. Nothing in
+        the files is run, and they name nothing but what `sources` are made of.
     report : callable, default=None
         Told in a sentence what is not kept, and why.
 
@@ -169,24 +164,30 @@ def fit_sources(
     Warns
     -----
     UserWarning
-        If an estimator did not learn its labels: there is nothing to avoid then.
+        If an estimator did not learn its labels: there is nothing to avoid then. If a file in
+        `memory` cannot be used or written; the estimator is fitted then.
     """
     folder = get_memory(memory)
     fitted: list[Any] = list(sources)
     scores: list[float | None] = [None] * len(sources)
     for position, labels in columns.items():
         source = sources[position]
-        key = None
-        fit: Any = fit_source
+        found, why = None, ""
+        kept: KeptFit | None = None
         if folder is not None:
+            where = Path(folder.store_backend.location) / "atl_sklearn" / "fits"
             try:
-                key = _key(source, X, labels)
-            except Unidentifiable as error:
-                if report is not None:
-                    report(f"The fit of {type(source).__name__} is not kept in 'memory': {error}")
+                kept = KeptFit(where, _key(source, X, labels), clone(source))
+            except (CannotSaveError, Unidentifiable) as error:
+                why = str(error)
             else:
-                fit = folder.cache(fit_source, ignore=["source", "X", "labels"])
-        found = fit(key, source, X, labels)
+                found = kept.load()
+        if found is None:
+            found = fit_source(source, X, labels)
+            if kept is not None:
+                why = kept.save(found)
+        if why and report is not None:
+            report(f"The fit of {type(source).__name__} is not kept in 'memory': {why}")
         fitted[position], scores[position] = found.estimator, found.score
         if found.p_value > _AT_CHANCE and found.n_held_out >= _FEWEST_HELD_OUT:
             of = f"unrelated[{position}]" if len(sources) > 1 else "unrelated"

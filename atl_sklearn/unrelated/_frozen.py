@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from scipy.sparse import issparse
 
+from atl_sklearn._pipelines import as_innermost_sees
 from atl_sklearn.unrelated._hooks import ActivationHooks, HookPoint
 from atl_sklearn.unrelated._layers import (
     Layer,
@@ -20,7 +21,7 @@ from atl_sklearn.unrelated._layers import (
     is_posterior,
     trace_layers,
 )
-from atl_sklearn.unrelated._sources import get_network, get_nonlinearity, prepare_input
+from atl_sklearn.unrelated._sources import get_network, get_nonlinearity
 from atl_sklearn.unrelated._sparse import dense_rows, sliceable
 
 
@@ -106,7 +107,7 @@ def freeze(estimator: Any, X: Any) -> tuple[FrozenNetwork, Any]:
         After the other steps of a pipeline; slices are tensors.
     """
     network = get_network(estimator)
-    data = prepare_input(estimator, X)
+    data = as_innermost_sees(estimator, X)
     if issparse(data):
         data = SparseRows(data)
     else:

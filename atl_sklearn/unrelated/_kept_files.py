@@ -1,20 +1,24 @@
-"""Activations in files, which are found again by the network's weights, the layers and the data."""
+"""Activations in files, which are found again by what the network, the layers and the data are."""
 
 from __future__ import annotations
 
+import json
 import shutil
-import tempfile
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
-from atl_sklearn._fingerprint import fingerprint
+from atl_sklearn._fingerprint import fingerprint, fingerprint_file
+from atl_sklearn._partial_files import partial_path, remove_left_over, reserve_space
 
 _FORM = 2  # changes with what is in the files
 ROWS_AT_ONCE = 256
+_CHECKSUMS = "checksums.json"
+_TRIES = 5  # to read a folder that others replace meanwhile
 
 
 def _numpy_type(dtype: torch.dtype) -> np.dtype:
@@ -37,14 +41,19 @@ def make_maps(
     -------
     tensors : list of Tensor
         On the CPU.
+
+    Raises
+    ------
+    OSError
+        If the files cannot be made, or there is too little space.
     """
-    maps = [
-        np.lib.format.open_memmap(
-            folder / f"{position}.npy", mode="w+", dtype=_numpy_type(dtype), shape=shape
-        )
-        for position, (shape, dtype) in enumerate(zip(shapes, dtypes, strict=True))
-    ]
-    return [torch.from_numpy(found) for found in maps]
+    maps = []
+    for position, (shape, dtype) in enumerate(zip(shapes, dtypes, strict=True)):
+        path = folder / f"{position}.npy"
+        found = np.lib.format.open_memmap(path, mode="w+", dtype=_numpy_type(dtype), shape=shape)
+        reserve_space(path, found.offset, found.nbytes)
+        maps.append(torch.from_numpy(found))
+    return maps
 
 
 def key_of(networks: Sequence[torch.nn.Module], how: Any, data: Any) -> str:
@@ -72,6 +81,11 @@ def key_of(networks: Sequence[torch.nn.Module], how: Any, data: Any) -> str:
     return fingerprint(_FORM, list(networks), how, data)
 
 
+def _checksums(folder: Path, count: int) -> dict[str, str]:
+    names = [f"{position}.npy" for position in range(count)]
+    return {name: fingerprint_file(folder / name) for name in names}
+
+
 def load(
     folder: Path, few: list[torch.Tensor], n_samples: int, *, mapped: bool
 ) -> list[torch.Tensor] | None:
@@ -82,8 +96,8 @@ def load(
     folder : Path
         Where they were saved.
     few : list of Tensor of shape (n_few, ...)
-        Activations of the first samples. A network may compute something else with the same
-        weights; if they differ, the folder's are not taken.
+        Activations of the first samples. Should the network compute something else than it did,
+        the folder's are not taken.
     n_samples : int
         How many samples there must be.
     mapped : bool
@@ -92,15 +106,39 @@ def load(
     Returns
     -------
     activations : list of Tensor of shape (n_samples, ...) or None
-        None if they are not there, or not these. On the device of `few` unless `mapped`.
+        None if there is no folder, or not these are in it. On the device of `few` unless
+        `mapped`.
+
+    Raises
+    ------
+    OSError
+        If the folder is there, and what is in it is damaged or cannot be read.
     """
+    for _ in range(_TRIES):
+        try:
+            before = folder.stat().st_ino
+        except FileNotFoundError:
+            return None
+        try:
+            return _read(folder, few, n_samples, mapped=mapped)
+        except (OSError, ValueError, RecursionError) as error:  # the last two of JSON
+            with suppress(FileNotFoundError):
+                if folder.stat().st_ino == before:  # and no other process has replaced it
+                    raise OSError(str(error)) from error
+    return None
+
+
+def _read(
+    folder: Path, few: list[torch.Tensor], n_samples: int, *, mapped: bool
+) -> list[torch.Tensor] | None:
+    if json.loads((folder / _CHECKSUMS).read_bytes()) != _checksums(folder, len(few)):
+        raise ValueError("its content is not what was written")
     found = []
     for position, some in enumerate(few):
-        try:
-            # "c" leaves the file as it is, and gives memory that torch may take
-            kept = np.load(folder / f"{position}.npy", mmap_mode="c" if mapped else None)
-        except (OSError, ValueError):
-            return None
+        # "c" leaves the file as it is, and gives memory that torch may take
+        kept = np.load(
+            folder / f"{position}.npy", mmap_mode="c" if mapped else None, allow_pickle=False
+        )
         if kept.shape != (n_samples, *some.shape[1:]) or kept.dtype != _numpy_type(some.dtype):
             return None
         first = torch.from_numpy(np.array(kept[: len(some)])).to(some.device)
@@ -120,6 +158,8 @@ def save(
 ) -> None:
     """Compute activations and keep them in a folder, which is there completely or not at all.
 
+    What killed processes left beside it is removed.
+
     Parameters
     ----------
     folder : Path
@@ -130,8 +170,16 @@ def save(
         How many there are.
     compute : callable
         Returns the activations of the samples in a list.
+
+    Raises
+    ------
+    OSError
+        If the folder cannot be written, or there is too little space.
     """
-    new = Path(tempfile.mkdtemp(prefix="unfinished-", dir=folder.parent))
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    remove_left_over(folder.parent)
+    new = partial_path(folder)
+    new.mkdir()  # not by tempfile, whose folders are for one user alone
     try:
         maps = make_maps(new, [(n_samples, *x.shape[1:]) for x in few], [x.dtype for x in few])
         for start in range(0, n_samples, ROWS_AT_ONCE):
@@ -139,12 +187,22 @@ def save(
             for kept, x in zip(maps, compute(index), strict=True):
                 kept[start : start + len(index)] = x.cpu()
         del maps
-        # Another process may do the same at the same time: whoever is last replaces equals.
-        shutil.rmtree(folder, ignore_errors=True)
-        try:
-            new.rename(folder)
-        except OSError:
-            if not folder.is_dir():
-                raise
+        (new / _CHECKSUMS).write_text(json.dumps(_checksums(new, len(few))))
+        _put(new, folder)
     finally:
         shutil.rmtree(new, ignore_errors=True)
+
+
+def _put(new: Path, folder: Path) -> None:
+    """Give a folder its name. Of processes that do it at once the last one wins, with equals."""
+    for _ in range(_TRIES):
+        try:
+            new.rename(folder)
+            return
+        except OSError:
+            if not folder.exists():
+                raise
+        old = partial_path(folder)
+        with suppress(FileNotFoundError):
+            folder.rename(old)
+            shutil.rmtree(old, ignore_errors=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -13,6 +12,7 @@ import torch
 from torch.nn.modules.conv import _ConvNd
 
 from atl_sklearn._generator import forked_generator
+from atl_sklearn._validation import did_you_mean
 from atl_sklearn.unrelated._hooks import HookPoint, first_tensor
 
 _Kind = Literal["convolution", "linear", "nonlinearity", "passing", "other", "output"]
@@ -257,11 +257,10 @@ def _by_name(name: str, layers: LayerList, parameter: str) -> Layer:
     if found:
         return found[-1]
     available = _names(layers)
-    near = difflib.get_close_matches(name, available, n=3, cutoff=0.5)
-    near += [other for other in available if name and name in other and other not in near][:3]
-    hint = f" Did you mean {' or '.join(map(repr, near))}?" if near else ""
+    hint = did_you_mean(name, available, n=3)
     raise ValueError(
-        f"Layer {name!r} (parameter {parameter!r}) not found.{hint} Available: {available}."
+        f"Layer {name!r} (parameter {parameter!r}) not found. {hint}{' ' if hint else ''}"
+        f"Available: {available}."
     )
 
 

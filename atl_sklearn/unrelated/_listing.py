@@ -6,10 +6,9 @@ from typing import Any
 
 import torch
 from sklearn.base import clone
-from sklearn.frozen import FrozenEstimator
-from sklearn.pipeline import Pipeline
 
 from atl_sklearn._generator import forked_generator
+from atl_sklearn._pipelines import as_innermost_sees, innermost
 from atl_sklearn.unrelated._frozen import freeze
 from atl_sklearn.unrelated._layers import LayerList
 from atl_sklearn.unrelated._sources import check_source, is_fitted
@@ -18,14 +17,8 @@ from atl_sklearn.unrelated._sparse import sliceable
 
 def _untrained(estimator: Any, X: Any) -> tuple[torch.nn.Module, Any]:
     """Return a network as `fit` would make it, and X as it takes them."""
-    while isinstance(estimator, FrozenEstimator | Pipeline):
-        if isinstance(estimator, FrozenEstimator):
-            estimator = estimator.estimator
-            continue
-        if len(estimator.steps) > 1:
-            X = clone(estimator[:-1]).fit_transform(X)
-        estimator = estimator.steps[-1][1]
-    made = clone(estimator)
+    X = as_innermost_sees(estimator, X, fits=True)
+    made = clone(innermost(estimator))
     if hasattr(made, "_make_network"):
         return made._make_network(X), X
     with forked_generator(), made._current_init_context("module"):

@@ -2,24 +2,33 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from typing import Any
 
 import joblib
 
+from atl_sklearn._user_warnings import warn_user
 
-def get_memory(memory: Any) -> joblib.Memory | None:
+# Of the errors of the system these say that the folder is right, and cannot be made now.
+_NOT_NOW = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT}
+
+
+def get_memory(memory: Any, *, warn: bool = False) -> joblib.Memory | None:
     """Return the ``memory`` parameter as a joblib.Memory.
 
     Parameters
     ----------
     memory : None, str, path-like or joblib.Memory
         A folder, which is made if it is not there, or a Memory.
+    warn : bool, default=False
+        Whether it is told of a folder for which there is no permission, or no space.
 
     Returns
     -------
     memory : joblib.Memory or None
-        None where nothing is kept: for None, and for a Memory without a location.
+        None where nothing is kept: for None, for a Memory without a location, and for a folder
+        for which there is no permission or no space.
 
     Raises
     ------
@@ -38,6 +47,13 @@ def get_memory(memory: Any) -> joblib.Memory | None:
             try:
                 return joblib.Memory(folder, verbose=0)
             except (OSError, ValueError) as error:
+                if getattr(error, "errno", None) in _NOT_NOW:
+                    if warn:
+                        warn_user(
+                            f"The 'memory' folder {folder!r} cannot be made ({error}). This fit "
+                            "keeps nothing, and finds nothing that others kept."
+                        )
+                    return None
                 raise ValueError(
                     f"The 'memory' parameter must be a folder that can be made: {error}. "
                     f"Got {memory!r} instead."

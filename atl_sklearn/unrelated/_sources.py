@@ -11,11 +11,11 @@ from sklearn import get_config
 from sklearn.base import BaseEstimator, clone, is_classifier, is_regressor
 from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
-from sklearn.pipeline import Pipeline
 from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.validation import check_is_fitted
 from skorch import NeuralNet
 
+from atl_sklearn._pipelines import innermost
 from atl_sklearn._validation import ENABLE_ROUTING, check_no_missing, shown
 from atl_sklearn.unrelated._left_behind import LeftBehind
 
@@ -30,17 +30,6 @@ _ACCEPTED = (
 )
 
 
-def _innermost(source: Any) -> Any:
-    """Return the net or module in `source`, without frozen wrappers and pipelines."""
-    while True:
-        if isinstance(source, FrozenEstimator):
-            source = source.estimator
-        elif isinstance(source, Pipeline):
-            source = source.steps[-1][1]
-        else:
-            return source
-
-
 def check_source(source: Any, parameter: str = "unrelated") -> None:
     """Check that `source` is something with a network in it, fitted or not.
 
@@ -53,7 +42,7 @@ def check_source(source: Any, parameter: str = "unrelated") -> None:
     """
     if isinstance(source, LeftBehind):
         raise source.error(parameter)
-    if not isinstance(_innermost(source), NeuralNet | torch.nn.Module) or isinstance(source, type):
+    if not isinstance(innermost(source), NeuralNet | torch.nn.Module) or isinstance(source, type):
         accepted = _ACCEPTED if parameter.startswith("unrelated") else _OF_ONE
         got = shown(source)
         raise TypeError(f"The {parameter!r} parameter must be {accepted}. Got {got} instead.")
@@ -61,7 +50,7 @@ def check_source(source: Any, parameter: str = "unrelated") -> None:
 
 def is_fitted(source: Any) -> bool:
     """Tell whether the network in `source` is there: fitted, or a plain module."""
-    net = _innermost(source)
+    net = innermost(source)
     if isinstance(net, torch.nn.Module):
         return True
     try:
@@ -103,7 +92,7 @@ def get_network(source: Any) -> torch.nn.Module:
     True
     """
     check_source(source)
-    net = _innermost(source)
+    net = innermost(source)
     if not is_fitted(net):
         raise NotFittedError(f"{type(net).__name__} is not fitted yet, so it has no network.")
     module = net if isinstance(net, torch.nn.Module) else net.module_
@@ -115,17 +104,8 @@ def get_nonlinearity(source: Any) -> Callable[[torch.Tensor], torch.Tensor] | No
 
     None for a plain module, which does not say what its output is.
     """
-    net = _innermost(source)
+    net = innermost(source)
     return net._get_predict_nonlinearity() if isinstance(net, NeuralNet) else None
-
-
-def prepare_input(source: Any, X: Any) -> Any:
-    """Return X as the network in `source` takes it: after the other steps of a pipeline."""
-    if isinstance(source, FrozenEstimator):
-        return prepare_input(source.estimator, X)
-    if isinstance(source, Pipeline):
-        return prepare_input(source.steps[-1][1], source[:-1].transform(X))
-    return X
 
 
 def as_sources(unrelated: Any) -> list[Any]:
@@ -154,7 +134,7 @@ def clone_unrelated(unrelated: Any) -> Any:
         return type(unrelated)(clone_unrelated(source) for source in unrelated)
     keeps = isinstance(unrelated, torch.nn.Module) or (
         isinstance(unrelated, BaseEstimator)
-        and isinstance(_innermost(unrelated), NeuralNet | torch.nn.Module)
+        and isinstance(innermost(unrelated), NeuralNet | torch.nn.Module)
         and is_fitted(unrelated)
     )
     return unrelated if keeps else clone(unrelated, safe=False)
@@ -162,7 +142,7 @@ def clone_unrelated(unrelated: Any) -> Any:
 
 def _check_kind(source: Any, labels: np.ndarray) -> None:
     """Refuse numbers for a classifier and strings for a regressor, which is all that they say."""
-    name = type(_innermost(source)).__name__
+    name = type(innermost(source)).__name__
     if is_classifier(source) and type_of_target(labels).startswith("continuous"):
         raise ValueError(
             f"y_unrelated has continuous values, and the 'unrelated' parameter is an unfitted "
@@ -215,7 +195,7 @@ def label_columns(sources: list[Any], y_unrelated: Any, *, n_samples: int) -> di
     pending = [position for position, source in enumerate(sources) if not is_fitted(source)]
     if y_unrelated is None:
         if pending:
-            name = type(_innermost(sources[pending[0]])).__name__
+            name = type(innermost(sources[pending[0]])).__name__
             raise ValueError(
                 f"The 'unrelated' parameter is an unfitted {name} (cloning a fitted one, as a "
                 "grid of values for 'unrelated' does, makes it unfitted). Either pass its labels, "

@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 
+from atl_sklearn._user_warnings import warn_user
 from atl_sklearn.unrelated._kept_files import ROWS_AT_ONCE, load, make_maps, save
 
 CACHES = ("auto", "live", "mapped", "memory")
@@ -129,7 +130,11 @@ class ActivationStore:
         if self.where == "memory":
             return [x.new_empty(shape) for x, shape in zip(found, shapes, strict=True)]
         self._folder = Path(tempfile.mkdtemp(prefix="activations-"))
-        return make_maps(self._folder, shapes, [x.dtype for x in found])
+        maps = make_maps(self._folder, shapes, [x.dtype for x in found])
+        # A map needs no name. Where it may have none, nothing is left behind by a process that
+        # is killed; elsewhere `close` removes it.
+        shutil.rmtree(self._folder, ignore_errors=True)
+        return maps
 
     def get(
         self, index: Sequence[int] | torch.Tensor | None, compute: Callable[[], list[torch.Tensor]]
@@ -155,10 +160,21 @@ class ActivationStore:
             return [x.index_select(0, index.to(x.device)) for x in self._kept]
         found = compute()
         if self._kept is None:
-            self._decide(_bytes_of_one(found), None)
-            if self.where == "live":
+            try:
+                if not self.where:
+                    self._decide(_bytes_of_one(found), None)
+                if self.where == "live":
+                    return found
+                self._kept = self._make(found)
+            except OSError as error:
+                self.close()
+                self._settle("live", "there is no place for them")
+                warn_user(
+                    f"Unrelated activations cannot be kept in files ({error}), and are computed "
+                    "in every step, which takes longer. Make space in the temporary folder, or "
+                    "name another one by the environment variable TMPDIR."
+                )
                 return found
-            self._kept = self._make(found)
         for kept, x in zip(self._kept, found, strict=True):
             kept[index.to(kept.device)] = x.to(kept.device)
         self._there[index] = True
@@ -181,22 +197,50 @@ class ActivationStore:
             Activations of the first samples, by which it is seen that the folder's are right.
         compute : callable
             Returns the activations of the samples in a list.
+
+        Warns
+        -----
+        UserWarning
+            If what is in the folder is damaged, or nothing can be kept there; the fit goes on.
         """
         if self.where == "live":
             return
+        try:
+            self._fill(folder, few, compute)
+        except OSError as error:
+            warn_user(
+                f"Unrelated activations cannot be kept in the 'memory' folder ({error}). This fit "
+                "is complete without it; others will compute them again. Make space, or name a "
+                "folder that can be written."
+            )
+
+    def _fill(
+        self,
+        folder: Path,
+        few: list[torch.Tensor],
+        compute: Callable[[list[int]], list[torch.Tensor]],
+    ) -> None:
         folder.parent.mkdir(parents=True, exist_ok=True)
         self._decide(_bytes_of_one(few), folder.parent)
         if self.where == "live":
             return
         mapped = self.where == "mapped"
-        self._kept = load(folder, few, self._n_samples, mapped=mapped)
         how = "found"
-        if self._kept is None:
+        try:
+            kept = load(folder, few, self._n_samples, mapped=mapped)
+        except OSError as error:
+            kept = None
+            warn_user(
+                f"Unrelated activations kept in {str(folder)!r} are damaged ({error}), and are "
+                "computed anew."
+            )
+        if kept is None:
             how = "computed and kept"
             save(folder, few, self._n_samples, compute)
-            self._kept = load(folder, few, self._n_samples, mapped=mapped)
-        if self._kept is None:  # as another process may have removed them
+            kept = load(folder, few, self._n_samples, mapped=mapped)
+        if kept is None:  # as another process may have removed them
             return
+        self._kept = kept
         self._there[:] = True
         self._complete = True
         self.report(f"{how} in {folder}.")

@@ -1,13 +1,12 @@
 """Folders of kept features when things go wrong: full disks, permissions, kills, other users."""
 
+import errno
 import os
 import pickle
 import shutil
 import subprocess
 import sys
-import tempfile
 import threading
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -17,8 +16,9 @@ from sklearn.base import clone
 from atl_sklearn._partial_files import partial_path
 from atl_sklearn.audio import LibrosaFeatures, Standardizer, _batches, _cache, _npy_file
 from atl_sklearn.audio._npy_file import NpyFile
+from tests.bad_folders import folder_of_another, largest_file, needs_posix
 
-resource = pytest.importorskip("resource", reason="files and users as POSIX has them")
+pytestmark = needs_posix
 SETTINGS = {"sr": 8000, "duration": 0.3, "n_fft": 256, "n_mels": 8}
 
 
@@ -38,39 +38,6 @@ def same(found, expected):
 
 def files_of(folder):
     return sorted(path for path in Path(folder).rglob("*") if path.is_file())
-
-
-@contextmanager
-def largest_file(n_bytes):
-    """Let no file become larger: the system says so as it does of a full disk."""
-    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (n_bytes, limits[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-
-
-@contextmanager
-def folder_of_another(fill):
-    """Give a folder that was filled and cannot be written to, and be a user who cannot."""
-    folder = Path(tempfile.mkdtemp())
-    nobody = 65534 if os.geteuid() == 0 else None
-    try:
-        fill(folder)
-        for path in (folder, *folder.rglob("*")):
-            path.chmod(0o555 if path.is_dir() else 0o444)
-        if nobody:
-            os.seteuid(nobody)
-        try:
-            yield folder
-        finally:
-            if nobody:
-                os.seteuid(0)
-    finally:
-        for path in (folder, *folder.rglob("*")):
-            path.chmod(0o755)
-        shutil.rmtree(folder)
 
 
 @pytest.mark.parametrize("mask", [0o022, 0o002, 0o077])
@@ -103,6 +70,25 @@ def test_a_full_disk_is_told_before_anything_is_computed(waves, expected, tmp_pa
     same(features.transform(waves), expected)
     with largest_file(1000), pytest.raises(OSError, match="'memory_map' folder"):
         Standardizer(memory_map=tmp_path / "maps").fit_transform(expected)
+
+
+def test_a_disk_that_is_really_full(waves, expected, tmp_path):
+    """In a file system of 8 kB, for which it takes root."""
+    command = ["mount", "-t", "tmpfs", "-o", "size=8k", "none", str(tmp_path)]
+    if shutil.which("mount") is None or subprocess.run(command, capture_output=True).returncode:
+        pytest.skip("no file system can be mounted here")
+    try:
+        with pytest.raises(OSError, match="No space left on device") as error:
+            LibrosaFeatures(**SETTINGS, memory_map=tmp_path / "maps").fit_transform(waves)
+        assert error.value.errno == errno.ENOSPC
+        assert files_of(tmp_path) == []
+        features = LibrosaFeatures(**SETTINGS, memory=tmp_path / "memory")
+        for _ in range(2):
+            with pytest.warns(UserWarning, match="could not be kept .*No space left on device"):
+                same(features.fit_transform(waves), expected)
+        assert not [path for path in files_of(tmp_path) if path.suffix == ".partial"]
+    finally:
+        subprocess.run(["umount", "-l", str(tmp_path)], check=True)
 
 
 @pytest.mark.parametrize("has_fallocate", [True, False])

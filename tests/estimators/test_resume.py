@@ -28,6 +28,7 @@ from torch.utils.data import DataLoader, Dataset, Subset, TensorDataset
 
 from atl_sklearn import AntiTransferClassifier, NonFiniteLossError
 from atl_sklearn._fingerprint import fingerprint
+from atl_sklearn._partial_files import partial_path
 from atl_sklearn.estimators import _checkpoint_files, _checkpoints
 from atl_sklearn.tuning import AntiTransferSearchCV, TrialPruning
 from atl_sklearn.unrelated._store import ActivationStore
@@ -565,11 +566,15 @@ def test_what_cannot_be_written_is_told_once(broken, tabular, tmp_path, monkeypa
     assert_same(make(None).fit(X, y), net)
 
 
-def test_left_overs_of_a_kill_are_removed(tabular, tmp_path):
+def test_left_overs_of_a_kill_are_removed(tabular, tmp_path, monkeypatch):
     X, y, _ = tabular
     interrupted(make(tmp_path), X, y, at=9)
     folder = next(tmp_path.iterdir())
-    (folder / ".epoch-1.1-2.partial").write_bytes(b"half")
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    process.wait()
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "getpid", lambda: process.pid)
+        partial_path(folder / "epoch-1.safetensors").write_bytes(b"half")
     interrupted(make(tmp_path), X, y, at=3)
     assert not list(folder.glob(".*"))
 

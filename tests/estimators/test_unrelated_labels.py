@@ -2,7 +2,11 @@
 
 import functools
 import importlib
+import json
 import multiprocessing
+import pickle
+import re
+import shutil
 import sys
 import threading
 import warnings
@@ -23,6 +27,7 @@ from sklearn.preprocessing import StandardScaler
 from torch import nn
 
 from atl_sklearn import AntiTransferClassifier, AntiTransferRegressor
+from atl_sklearn.persistence import _file, _kept
 from atl_sklearn.tuning import AntiTransferSearchCV
 
 # A dozen samples held out are near chance on one processor and not on another; what is tested here
@@ -257,15 +262,24 @@ def factor_of(progress):
     return 1.0
 
 
-@pytest.mark.parametrize("schedule", [factor_of, functools.partial(min, 1.0), lambda p: 1.0])
-def test_parameters_that_are_functions(schedule, numbered, tmp_path, capsys):
+@pytest.mark.parametrize(
+    ("schedule", "reason"),
+    [
+        (factor_of, None),
+        (functools.partial(min, 1.0), "min.* cannot be saved|cannot be saved: .*min"),
+        (lambda progress: 1.0, "'weight_schedule' parameter of Recording .* a lambda"),
+    ],
+)
+def test_parameters_that_are_functions(schedule, reason, numbered, tmp_path, capsys):
     X, y, nuisance = numbered
     for _ in range(2):
         unrelated = Recording(Numberless, weight_schedule=schedule, **LEARNS)
         net = AntiTransferClassifier(Numberless, unrelated=unrelated, memory=tmp_path, **FAST)
         net.set_params(verbose=1).fit(X, y, y_unrelated=nuisance)
-    said = "is not kept in 'memory': it cannot be pickled" in capsys.readouterr().out
-    assert N_FITS[0] == (4 if said else 2)
+    said = capsys.readouterr().out
+    assert N_FITS[0] == (2 if reason is None else 4)
+    if reason is not None:
+        assert re.search(rf"Recording is not kept in 'memory': .*({reason})", said)
 
 
 def test_a_search_keeps_fits_with_functions_by_itself(tabular):
@@ -290,21 +304,116 @@ def test_what_cannot_be_told_from_others_is_not_kept(numbered, tmp_path, capsys)
     net.set_params(verbose=1).fit(X, y, y_unrelated=nuisance)
     said = capsys.readouterr().out
     assert "is not kept in 'memory': unrelated > weight_schedule > closure > lock" in said
-    assert not list(tmp_path.rglob("fit_source/*"))
+    assert not list(tmp_path.rglob("fits/*"))
 
 
-def test_what_cannot_be_read_is_fitted_again(pipeline, numbered, tmp_path):
+def damage_by_cutting(path):
+    path.write_bytes(path.read_bytes()[:100])
+
+
+def damage_by_a_byte(path):
+    data = bytearray(path.read_bytes())
+    data[-5] ^= 1
+    path.write_bytes(data)
+
+
+def damage_by_emptying(path):
+    path.write_bytes(b"")
+
+
+def damage_by_another_fit(path):
+    content = _file.read(path)
+    content.model["items"][0][1] = "0" * 40
+    _file.write(content, path)
+
+
+def damage_by_a_pickle(path):
+    path.write_bytes(pickle.dumps(Runs()))
+
+
+def damage_by_code(path):
+    content = _file.read(path)
+    text = json.dumps(content.model).replace('"atl_sklearn.unrelated._fitting:FittedSource"',
+                                             '"os:system"')  # fmt: skip
+    assert "os:system" in text
+    _file.write(content._replace(model=json.loads(text)), path)
+
+
+def damage_by_a_class_of_others(path):
+    content = _file.read(path)
+    text = json.dumps(content.model)
+    name = f"{Recording.__module__}:Recording"
+    assert name in text
+    text = text.replace(name, f"{Recording.__module__}:Other")
+    _file.write(content._replace(model=json.loads(text)), path)
+
+
+class Runs:
+    def __reduce__(self):
+        return RAN.append, ("a pickle",)
+
+
+class Other(Recording):
+    """Lies in the same module, but is no part of what is fitted."""
+
+    @classmethod
+    def _from_saved_state(cls, *args):
+        RAN.append("a class")
+
+
+RAN = []
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [damage_by_cutting, damage_by_a_byte, damage_by_emptying, damage_by_another_fit,
+     damage_by_a_pickle, damage_by_code, damage_by_a_class_of_others],
+)  # fmt: skip
+def test_what_cannot_be_used_is_fitted_again(damage, pipeline, numbered, tmp_path):
     X, y, nuisance = numbered
     net = clone(pipeline[-1]).set_params(memory=tmp_path)
     expected = net.fit(X, y, y_unrelated=nuisance).predict_proba(X)
-    entries = list(tmp_path.rglob("fit_source/*/output.pkl"))
-    assert len(entries) == 1
-    entries[0].write_bytes(entries[0].read_bytes()[:100])
-    net.fit(X, y, y_unrelated=nuisance)
-    np.testing.assert_array_equal(net.predict_proba(X), expected)
+    (entry,) = tmp_path.rglob("fits/*.safetensors")
+    damage(entry)
     N_FITS[0] = 0
+    with pytest.warns(UserWarning, match="cannot be used: .* fitted again") as caught:
+        net.fit(X, y, y_unrelated=nuisance)
+    assert sum("cannot be used" in str(w.message) for w in caught) == 1
+    assert N_FITS[0] == 2
+    assert RAN == []
+    np.testing.assert_array_equal(net.predict_proba(X), expected)
     net.fit(X, y, y_unrelated=nuisance)
-    assert N_FITS[0] == 0
+    assert N_FITS[0] == 2, "it was written anew"
+    np.testing.assert_array_equal(net.predict_proba(X), expected)
+
+
+def test_what_is_kept_is_what_was_fitted(pipeline, numbered, tmp_path):
+    X, y, nuisance = numbered
+    net = clone(pipeline[-1]).set_params(memory=tmp_path, unrelated__memory=tmp_path / "inner")
+    first = net.fit(X, y, y_unrelated=nuisance).unrelated_
+    again = net.fit(X, y, y_unrelated=nuisance).unrelated_
+    assert again is not first
+    assert type(again) is type(first)
+    assert again.get_params(deep=False) == first.get_params(deep=False)
+    assert list(again.history) == list(first.history)
+    for each in (first, again):
+        each.partial_fit(X, nuisance)
+    np.testing.assert_array_equal(again.predict_proba(X), first.predict_proba(X))
+
+
+def test_a_folder_that_cannot_be_written_is_warned_of(pipeline, numbered, tmp_path, monkeypatch):
+    X, y, nuisance = numbered
+
+    def full(*args):
+        raise OSError(28, "No space left on device")
+
+    net = clone(pipeline[-1]).set_params(memory=tmp_path, cache="live")
+    expected = net.fit(X, y, y_unrelated=nuisance).predict_proba(X)
+    shutil.rmtree(tmp_path / "joblib" / "atl_sklearn")
+    monkeypatch.setattr(_kept, "written_at_once", full)
+    with pytest.warns(UserWarning, match="cannot be kept in the 'memory' folder.*No space"):
+        net.fit(X, y, y_unrelated=nuisance)
+    np.testing.assert_array_equal(net.predict_proba(X), expected)
 
 
 def _fit(memory, X, y, nuisance):
@@ -320,7 +429,7 @@ def test_two_processes_share_a_memory(numbered, tmp_path):
         found = pool.starmap(_fit, [(str(tmp_path), *numbered)] * 4, chunksize=1)
     for other in found[1:]:
         np.testing.assert_array_equal(other, found[0])
-    assert len(list(tmp_path.rglob("fit_source/*/output.pkl"))) == 1
+    assert len(list(tmp_path.rglob("fits/*.safetensors"))) == 1
 
 
 def test_a_dataset_is_not_remembered(tabular, tmp_path):
@@ -331,7 +440,7 @@ def test_a_dataset_is_not_remembered(tabular, tmp_path):
     )
     net.fit(dataset, y_unrelated=nuisance)
     assert net.unrelated_score_ > 0.7
-    assert not list(tmp_path.rglob("fit_source/*"))
+    assert not list(tmp_path.rglob("fits/*"))
 
 
 # ---- the score ----------------------------------------------------------------------------

@@ -24,6 +24,7 @@ from sklearn.compose import make_column_transformer
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.exceptions import NotFittedError
 from sklearn.feature_selection import SelectKBest, f_classif
+from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
@@ -183,7 +184,7 @@ def test_only_what_is_fitted_is_saved(wrong, tmp_path):
                 "f": Path("a") / "b",
                 "g": np.random.default_rng(4),
                 "h": csr_matrix(X > 1),
-                "i": np.array(1 + 1j),
+                "i": [np.array(1 + 1j), np.array(1.5)],
                 "j": np.zeros((0, 3)),
             }
         ).fit(X),
@@ -253,6 +254,17 @@ def test_the_unrelated_network_stays_behind_unless_asked_for(word, tmp_path):
     assert np.array_equal(
         loaded.fit(X, y).predict_proba(X), deepcopy(word).fit(X, y).predict_proba(X)
     )
+
+
+@pytest.mark.parametrize("wrap", [FrozenEstimator, make_pipeline, lambda net: [net, net.module_]])
+def test_unrelated_networks_of_all_kinds_travel(wrap, speaker, tmp_path):
+    net = AntiTransferClassifier(unrelated=wrap(speaker), **SETTINGS).fit(X, y)
+    loaded = again(net, tmp_path)
+    assert "did not travel" in repr(loaded.unrelated)
+    loaded = again(net, tmp_path, include_unrelated=True)
+    assert type(loaded.unrelated) is type(net.unrelated)
+    expected = clone(net).fit(X, y).predict_proba(X)
+    assert np.array_equal(clone(loaded).fit(X, y).predict_proba(X), expected)
 
 
 def test_an_unfitted_unrelated_is_a_recipe_and_travels(tmp_path):

@@ -5,6 +5,7 @@ import pickle
 import subprocess
 import sys
 import threading
+from pathlib import Path
 
 import joblib
 import numpy as np
@@ -16,7 +17,7 @@ from sklearn.model_selection import GridSearchCV, cross_validate
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 
-from atl_sklearn import AntiTransferClassifier
+from atl_sklearn import AntiTransferClassifier, load, save
 from atl_sklearn.tuning import AntiTransferSearchCV, share_network
 from atl_sklearn.tuning import _sharing as sharing
 
@@ -119,6 +120,73 @@ def test_what_cannot_be_shared_is_told(wide, tmp_path, monkeypatch):
         pickle.loads(task)
     with pytest.raises(RuntimeError, match="was not sent to this process"):
         sharing._find("unknown", None)
+
+
+class Runs:
+    """Leaves a file behind where it is unpickled."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return Path(self.path).touch, ()
+
+
+def elsewhere(monkeypatch):
+    """Forget what was shared, as another process that was never told."""
+    monkeypatch.setattr(sharing, "_HERE", {})
+
+
+def test_files_in_the_folder_are_taken_only_if_they_are_what_was_shared(
+    wide, tmp_path, monkeypatch
+):
+    network, X, y = wide
+    shared = share_network(network, tmp_path)
+    task, path = pickle.dumps(shared), Path(shared.path)
+    good = path.read_bytes()
+    other = AntiTransferClassifier(**FAST).fit(X, y)
+    damaged = bytearray(good)
+    damaged[-7] ^= 1
+    save(other, tmp_path / "other")
+    for content, says in (
+        (good[:200], "cut off"),
+        (bytes(damaged), "digest"),
+        (pickle.dumps(Runs(tmp_path / "ran")), "no file that"),
+        ((tmp_path / "other").read_bytes(), "another file"),
+        (Path(share_network(other, tmp_path).path).read_bytes(), "another file"),
+    ):
+        path.write_bytes(content)
+        elsewhere(monkeypatch)
+        with pytest.raises(ValueError, match=rf"of a shared network cannot be used: .*{says}"):
+            pickle.loads(task)
+    assert not (tmp_path / "ran").exists()
+    share_network(network, tmp_path)
+    elsewhere(monkeypatch)
+    found = pickle.loads(task)
+    np.testing.assert_array_equal(found.predict(X), network.predict(X))
+
+
+def test_networks_of_ones_own_classes_are_shared(wide, tmp_path, monkeypatch):
+    _, X, y = wide
+    network = AntiTransferClassifier(Scaled, module__scale=2.0, **FAST).fit(X[:, :6], y)
+    task = pickle.dumps(share_network(network, tmp_path))
+    elsewhere(monkeypatch)
+    found = pickle.loads(task)
+    np.testing.assert_array_equal(found.predict(X[:, :6]), network.predict(X[:, :6]))
+    network.set_params(weight_schedule=lambda epoch: 1.0)
+    with pytest.raises(TypeError, match=r"'weight_schedule' .* lambda.*travels with every task"):
+        share_network(network, tmp_path)
+
+
+def test_saved_estimators_hold_the_network_and_not_its_place(wide, tmp_path):
+    network, X, y = wide
+    shared = share_network(network, tmp_path / "folder")
+    net = AntiTransferClassifier(unrelated=shared, **FAST).fit(X, y)
+    save(net, tmp_path / "model", include_unrelated=True)
+    loaded = load(tmp_path / "model")
+    assert type(loaded.unrelated) is FrozenEstimator
+    assert loaded.unrelated is loaded.unrelated_
+    np.testing.assert_array_equal(loaded.unrelated.predict(X), network.predict(X))
 
 
 class Scaled(torch.nn.Module):

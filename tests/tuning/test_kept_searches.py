@@ -122,10 +122,13 @@ def test_a_fitted_search_is_pickled_without_the_password(as_object, tmp_path, mo
     if as_object:
         storage = open_storage(f"sqlite:///{tmp_path}/other.db")
         storage.url = URL
-    state = kept_with({"_study": study, "storage": storage})
+    given = {"_study": study, "storage": storage}
+    assert kept_with(given) == given  # it is not fitted
+    state = kept_with({**given, "cv_results_": {}})
     assert state["_study"] is None
     assert state["storage"] == "postgresql+psycopg://me@localhost:1/none?a=b"
-    content = pickle.dumps(state)
+    # Nor when the place was said again after that, with a password.
+    content = pickle.dumps([state, kept_with({**state, "storage": DatabaseUrl(URL)})])
     assert b"s3cr" not in content and b"other9" not in content
 
 

@@ -1,5 +1,6 @@
 """Where frozen activations are kept, what is said of it, and what other fits find."""
 
+import os
 import re
 import shutil
 import tempfile
@@ -82,7 +83,9 @@ class TestWhere:
         monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
         store = ActivationStore(10, 1)
         self.get_twice(store)
-        assert len(list(tmp_path.glob("*/*.npy"))) == 1
+        assert store.where == "mapped"
+        if os.name == "posix":  # they have no name any more
+            assert list(tmp_path.iterdir()) == []
         store.close()
         assert list(tmp_path.iterdir()) == []
 
@@ -91,7 +94,6 @@ class TestWhere:
 
         class Fails(Callback):
             def on_epoch_end(self, net, **kwargs):
-                assert len(list(tmp_path.glob("*/*.npy"))) == 1
                 raise RuntimeError("midway")
 
         with pytest.raises(RuntimeError, match="midway"):
@@ -251,7 +253,8 @@ class TestMemory:
         file = next(tmp_path.glob("joblib/atl_sklearn/activations/*/0.npy"))
         file.write_bytes(file.read_bytes()[:100])
         counted.clear()
-        fit(unrelated, memory=tmp_path)
+        with pytest.warns(UserWarning, match="are damaged"):
+            fit(unrelated, memory=tmp_path)
         assert sum(counted) == TRIED + 64
 
     def test_an_interrupted_computation_leaves_nothing(self, unrelated, tmp_path, monkeypatch):

@@ -1,0 +1,79 @@
+"""What is inside of a Pipeline or a FrozenEstimator, and what that is given."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sklearn.base import clone
+from sklearn.frozen import FrozenEstimator
+from sklearn.pipeline import Pipeline
+
+
+def innermost(estimator: Any) -> Any:
+    """Return what pipelines end in, without frozen wrappers; anything else as it is.
+
+    Examples
+    --------
+    >>> from sklearn.frozen import FrozenEstimator
+    >>> from sklearn.linear_model import Ridge
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from sklearn.preprocessing import StandardScaler
+    >>> from atl_sklearn._pipelines import innermost
+    >>> innermost(FrozenEstimator(make_pipeline(StandardScaler(), Ridge())))
+    Ridge()
+    """
+    while isinstance(estimator, FrozenEstimator | Pipeline):
+        frozen = isinstance(estimator, FrozenEstimator)
+        estimator = estimator.estimator if frozen else estimator.steps[-1][1]
+    return estimator
+
+
+def last_step(estimator: Any) -> tuple[str, Any]:
+    """Return what the names of the last step's parameters begin with, and that step.
+
+    Parameters
+    ----------
+    estimator : estimator
+        A pipeline, perhaps of pipelines, or any other.
+
+    Returns
+    -------
+    prefix : str
+        Empty for what is no pipeline.
+    step : estimator
+        Frozen wrappers stay.
+    """
+    prefix = ""
+    while isinstance(estimator, Pipeline):
+        name, estimator = estimator.steps[-1]
+        prefix += f"{name}__"
+    return prefix, estimator
+
+
+def as_innermost_sees(estimator: Any, X: Any, y: Any = None, *, fits: bool = False) -> Any:
+    """Return X after the other steps of pipelines.
+
+    Parameters
+    ----------
+    estimator : estimator
+        What :func:`innermost` looks into.
+    X : array-like of shape (n_samples, ...)
+        Data as `estimator` takes it.
+    y : array-like of shape (n_samples,), default=None
+        Targets, for steps that are fitted.
+    fits : bool, default=False
+        Whether clones of the steps are fitted; otherwise they have been. What is frozen has.
+
+    Returns
+    -------
+    X : array-like of shape (n_samples, ...)
+        Data as :func:`innermost` takes it.
+    """
+    if isinstance(estimator, FrozenEstimator):
+        return as_innermost_sees(estimator.estimator, X)
+    if not isinstance(estimator, Pipeline):
+        return X
+    if len(estimator.steps) > 1:
+        before = estimator[:-1]
+        X = clone(before).fit_transform(X, y) if fits else before.transform(X)
+    return as_innermost_sees(estimator.steps[-1][1], X, y, fits=fits)
