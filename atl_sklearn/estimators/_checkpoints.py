@@ -150,6 +150,19 @@ class Checkpoints:
         self._files.close(finished=self.finished)
 
 
+def end_for_good(net: Any) -> None:
+    """Let the error that is about to end a fit remove its checkpoints: it would come again.
+
+    Parameters
+    ----------
+    net : AntiTransferClassifier or AntiTransferRegressor
+        In training.
+    """
+    run = getattr(net, "_run", None)
+    if run is not None and run.checkpoints is not None:
+        run.checkpoints.finished = True
+
+
 def open_checkpoints(
     net: Any, data: Mapping[str, Any], *, method: str, continues: bool
 ) -> Checkpoints | None:

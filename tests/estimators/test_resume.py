@@ -9,6 +9,7 @@ import warnings
 from pathlib import Path
 
 import numpy as np
+import optuna
 import pytest
 import torch
 from safetensors.torch import load_file
@@ -25,10 +26,11 @@ from skorch.callbacks import (
 )
 from torch.utils.data import DataLoader, Dataset, Subset, TensorDataset
 
-from atl_sklearn import AntiTransferClassifier
+from atl_sklearn import AntiTransferClassifier, NonFiniteLossError
 from atl_sklearn._fingerprint import fingerprint
 from atl_sklearn._partial_files import partial_path
 from atl_sklearn.estimators import _checkpoint_files, _checkpoints
+from atl_sklearn.tuning import AntiTransferSearchCV, TrialPruning
 from atl_sklearn.unrelated._store import ActivationStore
 from tests.estimators import resuming
 
@@ -47,9 +49,8 @@ def crash():
 
 def make(folder, **params):
     params = {"max_epochs": 4, "batch_size": 32, "random_state": 0, **params}
-    return AntiTransferClassifier(
-        checkpoint_dir=folder, **{"module__hidden_layer_sizes": (4,), **params}
-    )
+    params = {"checkpoint_dir": folder, "module__hidden_layer_sizes": (4,), **params}
+    return AntiTransferClassifier(**params)
 
 
 def interrupted(net, *data, at=6, **kwargs):
@@ -476,6 +477,54 @@ def test_folds_and_candidates_have_their_own(tabular, tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == []
     predicted = cross_val_predict(make(tmp_path), X, y, cv=2)
     np.testing.assert_array_equal(predicted, cross_val_predict(make(None), X, y, cv=2))
+
+
+class Pruned:
+    """A trial that is pruned in its third step."""
+
+    def report(self, value, step):
+        self.step = step
+
+    def should_prune(self):
+        return self.step == 2
+
+
+def test_trials_that_are_pruned_leave_nothing(tabular, tmp_path):
+    X, y, _ = tabular
+    net = make(tmp_path, callbacks=[TrialPruning(Pruned(), "train_loss")])
+    with pytest.raises(optuna.TrialPruned), resuming.interruptible(None):
+        net.fit(X, y)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.filterwarnings("ignore:.* has a checkpoint of another fit")
+def test_trials_go_on(tabular, unrelated, tmp_path):
+    """In another trial, as a search has it that repeats what was killed."""
+    X, y, _ = tabular
+    space = {"weight": optuna.distributions.FloatDistribution(0, 1)}
+
+    def search(**params):
+        net = make(tmp_path, unrelated=unrelated, **params)
+        return AntiTransferSearchCV(net, space, n_trials=2, cv=2, random_state=0)
+
+    with pytest.raises(Crash), resuming.interruptible(crash, 62):
+        search().fit(X, y)
+    assert files(tmp_path)
+    with resuming.interruptible(None) as count:
+        again = search().fit(X, y)
+    assert list(tmp_path.iterdir()) == []
+    with resuming.interruptible(None) as whole:
+        expected = search(checkpoint_dir=None).fit(X, y)
+    assert count[1] < whole[1]
+    assert again.best_params_ == expected.best_params_
+    assert_same(expected.best_estimator_, again.best_estimator_)
+
+
+def test_errors_that_would_come_again_leave_nothing(tabular, tmp_path):
+    X, y, _ = tabular
+    with pytest.raises(NonFiniteLossError), resuming.interruptible(None):
+        make(tmp_path, lr=1e30, max_grad_norm=None, optimizer="sgd").fit(X * 1e3, y)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_two_at_the_same_fit(tabular, tmp_path, monkeypatch):
