@@ -10,7 +10,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from atl_sklearn._atomic import written_at_once
+from atl_sklearn._partial_files import written_at_once
 from atl_sklearn.persistence._errors import ModelFileError
 
 
