@@ -119,7 +119,8 @@ class AntiTransferClassifier(AntiTransferTraining, NeuralNetClassifier):
         network's weights, the layers and the data, never by time or name.
     checkpoint_dir : None, str or path-like, default=None
         Folder in which `fit` keeps where it is, so that the same call after a kill or a crash goes
-        on from the last epoch that ended, to the same network; see the page on training.
+        on from the last checkpoint between two epochs, to the same network; see the page on
+        training.
     class_weight : dict, "balanced" or None, default=None
         Weights of the classes in the task loss.
     random_state : int, RandomState instance or None, default=None
