@@ -10,7 +10,7 @@ from skorch.callbacks import Callback
 
 from atl_sklearn._pipelines import as_innermost_sees
 from atl_sklearn._validation import refuse_value
-from atl_sklearn.estimators._checkpoints import end_for_good
+from atl_sklearn.estimators import end_for_good
 from atl_sklearn.tuning._checks import is_count
 
 
