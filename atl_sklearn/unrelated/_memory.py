@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import warnings
 from typing import Any
 
 import joblib
@@ -45,7 +46,9 @@ def get_memory(memory: Any, *, warn: bool = False) -> joblib.Memory | None:
         folder = os.fspath(memory)
         if folder and not (os.path.lexists(folder) and not os.path.isdir(folder)):
             try:
-                return joblib.Memory(folder, verbose=0)
+                with warnings.catch_warnings():
+                    warnings.filterwarnings("ignore", "Unable to write .*gitignore")
+                    return joblib.Memory(folder, verbose=0)
             except (OSError, ValueError) as error:
                 if getattr(error, "errno", None) in _NOT_NOW:
                     if warn:

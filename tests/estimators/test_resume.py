@@ -176,7 +176,8 @@ class Scaled(AntiTransferClassifier):
 
     def get_loss(self, *args, **kwargs):
         self.scale_ = 1.01 * vars(self).get("scale_", 1.0)
-        return self.scale_ * super().get_loss(*args, **kwargs)
+        self._hidden = vars(self).get("_hidden", 0) + 1
+        return self.scale_ * super().get_loss(*args, **kwargs) / self._hidden
 
 
 class SlowSGD(torch.optim.SGD):
@@ -664,8 +665,39 @@ def test_datasets_of_random_samples_are_refused(tmp_path):
         make(tmp_path).fit(Random(), [0, 1] * 10)
     with pytest.raises(ValueError, match="X_unlabeled is a Random, which may make"):
         make(tmp_path).fit(np.ones((8, 1)), [0, 1] * 4, X_unlabeled=Random())
-    # Their owner may say that they are the same in every epoch.
-    make(tmp_path, cache="memory").fit(Random(), [0, 1] * 10)
+    # Their owner may say that they are the same in every epoch, which is looked at.
+    with pytest.raises(ValueError, match="X makes other samples each time, whatever 'cache' says"):
+        make(tmp_path, cache="memory").fit(Random(), [0, 1] * 10)
+
+
+class Files(Dataset):
+    """Reads its samples from a file."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __len__(self):
+        return 20
+
+    def __getitem__(self, index):
+        return np.load(self.path)[index], index % 2
+
+
+def test_datasets_are_told_by_what_they_read(tmp_path):
+    X = np.random.RandomState(0).normal(size=(20, 3)).astype(np.float32)
+    np.save(tmp_path / "X.npy", X)
+    params = {"cache": "memory", "batch_size": 8, "checkpoint_dir": tmp_path / "kept"}
+    interrupted(make(None, **params), Files(tmp_path / "X.npy"), at=16)
+    with resuming.interruptible(None) as count:
+        again = make(None, **params).fit(Files(tmp_path / "X.npy"))
+    assert count[1] < 12
+    assert_same(
+        make(None, **{**params, "checkpoint_dir": None}).fit(Files(tmp_path / "X.npy")), again
+    )
+    interrupted(make(None, **params), Files(tmp_path / "X.npy"), at=16)
+    np.save(tmp_path / "X.npy", X + 1)
+    with pytest.warns(UserWarning, match="X differ"):
+        make(None, **params).fit(Files(tmp_path / "X.npy"))
 
 
 def test_a_state_that_comes_up_in_training_ends_the_checkpoints(tabular, tmp_path):

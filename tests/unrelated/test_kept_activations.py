@@ -285,6 +285,29 @@ def test_a_memory_that_cannot_be_made(unrelated_and_data):
 
 
 @needs_posix
+def test_a_memory_that_may_only_be_read(unrelated_and_data):
+    known, X, y = unrelated_and_data
+    nuisance = (X[:, 1] > 0).astype(int)
+    unfitted = AntiTransferClassifier(max_epochs=20, lr=0.02, random_state=0)
+    params = {"unrelated": [known, unfitted], "max_epochs": 1, "random_state": 0}
+
+    def fit(memory, X=X):
+        labels = np.column_stack([nuisance, nuisance])
+        net = AntiTransferClassifier(memory=memory, **params)
+        return net.fit(X, y, y_unrelated=labels).predict_proba(X)
+
+    expected = fit(None)
+    with folder_of_another(fit) as folder:
+        before = sorted(folder.rglob("*"))
+        np.testing.assert_array_equal(fit(folder), expected)  # without a warning
+        with pytest.warns(UserWarning, match="memory") as told:
+            found = fit(folder, 2 * X)
+        np.testing.assert_array_equal(found, fit(None, 2 * X))
+        assert len([one for one in told if "Permission denied" in str(one.message)]) == 2
+        assert sorted(folder.rglob("*")) == before
+
+
+@needs_posix
 @pytest.mark.parametrize("mask", [0o022, 0o002, 0o077])
 def test_files_and_folders_are_for_whom_the_umask_says(tmp_path, mask):
     before = os.umask(mask)
