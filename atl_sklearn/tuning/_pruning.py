@@ -66,7 +66,13 @@ class TrialPruning(Callback):
         return self.__sklearn_clone__()
 
     def state_dict(self) -> dict[str, Any]:
-        """Return nothing: a fit that goes on after a kill belongs to another trial."""
+        """Return nothing: a fit that goes on after a kill belongs to another trial.
+
+        Returns
+        -------
+        state : dict
+            Empty.
+        """
         return {}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
