@@ -2,8 +2,11 @@
 
 from atl_sklearn.estimators._classifier import AntiTransferClassifier
 from atl_sklearn.estimators._finiteness import NonFiniteLossError
+from atl_sklearn.estimators._inputs import is_mapping
 from atl_sklearn.estimators._regressor import AntiTransferRegressor
 from atl_sklearn.estimators._summary import ComparisonSummary, FitSummary
+from atl_sklearn.estimators._training import AntiTransferTraining
+from atl_sklearn.estimators._unlabeled import check_pipeline
 
 __all__ = [
     "AntiTransferClassifier",
@@ -12,3 +15,10 @@ __all__ = [
     "FitSummary",
     "NonFiniteLossError",
 ]
+
+# What the other packages here take besides; nothing of it is promised to users.
+_FOR_PACKAGES = (
+    AntiTransferTraining,
+    check_pipeline,
+    is_mapping,
+)

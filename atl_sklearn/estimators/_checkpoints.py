@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from copy import copy
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from torch.utils.data import Subset
 
 from atl_sklearn._state_bytes import UnknownStateError, pack
@@ -67,8 +69,14 @@ class Checkpoints:
         """
         for name, part in (("train", train), ("valid", valid)):
             if isinstance(part, Subset):
-                part.indices = self.split.setdefault(name, [int(at) for at in part.indices])
-        return train, valid
+                self.split.setdefault(name, np.asarray(part.indices, dtype=np.int64))
+        return self._as_then("train", train), self._as_then("valid", valid)
+
+    def _as_then(self, name: str, part: Any) -> Any:
+        if name in self.split:
+            part = copy(part)  # the user may have made it
+            part.indices = self.split[name].tolist()
+        return part
 
     def check(self, net: Any) -> None:
         """Refuse what has a state that cannot be written down, before training.
@@ -106,8 +114,8 @@ class Checkpoints:
             found = {name: pack(part) for name, part in take_state(net).items()}
             others = [name for name, part in expected.items() if found[name] != part]
             why = f"{', '.join(others)} would not be what it was" if others else ""
-        except (UnknownStateError, KeyError, RuntimeError, ValueError) as error:
-            why = str(error)
+        except Exception as error:  # whatever a load_state_dict of the user's raises
+            why = f"{type(error).__name__}: {error}"
         if why:
             raise RuntimeError(
                 f"The fit cannot be continued as it was from {self._files.folder}: {why}. Delete "
@@ -148,6 +156,19 @@ class Checkpoints:
     def close(self) -> None:
         """Let go of the files; remove them if the fit came to its end."""
         self._files.close(finished=self.finished)
+
+
+def end_for_good(net: Any) -> None:
+    """Let the error that is about to end a fit remove its checkpoints: it would come again.
+
+    Parameters
+    ----------
+    net : AntiTransferClassifier or AntiTransferRegressor
+        In training.
+    """
+    run = getattr(net, "_run", None)
+    if run is not None and run.checkpoints is not None:
+        run.checkpoints.finished = True
 
 
 def open_checkpoints(

@@ -27,7 +27,7 @@ from atl_sklearn.estimators._outputs import (
     takes_one_score,
 )
 from atl_sklearn.estimators._training import AntiTransferTraining
-from atl_sklearn.unrelated._layers import LayerChoice
+from atl_sklearn.unrelated import LayerChoice
 
 _N_JUDGED = 1000  # training samples whose predictions are looked at after a fit
 _JUDGED_AT_ONCE = 32

@@ -17,8 +17,7 @@ from atl_sklearn.estimators._fit_run import unwrapped
 from atl_sklearn.estimators._names import advice_for
 from atl_sklearn.estimators._saving import from_saved_state, state_to_save
 from atl_sklearn.estimators._weights_files import check_weights, read_weights, write_weights
-from atl_sklearn.unrelated._hooks import forget_hooks
-from atl_sklearn.unrelated._sources import clone_unrelated, is_fitted
+from atl_sklearn.unrelated import clone_unrelated, forget_hooks, is_fitted
 
 _PREFIX = "unrelated__"
 # Parameters that may be modules, or optimizers by mistake.

@@ -21,7 +21,7 @@ from torch.utils.data import (
 )
 
 from atl_sklearn._validation import check_no_missing
-from atl_sklearn.unrelated._sparse import dense_rows
+from atl_sklearn.unrelated import dense_rows
 
 _TORCH_TYPES = [np.dtype(name) for name in ("f4", "f8", "i8", "i4", "i2", "i1", "u1", "?")]
 

@@ -21,6 +21,7 @@ from atl_sklearn.estimators._object_state import has_state_dict, only_watches
 
 # Parameters that change nothing of what is learnt.
 _WITHOUT_EFFECT = frozenset({"checkpoint_dir", "memory", "torch_load_kwargs", "verbose"})
+_TWICE = 8  # samples of a Dataset that are read twice
 _MUST = "None for a fit that cannot be continued to the same network"
 # Arguments of a DataLoader that decide which samples come when, and may remember something.
 _ORDERS = ("sampler", "batch_sampler", "collate_fn", "worker_init_fn")
@@ -75,6 +76,21 @@ def check_resumable(net: Any, X: Any, X_unlabeled: Any) -> None:
                 "they are the same in every epoch, say so with cache='memory' or 'mapped'; or "
                 "pass arrays.",
             )
+
+
+def _of_data(name: str, data: Any, net: Any) -> Any:
+    """Return what tells data from others: of a Dataset that reads files, say, what it reads."""
+    if not is_dataset(data) or _is_fixed(data):
+        return data
+    samples = [_of_sample(data, index) for index in range(len(data))]
+    if any(_of_sample(data, index) != samples[index] for index in range(min(_TWICE, len(data)))):
+        raise _refuse(net, f"{name} makes other samples each time, whatever 'cache' says.")
+    return samples
+
+
+def _of_sample(data: Any, index: int) -> str:
+    item = data[index]
+    return fingerprint(item[0] if isinstance(item, tuple | list) else item)
 
 
 def _is_fixed(data: Any) -> bool:
@@ -140,7 +156,7 @@ def identify_fit(net: Any, data: Mapping[str, Any]) -> dict[str, str]:
     identity = _versions()
     for name, value in {"class": type(net), **params, **data}.items():
         try:
-            identity[name] = fingerprint(value)
+            identity[name] = fingerprint(_of_data(name, value, net) if name in data else value)
         except Unidentifiable as error:
             raise _refuse(net, f"{name!r} cannot be told from others: {error}") from error
     return identity

@@ -24,7 +24,9 @@ _OF_ESTIMATORS = frozenset(
     {"accelerator", "callbacks_", "classes_inferred_", "cuda_dependent_attributes_"}
     | {"feature_names_in_", "history_", "init_context_", "initialized_", "input_shape_"}
     | {"n_features_in_", "n_outputs_", "prefixes_", "summary_", "unrelated_", "unrelated_score_"}
-    | {"virtual_params_", "weight_"}
+    | {"virtual_params_", "weight_", "_completed", "_criteria", "_declared_classes", "_kwargs"}
+    | {"_metadata_request", "_module_changed", "_modules", "_optimizers", "_params_to_validate"}
+    | {"_penalty_state", "_random_stream", "_run", "_sklearn_output_config", "_unrelated_given"}
 )
 _OF_MODULES = frozenset(vars(torch.nn.Module()))
 
@@ -100,7 +102,7 @@ def _own_attributes(net: Any) -> list[str]:
         return []
     parts = {f"{name}_" for name in (*net._modules, *net._criteria, *net._optimizers)}
     known = _OF_ESTIMATORS | parts | set(net.get_params(deep=False))
-    return [name for name in vars(net) if name not in known and not name.startswith("_")]
+    return [name for name in vars(net) if name not in known]
 
 
 def _generators(net: Any) -> dict[str, Any]:

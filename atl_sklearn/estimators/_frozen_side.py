@@ -16,13 +16,16 @@ from atl_sklearn.estimators._data import ArrayData, LabelledData, UnlabeledData,
 from atl_sklearn.estimators._penalty_settings import PenaltySettings, Samples
 from atl_sklearn.estimators._precision import autocast
 from atl_sklearn.estimators._seeding import own_random_numbers
-from atl_sklearn.similarity._precomputed import Precomputed, n_precomputed, prepare, restore
-from atl_sklearn.unrelated import FrozenNetwork, get_network
-from atl_sklearn.unrelated._kept_files import key_of
-from atl_sklearn.unrelated._layers import as_choices
-from atl_sklearn.unrelated._memory import get_memory
-from atl_sklearn.unrelated._sources import get_nonlinearity
-from atl_sklearn.unrelated._store import ActivationStore
+from atl_sklearn.similarity import Precomputed, n_precomputed, prepare, restore
+from atl_sklearn.unrelated import (
+    ActivationStore,
+    FrozenNetwork,
+    as_choices,
+    get_memory,
+    get_network,
+    get_nonlinearity,
+    key_of,
+)
 
 _OTHER_STREAM = 0x0DD
 _STABLE = 1e-3  # of an activation's magnitude, by which it may differ from batch to batch

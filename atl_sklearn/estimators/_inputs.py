@@ -35,7 +35,7 @@ from atl_sklearn.estimators._precision import (
 )
 from atl_sklearn.estimators._scales import adapt_layers
 from atl_sklearn.estimators._splits import get_splitter, split_data
-from atl_sklearn.unrelated._sparse import sliceable
+from atl_sklearn.unrelated import sliceable
 
 _GPU_SHARE = 0.25  # of a GPU's free memory, up to which arrays are moved there at once
 

@@ -9,8 +9,7 @@ from typing import Any
 
 import torch
 
-from atl_sklearn.similarity._registry import look_up
-from atl_sklearn.similarity._schedules import check_factor
+from atl_sklearn.similarity import check_factor, look_up
 
 # Of one cycle, as torch.optim.lr_scheduler.OneCycleLR has them by default.
 _RISING = 0.3  # share of the steps

@@ -19,16 +19,13 @@ from atl_sklearn.estimators._precision import PRECISIONS
 from atl_sklearn.estimators._splits import check_train_split
 from atl_sklearn.modules import get_module_names
 from atl_sklearn.similarity import (
+    check_target,
     get_aggregation,
     get_metric,
     get_weight_schedule,
     is_batch_metric,
 )
-from atl_sklearn.similarity._similarity_target import check_target
-from atl_sklearn.unrelated._layers import as_choices
-from atl_sklearn.unrelated._memory import get_memory
-from atl_sklearn.unrelated._sources import as_sources
-from atl_sklearn.unrelated._store import CACHES
+from atl_sklearn.unrelated import CACHES, as_choices, as_sources, get_memory
 
 _PENALTY_DATA = ("auto", "both", "train", "unlabeled")
 

@@ -20,8 +20,7 @@ from atl_sklearn.similarity import (
     AntiTransferPenalty,
     get_weight_schedule,
 )
-from atl_sklearn.unrelated._hooks import ActivationHooks
-from atl_sklearn.unrelated._layers import Layer, Trial, choose_layers, is_posterior
+from atl_sklearn.unrelated import ActivationHooks, Layer, Trial, choose_layers, is_posterior
 
 _READER_RATE = 3e-3  # learning rate of what adversarial metrics train
 _N_TRIED = 8  # unlabeled samples with which everything is tried before training

@@ -18,7 +18,7 @@ from atl_sklearn.estimators._finiteness import check_predictions
 from atl_sklearn.estimators._outputs import check_numbers
 from atl_sklearn.estimators._scales import rescale_layer
 from atl_sklearn.estimators._training import AntiTransferTraining
-from atl_sklearn.unrelated._layers import LayerChoice
+from atl_sklearn.unrelated import LayerChoice
 
 
 @documented_like(AntiTransferClassifier, leaving_out={"class_weight", "classes", "classes_"})

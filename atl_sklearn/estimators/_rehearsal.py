@@ -19,7 +19,7 @@ from atl_sklearn.estimators._inputs import accepted, is_mapping
 from atl_sklearn.estimators._names import with_arguments
 from atl_sklearn.estimators._penalty import kept_buffers
 from atl_sklearn.estimators._splits import get_splitter, split_data
-from atl_sklearn.unrelated._layers import Trial, trace_layers
+from atl_sklearn.unrelated import Trial, trace_layers
 
 _N_TRIED = 8  # samples
 

@@ -12,8 +12,7 @@ from skorch.utils import to_device
 
 from atl_sklearn._user_warnings import warn_user
 from atl_sklearn.estimators._fit_run import unwrapped
-from atl_sklearn.unrelated._left_behind import LeftBehind
-from atl_sklearn.unrelated._sources import is_fitted
+from atl_sklearn.unrelated import LeftBehind, is_fitted
 
 # What is made anew: skorch's own lists of its parts, and what belongs to this process.
 _MADE_ANEW = frozenset(
@@ -41,8 +40,7 @@ def _left_behind(unrelated: Any) -> Any:
 
 def _callbacks_to_save(net: Any, *, whole: bool) -> Any:
     """Return the callbacks, unfitted, without those of skorch that work with files."""
-    from atl_sklearn.persistence._allowed import allowed_name
-    from atl_sklearn.persistence._errors import CannotSaveError
+    from atl_sklearn.persistence import CannotSaveError, allowed_name
 
     if not isinstance(net.callbacks, list):
         return net.callbacks
@@ -115,7 +113,7 @@ def _device_here(device: Any) -> Any:
 
 
 def _check_names(cls: type, state: dict[str, Any], refuse: Callable[[str], Exception]) -> None:
-    from atl_sklearn.persistence._plain import shadows
+    from atl_sklearn.persistence import shadows
 
     known = inspect.signature(cls).parameters
     for name in state:

@@ -10,8 +10,7 @@ import torch
 from torch.utils.data import Subset, default_collate
 
 from atl_sklearn.estimators._data import ArrayData, is_own_data
-from atl_sklearn.modules import Rescale, Standardize
-from atl_sklearn.modules._scaling import Moments
+from atl_sklearn.modules import Moments, Rescale, Standardize
 
 _PIECE = 2**21  # numbers that are looked at together
 _ROWS = 32  # of a table, so that one that is sparse is made dense, and rounded, as any other is

@@ -10,6 +10,7 @@ import torch
 from skorch.dataset import unpack_data
 from skorch.utils import TeeGenerator
 
+from atl_sklearn.estimators._checkpoints import end_for_good
 from atl_sklearn.estimators._clipping import clip_gradients
 from atl_sklearn.estimators._finiteness import non_finite_error
 from atl_sklearn.estimators._history import EpochTable, PenaltyHistory
@@ -172,6 +173,7 @@ class Steps(Inputs):
 
     def _stop_for(self, part: str) -> None:
         weighted = self._run.penalty is not None
+        end_for_good(self)
         raise non_finite_error(part, len(self.history), self._run.weights, weighted=weighted)
 
     def train_step_single(self, batch: Any, **fit_params: Any) -> dict[str, Any]:

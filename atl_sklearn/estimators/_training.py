@@ -49,11 +49,12 @@ from atl_sklearn.estimators._splits import get_splitter
 from atl_sklearn.estimators._steps import Steps
 from atl_sklearn.estimators._unlabeled import check_pipeline, check_unlabeled
 from atl_sklearn.modules import get_module
-from atl_sklearn.unrelated import FrozenNetwork, get_network
-from atl_sklearn.unrelated._fitting import fit_sources
-from atl_sklearn.unrelated._layers import Trial
-from atl_sklearn.unrelated._sources import (
+from atl_sklearn.unrelated import (
+    FrozenNetwork,
+    Trial,
     as_sources,
+    fit_sources,
+    get_network,
     get_nonlinearity,
     is_fitted,
     label_columns,

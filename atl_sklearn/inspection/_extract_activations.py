@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from atl_sklearn.similarity._aggregations import spatial_mean
-from atl_sklearn.unrelated._frozen import freeze
+from atl_sklearn.similarity import spatial_mean
+from atl_sklearn.unrelated import freeze
 
 
 def _none(activations: torch.Tensor) -> torch.Tensor:

@@ -1,7 +1,10 @@
 """Fitted estimators in files: safe ones for this package, and those for other programs."""
 
+from atl_sklearn.persistence._allowed import allowed_name
 from atl_sklearn.persistence._errors import CannotSaveError, ModelFileError, UntrustedClassError
 from atl_sklearn.persistence._export import export_onnx, export_program
+from atl_sklearn.persistence._kept import find, keep, own_parts_of
+from atl_sklearn.persistence._plain import shadows
 from atl_sklearn.persistence._save import load, save
 
 __all__ = [
@@ -13,3 +16,12 @@ __all__ = [
     "load",
     "save",
 ]
+
+# What the other packages here take besides; nothing of it is promised to users.
+_FOR_PACKAGES = (
+    allowed_name,
+    find,
+    keep,
+    own_parts_of,
+    shadows,
+)

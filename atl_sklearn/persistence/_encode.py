@@ -1,21 +1,19 @@
-"""From objects to JSON and tensors."""
+"""From objects, classes and networks to JSON and tensors."""
 
 from __future__ import annotations
 
-import base64
 import dataclasses
 import functools
 import math
 import sys
-from collections import OrderedDict
 from pathlib import PurePath
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from atl_sklearn._validation import shown
 from atl_sklearn.persistence import _arrays
 from atl_sklearn.persistence._allowed import allowed_name, full_name
+from atl_sklearn.persistence._encode_values import CONTAINERS, Place, ValueEncoder
 from atl_sklearn.persistence._errors import CannotSaveError
 from atl_sklearn.persistence._modules import module_state
 from atl_sklearn.persistence._plain import (
@@ -49,18 +47,7 @@ class Keep(NamedTuple):
     whole: bool = False
 
 
-class _Place(NamedTuple):
-    """Where a value was found: whose attribute it is, and the names that lead to it."""
-
-    owner: str
-    name: str
-    path: tuple[str, ...] = ()
-
-    def inside(self, name: Any) -> _Place:
-        return self._replace(path=(*self.path, str(name)))
-
-
-class Encoder:
+class Encoder(ValueEncoder):
     """Turns objects into what JSON holds, and collects the tensors.
 
     Parameters
@@ -79,12 +66,10 @@ class Encoder:
     """
 
     def __init__(self, keep: Keep) -> None:
+        super().__init__()
         self.keep = keep
         self.own: dict[str, Any] = {}
-        self.tensors: dict[str, Any] = {}
         self.sources: dict[str, str] = {}
-        # The objects too: an id is another object's once its own is gone.
-        self._seen: dict[int, tuple[int, Any]] = {}
 
     def encode(self, value: Any) -> Any:
         """Return a value as JSON has it.
@@ -95,21 +80,13 @@ class Encoder:
             If there is something in it that cannot be saved faithfully.
         """
         try:
-            return self._any(value, _Place(type(value).__name__, ""))
+            return self._any(value, Place(type(value).__name__, ""))
         except RecursionError:
             raise CannotSaveError(
                 f"{type(value).__name__} cannot be saved: it is nested too deeply, or holds itself."
             ) from None
 
-    def _refuse(self, place: _Place, value: Any, why: str, way_out: str = "") -> CannotSaveError:
-        kind = (
-            "attribute" if place.name.endswith("_") or place.name.startswith("_") else "parameter"
-        )
-        what = f"The {place.name!r} {kind} of {place.owner}" if place.name else place.owner
-        text = f"{what} cannot be saved: {shown(value)} {why}. {way_out}"
-        return CannotSaveError(text.rstrip())
-
-    def _any(self, value: Any, place: _Place) -> Any:
+    def _any(self, value: Any, place: Place) -> Any:
         kind = type(value)
         if value is None or kind in (bool, int, str):
             return value
@@ -117,8 +94,8 @@ class Encoder:
             return value if math.isfinite(value) else {"is": "float", "value": repr(value)}
         if kind is list:
             return [self._any(v, place.inside(i)) for i, v in enumerate(value)]
-        if kind in _CONTAINERS:
-            return _CONTAINERS[kind](self, value, place)
+        if kind in CONTAINERS:
+            return CONTAINERS[kind](self, value, place)
         if isinstance(value, PurePath):
             return {"is": "path", "value": str(value)}
         if isinstance(value, np.generic) and _arrays.is_fixed(value.dtype):
@@ -148,85 +125,7 @@ class Encoder:
             return self._named(value, place, "function")
         return self._object(value, place)
 
-    def _tuple(self, value: Any, place: _Place) -> Any:
-        return {"is": "tuple", "items": self._any(list(value), place)}
-
-    def _dict(self, value: Any, place: _Place) -> Any:
-        items = [[self._any(k, place), self._any(v, place.inside(k))] for k, v in value.items()]
-        return {"is": "ordered" if type(value) is OrderedDict else "dict", "items": items}
-
-    def _set(self, value: Any, place: _Place) -> Any:
-        # In one order: the order of a set is another in each process.
-        return {"is": type(value).__name__, "items": self._any(sorted(value, key=repr), place)}
-
-    def _complex(self, value: Any, place: _Place) -> Any:
-        return {"is": "complex", "parts": self._any([value.real, value.imag], place)}
-
-    def _bytes(self, value: Any, place: _Place) -> Any:
-        return {"is": "bytes", "base64": base64.b64encode(value).decode()}
-
-    def _range(self, value: Any, place: _Place) -> Any:
-        parts = [value.start, value.stop, value.step]
-        return {"is": type(value).__name__, "parts": self._any(parts, place)}
-
-    def _again(self, value: Any) -> Any:
-        """Return what stands for an object that is written already, or None."""
-        seen = self._seen.get(id(value))
-        return None if seen is None else {"is": "same", "id": seen[0]}
-
-    def _number(self, value: Any) -> int:
-        self._seen[id(value)] = len(self._seen), value
-        return self._seen[id(value)][0]
-
-    def _store(self, tensor: Any, place: _Place) -> str:
-        name = base = ".".join(place.path) or "value"
-        while name in self.tensors:
-            name = f"{base}#{len(self.tensors)}"
-        self.tensors[name] = tensor
-        return name
-
-    def _array(self, value: Any, place: _Place) -> Any:
-        again = self._again(value)
-        if again is not None:
-            return again
-        array = np.asarray(value)
-        node = {"is": "array", "id": self._number(value), "shape": list(array.shape)}
-        if _arrays.is_fixed(array.dtype):
-            fortran = array.flags.f_contiguous and not array.flags.c_contiguous
-            node |= {"dtype": array.dtype.str, "order": "F" if fortran else "C"}
-            return node | {"tensor": self._store(_arrays.array_as_tensor(array), place)}
-        if _arrays.is_text(array.dtype):
-            return node | {"dtype": array.dtype.str, "values": array.ravel().tolist()}
-        if array.dtype == object:
-            return node | {"dtype": "O", "values": self._any(array.ravel().tolist(), place)}
-        raise self._refuse(place, value, f"is of type {array.dtype}", "Make it a plain array.")
-
-    def _generator(self, value: Any, place: _Place) -> Any:
-        again = self._again(value)
-        if again is not None:
-            return again
-        legacy = type(value) is np.random.RandomState
-        state = value.get_state(legacy=False) if legacy else value.bit_generator.state
-        kind = "RandomState" if legacy else "Generator"
-        return {"is": kind, "id": self._number(value), "state": self._any(state, place)}
-
-    def _sparse(self, value: Any, place: _Place) -> Any:
-        again = self._again(value)
-        if again is not None:
-            return again
-        kind = type(value).__name__
-        if not hasattr(value, "indptr") or value.ndim != 2:
-            raise self._refuse(place, value, "is sparse in this form", "Make it CSR: x.tocsr().")
-        parts = [value.data, value.indices, value.indptr]
-        return {
-            "is": "sparse",
-            "id": self._number(value),
-            "kind": kind,
-            "shape": list(value.shape),
-            "parts": self._any(parts, place),
-        }
-
-    def _of_torch(self, value: Any, place: _Place) -> Any:
+    def _of_torch(self, value: Any, place: Place) -> Any:
         torch = sys.modules["torch"]
         if type(value) in (torch.Tensor, torch.nn.Parameter, getattr(torch.nn, "Buffer", None)):
             return self._again(value) or self._tensor(value, place)
@@ -239,7 +138,7 @@ class Encoder:
             return self._again(value) or self._module(value, place)
         return None
 
-    def _tensor(self, value: Any, place: _Place) -> Any:
+    def _tensor(self, value: Any, place: Place) -> Any:
         torch = sys.modules["torch"]
         if value.layout is not torch.strided or value.is_quantized or value.device.type == "meta":
             raise self._refuse(place, value, "is no dense tensor", "Make it one: x.to_dense().")
@@ -256,31 +155,31 @@ class Encoder:
             node["strides"] = list(strides)
         return node | {"tensor": self._store(stored, place)}
 
-    def _module(self, value: Any, place: _Place) -> Any:
+    def _module(self, value: Any, place: Place) -> Any:
         name = self._class_name(value, place)
         number = self._number(value)
         refuse = functools.partial(self._refuse, place)
         state = module_state(value, refuse, whole=self.keep.whole)
-        owner = _Place(type(value).__name__, place.name or "module", place.path)
+        owner = Place(type(value).__name__, place.name or "module", place.path)
         encoded = {
             part: [[k, self._any(v, owner.inside(k))] for k, v in found.items()]
             for part, found in state.items()
             if part != "plain"
         }
         plain = [
-            [k, self._any(v, _Place(type(value).__name__, k, owner.inside(k).path))]
+            [k, self._any(v, Place(type(value).__name__, k, owner.inside(k).path))]
             for k, v in state["plain"].items()
         ]
         return {"is": "module", "id": number, "class": name, "plain": plain, **encoded}
 
-    def _named(self, value: Any, place: _Place, kind: str) -> Any:
+    def _named(self, value: Any, place: Place, kind: str) -> Any:
         """Return a class or function by its name."""
         name = allowed_name(value)
         if name is None:
             name = self._own_name(value, place)
         return {"is": kind, "name": name}
 
-    def _own_name(self, value: Any, place: _Place) -> str:
+    def _own_name(self, value: Any, place: Place) -> str:
         way_out = (
             "Define it with def or class at the top level of a module, and whoever loads the file "
             f"names it in trusted; {_SET_FIRST}."
@@ -311,11 +210,11 @@ class Encoder:
             self.sources[name] = source_of(value)
         return name
 
-    def _class_name(self, value: Any, place: _Place) -> str:
+    def _class_name(self, value: Any, place: Place) -> str:
         kind = type(value)
         return allowed_name(kind) or self._own_name(kind, place)
 
-    def _object(self, value: Any, place: _Place) -> Any:
+    def _object(self, value: Any, place: Place) -> Any:
         again = self._again(value)
         if again is not None:
             return again
@@ -339,26 +238,13 @@ class Encoder:
             state = {k: HERE_ONLY.get(k, lambda v: v)(v) for k, v in vars(value).items()}
         # In one order, whatever was set first.
         encoded = [
-            [k, self._any(v, _Place(kind.__name__, k, place.inside(k).path))]
+            [k, self._any(v, Place(kind.__name__, k, place.inside(k).path))]
             for k, v in sorted(state.items())
         ]
         return {"is": "object", "id": number, "class": name, "state": encoded}
 
 
-def _way_out(place: _Place) -> str:
+def _way_out(place: Place) -> str:
     if not place.name or place.name.endswith("_") or place.name.startswith("_"):
         return "Keep such an estimator with pickle or skops instead."
     return f"Leave it out, {_SET_FIRST}: set_params({place.name}=None)."
-
-
-_CONTAINERS: dict[type, Any] = {
-    tuple: Encoder._tuple,
-    dict: Encoder._dict,
-    OrderedDict: Encoder._dict,
-    set: Encoder._set,
-    frozenset: Encoder._set,
-    complex: Encoder._complex,
-    bytes: Encoder._bytes,
-    range: Encoder._range,
-    slice: Encoder._range,
-}

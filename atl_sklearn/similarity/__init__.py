@@ -1,10 +1,21 @@
 """The similarity of activations: aggregations, metrics, the loss and its schedules."""
 
 from atl_sklearn.similarity._activation_similarity import activation_similarity
-from atl_sklearn.similarity._aggregations import get_aggregation, get_aggregation_names
+from atl_sklearn.similarity._aggregations import (
+    get_aggregation,
+    get_aggregation_names,
+    spatial_mean,
+)
 from atl_sklearn.similarity._loss import AntiTransferLoss, AntiTransferPenalty
 from atl_sklearn.similarity._metrics import get_metric, get_metric_names, is_batch_metric
-from atl_sklearn.similarity._schedules import get_weight_schedule, get_weight_schedule_names
+from atl_sklearn.similarity._precomputed import Precomputed, n_precomputed, prepare, restore
+from atl_sklearn.similarity._registry import look_up
+from atl_sklearn.similarity._schedules import (
+    check_factor,
+    get_weight_schedule,
+    get_weight_schedule_names,
+)
+from atl_sklearn.similarity._similarity_target import can_have_target, check_target, has_target
 
 __all__ = [
     "AntiTransferLoss",
@@ -18,3 +29,17 @@ __all__ = [
     "get_weight_schedule_names",
     "is_batch_metric",
 ]
+
+# What the other packages here take besides; nothing of it is promised to users.
+_FOR_PACKAGES = (
+    Precomputed,
+    can_have_target,
+    check_factor,
+    check_target,
+    has_target,
+    look_up,
+    n_precomputed,
+    prepare,
+    restore,
+    spatial_mean,
+)

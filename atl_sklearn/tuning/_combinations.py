@@ -23,10 +23,15 @@ from atl_sklearn.similarity import (
     is_batch_metric,
 )
 from atl_sklearn.tuning._target import find_network
-from atl_sklearn.unrelated._frozen import freeze
-from atl_sklearn.unrelated._layers import Layer, LayerList, choose_layers
-from atl_sklearn.unrelated._sources import as_sources, is_fitted
-from atl_sklearn.unrelated._sparse import dense_rows
+from atl_sklearn.unrelated import (
+    Layer,
+    LayerList,
+    as_sources,
+    choose_layers,
+    dense_rows,
+    freeze,
+    is_fitted,
+)
 
 _FEW = 8  # samples with which the networks are run
 _TRIED = 3  # samples with which a comparison is tried

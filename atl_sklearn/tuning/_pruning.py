@@ -10,6 +10,7 @@ from skorch.callbacks import Callback
 
 from atl_sklearn._pipelines import as_innermost_sees
 from atl_sklearn._validation import refuse_value
+from atl_sklearn.estimators._checkpoints import end_for_good
 from atl_sklearn.tuning._checks import is_count
 
 
@@ -64,6 +65,19 @@ class TrialPruning(Callback):
     def __deepcopy__(self, memo: Any) -> TrialPruning:
         return self.__sklearn_clone__()
 
+    def state_dict(self) -> dict[str, Any]:
+        """Return nothing: a fit that goes on after a kill belongs to another trial."""
+        return {}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Take what :meth:`state_dict` returned.
+
+        Parameters
+        ----------
+        state : dict
+            Empty.
+        """
+
     def on_train_begin(self, net: Any, *args: Any, **kwargs: Any) -> None:
         """Check the parameters."""
         owner = type(self).__name__
@@ -95,6 +109,7 @@ class TrialPruning(Callback):
         step = int(self.first_step) + len(net.history) - 1
         self.trial.report(float(value), step)
         if self.trial.should_prune():
+            end_for_good(net)
             raise optuna.TrialPruned(f"pruned at step {step}")
 
 

@@ -21,7 +21,7 @@ from skorch.utils import is_dataset
 from atl_sklearn._fingerprint import Unidentifiable, fingerprint
 from atl_sklearn._user_warnings import warn_user
 from atl_sklearn._validation import ENABLE_ROUTING, check_no_missing, is_bool, refuse
-from atl_sklearn.estimators._inputs import is_mapping
+from atl_sklearn.estimators import is_mapping
 from atl_sklearn.tuning._checks import check_run, is_count, is_one_of, is_real
 from atl_sklearn.tuning._evaluation import Data, Evaluation
 from atl_sklearn.tuning._folds import (
@@ -36,7 +36,7 @@ from atl_sklearn.tuning._results import RULES
 from atl_sklearn.tuning._spaces import anti_transfer_distributions
 from atl_sklearn.tuning._study import ALONE, Job, SeededByTrial, space_text
 from atl_sklearn.tuning._target import find_network, needs_labels
-from atl_sklearn.unrelated._sources import as_sources
+from atl_sklearn.unrelated import as_sources
 
 _STARTUP = 5  # trials before any is pruned
 _WARMUP = 1 / 3  # of the first fold's epochs, before any is pruned

@@ -17,7 +17,7 @@ from sklearn.utils import get_tags
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
-from atl_sklearn.estimators._unlabeled import check_pipeline
+from atl_sklearn.estimators import check_pipeline
 from atl_sklearn.tuning._database_url import as_url
 from atl_sklearn.tuning._evaluation import Data
 from atl_sklearn.tuning._intervals import paired_interval

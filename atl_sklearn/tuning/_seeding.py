@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from atl_sklearn.unrelated._sources import is_fitted
+from atl_sklearn.unrelated import is_fitted
 
 
 def set_seeds(estimator: Any, seed: int, *, all_of_them: bool = False) -> Any:

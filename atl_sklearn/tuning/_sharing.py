@@ -11,9 +11,8 @@ from typing import Any
 from sklearn.frozen import FrozenEstimator
 
 from atl_sklearn._fingerprint import Unidentifiable, fingerprint
-from atl_sklearn.persistence import CannotSaveError, ModelFileError
-from atl_sklearn.persistence._kept import find, keep, own_parts_of
-from atl_sklearn.unrelated._sources import check_source, is_fitted
+from atl_sklearn.persistence import CannotSaveError, ModelFileError, find, keep, own_parts_of
+from atl_sklearn.unrelated import check_source, is_fitted
 
 _HERE: dict[str, SharedNetwork] = {}  # the networks that this process has
 _LOCK = threading.Lock()

@@ -9,8 +9,7 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution
 from optuna.trial import BaseTrial
 
 from atl_sklearn._validation import refuse_value
-from atl_sklearn.similarity import get_weight_schedule
-from atl_sklearn.similarity._similarity_target import can_have_target, check_target, has_target
+from atl_sklearn.similarity import can_have_target, check_target, get_weight_schedule, has_target
 from atl_sklearn.tuning._checks import is_real, listed_names
 from atl_sklearn.tuning._combinations import find_combinations
 from atl_sklearn.tuning._target import find_network

@@ -9,8 +9,8 @@ from sklearn import get_config
 from sklearn.utils.validation import has_fit_parameter
 
 from atl_sklearn._pipelines import last_step
-from atl_sklearn.estimators._training import AntiTransferTraining
-from atl_sklearn.unrelated._sources import as_sources, is_fitted
+from atl_sklearn.estimators import AntiTransferTraining
+from atl_sklearn.unrelated import as_sources, is_fitted
 
 
 def find_network(estimator: Any) -> tuple[str, AntiTransferTraining]:

@@ -8,8 +8,7 @@ from typing import Any
 from sklearn.base import BaseEstimator
 
 from atl_sklearn._user_warnings import warn_user
-from atl_sklearn.persistence import CannotSaveError, ModelFileError
-from atl_sklearn.persistence._kept import find, keep, own_parts_of
+from atl_sklearn.persistence import CannotSaveError, ModelFileError, find, keep, own_parts_of
 
 # Parameters that files leave behind, since they belong to a machine; here it is the same one.
 _STAY = ("checkpoint_dir", "memory", "memory_map", "torch_load_kwargs")

@@ -9,6 +9,7 @@ import warnings
 from pathlib import Path
 
 import numpy as np
+import optuna
 import pytest
 import torch
 from safetensors.torch import load_file
@@ -25,10 +26,11 @@ from skorch.callbacks import (
 )
 from torch.utils.data import DataLoader, Dataset, Subset, TensorDataset
 
-from atl_sklearn import AntiTransferClassifier
+from atl_sklearn import AntiTransferClassifier, NonFiniteLossError
 from atl_sklearn._fingerprint import fingerprint
 from atl_sklearn._partial_files import partial_path
 from atl_sklearn.estimators import _checkpoint_files, _checkpoints
+from atl_sklearn.tuning import AntiTransferSearchCV, TrialPruning
 from atl_sklearn.unrelated._store import ActivationStore
 from tests.estimators import resuming
 
@@ -47,9 +49,8 @@ def crash():
 
 def make(folder, **params):
     params = {"max_epochs": 4, "batch_size": 32, "random_state": 0, **params}
-    return AntiTransferClassifier(
-        checkpoint_dir=folder, **{"module__hidden_layer_sizes": (4,), **params}
-    )
+    params = {"checkpoint_dir": folder, "module__hidden_layer_sizes": (4,), **params}
+    return AntiTransferClassifier(**params)
 
 
 def interrupted(net, *data, at=6, **kwargs):
@@ -175,7 +176,8 @@ class Scaled(AntiTransferClassifier):
 
     def get_loss(self, *args, **kwargs):
         self.scale_ = 1.01 * vars(self).get("scale_", 1.0)
-        return self.scale_ * super().get_loss(*args, **kwargs)
+        self._hidden = vars(self).get("_hidden", 0) + 1
+        return self.scale_ * super().get_loss(*args, **kwargs) / self._hidden
 
 
 class SlowSGD(torch.optim.SGD):
@@ -478,6 +480,54 @@ def test_folds_and_candidates_have_their_own(tabular, tmp_path, monkeypatch):
     np.testing.assert_array_equal(predicted, cross_val_predict(make(None), X, y, cv=2))
 
 
+class Pruned:
+    """A trial that is pruned in its third step."""
+
+    def report(self, value, step):
+        self.step = step
+
+    def should_prune(self):
+        return self.step == 2
+
+
+def test_trials_that_are_pruned_leave_nothing(tabular, tmp_path):
+    X, y, _ = tabular
+    net = make(tmp_path, callbacks=[TrialPruning(Pruned(), "train_loss")])
+    with pytest.raises(optuna.TrialPruned), resuming.interruptible(None):
+        net.fit(X, y)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.filterwarnings("ignore:.* has a checkpoint of another fit")
+def test_trials_go_on(tabular, unrelated, tmp_path):
+    """In another trial, as a search has it that repeats what was killed."""
+    X, y, _ = tabular
+    space = {"weight": optuna.distributions.FloatDistribution(0, 1)}
+
+    def search(**params):
+        net = make(tmp_path, unrelated=unrelated, **params)
+        return AntiTransferSearchCV(net, space, n_trials=2, cv=2, random_state=0)
+
+    with pytest.raises(Crash), resuming.interruptible(crash, 62):
+        search().fit(X, y)
+    assert files(tmp_path)
+    with resuming.interruptible(None) as count:
+        again = search().fit(X, y)
+    assert list(tmp_path.iterdir()) == []
+    with resuming.interruptible(None) as whole:
+        expected = search(checkpoint_dir=None).fit(X, y)
+    assert count[1] < whole[1]
+    assert again.best_params_ == expected.best_params_
+    assert_same(expected.best_estimator_, again.best_estimator_)
+
+
+def test_errors_that_would_come_again_leave_nothing(tabular, tmp_path):
+    X, y, _ = tabular
+    with pytest.raises(NonFiniteLossError), resuming.interruptible(None):
+        make(tmp_path, lr=1e30, max_grad_norm=None, optimizer="sgd").fit(X * 1e3, y)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_two_at_the_same_fit(tabular, tmp_path, monkeypatch):
     X, y, _ = tabular
     files_of = _checkpoint_files.CheckpointFiles(tmp_path, {"a": "1"})
@@ -615,8 +665,39 @@ def test_datasets_of_random_samples_are_refused(tmp_path):
         make(tmp_path).fit(Random(), [0, 1] * 10)
     with pytest.raises(ValueError, match="X_unlabeled is a Random, which may make"):
         make(tmp_path).fit(np.ones((8, 1)), [0, 1] * 4, X_unlabeled=Random())
-    # Their owner may say that they are the same in every epoch.
-    make(tmp_path, cache="memory").fit(Random(), [0, 1] * 10)
+    # Their owner may say that they are the same in every epoch, which is looked at.
+    with pytest.raises(ValueError, match="X makes other samples each time, whatever 'cache' says"):
+        make(tmp_path, cache="memory").fit(Random(), [0, 1] * 10)
+
+
+class Files(Dataset):
+    """Reads its samples from a file."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __len__(self):
+        return 20
+
+    def __getitem__(self, index):
+        return np.load(self.path)[index], index % 2
+
+
+def test_datasets_are_told_by_what_they_read(tmp_path):
+    X = np.random.RandomState(0).normal(size=(20, 3)).astype(np.float32)
+    np.save(tmp_path / "X.npy", X)
+    params = {"cache": "memory", "batch_size": 8, "checkpoint_dir": tmp_path / "kept"}
+    interrupted(make(None, **params), Files(tmp_path / "X.npy"), at=16)
+    with resuming.interruptible(None) as count:
+        again = make(None, **params).fit(Files(tmp_path / "X.npy"))
+    assert count[1] < 12
+    assert_same(
+        make(None, **{**params, "checkpoint_dir": None}).fit(Files(tmp_path / "X.npy")), again
+    )
+    interrupted(make(None, **params), Files(tmp_path / "X.npy"), at=16)
+    np.save(tmp_path / "X.npy", X + 1)
+    with pytest.warns(UserWarning, match="X differ"):
+        make(None, **params).fit(Files(tmp_path / "X.npy"))
 
 
 def test_a_state_that_comes_up_in_training_ends_the_checkpoints(tabular, tmp_path):
