@@ -35,6 +35,7 @@ from skorch.callbacks import EarlyStopping
 
 from atl_sklearn import AntiTransferClassifier
 from atl_sklearn._fingerprint import Unidentifiable, fingerprint, fingerprint_file
+from atl_sklearn.tuning._sharing import SharedNetwork
 
 RNG = np.random.RandomState(0)
 X = RNG.normal(size=(40, 5)).astype(np.float32)
@@ -582,14 +583,15 @@ class TestEstimators:
         assert fingerprint(one) != before
 
     def test_what_is_frozen_is_what_it_holds(self):
-        class Travelling(FrozenEstimator):
-            path = "a"
+        class Doubling(FrozenEstimator):
+            def predict(self, X):
+                return 2 * super().predict(X)
 
         fitted = LogisticRegression().fit(X, Y)
-        travelling = Travelling(fitted)
-        travelling.path = "b"
-        assert fingerprint(travelling) == fingerprint(FrozenEstimator(fitted))
-        assert different(travelling, fitted, FrozenEstimator(LogisticRegression()))
+        shared = [SharedNetwork(fitted, path) for path in ("a", "b")]
+        frozen = FrozenEstimator(fitted)
+        assert fingerprint(shared[0]) == fingerprint(shared[1]) == fingerprint(frozen)
+        assert different(frozen, fitted, FrozenEstimator(LogisticRegression()), Doubling(fitted))
 
     def test_where_results_are_kept_does_not_count(self, tmp_path):
         assert fingerprint(make_pipeline(StandardScaler())) == fingerprint(
@@ -714,6 +716,44 @@ def test_it_is_the_same_in_another_process():
     ).split()
     assert there == run(PRINTED, "said", __name__="another")
     assert len(set(there)) == len(there) == 14
+
+
+@pytest.mark.parametrize(
+    ("kind", "make"),
+    [
+        (np.random.RandomState, lambda kind: kind(0)),
+        (functools.partial, lambda kind: kind(max, 1)),
+        (pd.DataFrame, lambda kind: kind({"a": [1]})),
+        (sparse.csr_matrix, lambda kind: kind([[1, 0]])),
+        (np.ndarray, lambda kind: np.arange(3).view(kind)),
+        (torch.Tensor, lambda kind: torch.arange(3).as_subclass(kind)),
+        (dict, lambda kind: kind(a=1)),
+        (list, lambda kind: kind([1])),
+        (str, lambda kind: kind("a")),
+        (int, lambda kind: kind(1)),
+        (property, lambda kind: kind(twice)),
+        (staticmethod, lambda kind: kind(twice)),
+        (LogisticRegression, lambda kind: kind()),
+        (torch.nn.ReLU, lambda kind: kind()),
+    ],
+)
+def test_subclasses_are_told_by_their_code(kind, make):
+    base = make(kind)
+    text = "class C(kind):\n    def another(self):\n        return {}\n"
+    kinds = [run(text.format(x), "C", kind=kind) for x in (1, 2)]
+    values = [make(sub) for sub in kinds]
+    assert different(base, *values)
+    assert fingerprint(base) == fingerprint(make(kind))
+    assert fingerprint(values[0]) == fingerprint(make(kinds[0]))
+
+
+def test_attributes_of_subclasses_that_pickle_forgets():
+    class Named(np.random.RandomState):
+        pass
+
+    one, other = Named(0), Named(0)
+    one.name, other.name = "a", "b"
+    assert different(one, other)
 
 
 @dataclasses.dataclass

@@ -172,14 +172,14 @@ def code_like_parts(value: Any) -> Parts | None:
             raise Unidentifiable(f"the function {value.__name__!r} is compiled.")
         return Parts(f"builtin {value.__name__}", [value.__self__])
     if isinstance(value, functools.partial):
-        held = [value.func, value.args, value.keywords, vars(value)]
+        held = [type(value), value.func, value.args, value.keywords, vars(value)]
         return Parts("partial", held)
     if isinstance(value, staticmethod | classmethod):
-        return Parts(type(value).__name__, [value.__func__])
+        return Parts("method without self", [type(value), value.__func__])
     if isinstance(value, property):
         return Parts("property", [type(value), value.fget, value.fset, value.fdel])
     if isinstance(value, functools.cached_property):
-        return Parts("cached_property", [value.func, value.attrname])
+        return Parts("cached_property", [type(value), value.func, value.attrname])
     if isinstance(value, functools._lru_cache_wrapper):
         return Parts("lru_cache", [value.__wrapped__, value.cache_parameters()])
     if isinstance(value, types.MemberDescriptorType | types.GetSetDescriptorType):

@@ -23,7 +23,7 @@ from atl_sklearn._fingerprint._arrays import (
 )
 from atl_sklearn._fingerprint._code import code_like_parts
 from atl_sklearn._fingerprint._graph import Parts, Unidentifiable, Unordered
-from atl_sklearn._fingerprint._libraries import library_of
+from atl_sklearn._fingerprint._libraries import library_of, name_in_library
 
 _MANY = 32  # strings in a list, from which on they get one token
 
@@ -109,6 +109,8 @@ def _data(value: Any) -> bytes | Parts | None:
         return Parts("scalar", [np.asarray(value)])
     if isinstance(value, np.dtype):
         return Parts(f"dtype {value.descr if value.names else value.str}")
+    if isinstance(value, np.random.RandomState | np.random.Generator) and not _is_of_library(value):
+        return None
     if isinstance(value, np.random.RandomState):
         return Parts("random state", [value.get_state(legacy=False)])
     if isinstance(value, np.random.Generator):
@@ -119,13 +121,19 @@ def _data(value: Any) -> bytes | Parts | None:
         return Parts(f"generator {value.device.type}", [value.get_state()])
     if of_library(value, "torch", ("dtype", "layout", "memory_format")):
         return f"of torch {value}".encode()
-    if of_library(value, "scipy.sparse", ("sparray", "spmatrix")):
+    if of_library(value, "scipy.sparse", ("sparray", "spmatrix")) and _is_of_library(value):
         return sparse_parts(value)
-    if of_library(value, "pandas", ("DataFrame", "Series", "Index")):
+    frames = ("DataFrame", "Series", "Index")
+    if of_library(value, "pandas", frames) and _is_of_library(value):
         return frame_parts(value)
     if of_library(value, "pandas.api.extensions", ("ExtensionArray",)):
         return frame_parts(value)
     return None
+
+
+def _is_of_library(value: Any) -> bool:
+    """Tell whether a value is no more than a library makes of it: subclasses may hold more."""
+    return name_in_library(type(value)) is not None
 
 
 def _any_array(array: np.ndarray) -> bytes | Parts:
@@ -178,7 +186,7 @@ def _estimator(value: Any) -> Parts | None:
     """Return the class, the parameters and what was fitted of an estimator."""
     if not hasattr(value, "get_params"):
         return None
-    if of_library(value, "sklearn.frozen", ("FrozenEstimator",)):
+    if of_library(value, "sklearn.frozen", ("FrozenEstimator",)) and _is_of_library(value):
         return Parts("frozen", [value.estimator])
     try:
         params = value.get_params(deep=False)
@@ -232,4 +240,15 @@ def _pickled(value: Any) -> Parts:
     if pairs is not None and not isinstance(value, OrderedDict):
         pairs = Unordered(pairs)
     items = list(items) if isinstance(items, Iterator) else items
-    return Parts(f"object {kind.__name__}", [make, arguments, state, items, pairs, *reduced[5:]])
+    held = [kind, make, arguments, state, items, pairs, *reduced[5:], _forgotten(value)]
+    return Parts(f"object {kind.__name__}", held)
+
+
+def _forgotten(value: Any) -> Any:
+    """Return the attributes of a subclass whose base writes itself alone."""
+    if _is_of_library(value):
+        return None
+    for base in type(value).__mro__:
+        if {"__reduce__", "__reduce_ex__", "__getstate__"} & vars(base).keys():
+            return getattr(value, "__dict__", None) if name_in_library(base) else None
+    return None

@@ -1,6 +1,7 @@
 """AntiTransferSearchCV in one process."""
 
 import pickle
+import sys
 
 import numpy as np
 import optuna
@@ -249,13 +250,15 @@ def test_a_number_of_folds_keeps_groups_together(net, tabular):
     assert len(job.evaluation.folds) == 2
 
 
+SPIED = []
+
+
 class Spy(AntiTransferClassifier):
     """Remembers what it was fitted on."""
 
-    calls = []  # noqa: RUF012
-
     def fit(self, X, y=None, **params):
-        Spy.calls.append((X, y, params))
+        # Not found as a global name, which would make it part of what the class is.
+        vars(sys.modules[__name__])["SPIED"].append((X, y, params))
         return super().fit(X, y, **params)
 
 
@@ -264,7 +267,7 @@ def test_what_belongs_to_samples_is_split_and_unlabeled_data_are_not(
     in_pipeline, unrelated, tabular
 ):
     X, y, nuisance = tabular
-    Spy.calls.clear()
+    SPIED.clear()
     rng = np.random.RandomState(1)
     more = rng.normal(size=(37, 6)).astype(np.float32)
     weight = rng.rand(90)
@@ -278,8 +281,8 @@ def test_what_belongs_to_samples_is_split_and_unlabeled_data_are_not(
         search = AntiTransferSearchCV(net, space, n_trials=1, cv=2, refit=False, pruner=None)
         search.fit(X, y, y_unrelated=nuisance, X_unlabeled=more, sample_weight=weight)
     folds = list(StratifiedKFold(2).split(X, y))
-    assert len(Spy.calls) == 2
-    for (seen, targets, params), (train, _) in zip(Spy.calls, folds, strict=True):
+    assert len(SPIED) == 2
+    for (seen, targets, params), (train, _) in zip(SPIED, folds, strict=True):
         assert len(seen) == len(train)
         np.testing.assert_array_equal(targets, y[train])
         np.testing.assert_array_equal(params["y_unrelated"], nuisance[train])
@@ -314,14 +317,14 @@ def test_labels_for_the_score_alone_do_not_reach_a_fitted_network(net, tabular):
 
 def test_the_unrelated_network_is_fitted_once_per_fold(tabular):
     X, y, nuisance = tabular
-    Spy.calls.clear()
+    SPIED.clear()
     net = AntiTransferClassifier(unrelated=Spy(**LEARNS), max_epochs=1, random_state=0)
     space = {"weight": CategoricalDistribution((0.0, 1.0, 2.0, 4.0)), **layer_space()}
     search = AntiTransferSearchCV(net, space, n_trials=6, cv=2, random_state=0, pruner=None)
     search.fit(X, y, y_unrelated=nuisance)
     assert len({str(p) for p in search.cv_results_["params"] if p["weight"] > 0}) > 1
     # Two for each fold, one of them for the score; and two in the last fit, if it has a weight.
-    assert len(Spy.calls) == 4 + 2 * (search.best_params_["weight"] > 0)
+    assert len(SPIED) == 4 + 2 * (search.best_params_["weight"] > 0)
 
 
 def layer_space():
