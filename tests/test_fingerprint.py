@@ -581,6 +581,7 @@ class TestEstimators:
             callbacks=[EarlyStopping("train_loss")],
         )
         one, again = make().fit(X, Y), make().fit(X, Y)
+        assert different(*[make(callbacks=[EarlyStopping(patience=n)]) for n in (2, 3)])
         assert fingerprint(one) == fingerprint(again)
         before = fingerprint(one)
         one.predict(X)

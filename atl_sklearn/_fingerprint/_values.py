@@ -198,6 +198,8 @@ def _estimator(value: Any) -> Parts | None:
         left_out = _HOW_IT_WENT | {f"{name}_" for name in getattr(value, "_optimizers", ())}
     elif of_library(value, "sklearn.model_selection._search", ("BaseSearchCV",)):
         left_out = _TIMES
+    elif of_library(value, "skorch.callbacks", ("Callback",)):
+        left_out = {name for name in fitted if name.endswith("_")}  # each training begins anew
     for name in _WHERE_RESULTS_ARE:
         if name in params and _is_of_results(type(value), name):
             del params[name]
