@@ -15,6 +15,17 @@ from safetensors.torch import load, save
 
 _PLAIN = (type(None), bool, int, float, str)
 _KEY = "state"
+# What a file may name.
+_BIT_GENERATORS = {
+    cls.__name__: cls
+    for cls in (
+        np.random.MT19937,
+        np.random.PCG64,
+        np.random.PCG64DXSM,
+        np.random.Philox,
+        np.random.SFC64,
+    )
+}
 
 
 class UnknownStateError(TypeError):
@@ -60,8 +71,8 @@ class _Packer:
         if kind in (dict, Counter):
             return {f"${kind.__name__.lower()}": self._pairs(value.items(), where)}
         if kind is OrderedDict:  # a module's state dict has its versions besides
-            extra = {key: v for key, v in vars(value).items() if v is not None}
-            return {"$ordered": [self._pairs(value.items(), where), self(extra, where)]}
+            versions = self(getattr(value, "_metadata", None), where)
+            return {"$ordered": [self._pairs(value.items(), where), versions]}
         raise UnknownStateError(f"{where} is of type {kind.__module__}.{kind.__qualname__}")
 
     def _tensor(self, value: torch.Tensor, where: str) -> list[Any]:
@@ -101,9 +112,16 @@ def _random_state(parts: Any) -> np.random.RandomState:
 
 
 def _numpy_generator(parts: Any) -> np.random.Generator:
-    bits = getattr(np.random, parts["bit_generator"])()
+    bits = _BIT_GENERATORS[parts["bit_generator"]]()
     bits.state = parts
     return np.random.Generator(bits)
+
+
+def _dtype(name: str) -> torch.dtype:
+    found = getattr(torch, name)
+    if not isinstance(found, torch.dtype):
+        raise ValueError(f"torch.{name} is no dtype")
+    return found
 
 
 def _random(parts: Any) -> random.Random:
@@ -136,7 +154,7 @@ _MAKE: dict[str, Callable[[Any], Any]] = {
     "$deque": lambda parts: deque(parts[0], parts[1]),
     "$range": lambda parts: range(*parts),
     "$size": torch.Size,
-    "$dtype": lambda name: getattr(torch, name),
+    "$dtype": _dtype,
     "$device": torch.device,
     "$path": Path,
     "$bytes": bytes.fromhex,
@@ -171,8 +189,8 @@ def _unpack(found: Any, tensors: dict[str, torch.Tensor]) -> Any:
         return (dict if tag == "$dict" else Counter)(dict(map(tuple, parts)))
     if tag == "$ordered":
         made: OrderedDict[Any, Any] = OrderedDict(map(tuple, parts[0]))
-        for name, value in parts[1].items():
-            setattr(made, name, value)
+        if parts[1] is not None:
+            made._metadata = parts[1]  # type: ignore[attr-defined]
         return made
     return _MAKE[tag](parts)
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from sklearn.base import clone
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from atl_sklearn import AntiTransferClassifier, AntiTransferRegressor
@@ -43,16 +44,28 @@ EXPECTED_FAILED_CHECKS = {
 }
 
 
+# What is learnt, and what training multiplies rounding of, matters to these; the others fit up to
+# forty times to see that nothing fails.
+OF_TRAINING = ("_train", "_classes", "equivalence", "invariance", "idempotent", "class_weight")
+
+
+def run(check, estimator):
+    name = check.func.__name__
+    if not any(part in name for part in OF_TRAINING):
+        estimator = clone(estimator).set_params(max_epochs=estimator.max_epochs // 10)
+    check(estimator)
+
+
 @parametrize_with_checks(FULL_BATCH)
 def test_full_batch_in_double_precision(estimator, check):
-    check(estimator)
+    run(check, estimator)
 
 
 @parametrize_with_checks(
     MINIBATCHES, expected_failed_checks=lambda estimator: EXPECTED_FAILED_CHECKS
 )
 def test_minibatches_in_single_precision(estimator, check):
-    check(estimator)
+    run(check, estimator)
 
 
 @pytest.mark.parametrize("estimator", MINIBATCHES, ids=lambda e: type(e).__name__)

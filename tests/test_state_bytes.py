@@ -1,5 +1,6 @@
 """States as bytes: the same back, of the same types, and nothing that is run."""
 
+import json
 import random
 from collections import Counter, OrderedDict, deque
 from pathlib import Path
@@ -7,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import load
+from safetensors.torch import load, save
 
 from atl_sklearn._state_bytes import UnknownStateError, check_packable, pack, unpack
 
@@ -107,7 +108,20 @@ def test_what_is_unknown_is_refused_with_its_place(value):
         pack({"a": [0, value]}, "it")
 
 
-def test_nothing_is_run_when_it_is_read():
-    # A pickle in the place of the description is no JSON, and a tag that there is not is no name.
-    with pytest.raises(KeyError):
-        unpack(pack({"a": 1}).replace(b'{\\"a\\": 1}', b'{\\"$\\":1 }'))
+def written(description):
+    """Return a file that says what nobody packs."""
+    return save({"0": torch.zeros(8, dtype=torch.uint8)}, {"state": json.dumps(description)})
+
+
+@pytest.mark.parametrize(
+    "description",
+    [
+        {"$dtype": "load"},
+        {"$numpy_generator": {"bit_generator": "seed"}},
+        {"$numpy": ["0", "|O", [1], False]},
+        {"$eval": "1 + 1"},
+    ],
+)
+def test_nothing_that_a_file_names_is_called(description):
+    with pytest.raises((KeyError, ValueError)):
+        unpack(written(description))

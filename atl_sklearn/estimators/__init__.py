@@ -1,5 +1,6 @@
 """Estimators: anti-transfer training in scikit-learn's and skorch's contracts."""
 
+from atl_sklearn.estimators._checkpoints import end_for_good
 from atl_sklearn.estimators._classifier import AntiTransferClassifier
 from atl_sklearn.estimators._finiteness import NonFiniteLossError
 from atl_sklearn.estimators._inputs import is_mapping
@@ -20,5 +21,6 @@ __all__ = [
 _FOR_PACKAGES = (
     AntiTransferTraining,
     check_pipeline,
+    end_for_good,
     is_mapping,
 )

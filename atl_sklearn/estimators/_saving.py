@@ -12,6 +12,7 @@ from skorch.utils import to_device
 
 from atl_sklearn._user_warnings import warn_user
 from atl_sklearn.estimators._fit_run import unwrapped
+from atl_sklearn.persistence import CannotSaveError, allowed_name, shadows
 from atl_sklearn.unrelated import LeftBehind, is_fitted
 
 # What is made anew: skorch's own lists of its parts, and what belongs to this process.
@@ -23,6 +24,26 @@ _OF_TRAINING = frozenset({"_penalty_state"})
 _OF_UNRELATED = frozenset({"unrelated", "unrelated_", "_unrelated_given"})
 # Parameters that name folders of this machine, or that would make reading files unsafe.
 _HERE_ONLY = frozenset({"checkpoint_dir", "memory", "torch_load_kwargs"})
+
+
+# Arguments of torch.compile that choose, and do not say what is run: others name a compiler.
+_COMPILE: dict[str, Any] = {
+    "compile__backend": ("aot_eager", "cudagraphs", "eager", "inductor"),
+    "compile__dynamic": (None, False, True),
+    "compile__fullgraph": (False, True),
+    "compile__mode": (
+        *(None, "default", "max-autotune", "max-autotune-no-cudagraphs", "reduce-overhead"),
+    ),
+}
+
+
+def _odd_compile(state: dict[str, Any]) -> str:
+    """Return the name of an argument of torch.compile that no file may hold; empty without any."""
+    for name, value in state.items():
+        plain = value is None or isinstance(value, bool | str)
+        if name.startswith("compile__") and not (plain and value in _COMPILE.get(name, ())):
+            return name
+    return ""
 
 
 def _is_parameter(name: str) -> bool:
@@ -40,8 +61,6 @@ def _left_behind(unrelated: Any) -> Any:
 
 def _callbacks_to_save(net: Any, *, whole: bool) -> Any:
     """Return the callbacks, unfitted, without those of skorch that work with files."""
-    from atl_sklearn.persistence import CannotSaveError, allowed_name
-
     if not isinstance(net.callbacks, list):
         return net.callbacks
     kept, stay = [], []
@@ -95,6 +114,11 @@ def state_to_save(net: Any, keep: Any) -> dict[str, Any]:
             state[name] = unwrapped(value)
         else:
             state[name] = value
+    if odd := _odd_compile(state):
+        raise CannotSaveError(
+            f"The {odd!r} parameter of {type(net).__name__} cannot be saved: with it a file could "
+            f"choose which compiler is run. Keep to {sorted(_COMPILE)} with torch's own values."
+        )
     return state
 
 
@@ -113,8 +137,6 @@ def _device_here(device: Any) -> Any:
 
 
 def _check_names(cls: type, state: dict[str, Any], refuse: Callable[[str], Exception]) -> None:
-    from atl_sklearn.persistence import shadows
-
     known = inspect.signature(cls).parameters
     for name in state:
         if _is_parameter(name):
@@ -149,6 +171,8 @@ def from_saved_state(
     _check_names(cls, state, refuse)
     params = {name: value for name, value in state.items() if _is_parameter(name)}
     params |= dict.fromkeys(_HERE_ONLY)
+    if odd := _odd_compile(params):
+        raise refuse(f"The file has {odd!r} as {params[odd]!r}, which could run something")
     lacks = [
         name
         for name, parameter in inspect.signature(cls).parameters.items()

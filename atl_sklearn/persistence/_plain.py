@@ -9,7 +9,6 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from sklearn.base import BaseEstimator
 
 # Types as values, as a parameter `dtype` has them.
 BUILTINS: dict[str, Any] = {
@@ -41,6 +40,8 @@ def check_plain(kind: type, refuse: Callable[[str], Exception]) -> None:
     refuse : callable
         Makes the error to be raised, of what is wrong.
     """
+    from sklearn.base import BaseEstimator
+
     for name in (*_WAYS, "__getnewargs__"):
         of_class = getattr(kind, name, None)
         base = BaseEstimator if issubclass(kind, BaseEstimator) else object

@@ -10,7 +10,7 @@ from skorch.callbacks import Callback
 
 from atl_sklearn._pipelines import as_innermost_sees
 from atl_sklearn._validation import refuse_value
-from atl_sklearn.estimators._checkpoints import end_for_good
+from atl_sklearn.estimators import end_for_good
 from atl_sklearn.tuning._checks import is_count
 
 
@@ -66,7 +66,13 @@ class TrialPruning(Callback):
         return self.__sklearn_clone__()
 
     def state_dict(self) -> dict[str, Any]:
-        """Return nothing: a fit that goes on after a kill belongs to another trial."""
+        """Return nothing: a fit that goes on after a kill belongs to another trial.
+
+        Returns
+        -------
+        state : dict
+            Empty.
+        """
         return {}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:

@@ -117,12 +117,12 @@ def test_what_never_ends_is_not_read(features, paths, kind, crop, tmp_path):
         if not hasattr(socket, "AF_UNIX"):
             pytest.skip("there are no sockets with names")
         with socket.socket(socket.AF_UNIX) as listening:
-            monkey = os.getcwd()
+            before = os.getcwd()
             os.chdir(tmp_path)  # its path must be short
             try:
                 listening.bind("odd.wav")
             finally:
-                os.chdir(monkey)
+                os.chdir(before)
     else:
         path.mkdir()
         reason = "it is a folder"

@@ -23,8 +23,12 @@ from skorch.callbacks import (
     Freezer,
     GradientNormClipping,
     LRScheduler,
+    ProgressBar,
+    TensorBoard,
 )
-from torch.utils.data import DataLoader, Dataset, Subset, TensorDataset
+from skorch.dataset import Dataset as SkorchDataset
+from skorch.helper import predefined_split
+from torch.utils.data import DataLoader, Dataset, RandomSampler, Subset, TensorDataset
 
 from atl_sklearn import AntiTransferClassifier, NonFiniteLossError
 from atl_sklearn._fingerprint import fingerprint
@@ -221,6 +225,64 @@ def test_callbacks_go_on(name, tabular, tmp_path):
     assert columns[0] == columns[1]
     for ours, theirs in zip(whole.module_.parameters(), again.module_.parameters(), strict=True):
         assert ours.requires_grad == theirs.requires_grad
+
+
+class Louder(torch.nn.CrossEntropyLoss):
+    """Counts its calls, and weighs the loss by that."""
+
+    n_calls = 0
+
+    def forward(self, scores, target):
+        if torch.is_grad_enabled():
+            self.n_calls += 1
+        return super().forward(scores, target) * (1 + 0.1 * self.n_calls)
+
+
+class Board:
+    """A writer of which nobody knows what it has seen."""
+
+    def __init__(self):
+        self.file = (row for row in ())
+
+    def add_scalar(self, *args, **kwargs):
+        pass
+
+    def close(self):
+        pass
+
+
+def generator():
+    return torch.Generator().manual_seed(3)
+
+
+PARTS = {
+    "sampler": lambda X, y: {
+        "iterator_train__sampler": RandomSampler(range(len(y)), generator=generator())
+    },
+    "generator": lambda X, y: {"iterator_train__generator": generator()},
+    "criterion": lambda X, y: {"criterion": Louder},
+    "valid": lambda X, y: {"train_split": predefined_split(SkorchDataset(X[:20], y[:20]))},
+    "logger": lambda X, y: {"callbacks": [TensorBoard(Board()), ProgressBar()]},
+    "disabled": lambda X, y: {"callbacks": "disable"},
+    "mapped": lambda X, y: {"cache": "mapped", "weight": "auto"},
+    "balanced": lambda X, y: {"class_weight": "balanced", "precision": "bfloat16"},
+    "one batch": lambda X, y: {"batch_size": -1, "max_epochs": 8, "optimizer": "rprop"},
+}
+
+
+@pytest.mark.parametrize("name", PARTS)
+def test_parts_go_on(name, tabular, unrelated, tmp_path):
+    X, y, _ = tabular
+    X = X.astype(np.float32)
+    whole, cut, again = (
+        make(tmp_path / folder, unrelated=unrelated, **PARTS[name](X, y)) for folder in "abb"
+    )
+    whole.fit(X, y)
+    interrupted(cut, X, y, at=16)
+    with resuming.interruptible(None) as count:
+        again.fit(X, y)
+    assert count[1] < 12
+    assert_same(whole, again)
 
 
 def test_checkpoints_of_skorch_load_their_best(tabular, tmp_path):

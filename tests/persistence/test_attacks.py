@@ -151,6 +151,7 @@ CLASSES = [
     "torch.nn:Module.forward", "sklearn.tree._tree:Tree", "sklearn.ensemble:RandomForestClassifier",
     "sklearn.svm:SVC", "skorch.callbacks:Checkpoint", "skorch.callbacks:LoadInitState",
     "skorch.hf:HfHubStorage", "atl_sklearn.audio._cache:ClipCache", "joblib:Memory",
+    "atl_sklearn.estimators._fit_run:FitRun",
     "atl_sklearn.tuning:SharedNetwork", "pathlib:Path", "own_parts:OwnNet", "logging:FileHandler",
     "tempfile:TemporaryDirectory", "torch.nn.modules.lazy:warnings", "numpy:ndarray",
     "collections:deque", "functools:partial", "torch.nn.parallel:DistributedDataParallel",
@@ -311,6 +312,26 @@ def test_folders_of_a_stranger_are_not_used(network, tmp_path):
     loaded = load(forged(network, change, tmp_path))
     assert loaded.memory is None
     assert (loaded[-1].memory, loaded[-1].torch_load_kwargs) == (None, None)
+
+
+def test_a_stranger_does_not_choose_the_compiler(network, tmp_path):
+    options = {"is": "dict", "items": [["cpp.cxx", "/bin/sh"]]}
+    for name, value in (
+        ("compile__options", options),
+        ("compile__backend", {"is": "function", "name": "numpy:tanh"}),
+        ("compile__backend", "somebodys"),
+        ("compile__mode", ["default"]),
+    ):
+
+        def change(node, name=name, value=value):
+            node["state"].append([name, value])
+
+        with pytest.raises(ModelFileError, match=f"'{name}'"):
+            load(forged(network, of_network(change), tmp_path))
+    net = AntiTransferClassifier(max_epochs=1, random_state=0).fit(X, y)
+    net.set_params(compile__options={"cpp.cxx": "g++"})
+    with pytest.raises(CannotSaveError, match="'compile__options' parameter"):
+        save(net, tmp_path / "new")
 
 
 # ---- the file itself ---------------------------------------------------------------------------

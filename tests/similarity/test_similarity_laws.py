@@ -117,7 +117,8 @@ class TestAll:
             # hsic takes its bandwidth without gradient.
             if metric == "hsic":
                 continue
-            assert torch.autograd.gradcheck(function, (a, b), atol=1e-6, rtol=1e-4)
+            # In directions that the seeds draw, and not by each number of a and b.
+            assert torch.autograd.gradcheck(function, (a, b), atol=1e-6, rtol=1e-4, fast_mode=True)
 
     def test_equal_activations_are_most_similar(self, metric, aggregation):
         a, b = draw((6, 4, 3, 2), 0, positive=True)
