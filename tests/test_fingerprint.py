@@ -479,6 +479,14 @@ class TestNetworks:
             lambda net: net.register_forward_hook(outer(2)),
             lambda net: net.register_forward_hook(outer(3)),
             lambda net: net.register_forward_pre_hook(outer(3)),
+            lambda net: net.register_forward_pre_hook(outer(3), with_kwargs=True),
+            lambda net: net.register_forward_hook(outer(3), always_call=True),
+            lambda net: net.register_full_backward_hook(outer(3)),
+            lambda net: net.register_state_dict_pre_hook(outer(3)),
+            lambda net: [net.register_forward_hook(outer(3), with_kwargs=x) for x in (True, False)],
+            lambda net: [net.register_forward_hook(outer(3), with_kwargs=x) for x in (False, True)],
+            lambda net: setattr(net, "my_hooks", [1]),
+            lambda net: setattr(net, "my_hooks", [2]),
             lambda net: setattr(net, "layer", torch.nn.Sequential(net.layer)),
             lambda net: torch.nn.utils.parametrizations.weight_norm(net.layer),
         ]
@@ -573,6 +581,7 @@ class TestEstimators:
             callbacks=[EarlyStopping("train_loss")],
         )
         one, again = make().fit(X, Y), make().fit(X, Y)
+        assert different(*[make(callbacks=[EarlyStopping(patience=n)]) for n in (2, 3)])
         assert fingerprint(one) == fingerprint(again)
         before = fingerprint(one)
         one.predict(X)

@@ -156,17 +156,17 @@ def _network(value: Any) -> Parts | None:
     if "_orig_mod" in held.get("_modules", {}):  # what torch.compile returns
         return Parts("compiled", [value._orig_mod])
     # Whoever uses a network sets its mode.
-    for name in ("training", "_compiled_call_impl", "_backward_hooks", "_is_full_backward_hook"):
+    for name in ("training", "_compiled_call_impl"):
         held.pop(name, None)
     found: dict[str, Any] = {"class": type(value)}
     for name in ("_parameters", "_buffers", "_modules"):
         found[name] = list(held.pop(name).items())
-    found["backward hooks"] = list(value._backward_hooks.values())
-    for name in [name for name in held if name.endswith(("_hooks", "_hooks_always_called"))]:
+    own = vars(torch.nn.Module()).keys() & held.keys()
+    for name in sorted(name for name in own if name.endswith("_hooks")):
         # The keys are numbers that are given out as hooks come and go.
-        found[name] = list(held.pop(name).values())
-    for name in [name for name in held if name.endswith("_hooks_with_kwargs")]:
-        found[name] = len(held.pop(name))
+        flags = [held.pop(flag) for flag in sorted(own) if flag.startswith(f"{name}_")]
+        hooks = held.pop(name).items()
+        found[name] = [(hook, [key in flag for flag in flags]) for key, hook in hooks]
     if type(value).get_extra_state is not torch.nn.Module.get_extra_state:
         found["extra state"] = value.get_extra_state()
     found["attributes"] = held
@@ -198,6 +198,8 @@ def _estimator(value: Any) -> Parts | None:
         left_out = _HOW_IT_WENT | {f"{name}_" for name in getattr(value, "_optimizers", ())}
     elif of_library(value, "sklearn.model_selection._search", ("BaseSearchCV",)):
         left_out = _TIMES
+    elif of_library(value, "skorch.callbacks", ("Callback",)):
+        left_out = {name for name in fitted if name.endswith("_")}  # each training begins anew
     for name in _WHERE_RESULTS_ARE:
         if name in params and _is_of_results(type(value), name):
             del params[name]
