@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import shutil
 from collections.abc import Callable, Sequence
@@ -199,8 +200,10 @@ def _put(new: Path, folder: Path) -> None:
         try:
             new.rename(folder)
             return
-        except OSError:
-            if not folder.exists():
+        except OSError as error:
+            # Another process may have moved the folder that was in the way meanwhile.
+            was_in_the_way = error.errno in (errno.ENOTEMPTY, errno.EEXIST)
+            if not (was_in_the_way or folder.exists()):
                 raise
         old = partial_path(folder)
         with suppress(FileNotFoundError):

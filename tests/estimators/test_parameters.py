@@ -143,9 +143,13 @@ def test_modules_by_name(name, images):
     assert type(net.module_).__name__.lower() == {"auto": "convnet"}.get(name, name)
 
 
-def test_an_auto_module_cannot_be_initialised_before_the_data_are_known():
-    with pytest.raises(ValueError, match="set module__input_shape and module__n_outputs"):
-        AntiTransferClassifier().initialize()
+def test_an_auto_module_is_made_when_the_data_are_known(tabular):
+    X, y, _ = tabular
+    net = AntiTransferClassifier(**FAST).initialize()
+    assert not hasattr(net, "module_")
+    with pytest.raises(NotFittedError):
+        net.predict(X)
+    assert type(net.fit(X, y).module_).__name__ == "MLP"
     net = AntiTransferClassifier(module__input_shape=(4,), module__n_outputs=2).initialize()
     assert type(net.module_).__name__ == "MLP"
 
