@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from sklearn.exceptions import NotFittedError
 from torch import nn
 
 from atl_sklearn import AntiTransferClassifier, AntiTransferRegressor
