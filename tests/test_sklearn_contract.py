@@ -16,11 +16,13 @@ EXACT = {
     "lr": 0.02,
     "random_state": 0,
 }
-FULL_BATCH = [
-    estimator(**EXACT, unrelated=unrelated)
-    for estimator in (AntiTransferClassifier, AntiTransferRegressor)
+PLAIN, FULL_BATCH = (
+    [
+        estimator(**EXACT, unrelated=unrelated)
+        for estimator in (AntiTransferClassifier, AntiTransferRegressor)
+    ]
     for unrelated in (None, any_width())
-]
+)
 
 # The defaults: minibatches in single precision.
 MINIBATCHES = [
@@ -54,6 +56,12 @@ def run(check, estimator):
     if not any(part in name for part in OF_TRAINING):
         estimator = clone(estimator).set_params(max_epochs=estimator.max_epochs // 10)
     check(estimator)
+
+
+@pytest.mark.slow
+@parametrize_with_checks(PLAIN)
+def test_plain_full_batch_in_double_precision(estimator, check):
+    run(check, estimator)
 
 
 @parametrize_with_checks(FULL_BATCH)

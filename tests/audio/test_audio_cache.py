@@ -335,7 +335,7 @@ def test_a_joblib_memory_can_be_cleared(features, paths, work, tmp_path):
     assert work()[:2] == (8, 8)
 
 
-@pytest.mark.parametrize("backend", ["threading", "loky"])
+@pytest.mark.parametrize("backend", ["threading", pytest.param("loky", marks=pytest.mark.slow)])
 def test_several_processes_share_it(features, paths, backend, settled):
     expected = LibrosaFeatures(**{**features.get_params(), "memory": None}).fit_transform(paths)
     with parallel_config(backend, n_jobs=2):

@@ -14,7 +14,7 @@ PROGRAM = Path(__file__).with_name("fuzzing.py")
 
 
 @pytest.mark.parametrize(
-    ("n_files", "seed"), [(70, 0), pytest.param(500, 1, marks=pytest.mark.slow)]
+    ("n_files", "seed"), [(40, 0), pytest.param(500, 1, marks=pytest.mark.slow)]
 )
 def test_damaged_files(tmp_path, n_files, seed):
     path = [str(Path(atl_sklearn.__file__).parents[1]), os.environ.get("PYTHONPATH", "")]

@@ -11,6 +11,7 @@ from scipy import optimize, stats
 from atl_sklearn import AntiTransferClassifier
 from atl_sklearn.inspection import extract_activations
 from atl_sklearn.modules import MLP
+from tests.slow import all_but_slow
 
 pytest.importorskip("concept_erasure", reason="concept_erasure is not installed")
 
@@ -50,6 +51,7 @@ class TestFolds:
             for part in (fold.test, fold.unlabeled, fold.valid_like_test, fold.balanced):
                 assert agreement(part, fold) == pytest.approx(chance, abs=0.1)
 
+    @pytest.mark.slow
     def test_speech(self, data_folder):
         make, n_folds = PROTOCOLS["fsdd-96"]
         assert n_folds == 5
@@ -131,6 +133,7 @@ class TestComparators:
 
 
 class TestRuns:
+    @pytest.mark.slow
     def test_nothing_is_run_twice(self, tmp_path, monkeypatch):
         path = tmp_path / "runs.jsonl"
         run_all(path, ["table"], ["plain", "cross"], folds=[0], n_seeds=2, n_jobs=1)
@@ -159,6 +162,7 @@ class TestRuns:
         assert len(runs) == 2
         assert runs[1] == found
 
+    @pytest.mark.slow
     def test_the_same_run_has_the_same_result(self, tmp_path):
         found = [
             FoldRuns("table", 1, tmp_path / name).run("auto", 0, "auto") for name in ("a", "b")
@@ -167,7 +171,7 @@ class TestRuns:
             del run["seconds"]
         assert found[0] == found[1]
 
-    @pytest.mark.parametrize("name", METHODS)
+    @pytest.mark.parametrize("name", all_but_slow(METHODS, "plain", "cross", "auto"))
     def test_every_method_runs(self, tmp_path, name, monkeypatch):
         def brief(index):
             return replace(digit_images(index), max_epochs=1, unrelated_epochs=1)

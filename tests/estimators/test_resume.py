@@ -37,6 +37,7 @@ from atl_sklearn.estimators import _checkpoint_files, _checkpoints
 from atl_sklearn.tuning import AntiTransferSearchCV, TrialPruning
 from atl_sklearn.unrelated._store import ActivationStore
 from tests.estimators import resuming
+from tests.slow import all_but_slow
 
 HERE = Path(__file__).parent
 # Warned of by scenarios whose networks are small, and their epochs few.
@@ -79,7 +80,7 @@ def files(folder):
 # ---- the same network --------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("scenario", resuming.SCENARIOS)
+@pytest.mark.parametrize("scenario", all_but_slow(resuming.SCENARIOS, "defaults", "target"))
 def test_interrupted_fits_end_as_whole_ones_do(scenario, tmp_path):
     with resuming.interruptible(None) as count:
         whole = resuming.outcome(resuming.fit(scenario, tmp_path / "whole"))

@@ -17,6 +17,7 @@ from torch import nn
 from atl_sklearn import AntiTransferClassifier, AntiTransferRegressor, list_layers
 from atl_sklearn.inspection import extract_activations, probe_score
 from atl_sklearn.tuning import AntiTransferSearchCV
+from tests.slow import all_but_slow
 
 FAST = {"max_epochs": 2, "random_state": 0}
 N_SAMPLES = 300
@@ -77,8 +78,13 @@ def of_dense(encoded):
 @pytest.mark.filterwarnings("ignore:Constructing a DIA matrix")
 @pytest.mark.parametrize(
     "form",
-    ["csr_array", "csr_matrix", "csc_array", "coo_array", "coo_matrix", "lil_array"]
-    + ["dok_array", "dok_matrix", "bsr_array", "dia_array"],
+    all_but_slow(
+        ["csr_array", "csr_matrix", "csc_array", "coo_array", "coo_matrix", "lil_array"]
+        + ["dok_array", "dok_matrix", "bsr_array", "dia_array"],
+        "csr_matrix",
+        "coo_array",
+        "dia_array",
+    ),
 )
 def test_any_form_trains_the_network_of_dense_data(form, encoded, of_dense, rows_made_dense):
     X, y, nuisance = encoded

@@ -29,6 +29,7 @@ from torch import nn
 from atl_sklearn import AntiTransferClassifier, AntiTransferRegressor
 from atl_sklearn.persistence import _file, _kept
 from atl_sklearn.tuning import AntiTransferSearchCV
+from tests.slow import all_but_slow
 
 # A dozen samples held out are near chance on one processor and not on another; what is tested here
 # does not depend on how well a network learnt.
@@ -130,7 +131,7 @@ def test_no_validation_sample_reaches_the_unrelated_fit(routing, pipeline, numbe
 
 @pytest.mark.filterwarnings("ignore:`optuna.terminator`:FutureWarning")  # imported by its search
 @pytest.mark.parametrize("memory", [False, True])
-@pytest.mark.parametrize("name", SEARCHES)
+@pytest.mark.parametrize("name", all_but_slow(SEARCHES, "GridSearchCV"))
 def test_nor_in_a_search(name, memory, pipeline, numbered, tmp_path):
     X, y, nuisance = numbered
     scorer = Unseen()
@@ -423,6 +424,7 @@ def _fit(memory, X, y, nuisance):
     return net.fit(X, y, y_unrelated=nuisance).predict_proba(X)
 
 
+@pytest.mark.slow  # two processes, which import everything
 def test_two_processes_share_a_memory(numbered, tmp_path):
     context = multiprocessing.get_context("forkserver")
     with context.Pool(2) as pool:

@@ -248,6 +248,7 @@ def test_pipelines_and_searches_keep_it(tabular, unrelated):
     assert_same_state(state_of(unrelated), before)
 
 
+@pytest.mark.slow  # processes, which import everything
 def test_cross_validation_in_processes_keeps_it(tabular, unrelated):
     X, y, _ = tabular
     net = AntiTransferClassifier(unrelated=unrelated, **FAST)

@@ -14,6 +14,7 @@ from sklearn.preprocessing import MinMaxScaler, StandardScaler
 from atl_sklearn import AntiTransferClassifier, AntiTransferRegressor, export_onnx
 from atl_sklearn.audio import Standardizer
 from atl_sklearn.persistence import export_program
+from tests.slow import all_but_slow
 
 RNG = np.random.default_rng(0)
 TABLE = (100 + 30 * RNG.normal(size=(40, 6))).astype("f4")
@@ -47,7 +48,7 @@ def expected_of(model, X):
     return model.predict_proba(X) if hasattr(model, "classes_") else model.predict(X)
 
 
-@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("name", all_but_slow(NETWORKS, "mlp"))
 def test_programs_of_torch_predict_the_same(name):
     model, X, target = NETWORKS[name]
     model.fit(X, target)
@@ -61,7 +62,10 @@ def test_programs_of_torch_predict_the_same(name):
 
 
 @pytest.mark.parametrize(
-    "name", ["mlp", "convnet", "vgg", "one score", "regressor", "standardizer"]
+    "name",
+    all_but_slow(
+        ["mlp", "convnet", "vgg", "one score", "regressor", "standardizer"], "mlp", "convnet"
+    ),
 )
 def test_files_of_onnx_predict_the_same(name, tmp_path):
     pytest.importorskip("onnxscript", reason="the extra 'onnx' is not installed")

@@ -210,6 +210,7 @@ def test_values_come_back_as_they_were(scaler, tmp_path):
         assert mine["h"].dtype == bool and (mine["h"] != its["h"]).nnz == 0
 
 
+@pytest.mark.slow  # another process, which imports everything
 def test_a_colleague_with_this_package_alone_predicts_the_same(word, tmp_path):
     save(word, tmp_path / "model.safetensors")
     np.save(tmp_path / "X.npy", X)

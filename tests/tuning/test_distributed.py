@@ -88,6 +88,7 @@ def test_it_travels_as_a_name(wide, tmp_path):
     assert light - alone < 500
 
 
+@pytest.mark.slow
 def test_another_process_loads_it_from_the_folder(wide, tmp_path):
     network, X, _ = wide
     shared = share_network(network, tmp_path / "networks")

@@ -17,6 +17,7 @@ from atl_sklearn.tuning import (
     anti_transfer_grid,
     suggest_anti_transfer,
 )
+from tests.slow import all_but_slow
 
 FAST = {"max_epochs": 1, "random_state": 0}
 EVERYTHING = {"metrics": get_metric_names(), "aggregations": get_aggregation_names()}
@@ -59,7 +60,7 @@ ESTIMATORS = {
 }
 
 
-@pytest.mark.parametrize("name", ESTIMATORS)
+@pytest.mark.parametrize("name", all_but_slow(ESTIMATORS, *(ESTIMATORS.keys() - {"unfitted"})))
 def test_every_combination_can_be_trained(name):
     estimator, X = ESTIMATORS[name]
     found = anti_transfer_distributions(estimator, X, **EVERYTHING)
