@@ -7,6 +7,7 @@ The same numbers can be read by whatever reads safetensors.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import os
@@ -54,13 +55,17 @@ class Content(NamedTuple):
 
 def versions_here() -> dict[str, str]:
     """Return the versions of this package and of those whose objects are in the files."""
-    found = {"atl_sklearn": __version__, "python": platform.python_version()}
-    for name in ("numpy", "scikit-learn", "skorch", "torch"):
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:  # pragma: no cover - installed in a way of its own
-            found[name] = "unknown"
-    return found
+    packages = ("numpy", "scikit-learn", "skorch", "torch")
+    own = {"atl_sklearn": __version__, "python": platform.python_version()}
+    return own | {name: _version_of(name) for name in packages}
+
+
+@functools.cache  # what is imported stays, also where its files cannot be read any more
+def _version_of(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:  # pragma: no cover - installed in a way of its own
+        return "unknown"
 
 
 def _digest(texts: list[str], tensors: dict[str, Any]) -> str:
