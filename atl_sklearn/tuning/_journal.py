@@ -25,9 +25,19 @@ class Journal(JournalFileBackend):
     ----------
     path : Path
         The file.
+
+    Raises
+    ------
+    ValueError
+        If it is a pipe, a device or a folder, which would be waited for, or never ends.
     """
 
     def __init__(self, path: Path) -> None:
+        if path.exists() and not path.is_file():
+            raise ValueError(
+                f"The journal {str(path)!r}, in the folder of the 'storage' parameter, is no "
+                "regular file. Remove it, or name another folder."
+            )
         # Symbolic links, which network drives make at once, need rights on Windows.
         kind: Any = JournalFileOpenLock if os.name == "nt" else JournalFileSymlinkLock
         self._path = path

@@ -554,3 +554,13 @@ def test_who_is_dead(monkeypatch):
     assert not is_dead(trial(worker="elsewhere:1:1", beat=time.time()))
     assert is_dead(trial(worker="elsewhere:1:1", beat=0.0))
     assert not is_dead(trial())
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="pipes have names on POSIX")
+@pytest.mark.parametrize("url", [False, True])
+def test_a_pipe_is_no_storage(url, tmp_path):
+    """Whoever opened it would wait for ever."""
+    os.mkfifo(tmp_path / "studies.log")
+    storage = f"sqlite:///{tmp_path}/studies.log" if url else str(tmp_path)
+    with pytest.raises(ValueError, match=r"no regular file|cannot be opened"):
+        study_worker.search(storage, 1).fit(*study_worker.data())
