@@ -12,7 +12,7 @@ from skorch.utils import to_device
 
 from atl_sklearn._user_warnings import warn_user
 from atl_sklearn.estimators._fit_run import unwrapped
-from atl_sklearn.persistence import CannotSaveError, allowed_name, shadows
+from atl_sklearn.persistence import HERE_ONLY_OF_NETS, CannotSaveError, allowed_name, shadows
 from atl_sklearn.unrelated import LeftBehind, is_fitted
 
 # What is made anew: skorch's own lists of its parts, and what belongs to this process.
@@ -22,8 +22,6 @@ _MADE_ANEW = frozenset(
 )
 _OF_TRAINING = frozenset({"_penalty_state"})
 _OF_UNRELATED = frozenset({"unrelated", "unrelated_", "_unrelated_given"})
-# Parameters that name folders of this machine, or that would make reading files unsafe.
-_HERE_ONLY = frozenset({"checkpoint_dir", "memory", "torch_load_kwargs"})
 
 
 # Arguments of torch.compile that choose, and do not say what is run: others name a compiler.
@@ -98,7 +96,9 @@ def state_to_save(net: Any, keep: Any) -> dict[str, Any]:
     state : dict
         Parameters, and fitted attributes, whose names begin or end with an underscore.
     """
-    state = dict.fromkeys(_HERE_ONLY) | {"callbacks": _callbacks_to_save(net, whole=keep.whole)}
+    state = dict.fromkeys(HERE_ONLY_OF_NETS) | {
+        "callbacks": _callbacks_to_save(net, whole=keep.whole)
+    }
     for name, value in vars(net).items():
         if name in state or name in _MADE_ANEW or (name in _OF_TRAINING and not keep.optimizer):
             continue
@@ -170,7 +170,7 @@ def from_saved_state(
     """
     _check_names(cls, state, refuse)
     params = {name: value for name, value in state.items() if _is_parameter(name)}
-    params |= dict.fromkeys(_HERE_ONLY)
+    params |= dict.fromkeys(HERE_ONLY_OF_NETS)
     if odd := _odd_compile(params):
         raise refuse(f"The file has {odd!r} as {params[odd]!r}, which could run something")
     lacks = [

@@ -4,7 +4,7 @@ from atl_sklearn.persistence._allowed import allowed_name
 from atl_sklearn.persistence._errors import CannotSaveError, ModelFileError, UntrustedClassError
 from atl_sklearn.persistence._export import export_onnx, export_program
 from atl_sklearn.persistence._kept import find, keep, own_parts_of
-from atl_sklearn.persistence._plain import shadows
+from atl_sklearn.persistence._plain import HERE_ONLY_OF_NETS, LEFT_BEHIND, shadows
 from atl_sklearn.persistence._save import load, save
 
 __all__ = [
@@ -19,6 +19,8 @@ __all__ = [
 
 # What the other packages here take besides; nothing of it is promised to users.
 _FOR_PACKAGES = (
+    HERE_ONLY_OF_NETS,
+    LEFT_BEHIND,
     allowed_name,
     find,
     keep,

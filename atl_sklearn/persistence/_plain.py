@@ -27,6 +27,11 @@ HERE_ONLY: dict[str, Callable[[Any], Any]] = {
     "bad_files_": lambda _: [],
 }
 
+# The same of nets, and what would make reading other files unsafe.
+HERE_ONLY_OF_NETS = frozenset({"checkpoint_dir", "memory", "torch_load_kwargs"})
+# All parameters that are None in what is loaded.
+LEFT_BEHIND = HERE_ONLY_OF_NETS | {"memory_map"}
+
 _WAYS = ("__reduce__", "__reduce_ex__", "__getstate__", "__setstate__", "__getnewargs_ex__")
 
 

@@ -75,13 +75,15 @@ def save(
     from sklearn.base import BaseEstimator
     from sklearn.utils.validation import check_is_fitted
 
+    from atl_sklearn.persistence import _file
     from atl_sklearn.persistence._encode import Keep
 
     estimator = best_of(estimator, "save")
     if not isinstance(estimator, BaseEstimator):
         raise refuse_value("save", "estimator", "a fitted estimator", estimator)
     check_is_fitted(estimator)
-    write_object(estimator, path, Keep(include_optimizer, include_unrelated, include_source))
+    what = Keep(include_optimizer, include_unrelated, include_source)
+    _file.write(as_content(estimator, what), path)
 
 
 def best_of(estimator: Any, owner: str) -> Any:
@@ -104,13 +106,6 @@ def best_of(estimator: Any, owner: str) -> Any:
         way_out = "Search with refit=True."
         raise refuse_value(owner, "estimator", "a refitted search", estimator, way_out)
     return estimator.best_estimator_
-
-
-def write_object(value: Any, path: str | os.PathLike[str], keep: Any) -> None:
-    """Write an estimator or network, fitted or not; see :func:`save`."""
-    from atl_sklearn.persistence import _file
-
-    _file.write(as_content(value, keep), path)
 
 
 def as_content(value: Any, keep: Any) -> Any:

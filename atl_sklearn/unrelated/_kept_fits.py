@@ -8,10 +8,14 @@ from typing import Any
 from sklearn.base import BaseEstimator
 
 from atl_sklearn._user_warnings import warn_user
-from atl_sklearn.persistence import CannotSaveError, ModelFileError, find, keep, own_parts_of
-
-# Parameters that files leave behind, since they belong to a machine; here it is the same one.
-_STAY = ("checkpoint_dir", "memory", "memory_map", "torch_load_kwargs")
+from atl_sklearn.persistence import (
+    LEFT_BEHIND,
+    CannotSaveError,
+    ModelFileError,
+    find,
+    keep,
+    own_parts_of,
+)
 
 
 class KeptFit:
@@ -56,7 +60,8 @@ class KeptFit:
     def _set_parameters(self, estimator: Any) -> None:
         params = self._source.get_params() if isinstance(self._source, BaseEstimator) else {}
         stayed = {name: value for name, value in params.items() if value is not None}
-        stayed = {n: v for n, v in stayed.items() if n.rpartition("__")[2] in _STAY}
+        # They belong to a machine; here it is the same one.
+        stayed = {n: v for n, v in stayed.items() if n.rpartition("__")[2] in LEFT_BEHIND}
         if stayed:
             estimator.set_params(**stayed)
 
