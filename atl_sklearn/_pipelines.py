@@ -28,6 +28,45 @@ def innermost(estimator: Any) -> Any:
     return estimator
 
 
+def has_steps(estimator: Any) -> bool:
+    """Tell whether pipelines do something before what :func:`innermost` returns.
+
+    Examples
+    --------
+    >>> from sklearn.linear_model import Ridge
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from atl_sklearn._pipelines import has_steps
+    >>> has_steps(make_pipeline("passthrough", Ridge())), has_steps(Ridge())
+    (False, False)
+    """
+    return bool(steps_before(estimator))
+
+
+def steps_before(estimator: Any) -> list[Any]:
+    """Return what pipelines do before what :func:`innermost` returns, in their order.
+
+    Examples
+    --------
+    >>> from sklearn.linear_model import Ridge
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from sklearn.preprocessing import StandardScaler
+    >>> from atl_sklearn._pipelines import steps_before
+    >>> steps_before(make_pipeline("passthrough", StandardScaler(), Ridge()))
+    [StandardScaler()]
+    """
+    found: list[Any] = []
+    while isinstance(estimator, FrozenEstimator | Pipeline):
+        if isinstance(estimator, Pipeline):
+            steps = [step for _, step in estimator.steps[:-1]]
+            found += [step for step in steps if step not in (None, "passthrough")]
+        estimator = (
+            estimator.estimator
+            if isinstance(estimator, FrozenEstimator)
+            else (estimator.steps[-1][1])
+        )
+    return found
+
+
 def last_step(estimator: Any) -> tuple[str, Any]:
     """Return what the names of the last step's parameters begin with, and that step.
 
@@ -73,7 +112,7 @@ def as_innermost_sees(estimator: Any, X: Any, y: Any = None, *, fits: bool = Fal
         return as_innermost_sees(estimator.estimator, X)
     if not isinstance(estimator, Pipeline):
         return X
-    if len(estimator.steps) > 1:
+    if any(step not in (None, "passthrough") for _, step in estimator.steps[:-1]):
         before = estimator[:-1]
         X = clone(before).fit_transform(X, y) if fits else before.transform(X)
     return as_innermost_sees(estimator.steps[-1][1], X, y, fits=fits)

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
+import torch
+
+from atl_sklearn.estimators._penalty_settings import Samples
+from atl_sklearn.unrelated import Side
 
 _RIDGE = 1e-3  # of the mean variance of the answers
 
@@ -13,6 +18,58 @@ def given_weights(weight: Any, n_networks: int) -> list[Any]:
     """Return one weight for each unrelated network: a float or "auto"."""
     values = weight if isinstance(weight, list | tuple) else [weight] * n_networks
     return [value if isinstance(value, str) else float(value) for value in values]
+
+
+def measured_weights(
+    weights: list[Any],
+    sides: Sequence[Side],
+    tried: Samples,
+    batches: Iterable[Any],
+    to_device: Callable[[Any], Any],
+    sample_weight: Any,
+) -> list[float]:
+    """Return weights with those that are "auto" measured.
+
+    Parameters
+    ----------
+    weights : list of (float or "auto")
+        One for each side.
+    sides : sequence of Side
+        The unrelated tasks.
+    tried : Tensor of shape (n_few, ...) or mapping of these
+        The first samples of the training data.
+    batches : iterable of Batch or (X, y)
+        The training data, once and in their order.
+    to_device : callable
+        Returns a batch as tensors where the networks are.
+    sample_weight : array of shape (n_samples,) or None
+        Weights of the samples.
+
+    Returns
+    -------
+    weights : list of float
+        Numbers.
+    """
+    auto = [position for position, weight in enumerate(weights) if weight == "auto"]
+    for position in auto:
+        sides[position].choose("posterior", tried, parameter="layer")
+    answers: dict[int, list[np.ndarray]] = {position: [] for position in auto}
+    targets = []
+    for batch in batches:
+        X, y = batch
+        targets.append(y.cpu().numpy() if isinstance(y, torch.Tensor) else np.asarray(y))
+        positions = getattr(batch, "positions", None)
+        for position in auto:
+            side = sides[position]
+            answer = side(to_device(X), positions, unlabeled=False)
+            side.frozen.check_finite(answer, "X")
+            answers[position].append(answer[0].flatten(1).cpu().numpy())
+    return [
+        confounding(np.concatenate(answers[position]), np.concatenate(targets), sample_weight)
+        if position in answers
+        else float(weight)
+        for position, weight in enumerate(weights)
+    ]
 
 
 def confounding(answers: Any, targets: Any, sample_weight: Any = None) -> float:
@@ -53,7 +110,7 @@ def confounding(answers: Any, targets: Any, sample_weight: Any = None) -> float:
     if len(targets) < 3:
         return 0.0
     weight = weight / weight.sum()
-    answers = answers - weight @ answers
+    answers = _fewer(answers - weight @ answers)
     variance = weight @ answers**2
     constant = np.ones((len(answers), 1))
     # The constant has no ridge, so that the mean is always fitted.
@@ -61,6 +118,14 @@ def confounding(answers: Any, targets: Any, sample_weight: Any = None) -> float:
     rest = _left_out(np.hstack([constant, answers]), targets, weight, penalty)
     total = _left_out(constant, targets, weight, np.zeros((1, 1)))
     return float(np.clip(1 - rest / total, 0, 1)) if total > 0 else 0.0
+
+
+def _fewer(answers: np.ndarray) -> np.ndarray:
+    """Return as many columns as there are samples, where there are more, and the same products."""
+    if answers.shape[1] <= len(answers):
+        return answers
+    values, vectors = np.linalg.eigh(answers @ answers.T)
+    return vectors * np.sqrt(np.maximum(values, 0))
 
 
 def _left_out(design: np.ndarray, targets: np.ndarray, weight: np.ndarray, penalty: Any) -> float:

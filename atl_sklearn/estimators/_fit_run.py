@@ -64,6 +64,8 @@ class FitRun:
         What must be ended with the fit, whether it succeeds or not.
     checkpoints : Checkpoints or None
         Where the fit goes on from after a kill; None where it does not.
+    side_maker : SideMaker or None
+        Makes what is compared of the unrelated tasks.
     unrelated_scores : list of float or None
         How well unrelated estimators that this fit fitted learnt their tasks; None where it goes
         on with those of an earlier one.
@@ -89,6 +91,7 @@ class FitRun:
     progress: Any = None
     checkpoints: Any = None
     exits: ExitStack = field(default_factory=ExitStack)
+    side_maker: Any = None
     unrelated_scores: list[float | None] | None = None
 
     def count_step(self, loss: float, rate: float) -> None:

@@ -34,6 +34,7 @@ from atl_sklearn.estimators._precision import (
     in_single,
 )
 from atl_sklearn.estimators._scales import adapt_layers
+from atl_sklearn.estimators._side_checks import check_validation
 from atl_sklearn.estimators._splits import get_splitter, split_data
 from atl_sklearn.unrelated import sliceable
 
@@ -230,7 +231,9 @@ class Inputs(SklearnContract):
             train, valid = self._run.checkpoints.same_split(train, valid)
         if valid is not None and self.dataset is Dataset and not is_own_data(valid):
             # One that the user made for validation: its labels are the user's.
-            valid = LabelledData(valid, self._encode_targets(targets_of(valid), reset=False))
+            check_validation(self)
+            y_valid = self._encode_targets(targets_of(valid), reset=False)
+            valid = LabelledData(valid, y_valid, is_training=False)
         if self._run is not None:
             self._run.dataset = train
             adapt_layers(self.module_, train)

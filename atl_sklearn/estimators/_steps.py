@@ -66,6 +66,7 @@ class Steps(Inputs):
                 None if weight is None else weight.to(device=self.device),
                 yi if self.conditional else None,
                 index=getattr(batch, "index", None),
+                positions=getattr(batch, "positions", None),
             )
         else:
             watched = nullcontext()

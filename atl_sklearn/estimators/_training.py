@@ -19,11 +19,11 @@ from skorch.callbacks import GradientNormClipping, LRScheduler
 from atl_sklearn._pipelines import innermost
 from atl_sklearn._user_warnings import warn_user
 from atl_sklearn._validation import check_no_missing, refuse, shown
-from atl_sklearn.estimators._automatic_weight import confounding, given_weights
+from atl_sklearn.estimators._automatic_weight import given_weights, measured_weights
 from atl_sklearn.estimators._checkpoints import open_checkpoints
+from atl_sklearn.estimators._data import batch_loader
 from atl_sklearn.estimators._finiteness import FiniteWeights
 from atl_sklearn.estimators._fit_run import FitRun, unwrapped
-from atl_sklearn.estimators._frozen_side import network_label
 from atl_sklearn.estimators._inputs import accepted, as_array
 from atl_sklearn.estimators._learning_rate import LearningRate, get_lr_schedule
 from atl_sklearn.estimators._names import (
@@ -34,7 +34,7 @@ from atl_sklearn.estimators._names import (
 )
 from atl_sklearn.estimators._outcome import summarise
 from atl_sklearn.estimators._outputs import takes_one_score
-from atl_sklearn.estimators._parameters import check_classes, check_parameters
+from atl_sklearn.estimators._parameters import check_classes, check_lengths, check_parameters
 from atl_sklearn.estimators._penalty import PenaltyRun
 from atl_sklearn.estimators._penalty_settings import (
     NetworkCalls,
@@ -45,19 +45,20 @@ from atl_sklearn.estimators._precision import PRECISIONS
 from atl_sklearn.estimators._rehearsal import check_forward_params, rehearse
 from atl_sklearn.estimators._scales import rescale_layer
 from atl_sklearn.estimators._seeding import RandomStream, own_random_numbers, seeded
+from atl_sklearn.estimators._side_checks import check_positions, check_steps_twice
 from atl_sklearn.estimators._splits import get_splitter
 from atl_sklearn.estimators._steps import Steps
 from atl_sklearn.estimators._unlabeled import check_pipeline, check_unlabeled
 from atl_sklearn.modules import get_module
 from atl_sklearn.unrelated import (
-    FrozenNetwork,
+    Side,
+    SideMaker,
     Trial,
+    UnrelatedInputs,
     as_sources,
     fit_sources,
-    get_network,
-    get_nonlinearity,
     is_fitted,
-    label_columns,
+    plan_tasks,
 )
 
 # Newer skorch resolves metadata for the method that the user called.
@@ -74,7 +75,19 @@ _OF_ONE_TRAINING = (
 )
 
 _FUSED = (torch.optim.Adam, torch.optim.AdamW, torch.optim.SGD)
+_AT_ONCE = 256  # samples of which the answers are measured
 _OTHER_FORMS = {"fused", "foreach", "capturable", "differentiable"}
+
+
+# What `fit` takes and no other estimator does.
+_OWN_ARGUMENTS = (
+    "X_unlabeled",
+    "X_unrelated",
+    "X_unrelated_unlabeled",
+    "Z_unlabeled",
+    "Z_unrelated",
+    "y_unrelated",
+)
 
 
 class AntiTransferTraining(Steps):
@@ -83,8 +96,8 @@ class AntiTransferTraining(Steps):
     # With metadata routing enabled nothing has to be requested: these arguments have no meaning
     # for any other estimator, so that there is no doubt about whom they are for. Weights are
     # requested as everywhere in scikit-learn, since a Pipeline may mean them for other steps.
-    __metadata_request__fit = {"X_unlabeled": True, "y_unrelated": True}  # noqa: RUF012
-    __metadata_request__partial_fit = {"X_unlabeled": True, "y_unrelated": True}  # noqa: RUF012
+    __metadata_request__fit = dict.fromkeys(_OWN_ARGUMENTS, True)
+    __metadata_request__partial_fit = dict.fromkeys(_OWN_ARGUMENTS, True)
 
     def _stream(self) -> RandomStream:
         """Return the running stream of random numbers, beginning it if there is none."""
@@ -293,6 +306,20 @@ class AntiTransferTraining(Steps):
         with own_random_numbers(seed, self.device):
             yield [seeded(s, seed + at) if at in labels else s for at, s in enumerate(sources)]
 
+    def _make_sides(self, sources: list[Any], batches: Any, tried: Any) -> list[Side]:
+        """Return what is compared for each unrelated task, what is not torch computed."""
+        if not any(given_weights(self.weight, len(sources))):
+            return []
+        parameters = list(self.module_.parameters())
+        sides = self._run.side_maker.make(
+            sources,
+            device=self._running_device or parameters[0].device,
+            dtype=PRECISIONS[self.precision],
+            in_training=parameters,
+        )
+        check_positions(self, sides, batches, tried)
+        return sides
+
     def _begin(self, sources: list[Any], batches: Any, tried: Any, trial: Trial | None) -> None:
         """Make what lives as long as the fit: the penalty and the guard of the weights."""
         self._run.weights = FiniteWeights(self.module_)
@@ -301,26 +328,30 @@ class AntiTransferTraining(Steps):
         if self.precision == "float16":
             self._run.scaler = torch.amp.GradScaler(next(self.module_.parameters()).device.type)
         self._begin_steps()
+        sides = self._make_sides(sources, batches, tried)
         checkpoints = self._run.checkpoints
         if checkpoints is not None and checkpoints.done:
             weights = checkpoints.weights
             self.__dict__["_penalty_state"] = checkpoints.state["penalty"]
         else:
-            weights = self._resolve_weights(sources, batches, tried)
-        several = isinstance(self.unrelated, list | tuple)
+            # Without sides all weights are 0.
+            weights = [0.0] * len(sources)
+            if sides:
+                weights = self._resolve_weights(sides, batches, tried)
+        several = self._has_several(sources)
         self.__dict__["weight_"] = weights if several else (weights[0] if weights else 0.0)
         if trial is not None and any(weights):
-            self._run.penalty = self._make_penalty(sources, weights, batches, tried, trial)
+            self._run.penalty = self._make_penalty(sides, weights, batches, tried, trial)
         if checkpoints is not None:
             checkpoints.weights = weights
             checkpoints.check(self)
 
     def _make_penalty(
-        self, sources: list[Any], weights: list[float], batches: Any, tried: Any, trial: Trial
+        self, sides: list[Side], weights: list[float], batches: Any, tried: Any, trial: Trial
     ) -> PenaltyRun:
         several = isinstance(self.unrelated, list | tuple)
         of_layer, choices = unrelated_choices(
-            self.layer, self.unrelated_layer, len(sources), several=several
+            self.layer, self.unrelated_layer, len(sides), several=several
         )
         unlabeled = self._run.unlabeled if self.penalty_data != "train" else None
         if unlabeled is not None:
@@ -358,7 +389,7 @@ class AntiTransferTraining(Steps):
             NetworkCalls(
                 self.infer, self._try_out, self._on_device, self._get_predict_nonlinearity()
             ),
-            sources,
+            sides,
             tried,
             trial,
             data=batches,
@@ -396,39 +427,19 @@ class AntiTransferTraining(Steps):
         if not clips and not any(isinstance(o, torch.optim.LBFGS) for o in optimizers):
             self._run.max_grad_norm = self.max_grad_norm
 
-    def _resolve_weights(self, sources: list[Any], batches: Any, tried: Any) -> list[float]:
+    def _resolve_weights(self, sides: list[Side], batches: Any, tried: Any) -> list[float]:
         """Return a number for each weight, measuring those that are "auto"."""
-        weights = given_weights(self.weight, len(sources))
+        weights = given_weights(self.weight, len(sides))
         if "auto" not in weights:
             return weights
-        frozen = {}
-        for position, (source, weight) in enumerate(zip(sources, weights, strict=True)):
-            if weight == "auto":
-                frozen[position] = FrozenNetwork(
-                    get_network(source),
-                    device=self.device,
-                    label=network_label(position, len(sources)),
-                    nonlinearity=get_nonlinearity(source),
-                )
-                frozen[position].choose("posterior", tried)
-        answers: dict[int, list[Any]] = {position: [] for position in frozen}
-        targets = []
-        for X, y in self.get_iterator(batches, training=False):
-            targets.append(y.cpu().numpy() if isinstance(y, torch.Tensor) else np.asarray(y))
-            for position, network in frozen.items():
-                answer = network(self._on_device(X))
-                network.check_finite(answer, "X")
-                answers[position].append(answer[0].flatten(1).cpu().numpy())
-        return [
-            confounding(
-                np.concatenate(answers[position]),
-                np.concatenate(targets),
-                self._run.sample_weight,
-            )
-            if position in frozen
-            else weight
-            for position, weight in enumerate(weights)
-        ]
+        auto = [side for side, weight in zip(sides, weights, strict=True) if weight == "auto"]
+        if any(side.needs_positions(unlabeled=False) for side in auto):
+            loader: Any = batch_loader(batches, batch_size=_AT_ONCE, shuffle=False, training=False)
+        else:
+            loader = self.get_iterator(batches, training=False)
+        return measured_weights(
+            weights, sides, tried, loader, self._on_device, self._run.sample_weight
+        )
 
     def fit(
         self,
@@ -437,7 +448,11 @@ class AntiTransferTraining(Steps):
         *,
         sample_weight: Any = None,
         y_unrelated: Any = None,
+        X_unrelated: Any = None,
+        Z_unrelated: Any = None,
         X_unlabeled: Any = None,
+        X_unrelated_unlabeled: Any = None,
+        Z_unlabeled: Any = None,
         **fit_params: Any,
     ) -> Self:
         """Train the network on (X, y).
@@ -477,7 +492,10 @@ class AntiTransferTraining(Steps):
         NonFiniteLossError
             If a loss or the weights became NaN or infinite; `module_` has the last finite ones.
         """
-        return self._fit(X, y, sample_weight, y_unrelated, X_unlabeled, fit_params, method="fit")
+        inputs = UnrelatedInputs(
+            y_unrelated, X_unrelated, Z_unrelated, X_unrelated_unlabeled, Z_unlabeled
+        )
+        return self._fit(X, y, sample_weight, inputs, X_unlabeled, fit_params, method="fit")
 
     def partial_fit(
         self,
@@ -487,7 +505,11 @@ class AntiTransferTraining(Steps):
         *,
         sample_weight: Any = None,
         y_unrelated: Any = None,
+        X_unrelated: Any = None,
+        Z_unrelated: Any = None,
         X_unlabeled: Any = None,
+        X_unrelated_unlabeled: Any = None,
+        Z_unlabeled: Any = None,
         **fit_params: Any,
     ) -> Self:
         """Train for `max_epochs` more epochs, from where the last call ended.
@@ -516,11 +538,14 @@ class AntiTransferTraining(Steps):
         self : object
             The fitted estimator.
         """
+        inputs = UnrelatedInputs(
+            y_unrelated, X_unrelated, Z_unrelated, X_unrelated_unlabeled, Z_unlabeled
+        )
         return self._fit(
             X,
             y,
             sample_weight,
-            y_unrelated,
+            inputs,
             X_unlabeled,
             fit_params,
             method="partial_fit",
@@ -532,7 +557,7 @@ class AntiTransferTraining(Steps):
         X: Any,
         y: Any,
         sample_weight: Any,
-        y_unrelated: Any,
+        inputs: UnrelatedInputs,
         X_unlabeled: Any,
         fit_params: dict[str, Any],
         *,
@@ -552,7 +577,7 @@ class AntiTransferTraining(Steps):
                 self.__dict__["_declared_classes"] = classes
             check_no_missing(fit_params.get("groups"), "groups")
             X, y, sources, labels = self._prepare(
-                X, y, sample_weight, y_unrelated, X_unlabeled, continues=continues
+                X, y, sample_weight, inputs, X_unlabeled, continues=continues
             )
             if not continues:
                 # Popped, and not cleared, for the case that this fit fails before training.
@@ -561,8 +586,8 @@ class AntiTransferTraining(Steps):
             self._open_checkpoints(
                 {
                     "X": X, "y": y, "classes": vars(self).get("classes_inferred_"),
-                    "sample_weight": sample_weight, "y_unrelated": y_unrelated,
-                    "X_unlabeled": X_unlabeled, "fit_params": fit_params,
+                    "sample_weight": sample_weight, "X_unlabeled": X_unlabeled,
+                    "fit_params": fit_params, **inputs.named(),
                 },
                 method=method, continues=continues,
             )  # fmt: skip
@@ -577,10 +602,13 @@ class AntiTransferTraining(Steps):
             if labels and compares:
                 if self.verbose:
                     names = ", ".join(type(innermost(sources[at])).__name__ for at in labels)
-                    print(f"Fitting what is unrelated on y_unrelated, and its score: {names}")
+                    print(f"Fitting what is unrelated, and its score: {names}")
                 report = print if self.verbose else None
                 with self._determined(sources, labels) as determined:
-                    sources, scores = fit_sources(determined, X, labels, self.memory, report=report)
+                    sources, scores = fit_sources(
+                        determined, X, labels, self.memory,
+                        views=self._run.side_maker.views_of(determined), report=report,
+                    )  # fmt: skip
                 self._run.unrelated_scores = scores
             with self._stream().active(self.device):
                 self._begin(sources, data, *tried)
@@ -598,7 +626,7 @@ class AntiTransferTraining(Steps):
                 if learnt and run.penalty is not None:
                     self.__dict__["_penalty_state"] = run.penalty.state()
                     weights = run.penalty.weights
-                    several = isinstance(self.unrelated, list | tuple)
+                    several = self._has_several(sources)
                     self.__dict__["weight_"] = weights if several else weights[0]
                 if learnt:
                     summary = summarise(
@@ -655,13 +683,17 @@ class AntiTransferTraining(Steps):
         self.notify("on_train_end", X=X, y=y)
         return interrupt
 
+    def _has_several(self, sources: list[Any]) -> bool:
+        """Tell whether what is said of unrelated tasks is a list; one word may be several."""
+        return isinstance(self.unrelated, list | tuple) or len(sources) > 1
+
     def _judge_predictions(self, run: Any) -> str:
         """Return what is wrong with what the network predicts, as a sentence; or nothing."""
         return ""
 
     def _complete(self, sources: list[Any], scores: list[float | None] | None) -> None:
         """Set what a fit leaves behind besides the network."""
-        several = isinstance(self.unrelated, list | tuple)
+        several = self._has_several(sources)
         self.__dict__["_unrelated_given"] = self.unrelated
         if scores is not None:
             self.unrelated_score_ = scores if several else (scores[0] if scores else None)
@@ -678,13 +710,14 @@ class AntiTransferTraining(Steps):
         X: Any,
         y: Any,
         sample_weight: Any,
-        y_unrelated: Any,
+        inputs: UnrelatedInputs,
         X_unlabeled: Any,
         *,
         continues: bool,
     ) -> tuple[Any, Any, list[Any], dict[int, Any]]:
         """Check everything; return data, encoded targets, unrelated tasks and labels for these."""
         check_parameters(self)
+        given, given_unlabeled = as_array(X), as_array(X_unlabeled)
         check_classes(self, self.__dict__.get("_declared_classes"))
         # A first partial_fit may follow initialize(), which knows nothing of the data.
         reset = not (continues and hasattr(self, "n_outputs_"))
@@ -709,8 +742,22 @@ class AntiTransferTraining(Steps):
 
         sources = as_sources(self.unrelated)
         same = continues and self.__dict__.get("_unrelated_given") is self.unrelated
-        if same and getattr(self, "unrelated_", None) is not None and y_unrelated is None:
-            return X, y, as_sources(self.unrelated_), {}
-        columns = label_columns(sources, y_unrelated, n_samples=len(y))
-        self._run.unrelated_scores = [None] * len(sources)
-        return X, y, sources, columns
+        known = same and getattr(self, "unrelated_", None) is not None
+        if known and inputs.y_unrelated is None:
+            sources = as_sources(self.unrelated_)
+        tasks = plan_tasks(
+            sources,
+            inputs,
+            several=isinstance(self.unrelated, list | tuple),
+            n_samples=len(y),
+            n_unlabeled=None if unlabeled is None else len(unlabeled),
+            penalty_data=self.penalty_data,
+        )
+        check_lengths(self, len(tasks.sources))
+        check_steps_twice(self, tasks.sources, inputs)
+        if not tasks.has_unlabeled:
+            self._run.unlabeled = given_unlabeled = None
+        self._run.side_maker = SideMaker(inputs, given, given_unlabeled, tasks.rows)
+        if not (known and inputs.y_unrelated is None):
+            self._run.unrelated_scores = [None] * len(tasks.sources)
+        return X, y, tasks.sources, tasks.labels

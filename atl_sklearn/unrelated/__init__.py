@@ -16,18 +16,22 @@ from atl_sklearn.unrelated._layers import (
 )
 from atl_sklearn.unrelated._left_behind import LeftBehind
 from atl_sklearn.unrelated._listing import list_layers
+from atl_sklearn.unrelated._make_sides import SideMaker
 from atl_sklearn.unrelated._memory import get_memory
+from atl_sklearn.unrelated._sides import Side
 from atl_sklearn.unrelated._sources import (
     as_sources,
     check_source,
     clone_unrelated,
     get_network,
-    get_nonlinearity,
+    has_network,
     is_fitted,
-    label_columns,
+    is_word,
+    needs_labels,
 )
 from atl_sklearn.unrelated._sparse import dense_rows, sliceable
 from atl_sklearn.unrelated._store import CACHES, ActivationStore
+from atl_sklearn.unrelated._tasks import UnrelatedInputs, plan_tasks
 
 __all__ = ["FrozenNetwork", "Layer", "LayerList", "get_network", "list_layers"]
 
@@ -38,7 +42,10 @@ _FOR_PACKAGES = (
     ActivationStore,
     LayerChoice,
     LeftBehind,
+    Side,
+    SideMaker,
     Trial,
+    UnrelatedInputs,
     as_choices,
     as_sources,
     check_source,
@@ -49,11 +56,13 @@ _FOR_PACKAGES = (
     forget_hooks,
     freeze,
     get_memory,
-    get_nonlinearity,
+    has_network,
     is_fitted,
     is_posterior,
+    is_word,
     key_of,
-    label_columns,
+    needs_labels,
+    plan_tasks,
     sliceable,
     trace_layers,
 )

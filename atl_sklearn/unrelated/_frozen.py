@@ -65,7 +65,8 @@ def private_copy(network: torch.nn.Module) -> torch.nn.Module:
 _N_SHOWN = 5  # positions that an error names
 
 
-def _takes_indices(network: torch.nn.Module) -> bool:
+def takes_indices(network: torch.nn.Module) -> bool:
+    """Tell whether a network embeds integers, which must stay integers then."""
     return any(isinstance(m, torch.nn.Embedding | torch.nn.EmbeddingBag) for m in network.modules())
 
 
@@ -113,7 +114,7 @@ def freeze(estimator: Any, X: Any) -> tuple[FrozenNetwork, Any]:
     else:
         if not isinstance(data, torch.Tensor):
             data = torch.as_tensor(np.asarray(data))
-        if not data.is_floating_point() and not _takes_indices(network):
+        if not data.is_floating_point() and not takes_indices(network):
             data = data.float()
     devices = {tensor.device for tensor in [*network.parameters(), *network.buffers()]}
     device = next(iter(devices), torch.device("cpu"))
@@ -146,6 +147,8 @@ class FrozenNetwork:
     nonlinearity : callable or None, default=None
         Makes the layer ``"posterior"`` of what the network returns; None for
         :func:`to_probabilities`.
+    given : str, default="the data that the target network takes"
+        What errors call the data that it is given.
 
     Examples
     --------
@@ -166,11 +169,13 @@ class FrozenNetwork:
         device: str | torch.device = "cpu",
         label: str = "The unrelated network",
         nonlinearity: Callable[[torch.Tensor], torch.Tensor] | None = None,
+        given: str = "the data that the target network takes",
     ) -> None:
         self._network = private_copy(network).to(device)
         self._device = device
         self._dtype = floating_dtype(network)
         self._label = label
+        self._given = given
         self._nonlinearity = nonlinearity or to_probabilities
         self._layers: list[Layer] = []
         self._hooks = ActivationHooks(self._network, [])
@@ -227,9 +232,9 @@ class FrozenNetwork:
         except Exception as error:
             shape = tuple(X.shape) if isinstance(X, torch.Tensor) else "that of a mapping"
             raise ValueError(
-                f"{self._label} cannot take the data that the target network takes, of shape "
-                f"{shape} (a few samples): {str(error).rstrip('.')}. It must have been fitted on "
-                "data of the same shape; of a Pipeline only the last step is used."
+                f"{self._label} cannot take {self._given}, of shape {shape} (a few samples): "
+                f"{str(error).rstrip('.')}. It must have been fitted on data of the same shape, or "
+                "be given data of its own as X_unrelated."
             ) from error
 
     def choose(
