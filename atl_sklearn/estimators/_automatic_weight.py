@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
 import torch
 
-from atl_sklearn.estimators._penalty_settings import Samples
-from atl_sklearn.unrelated import Side
+from atl_sklearn.estimators._data import batch_loader
+from atl_sklearn.estimators._fit_run import FitRun
+from atl_sklearn.estimators._net import Net
 
+_AT_ONCE = 256  # samples of which answers are looked up
 _RIDGE = 1e-3  # of the mean variance of the answers
 
 
@@ -20,56 +21,43 @@ def given_weights(weight: Any, n_networks: int) -> list[Any]:
     return [value if isinstance(value, str) else float(value) for value in values]
 
 
-def measured_weights(
-    weights: list[Any],
-    sides: Sequence[Side],
-    tried: Samples,
-    batches: Iterable[Any],
-    to_device: Callable[[Any], Any],
-    sample_weight: Any,
-) -> list[float]:
-    """Return weights with those that are "auto" measured.
+def measured_weights(net: Net, run: FitRun, data: Any, tried: Any) -> list[float]:
+    """Return a number for each weight, measuring those that are "auto".
 
     Parameters
     ----------
-    weights : list of (float or "auto")
-        One for each side.
-    sides : sequence of Side
-        The unrelated tasks.
+    net : AntiTransferClassifier or AntiTransferRegressor
+        The estimator.
+    run : FitRun
+        Its fit, with the unrelated sides.
+    data : torch.utils.data.Dataset
+        The training data.
     tried : Tensor of shape (n_few, ...) or mapping of these
-        The first samples of the training data.
-    batches : iterable of Batch or (X, y)
-        The training data, once and in their order.
-    to_device : callable
-        Returns a batch as tensors where the networks are.
-    sample_weight : array of shape (n_samples,) or None
-        Weights of the samples.
-
-    Returns
-    -------
-    weights : list of float
-        Numbers.
+        The first samples, where the network is.
     """
-    auto = [position for position, weight in enumerate(weights) if weight == "auto"]
-    for position in auto:
-        sides[position].choose("posterior", tried, parameter="layer")
+    weights = given_weights(net.weight, len(run.sources))
+    auto = {at: side for at, side in enumerate(run.sides) if weights[at] == "auto"}
+    if not auto:
+        return weights
+    for side in auto.values():
+        side.choose("posterior", tried, parameter="layer")
     answers: dict[int, list[np.ndarray]] = {position: [] for position in auto}
     targets = []
+    batches: Any = net.get_iterator(data, training=False)
+    if any(side.needs_positions(unlabeled=False) for side in auto.values()):
+        batches = batch_loader(data, batch_size=_AT_ONCE, shuffle=False, training=False)
     for batch in batches:
         X, y = batch
         targets.append(y.cpu().numpy() if isinstance(y, torch.Tensor) else np.asarray(y))
-        positions = getattr(batch, "positions", None)
-        for position in auto:
-            side = sides[position]
-            answer = side(to_device(X), positions, unlabeled=False)
+        X = run.placement.batch(X)
+        for position, side in auto.items():
+            answer = side(X, getattr(batch, "positions", None), unlabeled=False)
             side.frozen.check_finite(answer, "X")
             answers[position].append(answer[0].flatten(1).cpu().numpy())
-    return [
-        confounding(np.concatenate(answers[position]), np.concatenate(targets), sample_weight)
-        if position in answers
-        else float(weight)
-        for position, weight in enumerate(weights)
-    ]
+    y = np.concatenate(targets)
+    for position, found in answers.items():
+        weights[position] = confounding(np.concatenate(found), y, run.data.sample_weight)
+    return weights
 
 
 def confounding(answers: Any, targets: Any, sample_weight: Any = None) -> float:

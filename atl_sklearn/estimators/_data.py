@@ -214,8 +214,9 @@ class LabelledData(torch.utils.data.Dataset):
         columns = (self.y, self.task_weight, self.sample_weight)
         places = torch.as_tensor(index)
         y, task_weight, sample_weight = (_take(values, places) for values in columns)
-        index, positions = places if self.same else None, places if self.is_training else None
-        return Batch(X, y, task_weight, sample_weight, index, positions)
+        known = places if self.same else None
+        positions = places if self.is_training else None
+        return Batch(X, y, task_weight, sample_weight, known, positions)
 
 
 class UnlabeledData(torch.utils.data.Dataset):

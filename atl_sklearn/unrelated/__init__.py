@@ -28,6 +28,7 @@ from atl_sklearn.unrelated._sources import (
     is_fitted,
     is_word,
     needs_labels,
+    source_name,
 )
 from atl_sklearn.unrelated._sparse import dense_rows, sliceable
 from atl_sklearn.unrelated._store import CACHES, ActivationStore
@@ -64,5 +65,6 @@ _FOR_PACKAGES = (
     needs_labels,
     plan_tasks,
     sliceable,
+    source_name,
     trace_layers,
 )

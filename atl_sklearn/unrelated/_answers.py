@@ -108,7 +108,7 @@ class Answers:
 
 def _flattened(estimator: BaseEstimator, X: object) -> object:
     """Return images as rows, for an estimator that was fitted on as many features."""
-    shape = getattr(X, "shape", ())
+    shape: tuple[int, ...] = getattr(X, "shape", ())
     if len(shape) <= 2 or issparse(X):
         return X
     n_features = getattr(estimator, "n_features_in_", None)

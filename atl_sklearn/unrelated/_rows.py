@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -21,6 +21,8 @@ _TORCH_TYPES = frozenset(map(np.dtype, ("f2", "f4", "f8", "i8", "i4", "i2", "i1"
 
 class Rows(Protocol):
     """Samples of one data set, known by their positions in it."""
+
+    values: Any
 
     def __len__(self) -> int:
         """Return the number of samples."""
@@ -84,7 +86,7 @@ class ArrayRows:
     """
 
     def __init__(self, values: object, *, keeps_integers: bool = False) -> None:
-        self.values = _as_values(values)
+        self.values: Any = _as_values(values)
         self._keeps_integers = keeps_integers
 
     def __len__(self) -> int:
@@ -127,7 +129,7 @@ class OneHotRows:
     """
 
     def __init__(self, codes: np.ndarray, n_classes: int) -> None:
-        self.values = codes
+        self.values: Any = codes
         self._n_classes = n_classes
 
     def __len__(self) -> int:

@@ -10,7 +10,7 @@ import torch
 
 from atl_sklearn._validation import did_you_mean
 from atl_sklearn.unrelated._frozen import FrozenNetwork
-from atl_sklearn.unrelated._layers import OUTPUTS, LayerChoice, as_choices
+from atl_sklearn.unrelated._layers import OUTPUTS, LayerChoice, LayerList, as_choices
 from atl_sklearn.unrelated._rows import ArrayRows, Rows, Samples
 
 
@@ -222,8 +222,7 @@ class Side:
         activations : list of Tensor of shape (n_samples, ...)
             One for each layer.
         """
-        count = len(next(iter(X.values())) if isinstance(X, Mapping) else X)
-        given = self._given(X, range(count), unlabeled=False)
+        given = self._given(X, range(_length(X)), unlabeled=False)
         return self.frozen.choose(layer, given, parameter=parameter)
 
     def __call__(self, X: Samples, positions: object, *, unlabeled: bool) -> list[torch.Tensor]:
@@ -245,6 +244,23 @@ class Side:
         """
         return self.frozen(self._given(X, positions, unlabeled=unlabeled))
 
+    def list_layers(self, X: Samples) -> LayerList | None:
+        """Return the layers that run on the first samples of the training data; None without any.
+
+        Parameters
+        ----------
+        X : Tensor of shape (n_samples, ...) or mapping of these
+            The first samples, as the trained network takes them.
+
+        Returns
+        -------
+        layers : LayerList or None
+            In the order in which they run.
+        """
+        if not isinstance(self.frozen, FrozenNetwork):
+            return None
+        return self.frozen.list_layers(self._given(X, range(_length(X)), unlabeled=False))
+
     def identity(self, *, unlabeled: bool) -> tuple[list[torch.nn.Module], list[object]]:
         """Return what tells its activations from others: networks, and anything else.
 
@@ -259,6 +275,10 @@ class Side:
         how: list[object] = [self.frozen.nonlinearity, chosen]
         rows = self.rows.get(unlabeled)
         return [self.frozen.network], [*how, rows.values] if rows else how
+
+
+def _length(X: Samples) -> int:
+    return len(next(iter(X.values())) if isinstance(X, Mapping) else X)
 
 
 def _as_arrays(X: Samples) -> object:

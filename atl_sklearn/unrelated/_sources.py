@@ -46,6 +46,20 @@ def is_word(source: object, word: str | None = None) -> bool:
     return isinstance(source, str) and source in ((word,) if word else WORDS)
 
 
+def source_name(source: object) -> str:
+    """Return what people call a source: the word, or the class.
+
+    Examples
+    --------
+    >>> from sklearn.linear_model import Ridge
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from atl_sklearn.unrelated._sources import source_name
+    >>> source_name("labels"), source_name(make_pipeline(Ridge()))
+    ('labels', 'Ridge')
+    """
+    return str(source) if is_word(source) else type(innermost(source)).__name__
+
+
 def has_network(source: object) -> bool:
     """Tell whether `source` is a network of torch's, or what ends in one."""
     inner = innermost(source)
