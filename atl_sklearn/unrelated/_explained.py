@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import numpy.typing as npt
 from scipy.optimize import minimize_scalar
@@ -95,36 +97,46 @@ def explained_scores(
     if not np.isfinite(known).all():
         raise ValueError("The answers have NaN or infinite values. Leave these samples out.")
     weight = np.ones(len(target)) if sample_weight is None else np.asarray(sample_weight, float)
-    classes = np.issubdtype(target.dtype, np.integer) and target.ndim == 1
-    if classes:
-        n_classes = int(target.max()) + 1 if n_classes is None else n_classes
-        if target.min() < 0 or target.max() >= n_classes:
-            raise ValueError(
-                f"y must hold classes from 0 to {n_classes - 1}, or floats. Got "
-                f"{target.min()} to {target.max()}."
-            )
-        scores = np.zeros((len(target), n_classes))
-    else:
-        target = target.astype(np.float64)
-        scores = np.zeros(target.shape)
-    # A sample of no weight says nothing, but is told something too.
-    weight = weight / weight[weight > 0].mean() if (weight > 0).any() else np.ones(len(target))
-    for rest, part in KFold(min(_N_FOLDS, len(target)), shuffle=True, random_state=0).split(known):
-        rest = rest[weight[rest] > 0]
-        if not len(rest):
-            continue
-        of_rest = (known[rest], target[rest], weight[rest])
-        if classes:
-            scores[part] = _log_ratio(*of_rest, known[part], scores.shape[1])
-        else:
-            model = make_pipeline(StandardScaler(), Ridge(_RIDGE))
-            model.fit(*of_rest[:2], ridge__sample_weight=of_rest[2])
-            mean = np.average(of_rest[1], axis=0, weights=of_rest[2])
-            scores[part] = model.predict(known[part]) - mean
-    share = (np.bincount(target, weights=weight, minlength=n_classes) + 1) if classes else None
-    return scores * (
-        _best_power(scores, target, weight, share) if classes else _slope(scores, target, weight)
-    )
+    if not (weight > 0).any():
+        weight = np.ones(len(target))
+    weight = weight / weight[weight > 0].mean()
+    if not (np.issubdtype(target.dtype, np.integer) and target.ndim == 1):
+        return _of_numbers(known, target.astype(np.float64), weight)
+    n_classes = int(target.max()) + 1 if n_classes is None else n_classes
+    if target.min() < 0 or target.max() >= n_classes:
+        raise ValueError(
+            f"y must hold classes from 0 to {n_classes - 1}, or floats. Got {target.min()} to "
+            f"{target.max()}."
+        )
+    return _of_classes(known, target, weight, n_classes)
+
+
+def _folds(weight: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Yield samples to fit on, those of no weight left out, and the other samples to ask of."""
+    folds = KFold(min(_N_FOLDS, len(weight)), shuffle=True, random_state=0)
+    for rest, part in folds.split(weight):
+        seen = rest[weight[rest] > 0]
+        if len(seen):
+            yield seen, part
+
+
+def _of_numbers(known: np.ndarray, y: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    scores = np.zeros(y.shape)
+    for seen, part in _folds(weight):
+        model = make_pipeline(StandardScaler(), Ridge(_RIDGE))
+        model.fit(known[seen], y[seen], ridge__sample_weight=weight[seen])
+        mean = np.average(y[seen], axis=0, weights=weight[seen])
+        scores[part] = model.predict(known[part]) - mean
+    return scores * _slope(scores, y, weight)
+
+
+def _of_classes(known: np.ndarray, y: np.ndarray, weight: np.ndarray, n_classes: int) -> np.ndarray:
+    scores = np.zeros((len(y), n_classes))
+    for seen, part in _folds(weight):
+        of_seen = (known[seen], y[seen], weight[seen])
+        scores[part] = _log_ratio(*of_seen, known[part], n_classes)
+    share = np.bincount(y, weights=weight, minlength=n_classes) + 1
+    return scores * _best_power(scores, y, weight, share)
 
 
 def _best_power(scores: np.ndarray, y: np.ndarray, weight: np.ndarray, share: np.ndarray) -> float:
