@@ -1,4 +1,4 @@
-"""MNIST: digits written by hand, as they are and in colours that go along with the digit."""
+"""MNIST: digits written by hand."""
 
 from __future__ import annotations
 
@@ -9,17 +9,15 @@ import os
 import struct
 import zipfile
 import zlib
-from numbers import Integral
 from pathlib import Path
 
 import numpy as np
 from sklearn.utils import Bunch
 
-from atl_sklearn._validation import is_number, refuse_value
-from atl_sklearn.datasets._checks import check_flag, check_folder, check_seed
+from atl_sklearn._validation import refuse_value
+from atl_sklearn.datasets._checks import check_flag, check_folder
 from atl_sklearn.datasets._data_home import get_data_home
 from atl_sklearn.datasets._published_file import find_file, not_found, retrieve
-from atl_sklearn.datasets._random import get_generator
 
 _URL = "https://ossci-datasets.s3.amazonaws.com/mnist/"
 _NAME = "mnist.npz"
@@ -38,16 +36,6 @@ _SHA256 = {
 }
 _SUBSETS = ("train", "test")
 _SIDE = 28
-
-# One colour for each digit, as in "Learning De-biased Representations with Biased Representations".
-_COLORS = np.array(
-    [
-        [255, 0, 0], [0, 255, 0], [0, 0, 255], [225, 225, 0], [225, 0, 225],
-        [0, 255, 255], [255, 128, 0], [255, 0, 128], [128, 0, 255], [128, 128, 128],
-    ],
-    dtype=np.float32,
-)  # fmt: skip
-_PAINTED = ("digit", "background")
 
 _DESCR = """\
 MNIST
@@ -115,7 +103,7 @@ def fetch_mnist(
 
     See Also
     --------
-    make_colored_mnist : The same in colours.
+    color_digits : Paint them in colours that go along with the digit.
 
     Examples
     --------
@@ -194,108 +182,3 @@ def _damaged(path: Path, why: object) -> OSError:
     return OSError(
         f"{path} cannot be read as MNIST ({why}). Delete it to have it downloaded from {_URL}."
     )
-
-
-def make_colored_mnist(
-    *,
-    conflicting: float = 0.01,
-    subset: str = "train",
-    n_samples: int | None = None,
-    painted: str = "digit",
-    noise: float = 0.0,
-    random_state: int | np.random.RandomState | None = None,
-    data_home: str | os.PathLike[str] | None = None,
-    download_if_missing: bool = True,
-) -> Bunch:
-    """Paint the digits of MNIST in colours that go along with the digit, but for a few.
-
-    The benchmark of methods against spurious correlations: each digit has a colour of its own,
-    which all of its images have but for the conflicting share. The digit is the target, the
-    colour the nuisance. With ``painted="digit"`` it is that of [1]_, with ``"background"`` that
-    of [2]_, whose colours both take here.
-
-    Parameters
-    ----------
-    conflicting : float, default=0.01
-        Share of the images, in [0, 1], whose colour is another one than the digit's, drawn
-        uniformly. With 0.9 colour and digit are independent, as a test needs them.
-    subset : {"train", "test"}, default="train"
-        Of which images of MNIST.
-    n_samples : int or None, default=None
-        How many images, drawn without replacement; None for all, in random order.
-    painted : {"digit", "background"}, default="digit"
-        What has the colour: the strokes, on black, or what is around them, which are white.
-    noise : float, default=0.0
-        Standard deviation of a deviation of each image's colour, of channels in [0, 1].
-    random_state : int, RandomState instance or None, default=None
-        Determines which images, their order and their colours.
-    data_home, download_if_missing
-        As :func:`fetch_mnist` takes them.
-
-    Returns
-    -------
-    mnist : :class:`~sklearn.utils.Bunch`
-        Dictionary-like object with the attributes below.
-
-        images : ndarray of shape (n_samples, 3, 28, 28), float32
-            Red, green and blue in [0, 1].
-        target : ndarray of shape (n_samples,), int
-            The digit.
-        color : ndarray of shape (n_samples,), int
-            Which of the ten colours it has; the digit itself where it does not conflict.
-        DESCR : str
-            Description.
-
-    Raises
-    ------
-    OSError
-        As :func:`fetch_mnist` does.
-    ValueError
-        If a parameter is not what it must be.
-
-    References
-    ----------
-    .. [1] J. Nam et al., "Learning from failure: training debiased classifier from biased
-       classifier", NeurIPS 2020 (Colored MNIST).
-    .. [2] H. Bahng et al., "Learning de-biased representations with biased representations",
-       ICML 2020 (Biased MNIST).
-
-    Examples
-    --------
-    >>> from atl_sklearn.datasets import make_colored_mnist
-    >>> train = make_colored_mnist(n_samples=5000, random_state=0)  # doctest: +SKIP
-    >>> (train.color == train.target).mean().round(2)  # doctest: +SKIP
-    0.99
-    """
-    name = "make_colored_mnist"
-    if not is_number(conflicting) or not 0 <= conflicting <= 1:
-        raise refuse_value(name, "conflicting", "a float in [0, 1]", conflicting)
-    if subset not in _SUBSETS:
-        raise refuse_value(name, "subset", f"one of {list(_SUBSETS)}", subset)
-    whole = is_number(n_samples, Integral) and 1 <= n_samples <= _N[subset]  # type: ignore[operator]
-    if n_samples is not None and not whole:
-        raise refuse_value(name, "n_samples", f"None or from 1 to {_N[subset]}", n_samples)
-    if painted not in _PAINTED:
-        raise refuse_value(name, "painted", f"one of {list(_PAINTED)}", painted)
-    if not is_number(noise) or not 0 <= noise < math.inf:
-        raise refuse_value(name, "noise", "a float in [0, inf)", noise)
-    check_seed(name, random_state)
-    images, target = fetch_mnist(
-        subset=subset,
-        data_home=data_home,
-        download_if_missing=download_if_missing,
-        return_X_y=True,
-    )
-    generator = get_generator(random_state)
-    chosen = generator.permutation(len(images))[:n_samples]
-    images, target = images[chosen], target[chosen]
-    n = len(target)
-    differs = generator.uniform(size=n) < conflicting
-    color = np.where(differs, (target + generator.randint(1, 10, size=n)) % 10, target)
-    rgb = _COLORS[color] / 255
-    if noise:
-        rgb = np.clip(rgb + generator.normal(scale=noise, size=rgb.shape), 0, 1)
-    rgb = rgb[:, :, None, None].astype(np.float32)
-    strokes = images[:, None].astype(np.float32) / 255
-    painting = strokes * rgb if painted == "digit" else strokes + (strokes == 0) * rgb
-    return Bunch(images=painting, target=target, color=color, DESCR=_DESCR)

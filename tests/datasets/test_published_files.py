@@ -10,7 +10,7 @@ import zipfile
 import numpy as np
 import pytest
 
-from atl_sklearn.datasets import _adult, _mnist, fetch_adult, fetch_mnist, make_colored_mnist
+from atl_sklearn.datasets import _adult, _mnist, fetch_adult, fetch_mnist
 from tests.loopback import serving
 
 DATA = os.environ.get("ATL_SKLEARN_DATA", "")
@@ -189,59 +189,7 @@ def test_another_mnist_is_refused(mnist, tmp_path):
         fetch_mnist(subset="test", download_if_missing=False)
 
 
-@pytest.mark.parametrize("painted", ["digit", "background"])
-def test_colors(mnist, painted):
-    found = make_colored_mnist(conflicting=0.25, painted=painted, random_state=0)
-    assert found.images.shape == (40, 3, 28, 28)
-    assert found.images.dtype == np.float32
-    assert found.images.min() >= 0
-    assert found.images.max() <= 1
-    assert 0 < (found.color != found.target).sum() < 20
-    plain = {i.tobytes(): t for i, t in zip(IMAGES["train"], LABELS["train"], strict=True)}
-    for image, target, color in zip(found.images, found.target, found.color, strict=True):
-        paint = _mnist._COLORS[color] / 255
-        if painted == "digit":
-            strokes = image.max(axis=0) / paint.max()
-            np.testing.assert_allclose(image, strokes * paint[:, None, None], atol=1e-6)
-        elif color == 9:
-            continue  # a grey background may look like a stroke
-        else:
-            strokes = np.where(np.ptp(image, axis=0) == 0, image[0], 0)
-            assert (image[:, strokes == 0] == paint.astype(np.float32)[:, None]).all()
-        assert plain[np.rint(strokes * 255).astype(np.uint8).tobytes()] == target
-    again = make_colored_mnist(conflicting=0.25, painted=painted, random_state=0)
-    np.testing.assert_array_equal(found.images, again.images)
-    other = make_colored_mnist(conflicting=0.25, painted=painted, random_state=1)
-    assert not np.array_equal(found.target, other.target)
-
-
-def test_share_of_conflicting_colors_and_noise(mnist):
-    assert (lambda b: (b.color == b.target).all())(make_colored_mnist(conflicting=0))
-    assert (lambda b: (b.color != b.target).all())(make_colored_mnist(conflicting=1))
-    few = make_colored_mnist(n_samples=7, noise=0.3, random_state=0)
-    assert few.images.shape == (7, 3, 28, 28)
-    clean = make_colored_mnist(n_samples=7, random_state=0)
-    np.testing.assert_array_equal(few.color, clean.color)
-    assert not np.array_equal(few.images, clean.images)
-
-
-@pytest.mark.parametrize(
-    ("parameter", "value"),
-    [
-        ("conflicting", 1.5),
-        ("conflicting", "all"),
-        ("subset", "validation"),
-        ("n_samples", 0),
-        ("n_samples", 2.5),
-        ("n_samples", True),
-        ("painted", "frame"),
-        ("noise", -1),
-        ("random_state", "seed"),
-    ],
-)
-def test_bad_parameters_are_named(parameter, value):
-    with pytest.raises(ValueError, match=parameter):
-        make_colored_mnist(**{parameter: value})
+def test_an_unknown_subset_is_refused():
     with pytest.raises(ValueError, match="subset"):
         fetch_mnist(subset="all")
 
