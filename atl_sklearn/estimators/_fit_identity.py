@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import platform
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
-import skorch
-import torch
 from skorch.callbacks import Callback
 from skorch.dataset import Dataset
 from skorch.utils import is_dataset
@@ -16,7 +12,7 @@ from torch.utils.data import ConcatDataset, DataLoader, Subset, TensorDataset
 
 from atl_sklearn._fingerprint import Unidentifiable, fingerprint
 from atl_sklearn._validation import refuse
-from atl_sklearn._version import __version__
+from atl_sklearn._versions import versions_here
 from atl_sklearn.estimators._object_state import has_state_dict, only_watches
 
 # Parameters that change nothing of what is learnt.
@@ -120,16 +116,6 @@ def _of_callbacks(callbacks: Any) -> Any:
     return [[name, *_of_callback(callback)] for name, callback in named]
 
 
-def _versions() -> dict[str, str]:
-    return {
-        "version of atl_sklearn": __version__,
-        "version of numpy": np.__version__,
-        "version of python": platform.python_version(),
-        "version of skorch": skorch.__version__,
-        "version of torch": torch.__version__,
-    }
-
-
 def identify_fit(net: Any, data: Mapping[str, Any]) -> dict[str, str]:
     """Return what makes a fit, as strings that are the same in every process.
 
@@ -153,7 +139,7 @@ def identify_fit(net: Any, data: Mapping[str, Any]) -> dict[str, str]:
     params = {n: v for n, v in net.get_params(deep=False).items() if n not in _WITHOUT_EFFECT}
     params["device"] = str(net.device)
     params["callbacks"] = _of_callbacks(net.callbacks)
-    identity = _versions()
+    identity = {f"version of {name}": found for name, found in versions_here().items()}
     for name, value in {"class": type(net), **params, **data}.items():
         try:
             identity[name] = fingerprint(_of_data(name, value, net) if name in data else value)

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import torch
+from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 from skorch import NeuralNet
 
@@ -25,7 +26,8 @@ from atl_sklearn.estimators._outcome import summarise
 from atl_sklearn.estimators._penalty_making import make_penalty
 from atl_sklearn.estimators._rehearsal import Rehearsal, check_forward_params, rehearse
 from atl_sklearn.estimators._scales import rescale_layer
-from atl_sklearn.estimators._seeding import own_random_numbers, seeded
+from atl_sklearn.estimators._seeding import own_random_numbers
+from atl_sklearn.estimators._seeds_of_parts import set_seeds
 from atl_sklearn.estimators._steps import Steps
 from atl_sklearn.estimators._unlabeled import check_pipeline
 from atl_sklearn.unrelated import fit_sources, is_fitted
@@ -165,7 +167,7 @@ def _determined(net: Net, plan: FitPlan) -> Iterator[list[Any]]:
     seed = net._stream().seed
     with own_random_numbers(seed, net.device):
         yield [
-            seeded(source, seed + at) if at in plan.labels else source
+            set_seeds(clone(source), seed + at) if at in plan.labels else source
             for at, source in enumerate(plan.sources)
         ]
 
