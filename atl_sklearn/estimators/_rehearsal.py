@@ -136,7 +136,8 @@ def rehearse(net: Net, X: Any, y: Any, *, compares: bool) -> Rehearsal:
         trial = trace_layers(unwrapped(net.module_), lambda: try_out(net, tried))
     output = try_out(net, tried) if trial is None else trial.output
     net._check_output(output)
-    _try_predicting(net, output)
+    if callable(net.predict_nonlinearity):
+        _try_predicting(net, output)
     if batch is not None:
         _try_loss(net, output, batch, tried)
     _try_single_sample(net, data, tried)
@@ -188,8 +189,6 @@ def _try_loss(net: Net, output: Any, batch: Any, X: Any) -> None:
 
 def _try_predicting(net: Net, output: Any) -> None:
     function = net.predict_nonlinearity
-    if not callable(function):
-        return
     first = output[0] if isinstance(output, tuple) else output
     with torch.no_grad(), forked_generator():
         try:
