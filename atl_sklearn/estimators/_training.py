@@ -53,11 +53,13 @@ from atl_sklearn.unrelated import (
     FrozenNetwork,
     Trial,
     as_sources,
+    copy_network,
     fit_sources,
     get_network,
     get_nonlinearity,
     is_fitted,
     label_columns,
+    why_not_trainable,
 )
 
 # Newer skorch resolves metadata for the method that the user called.
@@ -140,7 +142,7 @@ class AntiTransferTraining(Steps):
             module = get_module(module, (known,) if isinstance(known, int) else tuple(known))
         if isinstance(module, torch.nn.Module):
             # Trained in place it would not be the user's any more.
-            self.module_ = self.initialized_instance(deepcopy(module), kwargs)
+            self.module_ = self.initialized_instance(copy_network(module), kwargs)
         else:
             sizes = {
                 "input_shape": shape,
@@ -156,6 +158,10 @@ class AntiTransferTraining(Steps):
                 way_out = f"It made {shown(made)}."
                 raise refuse(self, "module", "what makes a torch.nn.Module", way_out)
             self.module_ = made
+        reason = why_not_trainable(self.module_)
+        if reason:
+            way_out = f"It {reason}. It can be the unrelated one."
+            raise refuse(self, "module", "a network that can be trained", way_out)
         self.module_ = self.module_.to(PRECISIONS[self.precision])
         return self
 

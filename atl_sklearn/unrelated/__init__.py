@@ -1,19 +1,19 @@
 """Unrelated networks: what users pass, frozen, and the layers in it."""
 
-from atl_sklearn.unrelated._fitting import fit_sources
-from atl_sklearn.unrelated._frozen import FrozenNetwork, freeze
-from atl_sklearn.unrelated._hooks import ActivationHooks, forget_hooks
-from atl_sklearn.unrelated._kept_files import key_of
-from atl_sklearn.unrelated._layers import (
-    Layer,
+from atl_sklearn.unrelated._choosing import (
     LayerChoice,
-    LayerList,
-    Trial,
     as_choices,
     choose_layers,
     is_posterior,
-    trace_layers,
 )
+from atl_sklearn.unrelated._copies import copy_network
+from atl_sklearn.unrelated._fitting import fit_sources
+from atl_sklearn.unrelated._forms import why_not_trainable
+from atl_sklearn.unrelated._freezing import freeze
+from atl_sklearn.unrelated._frozen import FrozenNetwork
+from atl_sklearn.unrelated._hooks import ActivationHooks, forget_hooks
+from atl_sklearn.unrelated._kept_files import key_of
+from atl_sklearn.unrelated._layers import Layer, LayerList
 from atl_sklearn.unrelated._left_behind import LeftBehind
 from atl_sklearn.unrelated._listing import list_layers
 from atl_sklearn.unrelated._memory import get_memory
@@ -28,12 +28,15 @@ from atl_sklearn.unrelated._sources import (
 )
 from atl_sklearn.unrelated._sparse import dense_rows, sliceable
 from atl_sklearn.unrelated._store import CACHES, ActivationStore
+from atl_sklearn.unrelated._task import N_FITTED
+from atl_sklearn.unrelated._tracing import Trial, trace_layers
 
 __all__ = ["FrozenNetwork", "Layer", "LayerList", "get_network", "list_layers"]
 
 # What the other packages here take besides; nothing of it is promised to users.
 _FOR_PACKAGES = (
     CACHES,
+    N_FITTED,
     ActivationHooks,
     ActivationStore,
     LayerChoice,
@@ -44,6 +47,7 @@ _FOR_PACKAGES = (
     check_source,
     choose_layers,
     clone_unrelated,
+    copy_network,
     dense_rows,
     fit_sources,
     forget_hooks,
@@ -56,4 +60,5 @@ _FOR_PACKAGES = (
     label_columns,
     sliceable,
     trace_layers,
+    why_not_trainable,
 )

@@ -9,7 +9,7 @@ from sklearn.base import clone
 
 from atl_sklearn._generator import forked_generator
 from atl_sklearn._pipelines import as_innermost_sees, innermost
-from atl_sklearn.unrelated._frozen import freeze
+from atl_sklearn.unrelated._freezing import freeze
 from atl_sklearn.unrelated._layers import LayerList
 from atl_sklearn.unrelated._sources import check_source, is_fitted
 from atl_sklearn.unrelated._sparse import sliceable
