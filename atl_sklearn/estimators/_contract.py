@@ -17,7 +17,7 @@ from atl_sklearn.estimators._fit_run import unwrapped
 from atl_sklearn.estimators._names import advice_for
 from atl_sklearn.estimators._saving import from_saved_state, state_to_save
 from atl_sklearn.estimators._weights_files import check_weights, read_weights, write_weights
-from atl_sklearn.unrelated import clone_unrelated, forget_hooks, is_fitted
+from atl_sklearn.unrelated import clone_unrelated, copy_network, forget_hooks, is_fitted, portable_state
 
 _PREFIX = "unrelated__"
 # Parameters that may be modules, or optimizers by mistake.
@@ -217,6 +217,8 @@ class SklearnContract(NeuralNet):
     def __sklearn_clone__(self) -> SklearnContract:
         params = self.get_params(deep=False)
         unrelated = clone_unrelated(params.pop("unrelated"))
+        if isinstance(params["module"], torch.nn.Module):
+            params["module"] = copy_network(params["module"])
         params = {name: clone(value, safe=False) for name, value in params.items()}
         cloned = type(self)(**params, unrelated=unrelated)
         for name in ("_metadata_request", "_sklearn_output_config"):
@@ -239,7 +241,7 @@ class SklearnContract(NeuralNet):
         run = state.pop("_run", None)  # a checkpoint in the middle of a fit leaves the fit behind
         if run is not None and run.finished:
             state["_completed"] = True  # and predicts by what it has learnt
-        return state
+        return portable_state(state)
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         device = state["device"]

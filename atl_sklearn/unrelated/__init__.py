@@ -16,7 +16,10 @@ from atl_sklearn.unrelated._kept_files import key_of
 from atl_sklearn.unrelated._layers import Layer, LayerList
 from atl_sklearn.unrelated._left_behind import LeftBehind
 from atl_sklearn.unrelated._listing import list_layers
+from atl_sklearn.unrelated._made_elsewhere import as_module
 from atl_sklearn.unrelated._memory import get_memory
+from atl_sklearn.unrelated._onnx import OnnxNetwork
+from atl_sklearn.unrelated._portable import portable_state
 from atl_sklearn.unrelated._sources import (
     as_sources,
     check_source,
@@ -31,7 +34,7 @@ from atl_sklearn.unrelated._store import CACHES, ActivationStore
 from atl_sklearn.unrelated._task import N_FITTED
 from atl_sklearn.unrelated._tracing import Trial, trace_layers
 
-__all__ = ["FrozenNetwork", "Layer", "LayerList", "get_network", "list_layers"]
+__all__ = ["FrozenNetwork", "Layer", "LayerList", "OnnxNetwork", "get_network", "list_layers"]
 
 # What the other packages here take besides; nothing of it is promised to users.
 _FOR_PACKAGES = (
@@ -43,6 +46,7 @@ _FOR_PACKAGES = (
     LeftBehind,
     Trial,
     as_choices,
+    as_module,
     as_sources,
     check_source,
     choose_layers,
@@ -58,6 +62,7 @@ _FOR_PACKAGES = (
     is_posterior,
     key_of,
     label_columns,
+    portable_state,
     sliceable,
     trace_layers,
     why_not_trainable,

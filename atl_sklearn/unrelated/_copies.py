@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import warnings
 from typing import Any
 
 import torch
@@ -44,7 +45,12 @@ def copy_network(network: torch.nn.Module) -> torch.nn.Module:
     >>> copy_network(network).weight is network.weight
     False
     """
-    return copy.deepcopy(network, _computed(network))
+    with torch.no_grad():  # TorchScript copies what it holds by operations
+        copied = copy.deepcopy(network, _computed(network))
+    for old, new in zip(network.parameters(), copied.parameters(), strict=True):
+        if not is_lazy(old):
+            new.requires_grad_(old.requires_grad)
+    return copied
 
 
 def private_copy(network: torch.nn.Module) -> torch.nn.Module:
@@ -71,4 +77,7 @@ def private_copy(network: torch.nn.Module) -> torch.nn.Module:
         for parameter in module._parameters.values():
             if parameter is not None and not is_lazy(parameter):
                 memo[id(parameter)] = torch.nn.Parameter(parameter.detach(), requires_grad=False)
-    return evaluate(copy.deepcopy(network, memo))
+    with torch.no_grad(), warnings.catch_warnings():
+        # Of exported graphs, about classes of torch's own.
+        warnings.filterwarnings("ignore", message=".*LeafSpec", category=FutureWarning)
+        return evaluate(copy.deepcopy(network, memo))

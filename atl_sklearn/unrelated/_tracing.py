@@ -196,8 +196,9 @@ def trace_layers(network: torch.nn.Module, forward: Callable[[], Any]) -> Trial:
         for handle in handles:
             handle.remove()
     unreadable |= watcher.unreadable
-    if not watcher.seen and is_exported(network):
-        unreadable[""] = _EXPORTED
+    reason = _EXPORTED if is_exported(network) else getattr(network, "why_unreadable", "")
+    if reason and not watcher.seen:
+        unreadable[""] = reason
     layers, tensors = _settle(watcher.seen)
     of_layers, watcher.seen = watcher.seen, []
     watcher.note("output", network, (), output)
