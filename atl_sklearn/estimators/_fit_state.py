@@ -10,7 +10,6 @@ import torch
 from skorch.history import History
 
 from atl_sklearn._state_bytes import UnknownStateError
-from atl_sklearn.estimators._fit_run import unwrapped
 from atl_sklearn.estimators._object_state import (
     capture,
     capture_parts,
@@ -18,6 +17,7 @@ from atl_sklearn.estimators._object_state import (
     give_parts_back,
 )
 from atl_sklearn.estimators._seeding import random_states, set_random_states
+from atl_sklearn.estimators._wrapped import unwrapped
 
 # Attributes of estimators that the other entries of the state hold, or that `fit` makes again.
 _OF_ESTIMATORS = frozenset(

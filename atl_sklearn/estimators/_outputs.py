@@ -9,7 +9,7 @@ import torch
 from scipy.sparse import issparse
 
 from atl_sklearn._user_warnings import warn_user
-from atl_sklearn.estimators._fit_run import unwrapped
+from atl_sklearn.estimators._wrapped import unwrapped
 
 # Criteria that take one score for two classes, and targets that are numbers.
 _OF_ONE_SCORE = (torch.nn.BCEWithLogitsLoss, torch.nn.BCELoss)

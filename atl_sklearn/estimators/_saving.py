@@ -7,11 +7,12 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
+from sklearn.utils.validation import check_is_fitted
 from skorch.history import History
 from skorch.utils import to_device
 
 from atl_sklearn._user_warnings import warn_user
-from atl_sklearn.estimators._fit_run import unwrapped
+from atl_sklearn.estimators._wrapped import unwrapped
 from atl_sklearn.persistence import HERE_ONLY_OF_NETS, CannotSaveError, allowed_name, shadows
 from atl_sklearn.unrelated import LeftBehind, is_fitted
 
@@ -219,3 +220,31 @@ def _make_optimizers(net: Any, states: dict[str, Any], refuse: Callable[[str], E
         if not hasattr(net, name):
             raise refuse(f"The file has the state of {name!r}, and there is no such optimizer")
         getattr(net, name).load_state_dict(value)
+
+
+def trim(net: Any) -> None:
+    """Let an estimator forget what only training needs.
+
+    Parameters
+    ----------
+    net : AntiTransferClassifier or AntiTransferRegressor
+        It predicts as before, and is no longer trained.
+
+    Raises
+    ------
+    sklearn.exceptions.NotFittedError
+        If it is not fitted.
+    """
+    check_is_fitted(net)
+    net._set_training(False)
+    for parameter in net.module_.parameters():
+        parameter.grad = None
+    for name in net._optimizers:
+        setattr(net, f"{name}_", None)
+    for name in ("_penalty_state", "_random_stream", "_unrelated_given"):
+        net.__dict__.pop(name, None)
+    net.unrelated_ = None
+    net.callbacks_ = []
+    net.history_ = History()
+    net.virtual_params_ = {}
+    net._trimmed_for_prediction = True

@@ -48,7 +48,8 @@ def _last(layers: LayerList, parameter: str, word: str = "last") -> Layer:
         return _nonlinearity_of(numbered[-2] if len(numbered) > 1 else numbered[-1], layers)
     raise ValueError(
         f"{parameter}={word!r} needs a network with a convolution, a linear, recurrent or "
-        f"attention layer, and this one has none. Name a layer instead. Available: {_names(layers)}."
+        "attention layer, and this one has none. Name a layer instead. Available: "
+        f"{_names(layers)}."
     )
 
 

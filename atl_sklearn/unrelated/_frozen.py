@@ -294,7 +294,12 @@ class FrozenNetwork:
         for place, x in zip(places, features, strict=True):
             weight = self._read_out(chosen[place])
             try:
-                found = fit_directions(x, read_out=weight, answers=answers.flatten(1))
+                found = fit_directions(
+                    x,
+                    read_out=weight,
+                    answers=answers.flatten(1),
+                    contrasts=self._compares_scores(weight),
+                )
             except ValueError as error:
                 raise ValueError(
                     f"unrelated_layer='task' finds nothing in {self._label[0].lower()}"
@@ -310,6 +315,13 @@ class FrozenNetwork:
         weight = weight() if callable(weight) else weight  # of a quantised one
         assert isinstance(weight, torch.Tensor)
         return (weight.dequantize() if weight.is_quantized else weight).float().cpu()
+
+    def _compares_scores(self, weight: torch.Tensor | None) -> bool:
+        """Tell whether what is added to all scores changes no answer, as with a softmax."""
+        if weight is None or len(weight) < 2:
+            return False
+        scores = torch.arange(2.0 * len(weight), device=self._device).reshape(2, -1).sin()
+        return torch.allclose(self._nonlinearity(scores), self._nonlinearity(scores + 1), atol=1e-4)
 
 
 def _parts_of(made: object) -> object:

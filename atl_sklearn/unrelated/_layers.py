@@ -76,6 +76,19 @@ class Layer:
 class LayerList(tuple[Layer, ...]):
     """The layers of a network in the order in which they run; prints as a table.
 
+    Parameters
+    ----------
+    layers : iterable of Layer, default=()
+        In the order in which they run.
+    unlisted : iterable of Layer, default=()
+        Further parts of what they return, which can be named but are seldom meant.
+    returned : iterable of Layer, default=()
+        What the network itself returns.
+    unreadable : mapping of str to str or None, default=None
+        Modules that cannot be compared, with the reason.
+    read_out : Layer or None, default=None
+        The linear layer whose output is what the network returns.
+
     Examples
     --------
     >>> import torch
@@ -100,26 +113,6 @@ class LayerList(tuple[Layer, ...]):
         unreadable: Mapping[str, str] | None = None,
         read_out: Layer | None = None,
     ) -> LayerList:
-        """Make a list of layers.
-
-        Parameters
-        ----------
-        layers : iterable of Layer
-            In the order in which they run.
-        unlisted : iterable of Layer
-            Further parts of what they return, which can be named but are seldom meant.
-        returned : iterable of Layer
-            What the network itself returns.
-        unreadable : mapping of str to str or None
-            Modules that cannot be compared, with the reason.
-        read_out : Layer or None
-            The linear layer whose output is what the network returns.
-
-        Returns
-        -------
-        layers : LayerList
-            A tuple of `layers`.
-        """
         self = super().__new__(cls, layers)
         self.unlisted, self.returned = tuple(unlisted), tuple(returned)
         self.unreadable = dict(unreadable or {})

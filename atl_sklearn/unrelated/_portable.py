@@ -82,4 +82,3 @@ def portable_state(state: dict[str, Any]) -> dict[str, Any]:
 
     held = {name: portable(state[name]) for name in _WHERE if name in state}
     return {**state, **held}
-

@@ -134,10 +134,14 @@ def clone_unrelated(unrelated: Any) -> Any:
     """
     if isinstance(unrelated, list | tuple):
         return type(unrelated)(clone_unrelated(source) for source in unrelated)
-    keeps = isinstance(unrelated, torch.nn.Module) or is_made_elsewhere(unrelated) or (
-        isinstance(unrelated, BaseEstimator)
-        and isinstance(innermost(unrelated), NeuralNet | torch.nn.Module)
-        and is_fitted(unrelated)
+    keeps = (
+        isinstance(unrelated, torch.nn.Module)
+        or is_made_elsewhere(unrelated)
+        or (
+            isinstance(unrelated, BaseEstimator)
+            and isinstance(innermost(unrelated), NeuralNet | torch.nn.Module)
+            and is_fitted(unrelated)
+        )
     )
     return unrelated if keeps else clone(unrelated, safe=False)
 

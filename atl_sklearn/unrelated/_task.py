@@ -9,6 +9,7 @@ import torch
 N_FITTED = 2000  # samples from which the directions are learnt
 # Of the largest one, below which a direction is taken to be none.
 _FLAT = 1e-4
+_NOTHING = 1e-12
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,7 @@ class TaskDirections:
 def _spanned(rows: torch.Tensor) -> torch.Tensor:
     """Return an orthonormal basis, as columns, of what rows span."""
     _, sizes, basis = torch.linalg.svd(rows, full_matrices=False)
-    return basis[sizes > _FLAT * sizes.max()].mT
+    return basis[sizes > max(_FLAT * float(sizes[0]), _NOTHING)].mT
 
 
 def fit_directions(
@@ -69,6 +70,7 @@ def fit_directions(
     *,
     read_out: torch.Tensor | None = None,
     answers: torch.Tensor | None = None,
+    contrasts: bool = False,
 ) -> TaskDirections:
     """Learn in which directions of its features a network's answers change.
 
@@ -81,11 +83,13 @@ def fit_directions(
     answers : Tensor of shape (n_samples, n_outputs) or None, default=None
         The answers, where no linear layer makes them: the directions are those of a linear
         read-out fitted to them, which for classes are those between the means of these.
+    contrasts : bool, default=False
+        Whether a number that is added to all outputs of the read-out changes no answer.
 
     Returns
     -------
     directions : TaskDirections
-        As many as the answers have degrees of freedom: one less than there are classes.
+        As many as the answers have degrees of freedom: of classes one less than there are.
 
     Raises
     ------
@@ -105,20 +109,20 @@ def fit_directions(
     x = x - mean
     if read_out is not None:
         rows = read_out.double()
-        # A score that is added to all classes changes no answer.
-        basis = _spanned(rows - rows.mean(dim=0) if len(rows) > 1 else rows)
+        basis = _spanned(rows - rows.mean(dim=0) if contrasts else rows)
     else:
         assert answers is not None
         found = answers.double()
         found = found - found.mean(dim=0)
         _, sizes, axes = torch.linalg.svd(x, full_matrices=False)
-        there = sizes > _FLAT * sizes.max()
+        there = sizes > max(_FLAT * float(sizes[0]), _NOTHING)
         whitening = axes[there].mT / sizes[there]
         basis = whitening @ _spanned(found.mT @ (x @ whitening))
+    if not basis.shape[1]:
+        raise ValueError("the network gives the same answer for all samples")
     scores = x @ basis
     variances, axes = torch.linalg.eigh(scores.mT @ scores / len(x))
-    there = variances > _FLAT * variances.max().clamp_min(torch.finfo(x.dtype).tiny)
+    there = variances > max(_FLAT**2 * float(variances[-1]), _NOTHING)
     if not bool(there.any()):
         raise ValueError("the network gives the same answer for all samples")
-    basis = basis @ (axes[:, there] / variances[there].sqrt())
-    return TaskDirections(mean, basis)
+    return TaskDirections(mean, basis @ (axes[:, there] / variances[there].sqrt()))

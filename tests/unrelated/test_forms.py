@@ -257,7 +257,7 @@ class TestQuantized:
         torch.testing.assert_close(found, X.clamp(-12.8, 12.7), atol=0.051, rtol=0)
 
     def test_it_cannot_be_trained(self):
-        with pytest.raises(ValueError, match="(?s)'module' parameter .* is quantised"):
+        with pytest.raises(ValueError, match=r"(?s)'module' parameter .* is quantised"):
             fitted(None, module=quantized(networks.mlp()))
 
 
@@ -334,7 +334,9 @@ class TestParametrized:
         before = copy.deepcopy(network.state_dict())
         net = fitted(networks.mlp(), module=network, layer="1", unrelated_layer="1")
         assert all(torch.equal(before[name], x) for name, x in network.state_dict().items())
-        changed = [name for name, x in net.module_.state_dict().items() if (x != before[name]).any()]
+        changed = [
+            name for name, x in net.module_.state_dict().items() if (x != before[name]).any()
+        ]
         assert len(changed) == len(before)
         assert clone(net).module is not net.module_
 
