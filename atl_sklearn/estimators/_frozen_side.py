@@ -18,6 +18,7 @@ from atl_sklearn.estimators._precision import autocast
 from atl_sklearn.estimators._seeding import own_random_numbers
 from atl_sklearn.similarity import Precomputed, n_precomputed, prepare, restore
 from atl_sklearn.unrelated import (
+    N_FITTED,
     ActivationStore,
     Side,
     as_choices,
@@ -26,6 +27,7 @@ from atl_sklearn.unrelated import (
 )
 
 _OTHER_STREAM = 0x0DD
+ROWS_AT_ONCE = 256
 _STABLE = 1e-3  # of an activation's magnitude, by which it may differ from batch to batch
 
 
@@ -64,6 +66,12 @@ def _choose_layers(
 
 def _first(X: Any, count: int) -> Any:
     return {key: x[:count] for key, x in X.items()} if isinstance(X, dict) else X[:count]
+
+
+def _samples(data: Any, index: list[int]) -> Any:
+    if is_own_data(data):
+        return data.__getitems__(index).X
+    return torch.utils.data.default_collate([data[place][0] for place in index])
 
 
 class FrozenSide:
@@ -106,6 +114,30 @@ class FrozenSide:
         self._tried = {False: (X, tried)}
         self._stores: dict[bool, ActivationStore] = {}
         self._on_cpu = next(network.parameters()).device.type == "cpu"
+
+    def learn_directions(self, data: Any, to_device: Callable[[Any], Any]) -> None:
+        """Learn what of their features matters for the networks' own tasks, where that is compared.
+
+        Parameters
+        ----------
+        data : torch.utils.data.Dataset
+            The training data, of which the first samples are taken.
+        to_device : callable
+            Returns a batch as tensors where the networks are.
+        """
+        wanted = [side for side in self._sides if side.learns_directions]
+        if not wanted:
+            return
+        index = list(range(min(N_FITTED, len(data))))
+        runs = [index[at : at + ROWS_AT_ONCE] for at in range(0, len(index), ROWS_AT_ONCE)]
+        batches = [(to_device(_samples(data, run)), run) for run in runs]
+        with autocast(self._settings.precision, self._settings.device, self._network):
+            for side in wanted:
+                side.learn_directions(batches)
+        X, _ = self._tried[False]
+        index = list(range(get_len(X)))
+        found = self.activations(X, unlabeled=False, index=index, checked=False)
+        self._tried[False] = X, found
 
     def activations(
         self,

@@ -161,8 +161,8 @@ class PenaltyRun:
         self._hooks = ActivationHooks(network, [layer.point for layer in layers])
         exits.callback(self._hooks.remove)
         comparisons = self._loss.comparisons(len(layers))
-        self.sides = sides
         self._frozen = FrozenSide(settings, network, sides, X, comparisons, exits=exits)
+        self._frozen.learn_directions(data, calls.to_device)
 
         several_networks, several_layers = len(sides) > 1, len(layers) > 1
         suffixes = [f"_{position}" * several_networks for position in range(len(sides))]

@@ -82,7 +82,7 @@ def _layers(network: LayerList) -> list[str]:
 def _comparable(metric: str, aggregation: str, ours: Any, theirs: Any) -> bool:
     """Try a comparison of activations of two shapes."""
     if theirs == () and not is_batch_metric(metric):
-        return False  # what a network returns, whose shape is another one than the layer's
+        return False
     loss = AntiTransferLoss(metric=metric, aggregation=aggregation)
     try:
         with forked_generator():
@@ -118,10 +118,13 @@ def _shapes(layer: str, network: LayerList, others: list[tuple[Any, LayerList | 
             theirs.append(())
             continue
         try:
-            chosen = choose_layers(layer if choice is None else choice, listed)[:1]
+            wanted = layer if choice is None else choice
+            chosen = choose_layers(wanted, listed, parameter="unrelated_layer")[:1]
         except ValueError:
             return None
-        theirs += [other.output_shape for other in chosen]
+        # What a network returns has another shape than a layer, whatever it is in this trial.
+        apart = ("output", "task")
+        theirs += [x.output_shape if x.kind not in apart else () for x in chosen]
     return ours.output_shape, theirs
 
 

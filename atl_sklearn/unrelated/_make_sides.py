@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from copy import deepcopy
 from functools import partial
 from typing import Any
 
@@ -14,7 +13,9 @@ from skorch.utils import is_dataset
 
 from atl_sklearn._pipelines import as_innermost_sees, has_steps, innermost
 from atl_sklearn.unrelated._answers import Answers
-from atl_sklearn.unrelated._frozen import FrozenNetwork, takes_indices
+from atl_sklearn.unrelated._copies import copy_network
+from atl_sklearn.unrelated._freezing import takes_indices
+from atl_sklearn.unrelated._frozen import FrozenNetwork
 from atl_sklearn.unrelated._rows import ArrayRows, Rows, check_finite_rows
 from atl_sklearn.unrelated._sides import FrozenValues, Side
 from atl_sklearn.unrelated._sources import (
@@ -128,7 +129,7 @@ class SideMaker:
         network = get_network(source)
         if ours & set(map(id, network.parameters())):
             # The network in training itself: what it is now stays, though it is trained.
-            network = deepcopy(network)
+            network = copy_network(network)
         label = f"The unrelated network{number}"
         given = "the data that the target network takes"
         if self._replaced or has_steps(source):

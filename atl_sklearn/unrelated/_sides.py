@@ -9,8 +9,9 @@ import numpy as np
 import torch
 
 from atl_sklearn._validation import did_you_mean
+from atl_sklearn.unrelated._choosing import OUTPUTS, LayerChoice, as_choices
 from atl_sklearn.unrelated._frozen import FrozenNetwork
-from atl_sklearn.unrelated._layers import OUTPUTS, LayerChoice, LayerList, as_choices
+from atl_sklearn.unrelated._layers import LayerList
 from atl_sklearn.unrelated._rows import ArrayRows, Rows, Samples
 
 
@@ -260,6 +261,23 @@ class Side:
         if not isinstance(self.frozen, FrozenNetwork):
             return None
         return self.frozen.list_layers(self._given(X, range(_length(X)), unlabeled=False))
+
+    @property
+    def learns_directions(self) -> bool:
+        """Whether :meth:`learn_directions` is needed."""
+        return isinstance(self.frozen, FrozenNetwork) and self.frozen.learns_directions
+
+    def learn_directions(self, batches: Sequence[tuple[Samples, Sequence[int]]]) -> None:
+        """Learn which directions of its features matter for the network's own task.
+
+        Parameters
+        ----------
+        batches : sequence of (X, positions)
+            Samples of the training data.
+        """
+        assert isinstance(self.frozen, FrozenNetwork)
+        given = [self._given(X, positions, unlabeled=False) for X, positions in batches]
+        self.frozen.learn_directions(given)
 
     def identity(self, *, unlabeled: bool) -> tuple[list[torch.nn.Module], list[object]]:
         """Return what tells its activations from others: networks, and anything else.

@@ -17,13 +17,15 @@ from atl_sklearn._pipelines import innermost
 from atl_sklearn._validation import did_you_mean, shown
 from atl_sklearn.unrelated._answers import answer_method
 from atl_sklearn.unrelated._left_behind import LeftBehind
+from atl_sklearn.unrelated._made_elsewhere import as_module, is_made_elsewhere
 
 # What is unrelated need not be anything that is fitted: it may be passed to fit.
 LABELS, PRECOMPUTED = WORDS = ("labels", "precomputed")
 
 _NETWORKS = (
     "a fitted AntiTransferClassifier, AntiTransferRegressor or other skorch net, a "
-    "FrozenEstimator around one, a fitted Pipeline that ends in one, a torch.nn.Module"
+    "FrozenEstimator around one, a fitted Pipeline that ends in one, a torch.nn.Module, an "
+    "exported program or the path of an ONNX file"
 )
 _OF_ONE = f"{_NETWORKS}, or an unfitted estimator of these kinds"
 _ACCEPTED = (
@@ -131,7 +133,7 @@ def check_network(source: Any, parameter: str) -> None:
 def is_fitted(source: Any) -> bool:
     """Tell whether what `source` says of samples is there: there is nothing to be fitted."""
     net = innermost(source) if has_network(source) else source
-    if is_word(net) or isinstance(net, torch.nn.Module):
+    if is_word(net) or isinstance(net, torch.nn.Module) or is_made_elsewhere(net):
         return True
     try:
         check_is_fitted(net)
@@ -199,7 +201,7 @@ def as_sources(unrelated: Any) -> list[Any]:
     if unrelated is None:
         return []
     several = isinstance(unrelated, list | tuple)
-    sources = list(unrelated) if several else [unrelated]
+    sources = list(map(as_module, unrelated if several else [unrelated]))
     for position, source in enumerate(sources):
         check_source(source, f"unrelated[{position}]" if several else "unrelated")
     return sources
@@ -213,7 +215,9 @@ def clone_unrelated(unrelated: Any) -> Any:
     if isinstance(unrelated, list | tuple):
         return type(unrelated)(clone_unrelated(source) for source in unrelated)
     known = has_network(unrelated) or _is_estimator(unrelated)
-    keeps = isinstance(unrelated, torch.nn.Module) or (
-        known and isinstance(unrelated, BaseEstimator) and is_fitted(unrelated)
+    keeps = (
+        isinstance(unrelated, torch.nn.Module)
+        or is_made_elsewhere(unrelated)
+        or (known and isinstance(unrelated, BaseEstimator) and is_fitted(unrelated))
     )
     return unrelated if keeps else clone(unrelated, safe=False)
