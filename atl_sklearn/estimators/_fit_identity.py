@@ -122,6 +122,7 @@ def _of_callbacks(callbacks: Any) -> Any:
 
 def _versions() -> dict[str, str]:
     return {
+        "form of the checkpoints": "2",  # what states are written as
         "version of atl_sklearn": __version__,
         "version of numpy": np.__version__,
         "version of python": platform.python_version(),
