@@ -162,6 +162,7 @@ class PenaltyRun:
         exits.callback(self._hooks.remove)
         comparisons = self._loss.comparisons(len(layers))
         self._frozen = FrozenSide(settings, network, sources, X, comparisons, exits=exits)
+        self._frozen.learn_directions(data, calls.to_device)
 
         several_networks, several_layers = len(sources) > 1, len(layers) > 1
         suffixes = [f"_{position}" * several_networks for position in range(len(sources))]
