@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from sklearn.base import clone
+from numpy.typing import ArrayLike
+from sklearn.base import BaseEstimator, clone
 from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
 
 
-def innermost(estimator: Any) -> Any:
+def innermost(estimator: BaseEstimator) -> BaseEstimator:
     """Return what pipelines end in, without frozen wrappers; anything else as it is.
 
     Examples
@@ -28,7 +29,7 @@ def innermost(estimator: Any) -> Any:
     return estimator
 
 
-def has_steps(estimator: Any) -> bool:
+def has_steps(estimator: object) -> bool:
     """Tell whether pipelines do something before what :func:`innermost` returns.
 
     Examples
@@ -42,7 +43,7 @@ def has_steps(estimator: Any) -> bool:
     return bool(steps_before(estimator))
 
 
-def steps_before(estimator: Any) -> list[Any]:
+def steps_before(estimator: object) -> list[BaseEstimator]:
     """Return what pipelines do before what :func:`innermost` returns, in their order.
 
     Examples
@@ -54,20 +55,18 @@ def steps_before(estimator: Any) -> list[Any]:
     >>> steps_before(make_pipeline("passthrough", StandardScaler(), Ridge()))
     [StandardScaler()]
     """
-    found: list[Any] = []
+    found: list[BaseEstimator] = []
     while isinstance(estimator, FrozenEstimator | Pipeline):
-        if isinstance(estimator, Pipeline):
-            steps = [step for _, step in estimator.steps[:-1]]
-            found += [step for step in steps if step not in (None, "passthrough")]
-        estimator = (
-            estimator.estimator
-            if isinstance(estimator, FrozenEstimator)
-            else (estimator.steps[-1][1])
-        )
+        if isinstance(estimator, FrozenEstimator):
+            estimator = estimator.estimator
+            continue
+        steps = [step for _, step in estimator.steps]
+        found += [step for step in steps[:-1] if step not in (None, "passthrough")]
+        estimator = steps[-1]
     return found
 
 
-def last_step(estimator: Any) -> tuple[str, Any]:
+def last_step(estimator: BaseEstimator) -> tuple[str, BaseEstimator]:
     """Return what the names of the last step's parameters begin with, and that step.
 
     Parameters
@@ -89,7 +88,9 @@ def last_step(estimator: Any) -> tuple[str, Any]:
     return prefix, estimator
 
 
-def as_innermost_sees(estimator: Any, X: Any, y: Any = None, *, fits: bool = False) -> Any:
+def as_innermost_sees(
+    estimator: BaseEstimator, X: ArrayLike, y: ArrayLike | None = None, *, fits: bool = False
+) -> Any:
     """Return X after the other steps of pipelines.
 
     Parameters
