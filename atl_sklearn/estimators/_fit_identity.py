@@ -13,6 +13,7 @@ from torch.utils.data import ConcatDataset, DataLoader, Subset, TensorDataset
 from atl_sklearn._fingerprint import Unidentifiable, fingerprint
 from atl_sklearn._validation import refuse
 from atl_sklearn._versions import versions_here
+from atl_sklearn.estimators._net import Net
 from atl_sklearn.estimators._object_state import has_state_dict, only_watches
 
 # Parameters that change nothing of what is learnt.
@@ -23,15 +24,15 @@ _MUST = "None for a fit that cannot be continued to the same network"
 _ORDERS = ("sampler", "batch_sampler", "collate_fn", "worker_init_fn")
 
 
-def _refuse(net: Any, why: str) -> ValueError:
+def _refuse(net: Net, why: str) -> ValueError:
     return refuse(net, "checkpoint_dir", _MUST, why)
 
 
-def _is_torch(value: Any) -> bool:
+def _is_torch(value: object) -> bool:
     return type(value).__module__.startswith("torch.utils.data")
 
 
-def check_resumable(net: Any, X: Any, X_unlabeled: Any) -> None:
+def check_resumable(net: Net, X: object, X_unlabeled: object) -> None:
     """Refuse a fit that could not be continued to the same network.
 
     Parameters
@@ -74,7 +75,7 @@ def check_resumable(net: Any, X: Any, X_unlabeled: Any) -> None:
             )
 
 
-def _of_data(name: str, data: Any, net: Any) -> Any:
+def _of_data(name: str, data: Any, net: Net) -> Any:
     """Return what tells data from others: of a Dataset that reads files, say, what it reads."""
     if not is_dataset(data) or _is_fixed(data):
         return data
@@ -109,14 +110,14 @@ def _of_callback(callback: Any) -> list[Any]:
     return [type(callback), callback.get_params(deep=False)]
 
 
-def _of_callbacks(callbacks: Any) -> Any:
+def _of_callbacks(callbacks: object) -> Any:
     if not isinstance(callbacks, list):
         return callbacks
     named = [entry if isinstance(entry, tuple | list) else ("", entry) for entry in callbacks]
     return [[name, *_of_callback(callback)] for name, callback in named]
 
 
-def identify_fit(net: Any, data: Mapping[str, Any]) -> dict[str, str]:
+def identify_fit(net: Net, data: Mapping[str, Any]) -> dict[str, str]:
     """Return what makes a fit, as strings that are the same in every process.
 
     Parameters

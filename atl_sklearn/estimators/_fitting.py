@@ -115,7 +115,8 @@ def _prepare(net: Net, call: FitCall) -> FitRun:
         # Popped, and not cleared, for the case that this fit fails before training.
         for name in _OF_ONE_TRAINING:
             net.__dict__.pop(name, None)
-    _open_checkpoints(net, run, call, continues=plan.continues)
+    if net.checkpoint_dir is not None:
+        _open_checkpoints(net, run, call, continues=plan.continues)
     with net._stream().active(net.device):
         if not plan.continues:
             net._make_parts()
@@ -131,8 +132,6 @@ def _prepare(net: Net, call: FitCall) -> FitRun:
 
 def _open_checkpoints(net: Net, run: FitRun, call: FitCall, *, continues: bool) -> None:
     """Find out where the fit was interrupted, if it was; the random numbers are those then."""
-    if net.checkpoint_dir is None:
-        return
     data = {
         "X": run.data.X, "y": run.data.y, "classes": vars(net).get("classes_inferred_"),
         "sample_weight": call.sample_weight, "y_unrelated": call.y_unrelated,

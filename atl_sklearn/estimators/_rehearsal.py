@@ -77,7 +77,7 @@ class Rehearsal:
     trial: Trial | None
 
 
-def try_out(net: Net, X: Any, *, training: bool = False) -> Any:
+def try_out(net: Net, X: object, *, training: bool = False) -> Any:
     """Return what the network makes of a few samples, which leaves no trace in it.
 
     In training mode the caller takes care of its buffers.
@@ -95,7 +95,7 @@ def try_out(net: Net, X: Any, *, training: bool = False) -> Any:
             net._set_training(False)
 
 
-def rehearse(net: Net, X: Any, y: Any, *, compares: bool) -> Rehearsal:
+def rehearse(net: Net, X: object, y: object, *, compares: bool) -> Rehearsal:
     """Run the network, and compute the loss, on the first samples.
 
     Parameters
@@ -136,7 +136,8 @@ def rehearse(net: Net, X: Any, y: Any, *, compares: bool) -> Rehearsal:
         trial = trace_layers(unwrapped(net.module_), lambda: try_out(net, tried))
     output = try_out(net, tried) if trial is None else trial.output
     net._check_output(output)
-    _try_predicting(net, output)
+    if callable(net.predict_nonlinearity):
+        _try_predicting(net, output)
     if batch is not None:
         _try_loss(net, output, batch, tried)
     _try_single_sample(net, data, tried)
@@ -188,8 +189,6 @@ def _try_loss(net: Net, output: Any, batch: Any, X: Any) -> None:
 
 def _try_predicting(net: Net, output: Any) -> None:
     function = net.predict_nonlinearity
-    if not callable(function):
-        return
     first = output[0] if isinstance(output, tuple) else output
     with torch.no_grad(), forked_generator():
         try:
@@ -204,7 +203,7 @@ def _try_predicting(net: Net, output: Any) -> None:
         raise refuse(net, "predict_nonlinearity", must, f"It returned {shown(found)}.")
 
 
-def _try_iterators(net: Net, data: Any) -> None:
+def _try_iterators(net: Net, data: object) -> None:
     for stage, training in (("iterator_train", True), ("iterator_valid", False)):
         must = f"an iterator's class, which takes the data and {stage}__ arguments"
         try:
