@@ -140,7 +140,8 @@ def identify_fit(net: Net, data: Mapping[str, Any]) -> dict[str, str]:
     params = {n: v for n, v in net.get_params(deep=False).items() if n not in _WITHOUT_EFFECT}
     params["device"] = str(net.device)
     params["callbacks"] = _of_callbacks(net.callbacks)
-    identity = {f"version of {name}": found for name, found in versions_here().items()}
+    identity = {"form of the checkpoints": "2"}  # what states are written as
+    identity |= {f"version of {name}": found for name, found in versions_here().items()}
     for name, value in {"class": type(net), **params, **data}.items():
         try:
             identity[name] = fingerprint(_of_data(name, value, net) if name in data else value)
