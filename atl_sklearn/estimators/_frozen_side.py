@@ -155,7 +155,7 @@ class FrozenSide:
             self._tried[False] = X, [frozen(X) for frozen in self._networks]
 
     def activations(
-        self, X: Any, *, unlabeled: bool, index: Any = None, checked: bool = True
+        self, X: object, *, unlabeled: bool, index: object = None, checked: bool = True
     ) -> list[list[torch.Tensor]]:
         """Return the activations of each network's layers for a batch.
 
@@ -187,7 +187,7 @@ class FrozenSide:
         return found
 
     def _check_finite(
-        self, found: list[list[torch.Tensor]], *, unlabeled: bool, index: Any
+        self, found: list[list[torch.Tensor]], *, unlabeled: bool, index: object
     ) -> None:
         for frozen, activations in zip(self._networks, found, strict=True):
             frozen.check_finite(activations, "X_unlabeled" if unlabeled else "X", index)
@@ -295,7 +295,7 @@ class FrozenSide:
 
     def _changes(
         self,
-        data: Any,
+        data: object,
         X: Samples,
         together: list[torch.Tensor],
         *,
@@ -340,7 +340,7 @@ class FrozenSide:
         ]
 
     def __call__(
-        self, X: Any, index: Any, *, unlabeled: bool
+        self, X: object, index: Any, *, unlabeled: bool
     ) -> list[list[torch.Tensor | Precomputed]]:
         """Return what comparisons need of a batch, for each network and layer.
 
