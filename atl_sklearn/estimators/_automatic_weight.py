@@ -10,6 +10,7 @@ import torch
 from atl_sklearn.estimators._data import batch_loader
 from atl_sklearn.estimators._fit_run import FitRun
 from atl_sklearn.estimators._net import Net
+from atl_sklearn.estimators._penalty_settings import Samples
 
 _AT_ONCE = 256  # samples of which answers are looked up
 _RIDGE = 1e-3  # of the mean variance of the answers
@@ -21,7 +22,7 @@ def given_weights(weight: Any, n_networks: int) -> list[Any]:
     return [value if isinstance(value, str) else float(value) for value in values]
 
 
-def measured_weights(net: Net, run: FitRun, data: Any, tried: Any) -> list[float]:
+def measured_weights(net: Net, run: FitRun, data: Any, tried: Samples) -> list[float]:
     """Return a number for each weight, measuring those that are "auto".
 
     Parameters
@@ -116,7 +117,9 @@ def _fewer(answers: np.ndarray) -> np.ndarray:
     return vectors * np.sqrt(np.maximum(values, 0))
 
 
-def _left_out(design: np.ndarray, targets: np.ndarray, weight: np.ndarray, penalty: Any) -> float:
+def _left_out(
+    design: np.ndarray, targets: np.ndarray, weight: np.ndarray, penalty: np.ndarray
+) -> float:
     """Return the squared error of regressions, each tested on the sample that it leaves out."""
     weighted = design * weight[:, None]
     solved = np.linalg.solve(weighted.T @ design + penalty, weighted.T)

@@ -144,7 +144,7 @@ class FrozenSide:
         X: Any,
         *,
         unlabeled: bool,
-        index: Any = None,
+        index: object = None,
         checked: bool = True,
         only: Sequence[int] | None = None,
     ) -> list[list[torch.Tensor]]:
@@ -284,7 +284,7 @@ class FrozenSide:
 
     def _changes(
         self,
-        data: Any,
+        data: object,
         X: Samples,
         together: list[torch.Tensor],
         *,
@@ -332,7 +332,7 @@ class FrozenSide:
         ]
 
     def __call__(
-        self, X: Any, index: Any, *, unlabeled: bool, positions: Any = None
+        self, X: Any, index: Any, *, unlabeled: bool, positions: object = None
     ) -> list[list[torch.Tensor | Precomputed]]:
         """Return what comparisons need of a batch, for each side and layer.
 
