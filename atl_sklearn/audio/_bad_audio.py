@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 _MOST_SHOWN = 20
 MISSING = "it does not exist"
+TRUNCATED = "it is truncated"
 
 
 class BadFile(NamedTuple):
@@ -107,6 +108,11 @@ def list_bad(bad: Sequence[BadFile], n_clips: int, what: str) -> list[str]:
         lines.append(
             f"Relative paths were looked for in {os.path.abspath('.')!r}; the parameter root names "
             "another folder."
+        )
+    if any(found.path is not None and found.reason.startswith(TRUNCATED) for found in bad):
+        lines.append(
+            "Truncated files are to be copied again from where they are whole; if what there is of "
+            "one will do, 'ffmpeg -i old.wav new.wav' writes it with a true header."
         )
     return lines
 

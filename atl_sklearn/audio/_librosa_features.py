@@ -18,10 +18,11 @@ from atl_sklearn._fingerprint import Unidentifiable, fingerprint
 from atl_sklearn._user_warnings import warn_user
 from atl_sklearn.audio._bad_audio import BadFile, report_bad
 from atl_sklearn.audio._batches import compute_batches
-from atl_sklearn.audio._cache import ClipCache, folder_of, key_of_settings, signature_of
+from atl_sklearn.audio._cache import ClipCache, folder_of, key_of_settings
 from atl_sklearn.audio._clips import Segment, as_clips
 from atl_sklearn.audio._features import as_list, compute_features, name_of
 from atl_sklearn.audio._inverse import invert_features
+from atl_sklearn.audio._lengths import signature_of
 from atl_sklearn.audio._npy_file import NpyFile
 from atl_sklearn.audio._parameters import check_parameters, check_windows, is_number
 from atl_sklearn.audio._reading import n_times_of

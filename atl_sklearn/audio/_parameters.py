@@ -12,8 +12,8 @@ from atl_sklearn._seeds import SEED, is_seed
 from atl_sklearn._validation import is_number, refuse
 from atl_sklearn.audio._clips import LONGEST_SECONDS, Segment
 from atl_sklearn.audio._features import as_list, get_feature, get_feature_names, name_of
-from atl_sklearn.audio._files import LONGEST_VALUES
 from atl_sklearn.audio._reading import n_times_of
+from atl_sklearn.audio._sound_file import LONGEST_VALUES
 from atl_sklearn.audio._spectral import window_of
 
 _CHOICES: dict[str, tuple[Any, ...]] = {

@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 
 from atl_sklearn.audio._bad_audio import UnusableClipError
 from atl_sklearn.audio._clips import Segment, describe_samples
-from atl_sklearn.audio._files import LONGEST_VALUES, AudioFile, open_audio
+from atl_sklearn.audio._files import open_audio
+from atl_sklearn.audio._joined import Readable
+from atl_sklearn.audio._sound_file import LONGEST_VALUES
 
 # The start of a clip tells it from others well enough to draw its crop.
 _HEAD = 2**16
@@ -26,7 +28,11 @@ class _Samples:
     def __init__(self, samples: NDArray[np.float32], rate: float) -> None:
         self._samples = samples
         self.rate = rate
-        self.n_channels, self.n_frames = samples.shape
+        self.n_channels = len(samples)
+        self.n_frames: int | None = samples.shape[1]
+
+    def count_frames(self) -> int:
+        return self._samples.shape[1]
 
     def read(self, start: int, stop: int | None) -> NDArray[np.float32]:
         return self._samples[:, start:stop]
@@ -61,7 +67,7 @@ def read_clip(clip: Segment, settings: Any, seed: int | None = None) -> NDArray[
     """
     sr = settings.sr
     if clip.path is not None:
-        opened: Any = open_audio(clip.path)
+        opened: Any = open_audio(clip.path, until=_until(clip, settings))
     else:
         assert isinstance(clip.source, np.ndarray)
         opened = nullcontext(_Samples(clip.source, sr if clip.rate is None else clip.rate))
@@ -95,11 +101,22 @@ def read_clip(clip: Segment, settings: Any, seed: int | None = None) -> NDArray[
     return _pad(_normalize(wave, settings.normalize), n_times_of(settings), settings.pad)
 
 
+def _until(clip: Segment, settings: Any) -> float | None:
+    """Return after how many seconds of a file nothing is read; None for its end."""
+    if clip.duration is not None:
+        return clip.start + clip.duration
+    if settings.crop != "start" or settings.trim_silence is not None:
+        return None
+    return float(clip.start + settings.offset + settings.duration)
+
+
 def _span(
-    source: AudioFile | _Samples, clip: Segment, settings: Any, fraction: float
+    source: Readable, clip: Segment, settings: Any, fraction: float
 ) -> tuple[int, int | None]:
     """Return the first frame to be read, and the one after the last."""
     rate, n_frames = source.rate, source.n_frames
+    if n_frames is None and (settings.crop != "start" or clip.start or settings.offset):
+        n_frames = source.count_frames()
     start, stop = round(clip.start * rate), n_frames
     if clip.duration is not None:
         stop = round((clip.start + clip.duration) * rate)
