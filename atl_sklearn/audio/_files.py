@@ -6,11 +6,13 @@ import io
 import os
 import re
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from typing import TYPE_CHECKING, BinaryIO
 
 from atl_sklearn.audio._bad_audio import MISSING, UnusableClipError
 from atl_sklearn.audio._bytes import FileBytes, PartOfFile
+from atl_sklearn.audio._decoded_file import DecodedFile
+from atl_sklearn.audio._formats import HEAD, foreign_format
 from atl_sklearn.audio._joined import JoinedFile, Readable
 from atl_sklearn.audio._lengths import LENGTHS, OfFiles, Signature, signature_of
 from atl_sklearn.audio._pieces import STREAMED, Piece, find_pieces
@@ -61,6 +63,15 @@ def open_audio(source: str | bytes, *, until: float | None = None) -> Iterator[R
             file: BinaryIO = io.BytesIO(b"" if isinstance(source, str) else source)
             if isinstance(source, str):
                 file = stack.enter_context(open(source, "rb"))
+            kind = foreign_format(file.read(HEAD))
+            if kind is not None:
+                known = LENGTHS.get(source, signature) if isinstance(source, str) else None
+                decoded = stack.enter_context(
+                    closing(DecodedFile(file, kind, None if known is None else known[0]))
+                )
+                yield decoded
+                _remember(source, signature, [decoded])
+                return
             parts: list[AudioFile] = []
             if until is not None:
                 # What follows may be what is asked for, or what libsndfile stumbles over.
@@ -132,7 +143,9 @@ def _open_part(
     return part
 
 
-def _remember(source: str | bytes, signature: Signature | None, parts: list[AudioFile]) -> None:
+def _remember(
+    source: str | bytes, signature: Signature | None, parts: Sequence[AudioFile | DecodedFile]
+) -> None:
     lengths = [part.n_frames for part in parts]
     if isinstance(source, str) and any(part.was_counted for part in parts):
         counted = tuple(length for length in lengths if length is not None)
