@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import os
-from contextlib import nullcontext, suppress
-from typing import Any
+from contextlib import AbstractContextManager, nullcontext, suppress
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,9 @@ from atl_sklearn.audio._clips import Segment, describe_samples
 from atl_sklearn.audio._files import open_audio
 from atl_sklearn.audio._joined import Readable
 from atl_sklearn.audio._sound_file import LONGEST_VALUES
+
+if TYPE_CHECKING:
+    from atl_sklearn.audio._librosa_features import LibrosaFeatures
 
 # The start of a clip tells it from others well enough to draw its crop.
 _HEAD = 2**16
@@ -38,12 +41,14 @@ class _Samples:
         return self._samples[:, start:stop]
 
 
-def n_times_of(settings: Any) -> int:
+def n_times_of(settings: LibrosaFeatures) -> int:
     """Return the length of a clip in samples."""
     return round(settings.duration * settings.sr)
 
 
-def read_clip(clip: Segment, settings: Any, seed: int | None = None) -> NDArray[np.float32]:
+def read_clip(
+    clip: Segment, settings: LibrosaFeatures, seed: int | None = None
+) -> NDArray[np.float32]:
     """Read a clip: the part that counts, at the right rate, length and loudness.
 
     Parameters
@@ -67,7 +72,9 @@ def read_clip(clip: Segment, settings: Any, seed: int | None = None) -> NDArray[
     """
     sr = settings.sr
     if clip.path is not None:
-        opened: Any = open_audio(clip.path, until=_until(clip, settings))
+        opened: AbstractContextManager[Readable] = open_audio(
+            clip.path, until=_until(clip, settings)
+        )
     else:
         assert isinstance(clip.source, np.ndarray)
         opened = nullcontext(_Samples(clip.source, sr if clip.rate is None else clip.rate))
@@ -101,7 +108,7 @@ def read_clip(clip: Segment, settings: Any, seed: int | None = None) -> NDArray[
     return _pad(_normalize(wave, settings.normalize), n_times_of(settings), settings.pad)
 
 
-def _until(clip: Segment, settings: Any) -> float | None:
+def _until(clip: Segment, settings: LibrosaFeatures) -> float | None:
     """Return after how many seconds of a file nothing is read; None for its end."""
     if clip.duration is not None:
         return clip.start + clip.duration
@@ -111,7 +118,7 @@ def _until(clip: Segment, settings: Any) -> float | None:
 
 
 def _span(
-    source: Readable, clip: Segment, settings: Any, fraction: float
+    source: Readable, clip: Segment, settings: LibrosaFeatures, fraction: float
 ) -> tuple[int, int | None]:
     """Return the first frame to be read, and the one after the last."""
     rate, n_frames = source.rate, source.n_frames
