@@ -94,11 +94,16 @@ class BadAudioError(ValueError):
         )
 
 
+def printable(path: str) -> str:
+    """Return a path as it can be printed; bytes that are not UTF-8 as numbers."""
+    return path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+
+
 def list_bad(bad: Sequence[BadFile], n_clips: int, what: str) -> list[str]:
     """Return the lines of a message that names up to 20 clips."""
     lines = [f"{len(bad)} of {n_clips} clips {what}:"]
     for index, path, reason in bad[:_MOST_SHOWN]:
-        lines.append(f"  X[{index}]{'' if path is None else f' ({path})'}: {reason}")
+        lines.append(f"  X[{index}]{'' if path is None else f' ({printable(path)})'}: {reason}")
     if len(bad) > _MOST_SHOWN:
         lines.append(f"  and {len(bad) - _MOST_SHOWN} more.")
     if any(

@@ -33,7 +33,7 @@ _LIBRARIES = ("librosa", "numpy", "scipy", "soundfile", "soxr")
 _FORMAT = 3
 # What changes nothing in the features of a clip.
 _IRRELEVANT = {"flatten", "memory", "memory_map", "n_jobs", "on_error", "random_state", "root"}
-_IRRELEVANT |= {"verbose"}
+_IRRELEVANT |= {"column", "memory_limit", "scale", "verbose"}
 
 _CHECKSUM = 4  # bytes at the end of an entry
 _MOST_HEADER = 4096  # bytes before the array in a .npy file; here they are 128
@@ -184,6 +184,8 @@ class ClipCache:
             digest = self._digest(clip.path)
             if digest is None:
                 return None
+        elif clip.file is not None:
+            digest = fingerprint(clip.file)
         else:
             samples = clip.samples()
             if samples.size == 0:

@@ -155,7 +155,7 @@ def _remember(
 
 def _check_path(path: str) -> None:
     if not os.path.exists(path):
-        raise UnusableClipError(MISSING)
+        raise UnusableClipError(_why_missing(path))
     if os.path.isdir(path):
         raise UnusableClipError("it is a folder, not a file")
     if not os.path.isfile(path):
@@ -164,6 +164,24 @@ def _check_path(path: str) -> None:
         raise UnusableClipError("you have no permission to read it")
     if os.path.getsize(path) == 0:
         raise UnusableClipError("it is an empty file")
+
+
+def _why_missing(path: str) -> str:
+    """Return what is said of a path where nothing is."""
+    if re.match(r"[a-z][a-z0-9+.-]*://", path, re.IGNORECASE):
+        return (
+            "it is an address, not a path: fetch it first; or open it, as by fsspec.open, and pass "
+            "the open file or its content"
+        )
+    folder = os.path.dirname(path)
+    while folder and folder != os.path.dirname(folder):
+        if os.path.isfile(folder):
+            return (
+                f"{folder!r} is a file, not a folder; unpack it, or pass what is in it as "
+                "zipfile.Path(archive, name)"
+            )
+        folder = os.path.dirname(folder)
+    return MISSING
 
 
 def _check_log(file: soundfile.SoundFile) -> None:

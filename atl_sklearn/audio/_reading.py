@@ -11,10 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from atl_sklearn.audio._bad_audio import UnusableClipError
-from atl_sklearn.audio._clips import Segment, describe_samples
+from atl_sklearn.audio._clips import Segment
 from atl_sklearn.audio._files import open_audio
 from atl_sklearn.audio._joined import Readable
 from atl_sklearn.audio._sound_file import LONGEST_VALUES
+from atl_sklearn.audio._waveforms import describe_samples
 
 if TYPE_CHECKING:
     from atl_sklearn.audio._librosa_features import LibrosaFeatures
@@ -71,9 +72,9 @@ def read_clip(
         If the file is missing, empty, truncated or no audio, or if samples are not finite.
     """
     sr = settings.sr
-    if clip.path is not None:
+    if clip.file is not None:
         opened: AbstractContextManager[Readable] = open_audio(
-            clip.path, until=_until(clip, settings)
+            clip.file, until=_until(clip, settings)
         )
     else:
         assert isinstance(clip.source, np.ndarray)
@@ -89,7 +90,7 @@ def read_clip(
     if samples.shape[1] == 0:
         raise UnusableClipError("it has no samples")
     # What is in memory was checked before.
-    reason = None if clip.path is None else describe_samples(samples)
+    reason = None if clip.file is None else describe_samples(samples)
     if reason:
         raise UnusableClipError(reason)
     wave = samples
@@ -148,7 +149,9 @@ def _span(
 
 def _draw(clip: Segment, seed: int | None) -> float:
     """Return a number in [0, 1) that depends on the clip and the seed, not on other clips."""
-    if clip.path is None:
+    if isinstance(clip.file, bytes):
+        head = clip.file[:_HEAD]
+    elif clip.path is None:
         assert isinstance(clip.source, np.ndarray)
         head = clip.source[:, :_HEAD].tobytes()
     else:
