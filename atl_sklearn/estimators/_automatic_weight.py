@@ -10,7 +10,6 @@ import torch
 from atl_sklearn.estimators._data import batch_loader
 from atl_sklearn.estimators._fit_run import FitRun
 from atl_sklearn.estimators._net import Net
-from atl_sklearn.estimators._penalty_settings import Samples
 
 _AT_ONCE = 256  # samples of which answers are looked up
 _RIDGE = 1e-3  # of the mean variance of the answers
@@ -22,7 +21,7 @@ def given_weights(weight: Any, n_networks: int) -> list[Any]:
     return [value if isinstance(value, str) else float(value) for value in values]
 
 
-def measured_weights(net: Net, run: FitRun, data: Any, tried: Samples) -> list[float]:
+def measured_weights(net: Net, run: FitRun, data: object, tried: Any) -> list[float]:
     """Return a number for each weight, measuring those that are "auto".
 
     Parameters

@@ -332,7 +332,7 @@ class FrozenSide:
         ]
 
     def __call__(
-        self, X: Any, index: Any, *, unlabeled: bool, positions: object = None
+        self, X: object, index: Any, *, unlabeled: bool, positions: object = None
     ) -> list[list[torch.Tensor | Precomputed]]:
         """Return what comparisons need of a batch, for each side and layer.
 
