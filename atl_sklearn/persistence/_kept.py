@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from atl_sklearn._partial_files import written_at_once
 from atl_sklearn._types import PathLike
+from atl_sklearn._versions import versions_here
 from atl_sklearn.persistence._allowed import Code, Trusted
 from atl_sklearn.persistence._errors import ModelFileError
 
@@ -120,9 +121,9 @@ def find(name: str, path: PathLike, trusted: Trusted, digest: str | None = None)
     content = _file.read(path)
     if digest is not None and content.digest != digest:
         raise ModelFileError("It is another file than the one that was written.")
-    if digest is None and content.versions != _file.versions_here():
+    if digest is None and content.versions != versions_here():
         raise ModelFileError(f"It was written by other versions: {content.versions}.")
-    found = from_content(content, trusted, older=content.versions != _file.versions_here())
+    found = from_content(content, trusted, older=content.versions != versions_here())
     if not isinstance(found, dict) or found.get("name") != name:
         raise ModelFileError("It was kept as something else.")
     return found["value"]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from atl_sklearn._types import PathLike
 from atl_sklearn._validation import refuse_value
+from atl_sklearn._versions import versions_here
 from atl_sklearn.persistence._errors import ModelFileError
 
 if TYPE_CHECKING:
@@ -120,7 +121,7 @@ def best_of(estimator: BaseEstimator, owner: str) -> BaseEstimator:
 def as_content(value: object, keep: Keep) -> Content:
     """Return what a file holds of an object."""
     from atl_sklearn.persistence._encode import Encoder
-    from atl_sklearn.persistence._file import Content, versions_here
+    from atl_sklearn.persistence._file import Content
 
     encoder = Encoder(keep)
     model = encoder.encode(value)
