@@ -6,11 +6,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import product
-from typing import Any
+from typing import TypeAlias
 
 import numpy as np
 import torch
-from sklearn.base import clone, is_classifier
+from numpy.typing import ArrayLike
+from sklearn.base import BaseEstimator, clone, is_classifier
 from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import _num_samples
 
@@ -35,6 +36,7 @@ from atl_sklearn.unrelated import (
 )
 
 _FEW = 8  # samples with which the networks are run
+Shape: TypeAlias = tuple[int, ...]
 _TRIED = 3  # samples with which a comparison is tried
 
 
@@ -53,7 +55,7 @@ class Combinations:
     aggregations: tuple[str, ...]
 
 
-def _untrained(estimator: Any, X: Any) -> Any:
+def _untrained(estimator: BaseEstimator, X: ArrayLike) -> BaseEstimator:
     """Return a copy of an estimator that has its network, made for X, but was not trained."""
     prefix, last = last_step(estimator)
     labels = getattr(last, "classes", None)
@@ -76,7 +78,7 @@ def _layers(network: LayerList) -> list[str]:
 
 
 @lru_cache(maxsize=4096)
-def _comparable(metric: str, aggregation: str, ours: Any, theirs: Any) -> bool:
+def _comparable(metric: str, aggregation: str, ours: Shape, theirs: Shape) -> bool:
     """Try a comparison of activations of two shapes."""
     if theirs == () and not is_batch_metric(metric):
         return False  # what a network returns, whose shape is another one than the layer's
@@ -90,7 +92,9 @@ def _comparable(metric: str, aggregation: str, ours: Any, theirs: Any) -> bool:
     return True
 
 
-def _shapes(layer: str, network: LayerList, others: list[tuple[Any, LayerList]]) -> Any:
+def _shapes(
+    layer: str, network: LayerList, others: list[tuple[str | int | None, LayerList]]
+) -> tuple[Shape, list[Shape]] | None:
     """Return the layer's shape in each network; None where a network does not have it."""
     ours = choose_layers(layer, network)[0]
     theirs: list[Layer] = []
@@ -103,9 +107,9 @@ def _shapes(layer: str, network: LayerList, others: list[tuple[Any, LayerList]])
 
 
 def find_combinations(
-    estimator: Any,
-    X: Any,
-    y: Any,
+    estimator: BaseEstimator,
+    X: ArrayLike,
+    y: ArrayLike | None,
     *,
     layers: Iterable[str] | None,
     metrics: Iterable[str],
@@ -153,15 +157,15 @@ def find_combinations(
     y = None if y is None else _safe_indexing(y, few)
     X = as_innermost_sees(estimator, _safe_indexing(X, few), y, fits=True)
     made = _untrained(net, X)  # refuses data that cannot be learnt from
-    X = np.array(dense_rows(check_X(made, X), slice(None)))
-    network = _traced(made, X)
+    rows = np.array(dense_rows(check_X(made, X), slice(None)))
+    network = _traced(made, rows)
     choices = net.unrelated_layer
     several = isinstance(net.unrelated, list | tuple) and isinstance(choices, list | tuple)
     choices = list(choices) if several else [choices] * len(sources)
     others = []
     for choice, source in zip(choices, sources, strict=True):
-        known = source if is_fitted(source) else _untrained(source, X)
-        others.append((choice, _traced(known, X)))
+        known = source if is_fitted(source) else _untrained(source, rows)
+        others.append((choice, _traced(known, rows)))
     shapes = {}
     for layer in _layers(network) if layers is None else layers:
         found = _shapes(layer, network, others)
@@ -196,7 +200,7 @@ def find_combinations(
     return Combinations(*map(tuple, axes))
 
 
-def _traced(source: Any, X: Any) -> LayerList:
+def _traced(source: BaseEstimator, X: np.ndarray) -> LayerList:
     # X is as the target's network takes it, and `fit` hands it to the network itself, too: of a
     # pipeline, frozen or shared, the other steps are not run.
     frozen, data = freeze(innermost(source), X[:2])

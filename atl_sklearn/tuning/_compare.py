@@ -2,27 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping
+from typing import TypeAlias
 
 import joblib
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, clone, is_classifier
 from sklearn.metrics import check_scoring
 from sklearn.model_selection import KFold, StratifiedKFold
 from sklearn.utils import check_random_state, indexable
 from sklearn.utils.validation import _num_samples
 
-from atl_sklearn._validation import check_no_missing, refuse_value
+from atl_sklearn._types import Folds, Scoring, Seed
+from atl_sklearn._validation import check_no_missing, is_integer, is_real, refuse_value
 from atl_sklearn.estimators import set_seeds
-from atl_sklearn.tuning._checks import check_run, is_count, is_one_of, is_real, listed_names
+from atl_sklearn.tuning._checks import check_run, is_one_of, listed_names
 from atl_sklearn.tuning._comparison import Comparison
 from atl_sklearn.tuning._evaluation import Data
-from atl_sklearn.tuning._folds import as_splitter, check_not_split, label_codes, make_folds
+from atl_sklearn.tuning._folds import (
+    Splitter,
+    as_splitter,
+    check_not_split,
+    label_codes,
+    make_folds,
+)
 from atl_sklearn.tuning._intervals import INTERVALS, paired_interval
 
+Estimators: TypeAlias = Mapping[str, BaseEstimator] | Iterable[BaseEstimator]
 
-def _named(estimators: Any) -> dict[str, Any]:
+
+def _named(estimators: Estimators) -> dict[str, BaseEstimator]:
     if not isinstance(estimators, Mapping):
         several = listed_names("compare", "estimators", estimators)
         classes = [type(estimator).__name__ for estimator in several]
@@ -45,7 +55,9 @@ def _named(estimators: Any) -> dict[str, Any]:
     return dict(estimators)
 
 
-def _repeated(cv: Any, repeat: int, seed: int, *, classifier: bool, groups: Any) -> Any:
+def _repeated(
+    cv: Splitter, repeat: int, seed: int, *, classifier: bool, groups: ArrayLike | None
+) -> Splitter:
     """Return the splitter of a repetition: another shuffle, where it can be shuffled."""
     if isinstance(cv, int | np.integer):
         if groups is not None:
@@ -58,28 +70,35 @@ def _repeated(cv: Any, repeat: int, seed: int, *, classifier: bool, groups: Any)
     return cv
 
 
-def _score(estimator: Any, data: Data, train: Any, test: Any, seed: int, scoring: Any) -> float:
+def _score(
+    estimator: BaseEstimator,
+    data: Data,
+    train: np.ndarray,
+    test: np.ndarray,
+    seed: int,
+    scoring: Scoring,
+) -> float:
     fitted = data.take(train).fit(set_seeds(estimator, seed, all_of_them=True))
     held_out = data.take(test)
     return float(check_scoring(fitted, scoring=scoring)(fitted, held_out.X, held_out.y))
 
 
 def compare(
-    estimators: Any,
-    X: Any,
-    y: Any,
+    estimators: Estimators,
+    X: ArrayLike,
+    y: ArrayLike,
     *,
-    groups: Any = None,
-    y_unrelated: Any = None,
-    X_unlabeled: Any = None,
-    sample_weight: Any = None,
-    cv: Any = None,
+    groups: ArrayLike | None = None,
+    y_unrelated: ArrayLike | None = None,
+    X_unlabeled: ArrayLike | None = None,
+    sample_weight: ArrayLike | None = None,
+    cv: Folds = None,
     n_repeats: int = 1,
-    scoring: Any = None,
+    scoring: Scoring = None,
     interval: str = "corrected_t",
     confidence: float = 0.95,
     n_jobs: int | None = None,
-    random_state: Any = 0,
+    random_state: Seed = 0,
 ) -> Comparison:
     """Compare estimators on the same folds with the same seeds.
 
@@ -153,7 +172,7 @@ def compare(
     named = _named(estimators)
     if not is_one_of(interval, INTERVALS):
         raise refuse_value("compare", "interval", f"one of {list(INTERVALS)}", interval)
-    if not is_count(n_repeats):
+    if not is_integer(n_repeats, 1):
         raise refuse_value("compare", "n_repeats", "an int in [1, inf)", n_repeats)
     if not is_real(confidence) or not 0 < confidence < 1:
         raise refuse_value("compare", "confidence", "a float in (0, 1)", confidence)

@@ -5,11 +5,15 @@ from __future__ import annotations
 import html
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from atl_sklearn.tuning._intervals import PairedInterval
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
 
 _COLUMNS = ("estimator", "mean", "std", "difference", "interval", "won : lost")
 
@@ -104,7 +108,7 @@ class Comparison:
             rows.append(tuple(row))
         return rows
 
-    def to_frame(self) -> Any:
+    def to_frame(self) -> pd.DataFrame:
         """Return a row for each estimator.
 
         Returns
@@ -132,7 +136,7 @@ class Comparison:
             rows.append(row)
         return pd.DataFrame(rows, index=pd.Index(self.names, name="estimator"))
 
-    def plot(self, *, ax: Any = None, **kwargs: Any) -> Any:
+    def plot(self, *, ax: Axes | None = None, **kwargs: Any) -> Axes:
         """Draw the differences to the first estimator, with their intervals and all folds.
 
         Parameters
@@ -160,7 +164,7 @@ class Comparison:
             ) from error
         if ax is None:
             _, ax = plt.subplots(layout="constrained")
-        style = {"fmt": "o", "color": "tab:blue", "capsize": 4, **kwargs}
+        style: dict[str, Any] = {"fmt": "o", "color": "tab:blue", "capsize": 4, **kwargs}
         names = self.names[1:]
         for place, name in enumerate(names):
             found = self.differences[name]
