@@ -18,7 +18,7 @@ from atl_sklearn.estimators._precision import autocast
 from atl_sklearn.estimators._seeding import own_random_numbers
 from atl_sklearn.similarity import Precomputed, n_precomputed, prepare, restore
 from atl_sklearn.unrelated import (
-    ActivationStore,
+    ActivationCache,
     FrozenNetwork,
     as_choices,
     get_memory,
@@ -121,7 +121,7 @@ class FrozenSide:
         self._comparisons = comparisons
         self._networks, tried = _freeze(settings, network, sources, X, len(comparisons))
         self._tried = {False: (X, tried)}
-        self._stores: dict[bool, ActivationStore] = {}
+        self._stores: dict[bool, ActivationCache] = {}
         self._on_cpu = next(network.parameters()).device.type == "cpu"
 
     def activations(
@@ -227,7 +227,7 @@ class FrozenSide:
             because = "each sample is seen once"
         whose = f"Unrelated activations of {'unlabeled' if unlabeled else 'training'} data"
         report = (lambda text: print(f"{whose}: {text}")) if settings.verbose else None
-        store = ActivationStore(
+        store = ActivationCache(
             len(data),
             settings.cache_size,
             cache=settings.cache,

@@ -1,10 +1,11 @@
 """Unrelated networks: what users pass, frozen, and the layers in it."""
 
+from atl_sklearn.unrelated._activation_cache import CACHES, ActivationCache
+from atl_sklearn.unrelated._activation_files import key_of
 from atl_sklearn.unrelated._explained import explained_scores
 from atl_sklearn.unrelated._fitting import fit_sources
 from atl_sklearn.unrelated._frozen import FrozenNetwork, freeze
 from atl_sklearn.unrelated._hooks import ActivationHooks, forget_hooks
-from atl_sklearn.unrelated._kept_files import key_of
 from atl_sklearn.unrelated._layers import (
     Layer,
     LayerChoice,
@@ -28,7 +29,6 @@ from atl_sklearn.unrelated._sources import (
     label_columns,
 )
 from atl_sklearn.unrelated._sparse import dense_rows, sliceable
-from atl_sklearn.unrelated._store import CACHES, ActivationStore
 
 __all__ = ["FrozenNetwork", "Layer", "LayerList", "explained_scores", "get_network", "list_layers"]
 
@@ -36,7 +36,7 @@ __all__ = ["FrozenNetwork", "Layer", "LayerList", "explained_scores", "get_netwo
 _FOR_PACKAGES = (
     CACHES,
     ActivationHooks,
-    ActivationStore,
+    ActivationCache,
     LayerChoice,
     LeftBehind,
     Trial,
