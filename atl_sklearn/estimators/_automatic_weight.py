@@ -23,7 +23,7 @@ def given_weights(weight: Any, n_networks: int) -> list[Any]:
 
 
 def measured_weights(
-    net: Net, run: FitRun, sources: Sequence[object], data: Any, tried: Any
+    net: Net, run: FitRun, sources: Sequence[object], data: object, tried: object
 ) -> list[float]:
     """Return a number for each weight, measuring those that are "auto".
 
@@ -115,7 +115,9 @@ def confounding(answers: Any, targets: Any, sample_weight: Any = None) -> float:
     return float(np.clip(1 - rest / total, 0, 1)) if total > 0 else 0.0
 
 
-def _left_out(design: np.ndarray, targets: np.ndarray, weight: np.ndarray, penalty: Any) -> float:
+def _left_out(
+    design: np.ndarray, targets: np.ndarray, weight: np.ndarray, penalty: np.ndarray
+) -> float:
     """Return the squared error of regressions, each tested on the sample that it leaves out."""
     weighted = design * weight[:, None]
     solved = np.linalg.solve(weighted.T @ design + penalty, weighted.T)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+import numpy as np
 import torch
 from skorch.dataset import Dataset
 from skorch.utils import is_dataset
@@ -25,7 +26,9 @@ from atl_sklearn.estimators._scales import adapt_layers
 from atl_sklearn.estimators._splits import get_splitter, split_data
 
 
-def own_dataset(net: Net, run: FitRun | None, X: Any, y: Any) -> torch.utils.data.Dataset | None:
+def own_dataset(
+    net: Net, run: FitRun | None, X: Any, y: np.ndarray | None
+) -> torch.utils.data.Dataset | None:
     """Return this package's dataset of some data, or None where another kind is asked for.
 
     Parameters
@@ -44,7 +47,7 @@ def own_dataset(net: Net, run: FitRun | None, X: Any, y: Any) -> torch.utils.dat
     dataset : ArrayData, LabelledData or None
         Slices whole batches.
     """
-    weights: tuple[Any, Any] = (None, None)
+    weights: tuple[np.ndarray | None, np.ndarray | None] = (None, None)
     if run is not None and y is not None:  # the training data, not what is predicted
         weights = (run.data.task_weight, run.data.sample_weight)
         if is_dataset(X):
@@ -55,7 +58,7 @@ def own_dataset(net: Net, run: FitRun | None, X: Any, y: Any) -> torch.utils.dat
 
 
 def split_datasets(
-    net: Net, run: FitRun | None, X: Any, y: Any, fit_params: dict[str, Any]
+    net: Net, run: FitRun | None, X: object, y: np.ndarray | None, fit_params: dict[str, Any]
 ) -> tuple[Any, Any]:
     """Return the datasets for training and validation.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from copy import deepcopy
 from typing import Any, Self
 
+import numpy as np
 import torch
 from sklearn.base import is_classifier
 
@@ -50,14 +51,14 @@ class AntiTransferEstimator(SklearnNet):
     def _check_target(self, y: object) -> None:
         """Check the shape of y as the user gave it, before anything else looks at it."""
 
-    def _encode_targets(self, y: Any, *, reset: bool) -> Any:
+    def _encode_targets(self, y: object, *, reset: bool) -> Any:
         raise NotImplementedError  # pragma: no cover
 
-    def _task_weight(self, y: Any, sample_weight: Any) -> Any:
+    def _task_weight(self, y: object, sample_weight: object) -> Any:
         """Return the weights of the samples in the task loss; `y` as the user gave it."""
         return sample_weight
 
-    def _check_output(self, output: Any) -> None:
+    def _check_output(self, output: object) -> None:
         """Check what the network returns for a few samples."""
 
     def _scaling_of_named(self) -> dict[str, bool]:
@@ -95,11 +96,11 @@ class AntiTransferEstimator(SklearnNet):
         self.module_: Any = make_module(self)
         return self
 
-    def _make_network(self, X: Any) -> torch.nn.Module:
+    def _make_network(self, X: object) -> torch.nn.Module:
         """Return a network as `fit` would make it for X, of an estimator that is not fitted."""
         return make_network(self, X)
 
-    def initialize_criterion(self, *args: Any, **kwargs: Any) -> Any:
+    def initialize_criterion(self, *args: object, **kwargs: object) -> Any:
         """Make the loss of the task; an instance is copied, as that of a network is. See skorch.
 
         Parameters
@@ -118,7 +119,7 @@ class AntiTransferEstimator(SklearnNet):
             self.criterion_: Any = deepcopy(self.criterion)
         return self
 
-    def initialize_optimizer(self, *args: Any, **kwargs: Any) -> Any:
+    def initialize_optimizer(self, *args: object, **kwargs: object) -> Any:
         """Make the optimizer, which may be known by name; see skorch.
 
         Parameters
@@ -176,10 +177,10 @@ class AntiTransferEstimator(SklearnNet):
 
     # Data.
 
-    def check_data(self, X: Any, y: Any = None) -> None:
+    def check_data(self, X: object, y: object = None) -> None:
         """Do nothing: the data are checked before, where skorch would look at them again."""
 
-    def get_dataset(self, X: Any, y: Any = None) -> Any:
+    def get_dataset(self, X: object, y: np.ndarray | None = None) -> Any:
         """Return the dataset that is trained on or predicted; see skorch.
 
         Parameters
@@ -197,7 +198,9 @@ class AntiTransferEstimator(SklearnNet):
         own = own_dataset(self, self._run, X, y)
         return super().get_dataset(X, y) if own is None else own
 
-    def get_split_datasets(self, X: Any, y: Any = None, **fit_params: Any) -> tuple[Any, Any]:
+    def get_split_datasets(
+        self, X: object, y: np.ndarray | None = None, **fit_params: object
+    ) -> tuple[Any, Any]:
         """Return the datasets for training and validation; see skorch.
 
         Parameters
@@ -216,7 +219,7 @@ class AntiTransferEstimator(SklearnNet):
         """
         return split_datasets(self, self._run, X, y, fit_params)
 
-    def get_iterator(self, dataset: Any, training: bool = False) -> Any:
+    def get_iterator(self, dataset: object, training: bool = False) -> Any:
         """Return the iterator over the batches of a dataset; see skorch.
 
         Parameters
@@ -238,7 +241,7 @@ class AntiTransferEstimator(SklearnNet):
         run = self._run
         return Placement.of(self.device, self.precision) if run is None else run.placement
 
-    def infer(self, x: Any, **fit_params: Any) -> Any:
+    def infer(self, x: object, **fit_params: object) -> Any:
         """Run the network on a batch; see skorch.
 
         Parameters
@@ -271,7 +274,7 @@ class AntiTransferEstimator(SklearnNet):
     def _steps(self) -> Steps:
         return Steps(self, None) if self._run is None else self._run.steps
 
-    def train_step_single(self, batch: Any, **fit_params: Any) -> dict[str, Any]:
+    def train_step_single(self, batch: object, **fit_params: object) -> dict[str, Any]:
         """Compute losses and gradients of one batch; see skorch.
 
         Parameters
@@ -294,7 +297,7 @@ class AntiTransferEstimator(SklearnNet):
     def _backward(self, objective: torch.Tensor) -> None:
         objective.backward()
 
-    def train_step(self, batch: Any, **fit_params: Any) -> dict[str, Any]:
+    def train_step(self, batch: object, **fit_params: object) -> dict[str, Any]:
         """Make one step of the optimizer, which minimises the objective; see skorch.
 
         Parameters
@@ -311,7 +314,7 @@ class AntiTransferEstimator(SklearnNet):
         """
         return self._steps.optimize(batch, **fit_params)
 
-    def validation_step(self, batch: Any, **fit_params: Any) -> dict[str, Any]:
+    def validation_step(self, batch: object, **fit_params: object) -> dict[str, Any]:
         """Compute the losses of one validation batch; see skorch.
 
         Parameters
@@ -356,7 +359,7 @@ class AntiTransferEstimator(SklearnNet):
         super().run_single_epoch(iterator, training, prefix, step_fn, **fit_params)
         self._steps.end_epoch()
 
-    def notify(self, method_name: str, **kwargs: Any) -> None:
+    def notify(self, method_name: str, **kwargs: object) -> None:
         """Call the callbacks; see skorch.
 
         Parameters
@@ -376,13 +379,13 @@ class AntiTransferEstimator(SklearnNet):
                 self._run.ended_by_callback = not self._run.watch.seen
             raise
 
-    def on_epoch_begin(self, net: Any, *args: Any, **kwargs: Any) -> None:
+    def on_epoch_begin(self, net: object, *args: object, **kwargs: object) -> None:
         """Begin an epoch, the first one of a fit that was interrupted where it was; see skorch."""
         if self._run is not None and self._run.checkpoints is not None:
             self._run.checkpoints.go_on(self)
         super().on_epoch_begin(net, *args, **kwargs)
 
-    def on_epoch_end(self, net: Any, *args: Any, **kwargs: Any) -> None:
+    def on_epoch_end(self, net: object, *args: object, **kwargs: object) -> None:
         """Keep the weights if they are finite; end the training if they are not."""
         super().on_epoch_end(net, *args, **kwargs)
         if self._run is not None:
@@ -400,13 +403,13 @@ class AntiTransferEstimator(SklearnNet):
 
     def fit(
         self,
-        X: Any,
-        y: Any = None,
+        X: object,
+        y: object = None,
         *,
-        sample_weight: Any = None,
-        y_unrelated: Any = None,
-        X_unlabeled: Any = None,
-        **fit_params: Any,
+        sample_weight: object = None,
+        y_unrelated: object = None,
+        X_unlabeled: object = None,
+        **fit_params: object,
     ) -> Self:
         """Train the network on (X, y).
 
@@ -451,14 +454,14 @@ class AntiTransferEstimator(SklearnNet):
 
     def partial_fit(
         self,
-        X: Any,
-        y: Any = None,
-        classes: Any = None,
+        X: object,
+        y: object = None,
+        classes: object = None,
         *,
-        sample_weight: Any = None,
-        y_unrelated: Any = None,
-        X_unlabeled: Any = None,
-        **fit_params: Any,
+        sample_weight: object = None,
+        y_unrelated: object = None,
+        X_unlabeled: object = None,
+        **fit_params: object,
     ) -> Self:
         """Train for `max_epochs` more epochs, from where the last call ended.
 

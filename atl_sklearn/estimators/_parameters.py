@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 from numbers import Integral
-from typing import Any, cast
+from typing import cast
 
 import numpy as np
 import torch
+from numpy.typing import ArrayLike
 
 from atl_sklearn._seeds import is_seed
 from atl_sklearn._validation import check_no_missing, is_bool, is_number, refuse, shown
@@ -205,7 +206,7 @@ def _check_schedules(net: Net) -> None:
             raise refuse(net, name, must, f"Called with 0: {error}") from error
 
 
-def check_classes(net: Net, classes: Any) -> None:
+def check_classes(net: Net, classes: ArrayLike) -> None:
     """Check the classes that a classifier is told.
 
     Parameters

@@ -36,7 +36,7 @@ def unique(names: list[str]) -> list[str]:
     ]
 
 
-def _as_arrays(state: Any) -> Any:
+def _as_arrays(state: object) -> Any:
     """Return a state as arrays, which every format of files holds."""
     if isinstance(state, torch.Tensor):
         return state.detach().cpu().numpy().copy()
@@ -45,7 +45,7 @@ def _as_arrays(state: Any) -> Any:
     return [_as_arrays(value) for value in state] if isinstance(state, list) else state
 
 
-def _as_tensors(state: Any) -> Any:
+def _as_tensors(state: object) -> Any:
     """Return what :func:`_as_arrays` made arrays of."""
     if isinstance(state, np.ndarray):
         return torch.from_numpy(state.copy())
@@ -136,7 +136,7 @@ class PenaltyRun:
         X: Samples,
         trial: Trial,
         *,
-        data: Any,
+        data: object,
         n_steps: int | None,
         exits: ExitStack,
         unlabeled: Any = None,
@@ -162,6 +162,7 @@ class PenaltyRun:
         exits.callback(self._hooks.remove)
         comparisons = self._loss.comparisons(len(layers))
         self._frozen = FrozenSide(settings, network, sources, X, comparisons, exits=exits)
+        self._frozen.learn_directions(data, calls.to_device)
 
         several_networks, several_layers = len(sources) > 1, len(layers) > 1
         suffixes = [f"_{position}" * several_networks for position in range(len(sources))]
@@ -336,11 +337,11 @@ class PenaltyRun:
     @contextmanager
     def watch(
         self,
-        X: Any,
+        X: object,
         sample_weight: torch.Tensor | None,
-        condition: Any = None,
+        condition: object = None,
         *,
-        index: Any = None,
+        index: object = None,
         unlabeled: bool = False,
     ) -> Iterator[Tapped]:
         """Read the activations that the block's forward pass makes, and compare them.

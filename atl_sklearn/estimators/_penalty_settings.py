@@ -103,7 +103,7 @@ class NetworkCalls:
 
 
 def unrelated_choices(
-    layer: Any, unrelated_layer: Any, n_networks: int, *, several: bool
+    layer: object, unrelated_layer: object, n_networks: int, *, several: bool
 ) -> tuple[str, list[Any]]:
     """Return which parameter chooses layers of the unrelated networks, and a choice for each.
 

@@ -15,7 +15,7 @@ from sklearn.frozen import FrozenEstimator
 from atl_sklearn._fingerprint import Unidentifiable, fingerprint
 from atl_sklearn._types import PathLike
 from atl_sklearn.persistence import CannotSaveError, ModelFileError, find, keep, own_parts_of
-from atl_sklearn.unrelated import check_source, is_fitted
+from atl_sklearn.unrelated import as_module, check_source, is_fitted
 
 if TYPE_CHECKING:
     from distributed import Client, Worker
@@ -166,6 +166,7 @@ def share_network(unrelated: BaseEstimator, where: PathLike | Client) -> SharedN
     ...     net.fit(X, y).weight_
     1.0
     """
+    unrelated = as_module(unrelated)
     check_source(unrelated)
     if not is_fitted(unrelated):
         raise ValueError(

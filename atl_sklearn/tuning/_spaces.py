@@ -48,8 +48,8 @@ def anti_transfer_distributions(
     y : array-like of shape (n_samples,) or None, default=None
         Targets, for pipelines whose other steps need them.
     layers : iterable of str or None, default=None
-        Layers to choose from; None for ``"last"`` and all hidden convolutions and linear layers
-        with their nonlinearities.
+        Layers to choose from; None for ``"last"`` and all hidden layers that have an index, with
+        their nonlinearities.
     metrics, aggregations : iterable of str, optional
         What to choose from. Those that cannot compare the two networks in every combination
         are left out.
