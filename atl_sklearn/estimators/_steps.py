@@ -89,11 +89,12 @@ class Steps:
         self._net = net
         self._run = run
         self._penalty = None if run is None else run.penalty
+        self._experts = None if run is None else run.experts
         self._scaler = None if run is None else run.scaler
         # What is clipped: what there is in the first step of an epoch.
         self._parameters: list[torch.nn.Parameter] | None = None
 
-    def losses(self, batch: object, *, training: bool, **fit_params: object) -> Step:
+    def losses(self, batch: Any, *, training: bool, **fit_params: object) -> Step:
         """Return losses and prediction of one batch, and record the penalties.
 
         Parameters
@@ -130,7 +131,9 @@ class Steps:
             )
         with watched as tapped:
             y_pred = net.infer(X, **fit_params)
-        loss = task_loss(net, y_pred, batch, X, y, training=training)
+        experts = self._experts if training else None
+        judged = y_pred if experts is None else experts.added(y_pred, batch.positions)
+        loss = task_loss(net, judged, batch, X, y, training=training)
         if penalty is None:
             if self._run is not None and not math.isfinite(loss.item()):
                 self.stop_for(f"{'train' if training else 'valid'} task loss")
