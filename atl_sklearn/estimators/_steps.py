@@ -13,6 +13,7 @@ from skorch.utils import TeeGenerator
 
 from atl_sklearn.estimators._checkpoints import end_for_good
 from atl_sklearn.estimators._clipping import clip_gradients
+from atl_sklearn.estimators._data import Batch
 from atl_sklearn.estimators._finiteness import non_finite_error
 from atl_sklearn.estimators._fit_run import FitRun
 from atl_sklearn.estimators._net import Net
@@ -126,8 +127,9 @@ class Steps:
                 X,
                 None if weight is None else weight.to(device=net.device),
                 y if net.conditional else None,
-                index=getattr(batch, "index", None),
-                positions=getattr(batch, "positions", None),
+                # A list, as other iterators bring it, has an index of another kind.
+                index=batch.index if isinstance(batch, Batch) else None,
+                positions=batch.positions if isinstance(batch, Batch) else None,
             )
         with watched as tapped:
             y_pred = net.infer(X, **fit_params)
