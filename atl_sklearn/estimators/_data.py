@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import torch
 from skorch.dataset import Dataset, get_len
-from skorch.utils import data_from_dataset
 from torch.utils.data import (
     BatchSampler,
     DataLoader,
@@ -20,7 +19,6 @@ from torch.utils.data import (
     default_collate,
 )
 
-from atl_sklearn._validation import check_no_missing
 from atl_sklearn.unrelated import dense_rows
 
 _TORCH_TYPES = [np.dtype(name) for name in ("f4", "f8", "i8", "i4", "i2", "i1", "u1", "?")]
@@ -218,11 +216,14 @@ class UnlabeledData(torch.utils.data.Dataset):
         Returns X, or pairs (X, y).
     same : bool, default=False
         Whether its samples are the same in every epoch.
+    collate : callable or None, default=None
+        Makes a batch of pairs (X, y), as the user makes those of the training data.
     """
 
-    def __init__(self, dataset: Any, *, same: bool = False) -> None:
+    def __init__(self, dataset: Any, *, same: bool = False, collate: Any = None) -> None:
         self.dataset = dataset
         self.same = same
+        self.collate = collate
 
     def __len__(self) -> int:
         return len(self.dataset)
@@ -233,7 +234,10 @@ class UnlabeledData(torch.utils.data.Dataset):
 
     def __getitems__(self, index: Sequence[int]) -> Batch:
         places = torch.as_tensor(index) if self.same else None
-        return Batch(default_collate([self[i] for i in index]), None, index=places)
+        items = [self[i] for i in index]
+        if self.collate is None:
+            return Batch(default_collate(items), None, index=places)
+        return Batch(self.collate([(item, 0) for item in items])[0], None, index=places)
 
 
 class SingleSamples(torch.utils.data.Dataset):
@@ -253,19 +257,6 @@ class SingleSamples(torch.utils.data.Dataset):
 
     def __getitem__(self, index: int) -> Any:
         return self.dataset[index]
-
-
-def targets_of(dataset: Any) -> Any:
-    """Return the targets that a torch dataset holds, reading it sample by sample if need be."""
-    try:
-        _, y = data_from_dataset(dataset)
-    except AttributeError:
-        y = None
-    if y is None:
-        y = [dataset[index][1] for index in range(len(dataset))]
-    # Before they become an array, in which a None or NaN beside strings is a string.
-    check_no_missing(y, "y")
-    return np.asarray([np.asarray(value) for value in y])
 
 
 def is_own_data(dataset: Any) -> bool:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from numbers import Integral
 from typing import Any
 
-from atl_sklearn._validation import check_no_missing
+from atl_sklearn._validation import check_no_missing, is_number, refuse_value
 from atl_sklearn.estimators._input_checks import TrainingData, check_training_data
 from atl_sklearn.estimators._net import Net
 from atl_sklearn.estimators._parameters import check_classes, check_parameters
@@ -37,6 +38,21 @@ class FitCall:
     method: str
     classes: Any = None
 
+    def epochs_of(self, net: Net) -> int:
+        """Return how many epochs are trained: as many as the call says, or the estimator."""
+        epochs = self.params.get("epochs")
+        if epochs is None:
+            return net.max_epochs
+        if not is_number(epochs, Integral) or epochs < 0:
+            owner = f"{type(net).__name__}.{self.method}"
+            raise refuse_value(owner, "epochs", "None or an int in [0, inf)", epochs)
+        return int(epochs)
+
+    @property
+    def passed_on(self) -> dict[str, Any]:
+        """The further arguments that are the network's or those of ``train_split``."""
+        return {name: value for name, value in self.params.items() if name != "epochs"}
+
 
 @dataclass(frozen=True)
 class FitPlan:
@@ -46,6 +62,8 @@ class FitPlan:
     ----------
     continues : bool
         Whether it goes on with the network that is there.
+    max_epochs : int
+        How many epochs it trains.
     data : TrainingData
         What it learns from.
     sources : list of estimator or torch.nn.Module
@@ -57,6 +75,7 @@ class FitPlan:
     """
 
     continues: bool
+    max_epochs: int
     data: TrainingData
     sources: list[Any]
     labels: dict[int, Any]
@@ -90,6 +109,7 @@ def plan_fit(net: Net, call: FitCall) -> FitPlan:
     check_no_missing(call.params.get("groups"), "groups")
     check_parameters(net)
     check_classes(net, call.classes)
+    epochs = call.epochs_of(net)
     wants_more = call.method == "partial_fit" or net.warm_start
     continues = bool(net.initialized_ and wants_more and not net._module_changed)
     data = check_training_data(
@@ -103,7 +123,8 @@ def plan_fit(net: Net, call: FitCall) -> FitPlan:
     )
     same = continues and vars(net).get("_unrelated_given") is net.unrelated
     if same and getattr(net, "unrelated_", None) is not None and call.y_unrelated is None:
-        return FitPlan(continues, data, as_sources(net.unrelated_), {}, keeps_sources=True)
+        sources = as_sources(net.unrelated_)
+        return FitPlan(continues, epochs, data, sources, {}, keeps_sources=True)
     sources = as_sources(net.unrelated)
     labels = label_columns(sources, call.y_unrelated, n_samples=len(data.y))
-    return FitPlan(continues, data, sources, labels, keeps_sources=False)
+    return FitPlan(continues, epochs, data, sources, labels, keeps_sources=False)

@@ -32,6 +32,8 @@ class FitRun:
         What is learnt from.
     placement : Placement
         Where the network runs.
+    max_epochs : int
+        How many epochs are trained.
     sources : list
         The unrelated estimators or modules, fitted once training begins.
     unrelated_scores : list of float or None
@@ -71,10 +73,14 @@ class FitRun:
         What must be ended with the fit, whether it succeeds or not.
     checkpoints : Checkpoints or None
         Where the fit goes on from after a kill; None where it does not.
+    trains : bool
+        Whether everything has been made, and tried; before that, a callback may still ask for
+        another network.
     """
 
     data: TrainingData
     placement: Placement
+    max_epochs: int
     sources: list[Any]
     unrelated_scores: list[float | None] | None = None
     forward_params: dict[str, Any] = field(default_factory=dict)
@@ -94,6 +100,7 @@ class FitRun:
     rates: list[float] = field(default_factory=list)
     progress: TrainingProgress | None = None
     checkpoints: Checkpoints | None = None
+    trains: bool = False
     exits: ExitStack = field(default_factory=ExitStack)
 
     def count_step(self, loss: float, rate: float) -> None:

@@ -102,7 +102,7 @@ class ActivationHooks:
         self._wanted = {(point.name, point.run): point for point in points}
         self._stop = stop
         self._runs: dict[str, int] = {}
-        self._found: dict[tuple[str, int], tuple[torch.Tensor, int]] = {}
+        self._found: dict[tuple[str, int], tuple[torch.Tensor, int | None]] = {}
         modules = dict(network.named_modules())
         self._handles = [
             modules[name].register_forward_hook(_Hook(self, name))
@@ -141,7 +141,9 @@ class ActivationHooks:
         if point is None or tensor is None:
             return
         tensor = tensor.clone() if point.copy else tensor
-        self._found[name, run] = (tensor, tensor._version)
+        # What is compiled writes into its own results, and knows what a later layer changes.
+        version = None if torch.compiler.is_compiling() else tensor._version
+        self._found[name, run] = (tensor, version)
         if self._stop and len(self._found) == len(self._wanted):
             raise _Stop
 
@@ -155,9 +157,10 @@ class ActivationHooks:
             except KeyError:
                 raise RuntimeError(
                     f"Layer {point.name!r} returned no activation in this forward pass although "
-                    "it did when the network was examined; use a layer that always runs."
+                    "it did when the network was examined. Use a layer that always runs; or, if "
+                    "others of the class were compiled before, call torch.compiler.reset()."
                 ) from None
-            if tensor._version != version:
+            if version is not None and tensor._version != version:
                 raise RuntimeError(
                     f"The output of layer {point.name!r} was changed in place after it was read, "
                     "but not when the network was examined. Turn off the in-place operation that "
