@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from sklearn.base import clone
+from numpy.typing import ArrayLike
+from sklearn.base import BaseEstimator, clone
 from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
 
 
-def innermost(estimator: Any) -> Any:
+def innermost(estimator: BaseEstimator) -> BaseEstimator:
     """Return what pipelines end in, without frozen wrappers; anything else as it is.
 
     Examples
@@ -28,7 +29,7 @@ def innermost(estimator: Any) -> Any:
     return estimator
 
 
-def last_step(estimator: Any) -> tuple[str, Any]:
+def last_step(estimator: BaseEstimator) -> tuple[str, BaseEstimator]:
     """Return what the names of the last step's parameters begin with, and that step.
 
     Parameters
@@ -50,7 +51,9 @@ def last_step(estimator: Any) -> tuple[str, Any]:
     return prefix, estimator
 
 
-def as_innermost_sees(estimator: Any, X: Any, y: Any = None, *, fits: bool = False) -> Any:
+def as_innermost_sees(
+    estimator: BaseEstimator, X: ArrayLike, y: ArrayLike | None = None, *, fits: bool = False
+) -> Any:
     """Return X after the other steps of pipelines.
 
     Parameters

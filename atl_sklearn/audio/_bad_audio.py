@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 _MOST_SHOWN = 20
 MISSING = "it does not exist"
@@ -65,7 +65,7 @@ class BadAudioError(ValueError):
         super().__init__(message)
         self.indices = list(indices)
 
-    def __reduce__(self) -> tuple[Any, ...]:
+    def __reduce__(self) -> tuple[type, tuple[str, list[int]]]:
         return type(self), (str(self), self.indices)
 
     @classmethod

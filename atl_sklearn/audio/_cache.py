@@ -12,7 +12,7 @@ import zlib
 from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.lib.format import read_array
@@ -20,8 +20,12 @@ from numpy.typing import NDArray
 
 from atl_sklearn._fingerprint import fingerprint, fingerprint_file
 from atl_sklearn._partial_files import partial_path, remove_left_over
+from atl_sklearn._types import Memory, PathLike
 from atl_sklearn.audio._clips import Segment
 from atl_sklearn.audio._features import as_list
+
+if TYPE_CHECKING:
+    from atl_sklearn.audio._librosa_features import LibrosaFeatures
 
 # What is in the cache depends on these, and on how they are used here.
 _LIBRARIES = ("librosa", "numpy", "scipy", "soundfile", "soxr")
@@ -36,7 +40,7 @@ _MOST_HEADER = 4096  # bytes before the array in a .npy file; here they are 128
 _SETTLED = 2.0
 
 
-def key_of_settings(settings: Any, seed: int | None) -> str:
+def key_of_settings(settings: LibrosaFeatures, seed: int | None) -> str:
     """Return a key of all that features depend on but the clip.
 
     Parameters
@@ -111,7 +115,7 @@ class ClipCache:
         What :func:`key_of_settings` returned.
     """
 
-    def __init__(self, folder: Any, key: str) -> None:
+    def __init__(self, folder: PathLike, key: str) -> None:
         self._folder = os.path.join(folder, key)
         self._partial = Path(folder) / "partial"
         self._index = Path(folder) / "files.txt"
@@ -251,7 +255,7 @@ def _to_bytes(row: NDArray[np.float32]) -> bytes:
     return content + zlib.crc32(content).to_bytes(_CHECKSUM, "little")
 
 
-def _from_bytes(content: bytes) -> NDArray[Any] | None:
+def _from_bytes(content: bytes) -> np.ndarray | None:
     """Return the array; None if something is wrong with what was read."""
     content, checksum = content[:-_CHECKSUM], content[-_CHECKSUM:]
     if zlib.crc32(content).to_bytes(_CHECKSUM, "little") != checksum:
@@ -271,7 +275,7 @@ def _check_of(stamp: str, digest: str) -> str:
     return f"{zlib.crc32(f'{stamp} {digest}'.encode()):08x}"
 
 
-def folder_of(memory: Any) -> Path | None:
+def folder_of(memory: Memory) -> Path | None:
     """Return the folder of the cache that `memory` names.
 
     Parameters

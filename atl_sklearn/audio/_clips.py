@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from numbers import Real
-from typing import Any
+from typing import TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import issparse
 
+from atl_sklearn._types import PathLike
+from atl_sklearn._validation import is_number
 from atl_sklearn.audio._bad_audio import BadAudioError, BadFile
 
 # Sound lies in [-1, 1]; beyond this the power of a spectrum overflows in float32.
@@ -76,7 +77,13 @@ class Segment:
         return self.source[:, round(self.start * self.rate) : stop]
 
 
-def as_clips(X: Any, bad: list[BadFile] | None = None, root: Any = None) -> list[Segment]:
+# One recording, or several of them.
+Audio: TypeAlias = str | os.PathLike[str] | Segment | Sequence | ArrayLike
+
+
+def as_clips(
+    X: Audio, bad: list[BadFile] | None = None, root: PathLike | None = None
+) -> list[Segment]:
     """Return audio as a list of clips, checked as far as can be without reading files.
 
     Parameters
@@ -139,7 +146,7 @@ def as_clips(X: Any, bad: list[BadFile] | None = None, root: Any = None) -> list
     return clips
 
 
-def _from_root(path: str, root: Any) -> str:
+def _from_root(path: str, root: PathLike | None) -> str:
     if root is None or os.path.isabs(path):
         return path
     folder = os.path.expanduser(os.fsdecode(root))
@@ -151,13 +158,12 @@ def _from_root(path: str, root: Any) -> str:
     return os.path.join(folder, path)
 
 
-def _is_in(value: Any, low: float, high: float) -> bool:
-    is_number = isinstance(value, Real) and not isinstance(value, bool)
-    return bool(is_number and low <= value <= high)
+def _is_in(value: object, low: float, high: float) -> bool:
+    return is_number(value) and low <= value <= high
 
 
 def _as_segment(
-    item: Segment, checked: dict[int, tuple[NDArray[np.float32], str | None]], root: Any
+    item: Segment, checked: dict[int, tuple[NDArray[np.float32], str | None]], root: PathLike | None
 ) -> tuple[Segment, str | None]:
     """Return a segment as it is read, and what is wrong with it."""
     if isinstance(item.source, os.PathLike):
@@ -182,7 +188,7 @@ def _as_segment(
     return (item if wave is item.source else replace(item, source=wave)), wrong
 
 
-def is_pair(item: Any) -> bool:
+def is_pair(item: object) -> bool:
     """Tell whether something is a waveform with its rate."""
     return (
         isinstance(item, tuple | list)
@@ -192,7 +198,7 @@ def is_pair(item: Any) -> bool:
     )
 
 
-def _as_items(X: Any) -> Sequence[Any]:
+def _as_items(X: Audio) -> Sequence:
     if isinstance(X, str | os.PathLike | Segment):
         return [X]
     if issparse(X):
@@ -212,7 +218,7 @@ def _as_items(X: Any) -> Sequence[Any]:
     return X
 
 
-def _array_items(array: NDArray[Any]) -> Sequence[Any]:
+def _array_items(array: np.ndarray) -> Sequence:
     if array.dtype.kind == "c":
         raise ValueError(f"Complex data not supported: audio is real. Got dtype {array.dtype}.")
     numeric = array.dtype.kind not in "OUT"
@@ -238,7 +244,7 @@ def _array_items(array: NDArray[Any]) -> Sequence[Any]:
     return [row.tolist() for row in array]
 
 
-def _as_waveform(item: Any) -> tuple[NDArray[np.float32], str | None]:
+def _as_waveform(item: ArrayLike) -> tuple[NDArray[np.float32], str | None]:
     """Return the waveform with its channels, and what is wrong with it."""
     try:
         wave = np.asarray(item)
@@ -265,7 +271,7 @@ def _as_waveform(item: Any) -> tuple[NDArray[np.float32], str | None]:
     return (_NOTHING, reason) if reason else (wave.astype(np.float32, copy=False), None)
 
 
-def describe_samples(wave: NDArray[Any]) -> str | None:
+def describe_samples(wave: np.ndarray) -> str | None:
     """Return what is wrong with the samples of an array (n_channels, n_times), or None."""
     peak = float(np.abs(wave).max())
     if peak <= _LOUDEST:

@@ -6,12 +6,15 @@ import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from atl_sklearn.audio._bad_audio import MISSING, UnusableClipError
+
+if TYPE_CHECKING:
+    import soundfile
 
 # libsndfile's log tells a file that is shorter than its header says. A rounding byte and the
 # huge sizes that streaming programs write are no damage.
@@ -42,7 +45,7 @@ class AudioFile:
         The file.
     """
 
-    def __init__(self, file: Any) -> None:
+    def __init__(self, file: soundfile.SoundFile) -> None:
         self._file = file
         self._position = 0
         self.rate: float = file.samplerate

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import os
-from contextlib import nullcontext, suppress
-from typing import Any
+from contextlib import AbstractContextManager, nullcontext, suppress
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,9 @@ from numpy.typing import NDArray
 from atl_sklearn.audio._bad_audio import UnusableClipError
 from atl_sklearn.audio._clips import Segment, describe_samples
 from atl_sklearn.audio._files import LONGEST_VALUES, AudioFile, open_audio
+
+if TYPE_CHECKING:
+    from atl_sklearn.audio._librosa_features import LibrosaFeatures
 
 # The start of a clip tells it from others well enough to draw its crop.
 _HEAD = 2**16
@@ -32,12 +35,14 @@ class _Samples:
         return self._samples[:, start:stop]
 
 
-def n_times_of(settings: Any) -> int:
+def n_times_of(settings: LibrosaFeatures) -> int:
     """Return the length of a clip in samples."""
     return round(settings.duration * settings.sr)
 
 
-def read_clip(clip: Segment, settings: Any, seed: int | None = None) -> NDArray[np.float32]:
+def read_clip(
+    clip: Segment, settings: LibrosaFeatures, seed: int | None = None
+) -> NDArray[np.float32]:
     """Read a clip: the part that counts, at the right rate, length and loudness.
 
     Parameters
@@ -61,7 +66,7 @@ def read_clip(clip: Segment, settings: Any, seed: int | None = None) -> NDArray[
     """
     sr = settings.sr
     if clip.path is not None:
-        opened: Any = open_audio(clip.path)
+        opened: AbstractContextManager[AudioFile | _Samples] = open_audio(clip.path)
     else:
         assert isinstance(clip.source, np.ndarray)
         opened = nullcontext(_Samples(clip.source, sr if clip.rate is None else clip.rate))
@@ -96,7 +101,7 @@ def read_clip(clip: Segment, settings: Any, seed: int | None = None) -> NDArray[
 
 
 def _span(
-    source: AudioFile | _Samples, clip: Segment, settings: Any, fraction: float
+    source: AudioFile | _Samples, clip: Segment, settings: LibrosaFeatures, fraction: float
 ) -> tuple[int, int | None]:
     """Return the first frame to be read, and the one after the last."""
     rate, n_frames = source.rate, source.n_frames

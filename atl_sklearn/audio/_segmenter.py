@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Self
 
 import numpy as np
-from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.utils import Tags
 
+from atl_sklearn._types import PathLike
 from atl_sklearn.audio._bad_audio import BadFile, UnusableClipError, report_bad
-from atl_sklearn.audio._clips import LONGEST_SECONDS, Segment, as_clips
+from atl_sklearn.audio._clips import LONGEST_SECONDS, Audio, Segment, as_clips
 from atl_sklearn.audio._files import open_audio
 from atl_sklearn.audio._parameters import check_choice, check_root, is_number, refuse
 
@@ -70,7 +71,7 @@ class AudioSegmenter(TransformerMixin, BaseEstimator):
         last: str = "shift",
         sr: float | None = None,
         on_error: str = "raise",
-        root: Any = None,
+        root: PathLike | None = None,
     ) -> None:
         self.duration = duration
         self.hop = hop
@@ -79,7 +80,7 @@ class AudioSegmenter(TransformerMixin, BaseEstimator):
         self.on_error = on_error
         self.root = root
 
-    def fit(self, X: Any, y: Any = None) -> AudioSegmenter:
+    def fit(self, X: Audio, y: object = None) -> Self:
         """Check the parameters and X; no file is read.
 
         Parameters
@@ -108,7 +109,7 @@ class AudioSegmenter(TransformerMixin, BaseEstimator):
         self.bad_files_: list[BadFile] = []
         return self
 
-    def transform(self, X: Any) -> NDArray[Any]:
+    def transform(self, X: Audio) -> np.ndarray:
         """Return the windows of recordings.
 
         Parameters
@@ -219,7 +220,7 @@ class AudioSegmenter(TransformerMixin, BaseEstimator):
         check_choice(self, "on_error", ("raise", "warn"))
         check_root(self)
 
-    def __sklearn_tags__(self) -> Any:
+    def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.input_tags.string = True
         tags.input_tags.three_d_array = True

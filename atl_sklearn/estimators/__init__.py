@@ -6,6 +6,7 @@ from atl_sklearn.estimators._estimator import AntiTransferEstimator
 from atl_sklearn.estimators._finiteness import NonFiniteLossError
 from atl_sklearn.estimators._input_checks import check_X, is_mapping
 from atl_sklearn.estimators._regressor import AntiTransferRegressor
+from atl_sklearn.estimators._seeds_of_parts import set_seeds
 from atl_sklearn.estimators._summary import ComparisonSummary, FitSummary
 from atl_sklearn.estimators._unlabeled import check_pipeline
 
@@ -24,4 +25,5 @@ _FOR_PACKAGES = (
     check_pipeline,
     end_for_good,
     is_mapping,
+    set_seeds,
 )

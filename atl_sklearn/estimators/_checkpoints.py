@@ -11,12 +11,13 @@ from typing import Any
 import numpy as np
 from torch.utils.data import Subset
 
-from atl_sklearn._state_bytes import UnknownStateError, pack
 from atl_sklearn._user_warnings import warn_user
 from atl_sklearn._validation import shown
 from atl_sklearn.estimators._checkpoint_files import CheckpointFiles
 from atl_sklearn.estimators._fit_identity import check_resumable, identify_fit
 from atl_sklearn.estimators._fit_state import give_state_back, take_state, unchanging
+from atl_sklearn.estimators._net import Net
+from atl_sklearn.persistence import UnknownStateError, pack_state
 
 # Of the time that a fit takes, what may be spent on checkpoints: after short epochs not every
 # one is kept.
@@ -79,7 +80,7 @@ class Checkpoints:
             part.indices = self.split[name].tolist()
         return part
 
-    def check(self, net: Any) -> None:
+    def check(self, net: Net) -> None:
         """Refuse what has a state that cannot be written down, before training.
 
         Raises
@@ -89,7 +90,7 @@ class Checkpoints:
         """
         try:
             state = take_state(net)
-            pack(state)
+            pack_state(state)
         except UnknownStateError as error:
             raise ValueError(
                 f"checkpoint_dir={shown(net.checkpoint_dir)} cannot be used: {error}. Give it "
@@ -97,7 +98,7 @@ class Checkpoints:
             ) from error
         self._unchanging = unchanging(state)
 
-    def go_on(self, net: Any) -> None:
+    def go_on(self, net: Net) -> None:
         """Bring everything to where it was, if that has not been done.
 
         Raises
@@ -109,10 +110,10 @@ class Checkpoints:
             return
         self._pending = False
         # Before it is read, which takes things out of it.
-        expected = {name: pack(part) for name, part in self.state.items()}
+        expected = {name: pack_state(part) for name, part in self.state.items()}
         try:
             give_state_back(net, self.state)
-            found = {name: pack(part) for name, part in take_state(net).items()}
+            found = {name: pack_state(part) for name, part in take_state(net).items()}
             others = [name for name, part in expected.items() if found[name] != part]
             why = f"{', '.join(others)} would not be what it was" if others else ""
         except Exception as error:  # whatever a load_state_dict of the user's raises
@@ -124,7 +125,7 @@ class Checkpoints:
             )
         self.state = None  # its tensors are in the network now
 
-    def keep(self, net: Any) -> None:
+    def keep(self, net: Net) -> None:
         """Write a checkpoint, at the end of an epoch, unless the last one is recent.
 
         Warns
@@ -142,7 +143,7 @@ class Checkpoints:
             changed = [where for where, value in found.items() if known.get(where) != value]
             if changed:
                 raise UnknownStateError(f"{changed[0]} has changed in training")
-            data = pack(state)
+            data = pack_state(state)
         except UnknownStateError as error:
             self._unchanging = None
             warn_user(
@@ -159,7 +160,7 @@ class Checkpoints:
         self._files.close(finished=self.finished)
 
 
-def end_for_good(net: Any) -> None:
+def end_for_good(net: Net) -> None:
     """Let the error that is about to end a fit remove its checkpoints: it would come again.
 
     Parameters
@@ -173,14 +174,14 @@ def end_for_good(net: Any) -> None:
 
 
 def open_checkpoints(
-    net: Any, data: Mapping[str, Any], *, max_epochs: int, method: str, continues: bool
+    net: Net, data: Mapping[str, Any], *, max_epochs: int, method: str, continues: bool
 ) -> Checkpoints | None:
     """Return the checkpoints of a fit, or None where none are kept.
 
     Parameters
     ----------
     net : AntiTransferClassifier or AntiTransferRegressor
-        The estimator; its parameters and data have been checked.
+        The estimator, with a folder for them; its parameters and data have been checked.
     data : mapping of str to object
         What `fit` was called with.
     max_epochs : int
@@ -200,8 +201,6 @@ def open_checkpoints(
     UserWarning
         If `checkpoint_dir` is of no use to this call.
     """
-    if net.checkpoint_dir is None:
-        return None
     if method != "fit" or continues:
         what = "partial_fit" if method != "fit" else "a fit that goes on with warm_start"
         warn_user(
@@ -209,6 +208,7 @@ def open_checkpoints(
             "found again. Save the estimator between the calls instead."
         )
         return None
+    assert net.checkpoint_dir is not None
     check_resumable(net, data["X"], data["X_unlabeled"])
     files = CheckpointFiles(Path(net.checkpoint_dir), identify_fit(net, data))
     if not files.open():

@@ -108,7 +108,8 @@ def plan_fit(net: Net, call: FitCall) -> FitPlan:
         net.__dict__["_declared_classes"] = call.classes
     check_no_missing(call.params.get("groups"), "groups")
     check_parameters(net)
-    check_classes(net, call.classes)
+    if call.classes is not None:
+        check_classes(net, call.classes)
     epochs = call.epochs_of(net)
     wants_more = call.method == "partial_fit" or net.warm_start
     continues = bool(net.initialized_ and wants_more and not net._module_changed)

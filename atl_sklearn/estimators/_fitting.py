@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import torch
+from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 from skorch import NeuralNet
 
@@ -26,7 +27,8 @@ from atl_sklearn.estimators._outcome import summarise
 from atl_sklearn.estimators._penalty_making import make_penalty
 from atl_sklearn.estimators._rehearsal import Rehearsal, check_forward_params, rehearse
 from atl_sklearn.estimators._scales import rescale_layer
-from atl_sklearn.estimators._seeding import own_random_numbers, seeded
+from atl_sklearn.estimators._seeding import own_random_numbers
+from atl_sklearn.estimators._seeds_of_parts import set_seeds
 from atl_sklearn.estimators._steps import Steps
 from atl_sklearn.estimators._unlabeled import check_pipeline
 from atl_sklearn.unrelated import fit_sources, is_fitted
@@ -95,7 +97,8 @@ def fit(net: Net, call: FitCall) -> None:
 def _kept_rows(net: Net) -> list[Any] | None:
     """Return what is in a history that the user has passed, which a fit clears."""
     history: Any = net.history_
-    return history.to_list() if net._keeps_history and isinstance(history, list) else None
+    kept = net._keeps_history and isinstance(history, list)
+    return list(list.__iter__(history)) if kept else None
 
 
 def _restore(net: Net, before: dict[str, Any], rows: list[Any] | None) -> None:
@@ -123,7 +126,8 @@ def _prepare(net: Net, call: FitCall) -> FitRun:
         for name in _OF_ONE_TRAINING:
             if name != "history_" or not net._keeps_history:
                 net.__dict__.pop(name, None)
-    _open_checkpoints(net, run, call, continues=plan.continues)
+    if net.checkpoint_dir is not None:
+        _open_checkpoints(net, run, call, continues=plan.continues)
     with net._stream().active(net.device):
         if not plan.continues:
             net._make_parts()
@@ -154,8 +158,6 @@ def _begin_callbacks(net: Net, run: FitRun) -> None:
 
 def _open_checkpoints(net: Net, run: FitRun, call: FitCall, *, continues: bool) -> None:
     """Find out where the fit was interrupted, if it was; the random numbers are those then."""
-    if net.checkpoint_dir is None:
-        return
     data = {
         "X": run.data.X, "y": run.data.y, "classes": vars(net).get("classes_inferred_"),
         "sample_weight": call.sample_weight, "y_unrelated": call.y_unrelated,
@@ -192,7 +194,7 @@ def _determined(net: Net, plan: FitPlan) -> Iterator[list[Any]]:
     seed = net._stream().seed
     with own_random_numbers(seed, net.device):
         yield [
-            seeded(source, seed + at) if at in plan.labels else source
+            set_seeds(clone(source), seed + at) if at in plan.labels else source
             for at, source in enumerate(plan.sources)
         ]
 

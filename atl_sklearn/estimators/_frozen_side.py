@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +17,11 @@ from atl_sklearn.estimators._precision import autocast
 from atl_sklearn.estimators._seeding import own_random_numbers
 from atl_sklearn.similarity import Precomputed, n_precomputed, prepare, restore
 from atl_sklearn.unrelated import (
+    N_FITTED,
     ActivationStore,
     FrozenNetwork,
     as_choices,
+    copy_network,
     get_memory,
     get_network,
     get_nonlinearity,
@@ -28,6 +29,7 @@ from atl_sklearn.unrelated import (
 )
 
 _OTHER_STREAM = 0x0DD
+ROWS_AT_ONCE = 256
 _STABLE = 1e-3  # of an activation's magnitude, by which it may differ from batch to batch
 
 
@@ -72,7 +74,7 @@ def _freeze(
         module = get_network(source)
         if ours & set(map(id, module.parameters())):
             # The network in training itself: what it is now stays, though it is trained.
-            module = deepcopy(module)
+            module = copy_network(module)
         frozen = FrozenNetwork(
             module, device=device, label=label, nonlinearity=get_nonlinearity(source)
         )
@@ -84,6 +86,12 @@ def _freeze(
 
 def _first(X: Any, count: int) -> Any:
     return {key: x[:count] for key, x in X.items()} if isinstance(X, dict) else X[:count]
+
+
+def _samples(data: Any, index: list[int]) -> Any:
+    if is_own_data(data):
+        return data.__getitems__(index).X
+    return torch.utils.data.default_collate([data[place][0] for place in index])
 
 
 class FrozenSide:
@@ -123,6 +131,28 @@ class FrozenSide:
         self._tried = {False: (X, tried)}
         self._stores: dict[bool, ActivationStore] = {}
         self._on_cpu = next(network.parameters()).device.type == "cpu"
+
+    def learn_directions(self, data: Any, to_device: Callable[[Any], Any]) -> None:
+        """Learn what of their features matters for the networks' own tasks, where that is compared.
+
+        Parameters
+        ----------
+        data : torch.utils.data.Dataset
+            The training data, of which the first samples are taken.
+        to_device : callable
+            Returns a batch as tensors where the networks are.
+        """
+        wanted = [frozen for frozen in self._networks if frozen.learns_directions]
+        if not wanted:
+            return
+        index = list(range(min(N_FITTED, len(data))))
+        runs = [index[at : at + ROWS_AT_ONCE] for at in range(0, len(index), ROWS_AT_ONCE)]
+        batches = [to_device(_samples(data, run)) for run in runs]
+        with autocast(self._settings.precision, self._settings.device, self._network):
+            for frozen in wanted:
+                frozen.learn_directions(batches)
+            X, _ = self._tried[False]
+            self._tried[False] = X, [frozen(X) for frozen in self._networks]
 
     def activations(
         self, X: Any, *, unlabeled: bool, index: Any = None, checked: bool = True

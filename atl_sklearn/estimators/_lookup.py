@@ -16,14 +16,9 @@ from atl_sklearn.estimators._input_checks import TrainingData, in_type_of_networ
 from atl_sklearn.estimators._net import Net
 from atl_sklearn.estimators._precision import PRECISIONS
 from atl_sklearn.estimators._trying import try_out
+from atl_sklearn.unrelated import has_embedding
 
 _N_TRIED = 8  # samples
-
-
-def has_embedding(network: torch.nn.Module) -> bool:
-    """Tell whether a network has a table in which integers are looked up."""
-    tables = (torch.nn.Embedding, torch.nn.EmbeddingBag)
-    return any(isinstance(layer, tables) for layer in network.modules())
 
 
 def _looks_up(net: Net, X: Any) -> bool:

@@ -11,7 +11,7 @@ from skorch import NeuralNet
 from skorch.callbacks import Callback, EpochScoring, ProgressBar
 
 from atl_sklearn._fingerprint import Unidentifiable, fingerprint
-from atl_sklearn._state_bytes import UnknownStateError, check_packable
+from atl_sklearn.persistence import UnknownStateError, check_packable
 
 _CODE = (type, types.BuiltinFunctionType, types.ModuleType, np.ufunc)
 # What lasts no longer than an epoch, or is for the eye alone.

@@ -115,7 +115,7 @@ def summarise(net: Net, run: FitRun, *, interrupted: bool, judged: bool) -> FitS
                 warnings += [texts] if texts else []
         what = net._judge_predictions(run)
         warnings += [what] if what else []
-    if run.penalty is not None:
+    if run.penalty is not None and net.target_similarity is not None:
         warnings += run.penalty.unmet_targets()
     return FitSummary(
         estimator=type(net).__name__,

@@ -162,6 +162,7 @@ class PenaltyRun:
         exits.callback(self._hooks.remove)
         comparisons = self._loss.comparisons(len(layers))
         self._frozen = FrozenSide(settings, network, sources, X, comparisons, exits=exits)
+        self._frozen.learn_directions(data, calls.to_device)
 
         several_networks, several_layers = len(sources) > 1, len(layers) > 1
         suffixes = [f"_{position}" * several_networks for position in range(len(sources))]
@@ -266,6 +267,8 @@ class PenaltyRun:
 
     def epoch_similarities(self) -> list[tuple[str, float]]:
         """Return names and values of the similarities that targets are compared with."""
+        if self._settings.target_similarity is None:
+            return []
         values = [value for row in self._loss.left_similarities() for value in row]
         names = [name.replace("penalty", "train_similarity", 1) for name in self.names]
         return [

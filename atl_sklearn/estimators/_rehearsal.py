@@ -118,7 +118,8 @@ def rehearse(net: Net, X: Any, y: Any, *, compares: bool) -> Rehearsal:
             trial = trace_layers(unwrapped(net.module_), lambda: try_out(net, tried))
         output = try_out(net, tried) if trial is None else trial.output
     net._check_output(output)
-    _try_predicting(net, output)
+    if callable(net.predict_nonlinearity):
+        _try_predicting(net, output)
     if is_own_data(data) and len(batch) == 2 and isinstance(batch[1], torch.Tensor):
         batch = Batch(*batch)
     if isinstance(batch, Batch):
@@ -171,8 +172,6 @@ def _try_loss(net: Net, output: Any, batch: Any, X: Any) -> None:
 
 def _try_predicting(net: Net, output: Any) -> None:
     function = net.predict_nonlinearity
-    if not callable(function):
-        return
     first = output[0] if isinstance(output, tuple) else output
     with torch.no_grad(), forked_generator():
         try:

@@ -12,6 +12,7 @@ from skorch.history import History
 from skorch.utils import to_device
 
 from atl_sklearn._user_warnings import warn_user
+from atl_sklearn.estimators._net import Net
 from atl_sklearn.estimators._wrapped import unwrapped
 from atl_sklearn.persistence import HERE_ONLY_OF_NETS, CannotSaveError, allowed_name, shadows
 from atl_sklearn.unrelated import LeftBehind, is_fitted
@@ -58,7 +59,7 @@ def _left_behind(unrelated: Any) -> Any:
     return LeftBehind(type(unrelated).__name__)
 
 
-def _callbacks_to_save(net: Any, *, whole: bool) -> Any:
+def _callbacks_to_save(net: Net, *, whole: bool) -> Any:
     """Return the callbacks, unfitted, without those of skorch that work with files."""
     if not isinstance(net.callbacks, list):
         return net.callbacks
@@ -82,7 +83,7 @@ def _callbacks_to_save(net: Any, *, whole: bool) -> Any:
     return kept
 
 
-def state_to_save(net: Any, keep: Any) -> dict[str, Any]:
+def state_to_save(net: Net, keep: Any) -> dict[str, Any]:
     """Return what of an estimator travels, by name.
 
     Parameters
@@ -182,7 +183,7 @@ def from_saved_state(
     if lacks and not older:
         raise refuse(f"The file lacks {lacks[0]!r}")
     params["device"] = _device_here(params.get("device", "auto"))
-    net: Any = cls(**params)
+    net: Net = cls(**params)
     if state.get("initialized_") is not True:
         return net
     net._params_to_validate = set()
@@ -214,7 +215,7 @@ def from_saved_state(
     return net
 
 
-def _make_optimizers(net: Any, states: dict[str, Any], refuse: Callable[[str], Exception]) -> None:
+def _make_optimizers(net: Net, states: dict[str, Any], refuse: Callable[[str], Exception]) -> None:
     net._initialize_optimizer()
     for name, value in states.items():
         if not hasattr(net, name):
@@ -222,7 +223,7 @@ def _make_optimizers(net: Any, states: dict[str, Any], refuse: Callable[[str], E
         getattr(net, name).load_state_dict(value)
 
 
-def trim(net: Any) -> None:
+def trim(net: Net) -> None:
     """Let an estimator forget what only training needs.
 
     Parameters

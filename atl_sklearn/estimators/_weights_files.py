@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from skorch.utils import get_map_location
 
+from atl_sklearn.estimators._net import Net
 from atl_sklearn.estimators._wrapped import unwrapped
 
 _KEY = "atl_sklearn"
@@ -21,7 +22,7 @@ _SIZES = ("input_shape_", "n_features_in_", "n_outputs_", "_one_target")
 _ARRAYS = ("classes_inferred_", "feature_names_in_")
 
 
-def _facts(net: Any) -> str:
+def _facts(net: Net) -> str:
     """Return what predicting needs besides weights, as JSON."""
     found: dict[str, Any] = {n: getattr(net, n) for n in _SIZES if hasattr(net, n)}
     for name in _ARRAYS:
@@ -57,7 +58,7 @@ def _read_facts(text: Any) -> dict[str, Any]:
     return {name: value for name, value in found.items() if name in known}
 
 
-def write_weights(net: Any, f_params: Any, *, safetensors: bool) -> None:
+def write_weights(net: Net, f_params: Any, *, safetensors: bool) -> None:
     """Write a network's weights.
 
     Parameters
@@ -92,7 +93,7 @@ def write_weights(net: Any, f_params: Any, *, safetensors: bool) -> None:
             file.write(content)
 
 
-def _read_weights(net: Any, f_params: Any, *, safetensors: bool) -> tuple[Any, dict[str, Any]]:
+def _read_weights(net: Net, f_params: Any, *, safetensors: bool) -> tuple[Any, dict[str, Any]]:
     """Return weights from a file, and what is known of their network.
 
     Parameters
@@ -138,7 +139,7 @@ def _read_weights(net: Any, f_params: Any, *, safetensors: bool) -> tuple[Any, d
     return state, _read_facts(header.get("__metadata__", {}).get(_KEY))
 
 
-def _check_weights(net: Any, state: Any, facts: dict[str, Any]) -> None:
+def _check_weights(net: Net, state: Any, facts: dict[str, Any]) -> None:
     """Refuse weights of another network.
 
     Raises
@@ -173,7 +174,7 @@ def _check_weights(net: Any, state: Any, facts: dict[str, Any]) -> None:
         )
 
 
-def load_weights(net: Any, f_params: Any, *, safetensors: bool) -> None:
+def load_weights(net: Net, f_params: Any, *, safetensors: bool) -> None:
     """Load a network's weights, making the network if there is none.
 
     Parameters

@@ -79,7 +79,7 @@ def _layers(network: LayerList) -> list[str]:
 def _comparable(metric: str, aggregation: str, ours: Any, theirs: Any) -> bool:
     """Try a comparison of activations of two shapes."""
     if theirs == () and not is_batch_metric(metric):
-        return False  # what a network returns, whose shape is another one than the layer's
+        return False
     loss = AntiTransferLoss(metric=metric, aggregation=aggregation)
     try:
         with forked_generator():
@@ -96,10 +96,13 @@ def _shapes(layer: str, network: LayerList, others: list[tuple[Any, LayerList]])
     theirs: list[Layer] = []
     for choice, listed in others:
         try:
-            theirs += choose_layers(layer if choice is None else choice, listed)[:1]
+            wanted = layer if choice is None else choice
+            theirs += choose_layers(wanted, listed, parameter="unrelated_layer")[:1]
         except ValueError:
             return None
-    return ours.output_shape, [other.output_shape for other in theirs]
+    # What a network returns has another shape than a layer, whatever it is in this trial.
+    apart = ("output", "task")
+    return ours.output_shape, [x.output_shape if x.kind not in apart else () for x in theirs]
 
 
 def find_combinations(

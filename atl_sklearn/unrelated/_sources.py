@@ -18,10 +18,12 @@ from skorch import NeuralNet
 from atl_sklearn._pipelines import innermost
 from atl_sklearn._validation import ENABLE_ROUTING, check_no_missing, shown
 from atl_sklearn.unrelated._left_behind import LeftBehind
+from atl_sklearn.unrelated._made_elsewhere import as_module, is_made_elsewhere
 
 _KINDS = (
     "a fitted AntiTransferClassifier, AntiTransferRegressor or other skorch net, a "
-    "FrozenEstimator around one, a fitted Pipeline that ends in one, a torch.nn.Module"
+    "FrozenEstimator around one, a fitted Pipeline that ends in one, a torch.nn.Module, an "
+    "exported program or the path of an ONNX file"
 )
 _OF_ONE = f"{_KINDS}, or an unfitted estimator of these kinds"
 _ACCEPTED = (
@@ -51,7 +53,7 @@ def check_source(source: Any, parameter: str = "unrelated") -> None:
 def is_fitted(source: Any) -> bool:
     """Tell whether the network in `source` is there: fitted, or a plain module."""
     net = innermost(source)
-    if isinstance(net, torch.nn.Module):
+    if isinstance(net, torch.nn.Module) or is_made_elsewhere(net):
         return True
     try:
         check_is_fitted(net)
@@ -119,7 +121,7 @@ def as_sources(unrelated: Any) -> list[Any]:
     if unrelated is None:
         return []
     several = isinstance(unrelated, list | tuple)
-    sources = list(unrelated) if several else [unrelated]
+    sources = list(map(as_module, unrelated if several else [unrelated]))
     for position, source in enumerate(sources):
         check_source(source, f"unrelated[{position}]" if several else "unrelated")
     return sources
@@ -132,10 +134,14 @@ def clone_unrelated(unrelated: Any) -> Any:
     """
     if isinstance(unrelated, list | tuple):
         return type(unrelated)(clone_unrelated(source) for source in unrelated)
-    keeps = isinstance(unrelated, torch.nn.Module) or (
-        isinstance(unrelated, BaseEstimator)
-        and isinstance(innermost(unrelated), NeuralNet | torch.nn.Module)
-        and is_fitted(unrelated)
+    keeps = (
+        isinstance(unrelated, torch.nn.Module)
+        or is_made_elsewhere(unrelated)
+        or (
+            isinstance(unrelated, BaseEstimator)
+            and isinstance(innermost(unrelated), NeuralNet | torch.nn.Module)
+            and is_fitted(unrelated)
+        )
     )
     return unrelated if keeps else clone(unrelated, safe=False)
 
