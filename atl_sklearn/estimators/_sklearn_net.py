@@ -43,6 +43,16 @@ _MAY_BE_MODULES = frozenset(
 )
 
 
+def _one_file(f_params: Any, kwargs: dict[str, Any]) -> Any:
+    """Return the file of the weights, for which skorch has two names."""
+    f_module = kwargs.pop("f_module", None)
+    if f_params is not None and f_module is not None:
+        raise TypeError(
+            "Pass f_params or f_module, not both: they are two names for the network's weights."
+        )
+    return f_module if f_params is None else f_params
+
+
 class SklearnNet(NeuralNet):
     """A skorch net whose parameters, clones and pickles are as scikit-learn has them.
 
@@ -281,8 +291,7 @@ class SklearnNet(NeuralNet):
         **kwargs : object
             Passed on to skorch.
         """
-        if f_params is None:  # skorch has two names for it
-            f_params = kwargs.pop("f_module", None)
+        f_params = _one_file(f_params, kwargs)
         others = {"f_optimizer": f_optimizer, "f_criterion": f_criterion, "f_history": f_history}
         others = {name: f for name, f in others.items() if f is not None} | kwargs
         if f_params is not None and self.initialized_:
@@ -324,8 +333,7 @@ class SklearnNet(NeuralNet):
             If the weights are those of another network or of samples of another shape; nothing
             was changed then.
         """
-        if f_params is None:  # skorch has two names for it
-            f_params = kwargs.pop("f_module", None)
+        f_params = _one_file(f_params, kwargs)
         others = {"f_optimizer": f_optimizer, "f_criterion": f_criterion, "f_history": f_history}
         others = {name: f for name, f in others.items() if f is not None} | kwargs
         if checkpoint is not None:

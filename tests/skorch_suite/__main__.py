@@ -1,7 +1,6 @@
 """Run skorch's own tests with this package's classes: ``python -m tests.skorch_suite``.
 
-Arguments are handed on to pytest. Those of a test of its own are written as pytest shows them:
-``python -m tests.skorch_suite -k test_clone -n 0``.
+Arguments are handed on to pytest: ``python -m tests.skorch_suite -n 0 -k test_clone``.
 """
 
 import os
@@ -31,7 +30,7 @@ def main(arguments):
     settings = ["-c", os.devnull, "--rootdir", str(folder), "-p", "no:cacheprovider"]
     own = ["-p", "tests.skorch_suite.plugin", "-W", "ignore", "-n", "auto", "--dist", "loadscope"]
     tests = [str(folder / name) for name in FILES]
-    return pytest.main([*settings, *own, "-q", *arguments, *tests])
+    return pytest.main([*settings, *own, "-q", "--whole-suite", *arguments, *tests])
 
 
 if __name__ == "__main__":
