@@ -79,7 +79,7 @@ class Rehearsal:
     trial: Trial | None
 
 
-def rehearse(net: Net, X: Any, y: Any, *, compares: bool) -> Rehearsal:
+def rehearse(net: Net, X: object, y: object, *, compares: bool) -> Rehearsal:
     """Run the network, and compute the loss, on the first samples.
 
     Parameters
@@ -108,6 +108,9 @@ def rehearse(net: Net, X: Any, y: Any, *, compares: bool) -> Rehearsal:
     except TypeError as error:
         must = "a class that takes X, y and dataset__ arguments"
         raise refuse(net, "dataset", must, f"{error}.") from error
+    if not hasattr(data, "__len__") or not hasattr(data, "__getitem__"):
+        must = "a class that makes a torch Dataset"
+        raise refuse(net, "dataset", must, f"It made {shown(data)}.")
     _try_iterators(net, data)
     few = list(range(min(_N_TRIED, len(data))))
     batch = few_samples(net, data, few)
@@ -186,7 +189,7 @@ def _try_predicting(net: Net, output: Any) -> None:
         raise refuse(net, "predict_nonlinearity", must, f"It returned {shown(found)}.")
 
 
-def _try_iterators(net: Net, data: Any) -> None:
+def _try_iterators(net: Net, data: object) -> None:
     for stage, training in (("iterator_train", True), ("iterator_valid", False)):
         must = f"an iterator's class, which takes the data and {stage}__ arguments"
         try:

@@ -77,7 +77,7 @@ class SklearnNet(NeuralNet):
 
     __repr__ = BaseEstimator.__repr__
 
-    def __init__(self, module: Any, **params: Any) -> None:
+    def __init__(self, module: object, **params: object) -> None:
         for name in _NOT_OF_SKORCH:
             self.__dict__[name] = params.pop(name)
         history = params.pop("history", None)
@@ -97,7 +97,7 @@ class SklearnNet(NeuralNet):
         self.__dict__["history_"] = value
         self.__dict__["_keeps_history"] = value is not None
 
-    def __setattr__(self, name: str, value: Any) -> None:
+    def __setattr__(self, name: str, value: object) -> None:
         # skorch takes every module or optimizer assigned to the net for one of its own; but what
         # a subclass sets in its constructor is a parameter, and what takes its place too.
         known = "_params_to_validate" not in vars(self) or (
@@ -114,7 +114,7 @@ class SklearnNet(NeuralNet):
         return resolve_device(self.__dict__["device"])
 
     @device.setter
-    def device(self, value: Any) -> None:
+    def device(self, value: object) -> None:
         self.__dict__["device"] = value
 
     def _stream(self) -> RandomStream:
@@ -127,7 +127,7 @@ class SklearnNet(NeuralNet):
     def _get_param_names(self) -> list[str]:
         return [name for name in super()._get_param_names() if not name.startswith("_")]
 
-    def get_params(self, deep: bool = True, **kwargs: Any) -> dict[str, Any]:
+    def get_params(self, deep: bool = True, **kwargs: object) -> dict[str, Any]:
         """Get parameters for this estimator.
 
         Parameters
@@ -259,7 +259,7 @@ class SklearnNet(NeuralNet):
         if isinstance(network, torch.nn.Module):
             forget_hooks(network)
 
-    def _state_to_save(self, keep: Any) -> dict[str, Any]:
+    def _state_to_save(self, keep: object) -> dict[str, Any]:
         return state_to_save(self, keep)
 
     @classmethod
@@ -268,12 +268,12 @@ class SklearnNet(NeuralNet):
 
     def save_params(
         self,
-        f_params: Any = None,
-        f_optimizer: Any = None,
-        f_criterion: Any = None,
-        f_history: Any = None,
+        f_params: object = None,
+        f_optimizer: object = None,
+        f_criterion: object = None,
+        f_history: object = None,
         use_safetensors: bool = False,
-        **kwargs: Any,
+        **kwargs: object,
     ) -> None:
         """Save weights, without the estimator; see skorch, and :func:`~atl_sklearn.save`.
 
