@@ -15,6 +15,7 @@ from atl_sklearn.unrelated._forms import why_not_trainable
 from atl_sklearn.unrelated._freezing import freeze
 from atl_sklearn.unrelated._frozen import FrozenNetwork
 from atl_sklearn.unrelated._hooks import ActivationHooks, forget_hooks
+from atl_sklearn.unrelated._indices import has_embedding
 from atl_sklearn.unrelated._layers import Layer, LayerList
 from atl_sklearn.unrelated._left_behind import LeftBehind
 from atl_sklearn.unrelated._listing import list_layers
@@ -74,6 +75,7 @@ _FOR_PACKAGES = (
     forget_hooks,
     freeze,
     get_memory,
+    has_embedding,
     has_network,
     is_fitted,
     is_posterior,
