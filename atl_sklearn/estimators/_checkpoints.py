@@ -60,7 +60,7 @@ class Checkpoints:
         if self.state is not None:
             self.weights, self.split = self.state["weights"], self.state["split"]
 
-    def same_split(self, train: Any, valid: Any) -> tuple[Any, Any]:
+    def same_split(self, train: object, valid: object) -> tuple[Any, Any]:
         """Return the datasets with the samples that were drawn when the fit began.
 
         Parameters

@@ -32,7 +32,7 @@ _OF_ESTIMATORS = frozenset(
 _OF_MODULES = frozenset(vars(torch.nn.Module()))
 
 
-def _is_of(value: Any, *libraries: str) -> bool:
+def _is_of(value: object, *libraries: str) -> bool:
     return type(value).__module__.partition(".")[0] in libraries
 
 
@@ -217,7 +217,7 @@ def unchanging(state: dict[str, Any]) -> dict[str, str]:
     """
     found: dict[str, str] = {}
 
-    def walk(value: Any, where: str) -> None:
+    def walk(value: object, where: str) -> None:
         if isinstance(value, dict):
             if set(value) == {"same"}:
                 found[where] = value["same"]

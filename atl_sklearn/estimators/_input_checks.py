@@ -65,7 +65,7 @@ def accepted(function: Callable[..., object] | None, names: Collection[str]) -> 
     return frozenset(names) & parameters.keys()
 
 
-def as_array(X: Any) -> Any:
+def as_array(X: object) -> Any:
     """Return tensors, and skorch's slices of datasets, as arrays; anything else as it is."""
     if isinstance(X, SliceDataset):
         return np.stack([np.asarray(value) for value in X])
@@ -77,7 +77,7 @@ def as_array(X: Any) -> Any:
     return X.detach().cpu().numpy() if isinstance(X, torch.Tensor) else X
 
 
-def check_X(net: Net, X: Any) -> Any:
+def check_X(net: Net, X: object) -> Any:
     """Check X for prediction.
 
     Parameters
@@ -122,7 +122,7 @@ def _check_shape(net: Net, X: Any) -> None:
 
 
 def check_training_data(
-    net: Net, X: Any, y: Any, sample_weight: Any, X_unlabeled: Any, *, reset: bool
+    net: Net, X: object, y: object, sample_weight: object, X_unlabeled: object, *, reset: bool
 ) -> TrainingData:
     """Check the data that `fit` was given, of any kind that skorch takes.
 

@@ -99,7 +99,7 @@ def make_module(net: Net) -> torch.nn.Module:
     return made.to(PRECISIONS[net.precision])
 
 
-def make_network(net: Net, X: Any) -> torch.nn.Module:
+def make_network(net: Net, X: object) -> torch.nn.Module:
     """Return a network as `fit` would make it for X, of an estimator that is not fitted."""
     X = as_array(X)
     net.input_shape_ = tuple((X if hasattr(X, "shape") else np.asarray(X)).shape[1:])

@@ -63,14 +63,14 @@ class SklearnNet(NeuralNet):
 
     __repr__ = BaseEstimator.__repr__
 
-    def __init__(self, module: Any, **params: Any) -> None:
+    def __init__(self, module: object, **params: object) -> None:
         for name in _NOT_OF_SKORCH:
             self.__dict__[name] = params.pop(name)
         super().__init__(module, **params)
         for name in ("history_", "initialized_", "virtual_params_"):
             del self.__dict__[name]
 
-    def __setattr__(self, name: str, value: Any) -> None:
+    def __setattr__(self, name: str, value: object) -> None:
         # skorch takes every module or optimizer assigned to the net for one of its own.
         if name == "unrelated_" or name in _MAY_BE_MODULES:
             object.__setattr__(self, name, value)
@@ -83,7 +83,7 @@ class SklearnNet(NeuralNet):
         return resolve_device(self.__dict__["device"])
 
     @device.setter
-    def device(self, value: Any) -> None:
+    def device(self, value: object) -> None:
         self.__dict__["device"] = value
 
     def _stream(self) -> RandomStream:
@@ -96,7 +96,7 @@ class SklearnNet(NeuralNet):
     def _get_param_names(self) -> list[str]:
         return [name for name in super()._get_param_names() if not name.startswith("_")]
 
-    def get_params(self, deep: bool = True, **kwargs: Any) -> dict[str, Any]:
+    def get_params(self, deep: bool = True, **kwargs: object) -> dict[str, Any]:
         """Get parameters for this estimator.
 
         Parameters
@@ -227,7 +227,7 @@ class SklearnNet(NeuralNet):
         if isinstance(network, torch.nn.Module):
             forget_hooks(network)
 
-    def _state_to_save(self, keep: Any) -> dict[str, Any]:
+    def _state_to_save(self, keep: object) -> dict[str, Any]:
         return state_to_save(self, keep)
 
     @classmethod
@@ -236,12 +236,12 @@ class SklearnNet(NeuralNet):
 
     def save_params(
         self,
-        f_params: Any = None,
-        f_optimizer: Any = None,
-        f_criterion: Any = None,
-        f_history: Any = None,
+        f_params: object = None,
+        f_optimizer: object = None,
+        f_criterion: object = None,
+        f_history: object = None,
         use_safetensors: bool = False,
-        **kwargs: Any,
+        **kwargs: object,
     ) -> None:
         """Save weights, without the estimator; see skorch, and :func:`~atl_sklearn.save`.
 
