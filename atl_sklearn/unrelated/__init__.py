@@ -14,6 +14,7 @@ from atl_sklearn.unrelated._fitting import fit_sources
 from atl_sklearn.unrelated._forms import why_not_trainable
 from atl_sklearn.unrelated._freezing import freeze
 from atl_sklearn.unrelated._frozen import FrozenNetwork
+from atl_sklearn.unrelated._groups import GroupedNetwork, find_groups
 from atl_sklearn.unrelated._hooks import ActivationHooks, forget_hooks
 from atl_sklearn.unrelated._indices import has_embedding
 from atl_sklearn.unrelated._layers import Layer, LayerList
@@ -43,10 +44,12 @@ from atl_sklearn.unrelated._tracing import Trial, trace_layers
 
 __all__ = [
     "FrozenNetwork",
+    "GroupedNetwork",
     "Layer",
     "LayerList",
     "OnnxNetwork",
     "explained_scores",
+    "find_groups",
     "get_network",
     "list_layers",
 ]
