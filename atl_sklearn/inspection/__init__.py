@@ -1,6 +1,35 @@
-"""What a trained network still knows."""
+"""What a trained network still knows, for whom it fails, and pictures of it."""
 
+from atl_sklearn.inspection._displays._comparison import ComparisonDisplay, PairedDifference
+from atl_sklearn.inspection._displays._confusion import GroupConfusionDisplay
+from atl_sklearn.inspection._displays._embedding import EmbeddingDisplay
+from atl_sklearn.inspection._displays._layer_similarity import LayerSimilarityDisplay
+from atl_sklearn.inspection._displays._live import LiveTraining
+from atl_sklearn.inspection._displays._probes import ProbeDisplay
+from atl_sklearn.inspection._displays._spectrogram import SpectrogramDisplay
+from atl_sklearn.inspection._displays._trade_off import TradeOffDisplay, TradeOffPoint
+from atl_sklearn.inspection._displays._training import TrainingDisplay
 from atl_sklearn.inspection._extract_activations import extract_activations
+from atl_sklearn.inspection._invariance_report import invariance_report
+from atl_sklearn.inspection._measure import Measure
 from atl_sklearn.inspection._probe import probe_score
+from atl_sklearn.inspection._report import InvarianceReport
 
-__all__ = ["extract_activations", "probe_score"]
+__all__ = [
+    "ComparisonDisplay",
+    "EmbeddingDisplay",
+    "GroupConfusionDisplay",
+    "InvarianceReport",
+    "LayerSimilarityDisplay",
+    "LiveTraining",
+    "Measure",
+    "PairedDifference",
+    "ProbeDisplay",
+    "SpectrogramDisplay",
+    "TradeOffDisplay",
+    "TradeOffPoint",
+    "TrainingDisplay",
+    "extract_activations",
+    "invariance_report",
+    "probe_score",
+]

@@ -1,7 +1,7 @@
 """Unrelated networks: what users pass, frozen, and the layers in it."""
 
 from atl_sklearn.unrelated._fitting import fit_sources
-from atl_sklearn.unrelated._frozen import FrozenNetwork, freeze
+from atl_sklearn.unrelated._frozen import FrozenNetwork, as_tensors, freeze
 from atl_sklearn.unrelated._hooks import ActivationHooks, forget_hooks
 from atl_sklearn.unrelated._kept_files import key_of
 from atl_sklearn.unrelated._layers import (
@@ -41,6 +41,7 @@ _FOR_PACKAGES = (
     Trial,
     as_choices,
     as_sources,
+    as_tensors,
     check_source,
     choose_layers,
     clone_unrelated,

@@ -89,6 +89,27 @@ class SparseRows:
         return found if found.is_floating_point() else found.float()
 
 
+def as_tensors(network: torch.nn.Module, X: Any) -> torch.Tensor | SparseRows:
+    """Return data of which slices are tensors that a network takes.
+
+    Parameters
+    ----------
+    network : torch.nn.Module
+        Whole numbers stay what they are where it looks them up in a table.
+    X : array-like, sparse matrix or Tensor of shape (n_samples, ...)
+        The data, as the network itself is to see them.
+
+    Returns
+    -------
+    data : Tensor of shape (n_samples, ...) or SparseRows
+        Without a copy where none is needed.
+    """
+    if issparse(X):
+        return SparseRows(X)
+    data = X if isinstance(X, torch.Tensor) else torch.as_tensor(np.asarray(X))
+    return data if data.is_floating_point() or _takes_indices(network) else data.float()
+
+
 def freeze(estimator: Any, X: Any) -> tuple[FrozenNetwork, Any]:
     """Return the network in an estimator, frozen where it is, and data as it takes them.
 
@@ -107,14 +128,7 @@ def freeze(estimator: Any, X: Any) -> tuple[FrozenNetwork, Any]:
         After the other steps of a pipeline; slices are tensors.
     """
     network = get_network(estimator)
-    data = as_innermost_sees(estimator, X)
-    if issparse(data):
-        data = SparseRows(data)
-    else:
-        if not isinstance(data, torch.Tensor):
-            data = torch.as_tensor(np.asarray(data))
-        if not data.is_floating_point() and not _takes_indices(network):
-            data = data.float()
+    data = as_tensors(network, as_innermost_sees(estimator, X))
     devices = {tensor.device for tensor in [*network.parameters(), *network.buffers()]}
     device = next(iter(devices), torch.device("cpu"))
     label = type(estimator).__name__
