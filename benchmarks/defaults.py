@@ -29,7 +29,7 @@ from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from atl_sklearn import AntiTransferClassifier, AntiTransferRegressor
 from atl_sklearn.audio import LibrosaFeatures, Standardizer
-from atl_sklearn.datasets import fetch_fsdd
+from atl_sklearn.datasets import fetch_adult, fetch_fsdd
 
 _DATA = "ATL_SKLEARN_DATA"
 N_SEEDS = 5
@@ -39,10 +39,8 @@ def load_adult() -> tuple[np.ndarray, np.ndarray]:
     """Return the columns of Adult, categories one-hot, and whether the income is high."""
     import pandas as pd
 
-    from benchmarks.adult import read_adult
-
-    table, income = read_adult()
-    return pd.get_dummies(table).to_numpy(np.float32), income
+    table, income = fetch_adult(return_X_y=True)
+    return pd.get_dummies(table.fillna("?")).to_numpy(np.float32), income
 
 
 def load_speech() -> tuple[np.ndarray, np.ndarray]:

@@ -22,8 +22,8 @@ import numpy as np
 import pandas as pd
 import torch
 
+from atl_sklearn.datasets import fetch_adult
 from atl_sklearn.inspection import extract_activations
-from benchmarks.adult import read_adult
 from benchmarks.evidence.folds import Clips, Fold, standardised
 from benchmarks.evidence.methods import Fitted, fit_unrelated, network
 from benchmarks.evidence.protocols import digit_images, fsdd_confounded
@@ -35,9 +35,9 @@ FOLDER = Path(__file__).parents[1] / "docs" / "weights"
 @functools.cache
 def _census() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return the columns of Adult but for the sex, the income and the sex."""
-    table, income = read_adult()
+    table, income = fetch_adult(return_X_y=True)
     sex = (table.pop("sex") == "Male").to_numpy().astype(int)
-    X = pd.get_dummies(table.drop(columns="fnlwgt")).to_numpy(dtype=np.float32)
+    X = pd.get_dummies(table.drop(columns="fnlwgt").fillna("?")).to_numpy(dtype=np.float32)
     return X, income, sex
 
 

@@ -1,8 +1,19 @@
 """Data with two labels, a target and a nuisance, and audio files of your own."""
 
+from atl_sklearn.datasets._adult import fetch_adult
+from atl_sklearn.datasets._color_digits import color_digits
 from atl_sklearn.datasets._data_home import get_data_home
 from atl_sklearn.datasets._fsdd import fetch_fsdd
 from atl_sklearn.datasets._load_audio_files import load_audio_files
 from atl_sklearn.datasets._make_notes import make_notes
+from atl_sklearn.datasets._mnist import fetch_mnist
 
-__all__ = ["fetch_fsdd", "get_data_home", "load_audio_files", "make_notes"]
+__all__ = [
+    "color_digits",
+    "fetch_adult",
+    "fetch_fsdd",
+    "fetch_mnist",
+    "get_data_home",
+    "load_audio_files",
+    "make_notes",
+]

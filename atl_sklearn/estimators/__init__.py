@@ -2,11 +2,12 @@
 
 from atl_sklearn.estimators._checkpoints import end_for_good
 from atl_sklearn.estimators._classifier import AntiTransferClassifier
+from atl_sklearn.estimators._estimator import AntiTransferEstimator
 from atl_sklearn.estimators._finiteness import NonFiniteLossError
-from atl_sklearn.estimators._inputs import is_mapping
+from atl_sklearn.estimators._input_checks import check_X, is_mapping
 from atl_sklearn.estimators._regressor import AntiTransferRegressor
+from atl_sklearn.estimators._seeds_of_parts import set_seeds
 from atl_sklearn.estimators._summary import ComparisonSummary, FitSummary
-from atl_sklearn.estimators._training import AntiTransferTraining
 from atl_sklearn.estimators._unlabeled import check_pipeline
 
 __all__ = [
@@ -19,8 +20,10 @@ __all__ = [
 
 # What the other packages here take besides; nothing of it is promised to users.
 _FOR_PACKAGES = (
-    AntiTransferTraining,
+    AntiTransferEstimator,
+    check_X,
     check_pipeline,
     end_for_good,
     is_mapping,
+    set_seeds,
 )

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import torch
+
+from atl_sklearn.estimators._fit_run import FitRun
+from atl_sklearn.estimators._frozen_side import network_label
+from atl_sklearn.estimators._net import Net
+from atl_sklearn.unrelated import FrozenNetwork, get_network, get_nonlinearity
 
 _RIDGE = 1e-3  # of the mean variance of the answers
 
@@ -13,6 +20,51 @@ def given_weights(weight: Any, n_networks: int) -> list[Any]:
     """Return one weight for each unrelated network: a float or "auto"."""
     values = weight if isinstance(weight, list | tuple) else [weight] * n_networks
     return [value if isinstance(value, str) else float(value) for value in values]
+
+
+def measured_weights(
+    net: Net, run: FitRun, sources: Sequence[object], data: Any, tried: Any
+) -> list[float]:
+    """Return a number for each weight, measuring those that are "auto".
+
+    Parameters
+    ----------
+    net : AntiTransferClassifier or AntiTransferRegressor
+        The estimator.
+    run : FitRun
+        Its fit.
+    sources : sequence of estimator or torch.nn.Module
+        The fitted unrelated networks.
+    data : torch.utils.data.Dataset
+        The training data.
+    tried : Tensor of shape (n_few, ...) or mapping of these
+        The first samples, where the network is.
+    """
+    weights = given_weights(net.weight, len(sources))
+    if "auto" not in weights:
+        return weights
+    frozen: dict[int, FrozenNetwork] = {}
+    for position, (source, weight) in enumerate(zip(sources, weights, strict=True)):
+        if weight == "auto":
+            frozen[position] = FrozenNetwork(
+                get_network(source),
+                device=net.device,
+                label=network_label(position, len(sources)),
+                nonlinearity=get_nonlinearity(source),
+            )
+            frozen[position].choose("posterior", tried)
+    answers: dict[int, list[np.ndarray]] = {position: [] for position in frozen}
+    targets = []
+    for X, y in net.get_iterator(data, training=False):
+        targets.append(y.cpu().numpy() if isinstance(y, torch.Tensor) else np.asarray(y))
+        for position, network in frozen.items():
+            answer = network(run.placement.batch(X))
+            network.check_finite(answer, "X")
+            answers[position].append(answer[0].flatten(1).cpu().numpy())
+    y = np.concatenate(targets)
+    for position, found in answers.items():
+        weights[position] = confounding(np.concatenate(found), y, run.data.sample_weight)
+    return weights
 
 
 def confounding(answers: Any, targets: Any, sample_weight: Any = None) -> float:

@@ -8,12 +8,13 @@ from skorch.callbacks import Callback, LRScheduler
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from atl_sklearn._validation import refuse
+from atl_sklearn.estimators._net import Net
 
 # What skorch and this package record of validation data, where there are any.
 _OF_VALIDATION = frozenset({"valid_acc", "valid_loss", "valid_penalty"})
 
 
-def check_callbacks(net: Any) -> None:
+def check_callbacks(net: Net) -> None:
     """Check that ``callbacks`` are callbacks."""
     callbacks = net.callbacks
     if callbacks is None or (isinstance(callbacks, str) and callbacks == "disable"):
@@ -39,7 +40,7 @@ def _watches(callback: Any) -> Any:
     return getattr(callback, "monitor", None)
 
 
-def check_watched(net: Any) -> None:
+def check_watched(net: Net) -> None:
     """Check that what callbacks watch will be recorded where there are no validation data.
 
     Parameters

@@ -16,6 +16,7 @@ from atl_sklearn._user_warnings import warn_user
 from atl_sklearn.estimators._checkpoint_files import CheckpointFiles
 from atl_sklearn.estimators._fit_identity import check_resumable, identify_fit
 from atl_sklearn.estimators._fit_state import give_state_back, take_state, unchanging
+from atl_sklearn.estimators._net import Net
 
 # Of the time that a fit takes, what may be spent on checkpoints: after short epochs not every
 # one is kept.
@@ -78,7 +79,7 @@ class Checkpoints:
             part.indices = self.split[name].tolist()
         return part
 
-    def check(self, net: Any) -> None:
+    def check(self, net: Net) -> None:
         """Refuse what has a state that cannot be written down, before training.
 
         Raises
@@ -96,7 +97,7 @@ class Checkpoints:
             ) from error
         self._unchanging = unchanging(state)
 
-    def go_on(self, net: Any) -> None:
+    def go_on(self, net: Net) -> None:
         """Bring everything to where it was, if that has not been done.
 
         Raises
@@ -123,7 +124,7 @@ class Checkpoints:
             )
         self.state = None  # its tensors are in the network now
 
-    def keep(self, net: Any) -> None:
+    def keep(self, net: Net) -> None:
         """Write a checkpoint, at the end of an epoch, unless the last one is recent.
 
         Warns
@@ -158,7 +159,7 @@ class Checkpoints:
         self._files.close(finished=self.finished)
 
 
-def end_for_good(net: Any) -> None:
+def end_for_good(net: Net) -> None:
     """Let the error that is about to end a fit remove its checkpoints: it would come again.
 
     Parameters
@@ -172,14 +173,14 @@ def end_for_good(net: Any) -> None:
 
 
 def open_checkpoints(
-    net: Any, data: Mapping[str, Any], *, method: str, continues: bool
+    net: Net, data: Mapping[str, Any], *, method: str, continues: bool
 ) -> Checkpoints | None:
     """Return the checkpoints of a fit, or None where none are kept.
 
     Parameters
     ----------
     net : AntiTransferClassifier or AntiTransferRegressor
-        The estimator; its parameters and data have been checked.
+        The estimator, with a folder for them; its parameters and data have been checked.
     data : mapping of str to object
         What `fit` was called with.
     method : str
@@ -197,8 +198,6 @@ def open_checkpoints(
     UserWarning
         If `checkpoint_dir` is of no use to this call.
     """
-    if net.checkpoint_dir is None:
-        return None
     if method != "fit" or continues:
         what = "partial_fit" if method != "fit" else "a fit that goes on with warm_start"
         warn_user(
@@ -206,6 +205,7 @@ def open_checkpoints(
             "found again. Save the estimator between the calls instead."
         )
         return None
+    assert net.checkpoint_dir is not None
     check_resumable(net, data["X"], data["X_unlabeled"])
     files = CheckpointFiles(Path(net.checkpoint_dir), identify_fit(net, data))
     if not files.open():

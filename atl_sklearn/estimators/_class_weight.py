@@ -9,12 +9,13 @@ import numpy as np
 from sklearn.utils import compute_sample_weight
 
 from atl_sklearn._validation import is_number, refuse
+from atl_sklearn.estimators._net import ClassifierNet
 
 
-def check_class_weight(net: Any) -> None:
-    """Check ``class_weight`` as far as it can be without the classes."""
+def check_class_weight(net: ClassifierNet) -> None:
+    """Check ``class_weight`` as far as it can be without the classes; it is not None."""
     given = net.class_weight
-    if given is None or (isinstance(given, str) and given == "balanced"):
+    if isinstance(given, str) and given == "balanced":
         return
     is_dict = isinstance(given, Mapping)
     if not is_dict or not all(is_number(weight) and weight >= 0 for weight in given.values()):
@@ -22,7 +23,7 @@ def check_class_weight(net: Any) -> None:
         raise refuse(net, "class_weight", must)
 
 
-def weights_by_class(net: Any, y: Any, classes: np.ndarray) -> np.ndarray:
+def weights_by_class(net: ClassifierNet, y: Any, classes: np.ndarray) -> np.ndarray:
     """Return the weight of each sample by its class.
 
     Parameters

@@ -16,8 +16,9 @@ from atl_sklearn.estimators._class_weight import weights_by_class
 from atl_sklearn.estimators._constructors import arguments_of
 from atl_sklearn.estimators._convergence import judge_predictions
 from atl_sklearn.estimators._data import is_own_data
+from atl_sklearn.estimators._estimator import AntiTransferEstimator
 from atl_sklearn.estimators._finiteness import check_predictions
-from atl_sklearn.estimators._fit_run import unwrapped
+from atl_sklearn.estimators._input_checks import check_X
 from atl_sklearn.estimators._outputs import (
     as_columns,
     check_one_label,
@@ -26,14 +27,14 @@ from atl_sklearn.estimators._outputs import (
     nonlinearity_of,
     takes_one_score,
 )
-from atl_sklearn.estimators._training import AntiTransferTraining
+from atl_sklearn.estimators._wrapped import unwrapped
 from atl_sklearn.unrelated import LayerChoice
 
 _N_JUDGED = 1000  # training samples whose predictions are looked at after a fit
 _JUDGED_AT_ONCE = 32
 
 
-class AntiTransferClassifier(AntiTransferTraining, NeuralNetClassifier):
+class AntiTransferClassifier(AntiTransferEstimator, NeuralNetClassifier):
     """A neural classifier that does not lean on what an unrelated network knows.
 
     A skorch net: callbacks, ``optimizer__*``, ``module__*``, `save_params` and `partial_fit` work
@@ -428,7 +429,7 @@ class AntiTransferClassifier(AntiTransferTraining, NeuralNetClassifier):
         """
         if self._run is None:
             check_is_fitted(self)
-        X = self._check_X(X)
+        X = check_X(self, X)
         proba = super().predict_proba(X)
         check_predictions(self, proba, X)
         return as_columns(proba) if is_one_column(proba) and len(self.classes_) == 2 else proba
@@ -465,7 +466,7 @@ class AntiTransferClassifier(AntiTransferTraining, NeuralNetClassifier):
         """
         if self._run is None:
             check_is_fitted(self)
-        X = self._check_X(X)
+        X = check_X(self, X)
         output = self.forward(X)
         scores = (output[0] if isinstance(output, tuple) else output).numpy()
         check_predictions(self, scores, X)

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
+from skorch.callbacks import GradientNormClipping
 from torch.nn.utils import clip_grad_norm_
+
+from atl_sklearn.estimators._net import Net
 
 
 def clip_gradients(parameters: Sequence[torch.nn.Parameter], max_norm: float) -> None:
@@ -27,3 +30,19 @@ def clip_gradients(parameters: Sequence[torch.nn.Parameter], max_norm: float) ->
     # the look at the norm would wait for it instead.
     if norm.device.type != "cpu" or not norm <= max_norm:
         torch.nn.utils.clip_grads_with_norm_(parameters, max_norm, norm, foreach=True)
+
+
+def max_norm_of(net: Net) -> float | None:
+    """Return the largest norm of the gradients, or None where they are not clipped here.
+
+    Parameters
+    ----------
+    net : AntiTransferClassifier or AntiTransferRegressor
+        Initialised.
+    """
+    for _, callback in net.callbacks_:
+        if isinstance(callback, GradientNormClipping) and callback.gradient_clip_value is not None:
+            return None
+    # LBFGS compares gradients of several points, which must be what they are.
+    optimizers = [getattr(net, f"{name}_") for name in net._optimizers]
+    return None if any(isinstance(o, torch.optim.LBFGS) for o in optimizers) else net.max_grad_norm

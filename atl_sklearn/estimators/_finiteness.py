@@ -8,6 +8,8 @@ import numpy as np
 import torch
 from scipy.sparse import issparse
 
+from atl_sklearn.estimators._net import Net
+
 _N_SHOWN = 5  # rows in an error
 
 
@@ -103,7 +105,7 @@ def non_finite_error(
     )
 
 
-def check_predictions(net: Any, values: np.ndarray, X: Any) -> None:
+def check_predictions(net: Net, values: np.ndarray, X: Any) -> None:
     """Refuse predictions that are not finite; during training the losses are watched instead.
 
     Parameters

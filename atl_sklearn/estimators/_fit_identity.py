@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import platform
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
-import skorch
-import torch
 from skorch.callbacks import Callback
 from skorch.dataset import Dataset
 from skorch.utils import is_dataset
@@ -16,7 +12,8 @@ from torch.utils.data import ConcatDataset, DataLoader, Subset, TensorDataset
 
 from atl_sklearn._fingerprint import Unidentifiable, fingerprint
 from atl_sklearn._validation import refuse
-from atl_sklearn._version import __version__
+from atl_sklearn._versions import versions_here
+from atl_sklearn.estimators._net import Net
 from atl_sklearn.estimators._object_state import has_state_dict, only_watches
 
 # Parameters that change nothing of what is learnt.
@@ -27,7 +24,7 @@ _MUST = "None for a fit that cannot be continued to the same network"
 _ORDERS = ("sampler", "batch_sampler", "collate_fn", "worker_init_fn")
 
 
-def _refuse(net: Any, why: str) -> ValueError:
+def _refuse(net: Net, why: str) -> ValueError:
     return refuse(net, "checkpoint_dir", _MUST, why)
 
 
@@ -35,7 +32,7 @@ def _is_torch(value: Any) -> bool:
     return type(value).__module__.startswith("torch.utils.data")
 
 
-def check_resumable(net: Any, X: Any, X_unlabeled: Any) -> None:
+def check_resumable(net: Net, X: Any, X_unlabeled: Any) -> None:
     """Refuse a fit that could not be continued to the same network.
 
     Parameters
@@ -78,7 +75,7 @@ def check_resumable(net: Any, X: Any, X_unlabeled: Any) -> None:
             )
 
 
-def _of_data(name: str, data: Any, net: Any) -> Any:
+def _of_data(name: str, data: Any, net: Net) -> Any:
     """Return what tells data from others: of a Dataset that reads files, say, what it reads."""
     if not is_dataset(data) or _is_fixed(data):
         return data
@@ -120,17 +117,7 @@ def _of_callbacks(callbacks: Any) -> Any:
     return [[name, *_of_callback(callback)] for name, callback in named]
 
 
-def _versions() -> dict[str, str]:
-    return {
-        "version of atl_sklearn": __version__,
-        "version of numpy": np.__version__,
-        "version of python": platform.python_version(),
-        "version of skorch": skorch.__version__,
-        "version of torch": torch.__version__,
-    }
-
-
-def identify_fit(net: Any, data: Mapping[str, Any]) -> dict[str, str]:
+def identify_fit(net: Net, data: Mapping[str, Any]) -> dict[str, str]:
     """Return what makes a fit, as strings that are the same in every process.
 
     Parameters
@@ -153,7 +140,7 @@ def identify_fit(net: Any, data: Mapping[str, Any]) -> dict[str, str]:
     params = {n: v for n, v in net.get_params(deep=False).items() if n not in _WITHOUT_EFFECT}
     params["device"] = str(net.device)
     params["callbacks"] = _of_callbacks(net.callbacks)
-    identity = _versions()
+    identity = {f"version of {name}": found for name, found in versions_here().items()}
     for name, value in {"class": type(net), **params, **data}.items():
         try:
             identity[name] = fingerprint(_of_data(name, value, net) if name in data else value)

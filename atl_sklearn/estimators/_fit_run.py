@@ -4,22 +4,22 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 
 from atl_sklearn.estimators._interruption import InterruptWatch
 
-
-def unwrapped(module: torch.nn.Module) -> torch.nn.Module:
-    """Return the module inside a compiled or a distributed one, or the module itself."""
-    while True:
-        if isinstance(module, torch.nn.parallel.DistributedDataParallel):
-            module = module.module
-        elif hasattr(module, "_orig_mod"):
-            module = module._orig_mod  # type: ignore[assignment]
-        else:
-            return module
+if TYPE_CHECKING:  # they take a run, or make one
+    from atl_sklearn.estimators._checkpoints import Checkpoints
+    from atl_sklearn.estimators._finiteness import FiniteWeights
+    from atl_sklearn.estimators._input_checks import TrainingData
+    from atl_sklearn.estimators._learning_rate import LearningRate
+    from atl_sklearn.estimators._penalty import PenaltyRun
+    from atl_sklearn.estimators._placement import Placement
+    from atl_sklearn.estimators._steps import Steps
+    from atl_sklearn.estimators._training_progress import TrainingProgress
+    from atl_sklearn.modules import Rescale
 
 
 @dataclass
@@ -28,16 +28,23 @@ class FitRun:
 
     Attributes
     ----------
-    task_weight, sample_weight : array of shape (n_samples,) or None
-        Weights of the training samples in the task loss, and in the penalty.
-    unlabeled : ArrayData, UnlabeledData or None
-        Data that only the penalty sees.
+    data : TrainingData
+        What is learnt from.
+    placement : Placement
+        Where the network runs.
+    sources : list
+        The unrelated estimators or modules, fitted once training begins.
+    unrelated_scores : list of float or None
+        How well unrelated estimators that this fit fitted learnt their tasks; None where it goes
+        on with those of an earlier one.
     forward_params : dict
         Arguments of fit that the network's ``forward`` takes.
     penalty : PenaltyRun or None
         None for a plain network.
-    weights : FiniteWeights or None
-        The guard against weights that are not finite.
+    steps : Steps
+        Makes the steps of training and validation; there once training begins.
+    weights : FiniteWeights
+        The guard against weights that are not finite; there once training begins.
     scaler : torch.amp.GradScaler or None
         Scales the loss in half precision.
     rate : LearningRate or None
@@ -64,21 +71,20 @@ class FitRun:
         What must be ended with the fit, whether it succeeds or not.
     checkpoints : Checkpoints or None
         Where the fit goes on from after a kill; None where it does not.
-    unrelated_scores : list of float or None
-        How well unrelated estimators that this fit fitted learnt their tasks; None where it goes
-        on with those of an earlier one.
     """
 
-    task_weight: Any = None
-    sample_weight: Any = None
-    unlabeled: Any = None
+    data: TrainingData
+    placement: Placement
+    sources: list[Any]
+    unrelated_scores: list[float | None] | None = None
     forward_params: dict[str, Any] = field(default_factory=dict)
-    penalty: Any = None
-    weights: Any = None
-    scaler: Any = None
-    rate: Any = None
+    penalty: PenaltyRun | None = None
+    steps: Steps = field(init=False)
+    weights: FiniteWeights = field(init=False)
+    scaler: torch.amp.GradScaler | None = None
+    rate: LearningRate | None = None
     max_grad_norm: float | None = None
-    rescale: Any = None
+    rescale: Rescale | None = None
     begun: int = 0
     finished: int = 0
     watch: InterruptWatch = field(default_factory=InterruptWatch)
@@ -86,10 +92,9 @@ class FitRun:
     dataset: Any = None
     losses: list[float] = field(default_factory=list)
     rates: list[float] = field(default_factory=list)
-    progress: Any = None
-    checkpoints: Any = None
+    progress: TrainingProgress | None = None
+    checkpoints: Checkpoints | None = None
     exits: ExitStack = field(default_factory=ExitStack)
-    unrelated_scores: list[float | None] | None = None
 
     def count_step(self, loss: float, rate: float) -> None:
         """Note that a training step was made."""

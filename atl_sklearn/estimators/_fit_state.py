@@ -10,7 +10,7 @@ import torch
 from skorch.history import History
 
 from atl_sklearn._state_bytes import UnknownStateError
-from atl_sklearn.estimators._fit_run import unwrapped
+from atl_sklearn.estimators._net import Net
 from atl_sklearn.estimators._object_state import (
     capture,
     capture_parts,
@@ -18,6 +18,7 @@ from atl_sklearn.estimators._object_state import (
     give_parts_back,
 )
 from atl_sklearn.estimators._seeding import random_states, set_random_states
+from atl_sklearn.estimators._wrapped import unwrapped
 
 # Attributes of estimators that the other entries of the state hold, or that `fit` makes again.
 _OF_ESTIMATORS = frozenset(
@@ -35,7 +36,7 @@ def _is_of(value: Any, *libraries: str) -> bool:
     return type(value).__module__.partition(".")[0] in libraries
 
 
-def _modules_of(net: Any) -> Iterator[tuple[str, torch.nn.Module]]:
+def _modules_of(net: Net) -> Iterator[tuple[str, torch.nn.Module]]:
     for name in (*net._modules, *net._criteria):
         module = getattr(net, f"{name}_")
         if isinstance(module, torch.nn.Module):
@@ -96,7 +97,7 @@ def _give_optimizer_back(optimizer: Any, state: dict[str, Any], where: str) -> N
     give_parts_back(optimizer, state["attributes"], where)
 
 
-def _own_attributes(net: Any) -> list[str]:
+def _own_attributes(net: Net) -> list[str]:
     """Return the attributes that a subclass of the user's has added to the estimator's."""
     if all(cls.__module__.startswith("atl_sklearn.") for cls in type(net).__mro__[:1]):
         return []
@@ -105,7 +106,7 @@ def _own_attributes(net: Any) -> list[str]:
     return [name for name in vars(net) if name not in known]
 
 
-def _generators(net: Any) -> dict[str, Any]:
+def _generators(net: Net) -> dict[str, Any]:
     """Return the generators that the user has given the iterators."""
     found = {}
     for stage in ("iterator_train", "iterator_valid"):
@@ -116,7 +117,7 @@ def _generators(net: Any) -> dict[str, Any]:
     return found
 
 
-def take_state(net: Any) -> dict[str, Any]:
+def take_state(net: Net) -> dict[str, Any]:
     """Return everything that the rest of a fit depends on, as it is between two epochs.
 
     Parameters
@@ -135,6 +136,7 @@ def take_state(net: Any) -> dict[str, Any]:
         If something has a state that cannot be written down. The message says what.
     """
     run = net._run
+    assert run is not None and run.checkpoints is not None
     if type(net.history) is not History:
         raise UnknownStateError(f"history is of type {type(net.history).__name__}")
     optimizers = [(f"{name}_", getattr(net, f"{name}_")) for name in net._optimizers]
@@ -163,7 +165,7 @@ def take_state(net: Any) -> dict[str, Any]:
     }
 
 
-def give_state_back(net: Any, state: dict[str, Any]) -> None:
+def give_state_back(net: Net, state: dict[str, Any]) -> None:
     """Go on from the state of another process; the penalty has been made with its part of it.
 
     Parameters
@@ -179,6 +181,7 @@ def give_state_back(net: Any, state: dict[str, Any]) -> None:
         If something is not what it was.
     """
     run = net._run
+    assert run is not None
     for name, module in _modules_of(net):
         _give_module_back(module, state["modules"][name], name)
     for (_, callback), (_, parts) in zip(net.callbacks_, state["callbacks"], strict=True):

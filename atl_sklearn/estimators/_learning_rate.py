@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+from skorch.callbacks import LRScheduler
 
+from atl_sklearn.estimators._net import Net
 from atl_sklearn.similarity import check_factor, look_up
 
 # Of one cycle, as torch.optim.lr_scheduler.OneCycleLR has them by default.
@@ -229,3 +231,31 @@ def _assign(group: dict[str, Any], lr: float) -> None:
         group["lr"].fill_(lr)
     else:
         group["lr"] = lr
+
+
+def learning_rate_of(net: Net) -> LearningRate | None:
+    """Return what sets the learning rate of each step, or None where something else does.
+
+    Parameters
+    ----------
+    net : AntiTransferClassifier or AntiTransferRegressor
+        Initialised.
+    """
+    schedulers = (c for _, c in net.callbacks_ if isinstance(c, LRScheduler))
+    scheduler = next(schedulers, None)
+    if scheduler is not None and net.verbose:
+        print(
+            f"The callback {type(scheduler).__name__} sets the learning rate; "
+            f"lr_schedule={net.lr_schedule!r} is not used."
+        )
+    named = isinstance(net.lr_schedule, str)
+    if scheduler is not None or (named and net.lr_schedule == "constant"):
+        return None
+    return LearningRate(
+        [getattr(net, f"{name}_") for name in net._optimizers],
+        get_lr_schedule(net.lr_schedule),
+        net.max_epochs,
+        cycles_momentum=named
+        and net.lr_schedule == "one_cycle"
+        and "betas" not in net.get_params_for("optimizer"),
+    )

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 
 from atl_sklearn._validation import did_you_mean, refuse, shown
+from atl_sklearn.estimators._net import Net
 from atl_sklearn.modules import MLP, ConvNet
 
 _STOPPING = "callbacks=[skorch.callbacks.EarlyStopping({})] with train_split=0.1"
@@ -84,7 +85,7 @@ def get_optimizer(optimizer: Any) -> Any:
     return OPTIMIZERS.get(optimizer.lower(), optimizer) if isinstance(optimizer, str) else optimizer
 
 
-def check_optimizer(net: Any) -> None:
+def check_optimizer(net: Net) -> None:
     """Check that ``optimizer`` is a name, an optimizer's class or something that makes one."""
     found = get_optimizer(net.optimizer)
     must = "an optimizer's class, or the name of one of torch.optim such as 'adamw'"
@@ -98,7 +99,7 @@ def check_optimizer(net: Any) -> None:
         raise refuse(net, "optimizer", must)
 
 
-def with_arguments(net: Any, part: str) -> str:
+def with_arguments(net: Net, part: str) -> str:
     """Return what errors say of the arguments that a part is made with, or nothing.
 
     Parameters
@@ -125,7 +126,7 @@ def sparse_weights(network: torch.nn.Module) -> set[int]:
     return {id(part.weight) for part in parts}
 
 
-def check_gradients(net: Any) -> None:
+def check_gradients(net: Net) -> None:
     """Refuse an optimizer for gradients that it cannot take: sparse ones, or others than these.
 
     Parameters
@@ -184,7 +185,7 @@ def advice_for(name: str) -> str:
     return ""
 
 
-def _is_own(net: Any, name: str) -> bool:
+def _is_own(net: Net, name: str) -> bool:
     """Tell whether a keyword argument has a place here, or may have one in a subclass."""
     part, dunder, _ = name.partition("__")
     # A subclass may make further modules, whose names are known when they are made.
@@ -196,12 +197,12 @@ def _is_own(net: Any, name: str) -> bool:
     return bool(own or makes_parts)
 
 
-def _base(net: Any) -> type:
+def _base(net: Net) -> type:
     """Return the class of this package from which `net` has its training."""
     return next(cls for cls in type(net).__mro__ if cls.__module__.startswith("atl_sklearn."))
 
 
-def check_names(net: Any) -> None:
+def check_names(net: Net) -> None:
     """Refuse keyword arguments that there are not, before anything is fitted.
 
     Parameters
@@ -223,7 +224,7 @@ def check_names(net: Any) -> None:
             )
 
 
-def _way_out(net: Any, name: str) -> str:
+def _way_out(net: Net, name: str) -> str:
     advice = advice_for(name)
     if advice:
         return advice

@@ -8,6 +8,8 @@ from typing import Any
 from atl_sklearn._pipelines import innermost
 from atl_sklearn.estimators._automatic_weight import given_weights
 from atl_sklearn.estimators._convergence import judge_convergence, judge_penalty
+from atl_sklearn.estimators._fit_run import FitRun
+from atl_sklearn.estimators._net import Net
 from atl_sklearn.estimators._summary import ComparisonSummary, FitSummary
 from atl_sklearn.modules import Standardize
 
@@ -23,12 +25,11 @@ def _ends(rows: Sequence[dict[str, Any]], name: str) -> tuple[float, float] | No
     return (found[0], found[-1]) if found else None
 
 
-def _comparisons(
-    net: Any, run: Any, sources: Sequence[Any], rows: Sequence[dict[str, Any]]
-) -> list[ComparisonSummary]:
+def _comparisons(net: Net, run: FitRun, rows: Sequence[dict[str, Any]]) -> list[ComparisonSummary]:
     if run.penalty is None:
         return []
-    given = given_weights(net.weight, len(sources))
+    sources = run.sources
+    given = given_weights(net.weight, len(run.sources))
     targets = net.target_similarity
     targets = targets if isinstance(targets, list | tuple) else [targets] * len(sources)
     scores = run.unrelated_scores or [None] * len(sources)
@@ -58,19 +59,17 @@ def _comparisons(
     return found
 
 
-def _why_plain(net: Any, run: Any, sources: Sequence[Any]) -> str:
+def _why_plain(net: Net, run: FitRun) -> str:
     if run.penalty is not None:
         return ""
-    if not sources:
+    if not run.sources:
         return "there is no unrelated task"
-    automatic = "auto" in given_weights(net.weight, len(sources))
+    automatic = "auto" in given_weights(net.weight, len(run.sources))
     explains = "the unrelated task says nothing of the target, so that weight='auto' is 0"
     return explains if automatic else "the weight is 0"
 
 
-def summarise(
-    net: Any, run: Any, sources: Sequence[Any], *, begun: int, interrupted: bool, judged: bool
-) -> FitSummary:
+def summarise(net: Net, run: FitRun, *, interrupted: bool, judged: bool) -> FitSummary:
     """Return what happened in a fit.
 
     Parameters
@@ -79,10 +78,6 @@ def summarise(
         The estimator; the run is still there.
     run : FitRun
         The run that ended.
-    sources : list
-        The fitted unrelated estimators or modules.
-    begun : int
-        How many epochs the history had before.
     interrupted : bool
         Whether the user ended the training.
     judged : bool
@@ -93,11 +88,11 @@ def summarise(
     summary : FitSummary
         Its warnings are those that `fit` gives.
     """
-    rows = list(list.__iter__(net.history))[begun:]
+    rows = list(list.__iter__(net.history))[run.begun :]
     ended_by = "interruption" if interrupted else "max_epochs"
     if run.ended_by_callback:
         ended_by = "callback"
-    comparisons = _comparisons(net, run, sources, rows)
+    comparisons = _comparisons(net, run, rows)
     losses = _ends(rows, "train_loss")
     warnings: list[str] = []
     converged = None
@@ -120,7 +115,7 @@ def summarise(
                 warnings += [texts] if texts else []
         what = net._judge_predictions(run)
         warnings += [what] if what else []
-    if run.penalty is not None:
+    if run.penalty is not None and net.target_similarity is not None:
         warnings += run.penalty.unmet_targets()
     return FitSummary(
         estimator=type(net).__name__,
@@ -131,6 +126,6 @@ def summarise(
         train_loss=losses,
         valid_loss=_ends(rows, "valid_loss"),
         comparisons=tuple(comparisons),
-        why_plain=_why_plain(net, run, sources),
+        why_plain=_why_plain(net, run),
         warnings=tuple(warnings),
     )

@@ -9,7 +9,8 @@ import torch
 from scipy.sparse import issparse
 
 from atl_sklearn._user_warnings import warn_user
-from atl_sklearn.estimators._fit_run import unwrapped
+from atl_sklearn.estimators._net import ClassifierNet, Net
+from atl_sklearn.estimators._wrapped import unwrapped
 
 # Criteria that take one score for two classes, and targets that are numbers.
 _OF_ONE_SCORE = (torch.nn.BCEWithLogitsLoss, torch.nn.BCELoss)
@@ -93,7 +94,7 @@ def _refuse_several(output: Any, criterion: Any) -> None:
     )
 
 
-def check_scores(net: Any, output: Any) -> None:
+def check_scores(net: ClassifierNet, output: Any) -> None:
     """Check what a classifier's network returns for a few samples.
 
     Parameters
@@ -190,7 +191,7 @@ def _check_probabilities(criterion: Any, output: torch.Tensor) -> None:
             )
 
 
-def check_numbers(net: Any, output: Any) -> None:
+def check_numbers(net: Net, output: Any) -> None:
     """Check what a regressor's network returns for a few samples.
 
     Parameters

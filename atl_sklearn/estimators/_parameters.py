@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from numbers import Integral
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -15,6 +15,7 @@ from atl_sklearn.estimators._callbacks import check_callbacks
 from atl_sklearn.estimators._class_weight import check_class_weight
 from atl_sklearn.estimators._learning_rate import get_lr_schedule
 from atl_sklearn.estimators._names import check_names, check_optimizer, get_optimizer
+from atl_sklearn.estimators._net import ClassifierNet, Net
 from atl_sklearn.estimators._precision import PRECISIONS
 from atl_sklearn.estimators._splits import check_train_split
 from atl_sklearn.modules import get_module_names
@@ -30,7 +31,7 @@ from atl_sklearn.unrelated import CACHES, as_choices, as_sources, get_memory
 _PENALTY_DATA = ("auto", "both", "train", "unlabeled")
 
 
-def _check_weight(net: Any, n_networks: int) -> None:
+def _check_weight(net: Net, n_networks: int) -> None:
     several = isinstance(net.weight, list | tuple)
     values = net.weight if several else [net.weight]
     for value in values:
@@ -51,7 +52,7 @@ def _check_weight(net: Any, n_networks: int) -> None:
         )
 
 
-def _check_classes(net: Any) -> None:
+def _check_classes(net: Net) -> None:
     """Check the parts that are made in fit: that they are classes of the right kind."""
     module = net.module
     if isinstance(module, str):
@@ -82,7 +83,7 @@ def _check_classes(net: Any) -> None:
     check_callbacks(net)
 
 
-def _check_comparison(net: Any) -> None:
+def _check_comparison(net: Net) -> None:
     n_layers = len(as_choices(net.layer, "layer"))
     for name, get in (("metric", get_metric), ("aggregation", get_aggregation)):
         option = getattr(net, name)
@@ -100,8 +101,9 @@ def _check_comparison(net: Any) -> None:
         )
     if not isinstance(net.penalty_data, str) or net.penalty_data not in _PENALTY_DATA:
         raise refuse(net, "penalty_data", f"one of {sorted(_PENALTY_DATA)}")
-    check_target(net.target_similarity, metrics, type(net).__name__)
     targets = net.target_similarity
+    if targets is not None:
+        check_target(targets, metrics, type(net).__name__)
     n_networks = len(as_sources(net.unrelated))
     if isinstance(targets, list | tuple) and len(targets) != n_networks:
         must = f"None, a float, or a list of one for each of the {n_networks} unrelated networks"
@@ -113,13 +115,11 @@ def _check_comparison(net: Any) -> None:
         raise refuse(net, "cache", f"one of {sorted(CACHES)}")
     if not is_number(net.cache_size, Integral) or net.cache_size < 0:
         raise refuse(net, "cache_size", "an int in [0, inf), a number of bytes")
-    get_memory(net.memory, warn=True)
+    if net.memory is not None:
+        get_memory(net.memory, warn=True)
 
 
-def _check_checkpoint_dir(net: Any) -> None:
-    folder = net.checkpoint_dir
-    if folder is None:
-        return
+def _check_checkpoint_dir(net: Net, folder: str | os.PathLike[str]) -> None:
     is_path = isinstance(folder, str | os.PathLike) and isinstance(os.fspath(folder), str)
     if not is_path or not os.fspath(folder) or "\0" in os.fspath(folder):
         raise refuse(net, "checkpoint_dir", "None or a folder (a str or path)")
@@ -130,7 +130,7 @@ def _check_checkpoint_dir(net: Any) -> None:
         raise refuse(net, "checkpoint_dir", "a folder", f"{place} is a file.")
 
 
-def _check_numbers(net: Any) -> None:
+def _check_numbers(net: Net) -> None:
     if not is_number(net.max_epochs, Integral) or net.max_epochs < 0:
         raise refuse(net, "max_epochs", "an int in [0, inf)")
     if not is_number(net.batch_size, Integral) or net.batch_size < -1 or net.batch_size == 0:
@@ -154,7 +154,7 @@ def _check_numbers(net: Any) -> None:
         raise refuse(net, "random_state", must)
 
 
-def _check_of_skorch(net: Any) -> None:
+def _check_of_skorch(net: Net) -> None:
     function = net.predict_nonlinearity
     is_auto = isinstance(function, str) and function == "auto"
     if not (function is None or is_auto or callable(function)):
@@ -169,7 +169,7 @@ def _check_of_skorch(net: Any) -> None:
         raise refuse(net, "torch_load_kwargs", "None or a dict of arguments of torch.load")
 
 
-def check_device(net: Any) -> None:
+def check_device(net: Net) -> None:
     """Check that there is the device on which a network shall run."""
     device = net.device
     if device is None:  # left to the module, and to accelerate
@@ -188,7 +188,7 @@ def check_device(net: Any) -> None:
         raise refuse(net, "device", f"{must}, of this machine", way_out) from error
 
 
-def _check_schedules(net: Any) -> None:
+def _check_schedules(net: Net) -> None:
     """Check the two schedules; a callable is called once."""
     of_weight = get_weight_schedule(net.weight_schedule)
     of_rate = get_lr_schedule(net.lr_schedule)
@@ -205,14 +205,14 @@ def _check_schedules(net: Any) -> None:
             raise refuse(net, name, must, f"Called with 0: {error}") from error
 
 
-def check_classes(net: Any, classes: Any) -> None:
+def check_classes(net: Net, classes: Any) -> None:
     """Check the classes that a classifier is told.
 
     Parameters
     ----------
     net : AntiTransferClassifier or AntiTransferRegressor
         The estimator.
-    classes : array-like or None
+    classes : array-like
         Its ``classes``, or those of the first partial_fit.
 
     Raises
@@ -220,8 +220,6 @@ def check_classes(net: Any, classes: Any) -> None:
     ValueError
         If they are not one label each.
     """
-    if classes is None:
-        return
     check_no_missing(classes, "classes")
     labels = np.asarray(classes)
     if labels.ndim != 1 or len(labels) == 0 or len(np.unique(labels)) < len(labels):
@@ -231,7 +229,7 @@ def check_classes(net: Any, classes: Any) -> None:
         )
 
 
-def check_parameters(net: Any) -> None:
+def check_parameters(net: Net) -> None:
     """Check what `net` was constructed with, as far as it can be without data.
 
     Parameters
@@ -259,7 +257,8 @@ def check_parameters(net: Any) -> None:
         if choice is not None:
             as_choices(choice, "unrelated_layer")
     _check_comparison(net)
-    _check_checkpoint_dir(net)
+    if net.checkpoint_dir is not None:
+        _check_checkpoint_dir(net, net.checkpoint_dir)
     _check_schedules(net)
     if not isinstance(net.precision, str) or net.precision not in PRECISIONS:
         raise refuse(net, "precision", f"one of {sorted(PRECISIONS)}")
@@ -270,7 +269,8 @@ def check_parameters(net: Any) -> None:
             "another one with an optimizer that computes the loss several times in a step",
             "LBFGS works in the others.",
         )
-    if hasattr(net, "class_weight"):
-        check_class_weight(net)
-        check_classes(net, net.classes)
+    if getattr(net, "class_weight", None) is not None:
+        check_class_weight(cast(ClassifierNet, net))
+    if (classes := getattr(net, "classes", None)) is not None:
+        check_classes(net, classes)
     check_device(net)

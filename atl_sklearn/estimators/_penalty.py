@@ -266,6 +266,8 @@ class PenaltyRun:
 
     def epoch_similarities(self) -> list[tuple[str, float]]:
         """Return names and values of the similarities that targets are compared with."""
+        if self._settings.target_similarity is None:
+            return []
         values = [value for row in self._loss.left_similarities() for value in row]
         names = [name.replace("penalty", "train_similarity", 1) for name in self.names]
         return [

@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
+import numpy as np
 import torch
 
 # The floating type of the network and of X; the half ones are those of autocast.
@@ -15,6 +16,11 @@ PRECISIONS = {
     "float64": torch.float64,
 }
 HALF_PRECISIONS = {"bfloat16": torch.bfloat16, "float16": torch.float16}
+
+
+def numpy_dtype(precision: str) -> np.dtype:
+    """Return the floating type of X and of weights of samples, as NumPy has it."""
+    return np.dtype(str(PRECISIONS[precision]).removeprefix("torch."))
 
 
 def autocast(

@@ -14,15 +14,17 @@ from torch.utils.data import DataLoader
 
 from atl_sklearn.estimators._classifier import AntiTransferClassifier
 from atl_sklearn.estimators._constructors import arguments_of, documented_like
+from atl_sklearn.estimators._estimator import AntiTransferEstimator
 from atl_sklearn.estimators._finiteness import check_predictions
+from atl_sklearn.estimators._input_checks import check_X
 from atl_sklearn.estimators._outputs import check_numbers
+from atl_sklearn.estimators._precision import numpy_dtype
 from atl_sklearn.estimators._scales import rescale_layer
-from atl_sklearn.estimators._training import AntiTransferTraining
 from atl_sklearn.unrelated import LayerChoice
 
 
 @documented_like(AntiTransferClassifier, leaving_out={"class_weight", "classes", "classes_"})
-class AntiTransferRegressor(AntiTransferTraining, NeuralNetRegressor):
+class AntiTransferRegressor(AntiTransferEstimator, NeuralNetRegressor):
     """A neural regressor that does not lean on what an unrelated network knows.
 
     A skorch net: callbacks, ``optimizer__*``, ``module__*``, `save_params` and `partial_fit` work
@@ -121,7 +123,7 @@ class AntiTransferRegressor(AntiTransferTraining, NeuralNetRegressor):
         if reset:
             # Predictions come back in it: double precision unless y was single.
             self._target_dtype = np.result_type(np.asarray(y).dtype, np.float32)
-        columns = np.asarray(y, dtype=self._numpy_dtype())
+        columns = np.asarray(y, dtype=numpy_dtype(self.precision))
         one_target = columns.ndim == 1
         columns = columns.reshape(len(columns), -1)
         if reset:
@@ -190,7 +192,7 @@ class AntiTransferRegressor(AntiTransferTraining, NeuralNetRegressor):
         """
         if self._run is None:
             check_is_fitted(self)
-        X = self._check_X(X)
+        X = check_X(self, X)
         y = NeuralNet.predict_proba(self, X).astype(self._target_dtype)
         check_predictions(self, y, X)
         return y[:, 0] if self._one_target and y.shape[1] == 1 else y

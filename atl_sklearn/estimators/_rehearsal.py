@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from copy import deepcopy
+from dataclasses import dataclass
 from numbers import Integral
 from typing import Any
 
@@ -12,19 +13,22 @@ import torch
 
 from atl_sklearn._generator import forked_generator
 from atl_sklearn._validation import is_number, refuse, shown
+from atl_sklearn.estimators._batching import makes_batches
 from atl_sklearn.estimators._callbacks import check_watched
 from atl_sklearn.estimators._data import is_own_data
-from atl_sklearn.estimators._fit_run import unwrapped
-from atl_sklearn.estimators._inputs import accepted, is_mapping
+from atl_sklearn.estimators._input_checks import accepted, is_mapping
 from atl_sklearn.estimators._names import with_arguments
+from atl_sklearn.estimators._net import Net
 from atl_sklearn.estimators._penalty import kept_buffers
 from atl_sklearn.estimators._splits import get_splitter, split_data
+from atl_sklearn.estimators._steps import task_loss
+from atl_sklearn.estimators._wrapped import unwrapped
 from atl_sklearn.unrelated import Trial, trace_layers
 
 _N_TRIED = 8  # samples
 
 
-def check_forward_params(net: Any, fit_params: dict[str, Any]) -> dict[str, Any]:
+def check_forward_params(net: Net, fit_params: dict[str, Any]) -> dict[str, Any]:
     """Return those of ``fit_params`` that the network's ``forward`` takes.
 
     Parameters
@@ -54,7 +58,44 @@ def check_forward_params(net: Any, fit_params: dict[str, Any]) -> dict[str, Any]
     return {name: fit_params[name] for name in of_forward}
 
 
-def rehearse(net: Any, X: Any, y: Any, *, compares: bool) -> tuple[Any, Any, Trial | None]:
+@dataclass(frozen=True)
+class Rehearsal:
+    """What was tried before training.
+
+    Attributes
+    ----------
+    data : torch.utils.data.Dataset
+        The training data.
+    tried : Tensor of shape (n_few, ...) or mapping of these
+        The first samples, where the network is.
+    trial : Trial or None
+        What the network made of them; None if its layers are not compared.
+    """
+
+    data: Any
+    tried: Any
+    trial: Trial | None
+
+
+def try_out(net: Net, X: Any, *, training: bool = False) -> Any:
+    """Return what the network makes of a few samples, which leaves no trace in it.
+
+    In training mode the caller takes care of its buffers.
+    """
+    net._set_training(training)
+    module = net.module_
+    # A compiled network would never run hooks that come after its first call.
+    net.__dict__["module_"] = unwrapped(module)
+    try:
+        with torch.no_grad(), forked_generator():
+            return net.infer(X)
+    finally:
+        net.__dict__["module_"] = module
+        if training:
+            net._set_training(False)
+
+
+def rehearse(net: Net, X: Any, y: Any, *, compares: bool) -> Rehearsal:
     """Run the network, and compute the loss, on the first samples.
 
     Parameters
@@ -70,12 +111,8 @@ def rehearse(net: Any, X: Any, y: Any, *, compares: bool) -> tuple[Any, Any, Tri
 
     Returns
     -------
-    data : torch.utils.data.Dataset
-        The training data.
-    tried : Tensor of shape (n_few, ...) or mapping of these
-        The first samples, on the network's device.
-    trial : Trial or None
-        What the network made of them; None if its layers are not compared.
+    rehearsal : Rehearsal
+        What is handed on to the training.
 
     Raises
     ------
@@ -93,13 +130,14 @@ def rehearse(net: Any, X: Any, y: Any, *, compares: bool) -> tuple[Any, Any, Tri
         tried = torch.utils.data.default_collate([data[place][0] for place in few])
     else:
         tried = batch.X
-    tried = net._on_device(tried)
+    tried = net._placement().batch(tried)
     trial = None
     if compares:
-        trial = trace_layers(unwrapped(net.module_), lambda: net._try_out(tried))
-    output = net._try_out(tried) if trial is None else trial.output
+        trial = trace_layers(unwrapped(net.module_), lambda: try_out(net, tried))
+    output = try_out(net, tried) if trial is None else trial.output
     net._check_output(output)
-    _try_predicting(net, output)
+    if callable(net.predict_nonlinearity):
+        _try_predicting(net, output)
     if batch is not None:
         _try_loss(net, output, batch, tried)
     _try_single_sample(net, data, tried)
@@ -108,11 +146,11 @@ def rehearse(net: Any, X: Any, y: Any, *, compares: bool) -> tuple[Any, Any, Tri
         check_watched(net)
     elif is_number(net.train_split):
         split_data(net, data, y)
-    return data, tried, trial
+    return Rehearsal(data, tried, trial)
 
 
 @contextmanager
-def _spare_criterion(net: Any) -> Iterator[None]:
+def _spare_criterion(net: Net) -> Iterator[None]:
     """Let the block compute losses with a copy of the criterion, which may count its calls."""
     criterion = net.__dict__["criterion_"]
     with suppress(Exception):  # what cannot be copied is used as it is
@@ -123,7 +161,7 @@ def _spare_criterion(net: Any) -> Iterator[None]:
         net.__dict__["criterion_"] = criterion
 
 
-def _try_loss(net: Any, output: Any, batch: Any, X: Any) -> None:
+def _try_loss(net: Net, output: Any, batch: Any, X: Any) -> None:
     of_package = type(net).get_loss.__module__.startswith(("atl_sklearn.", "skorch."))
     if not of_package or "criterion_" not in vars(net):
         return  # one of the user's own may need what its training steps prepare
@@ -146,13 +184,11 @@ def _try_loss(net: Any, output: Any, batch: Any, X: Any) -> None:
                 way_out += "Leave out criterion__reduction='none', or set it to 'mean' or 'sum'."
             raise refuse(net, "criterion", must, way_out.rstrip())
         if batch.task_weight is not None:
-            net._task_loss(output, batch, X, batch.y, training=False)
+            task_loss(net, output, batch, X, batch.y, training=False)
 
 
-def _try_predicting(net: Any, output: Any) -> None:
+def _try_predicting(net: Net, output: Any) -> None:
     function = net.predict_nonlinearity
-    if not callable(function):
-        return
     first = output[0] if isinstance(output, tuple) else output
     with torch.no_grad(), forked_generator():
         try:
@@ -167,7 +203,7 @@ def _try_predicting(net: Any, output: Any) -> None:
         raise refuse(net, "predict_nonlinearity", must, f"It returned {shown(found)}.")
 
 
-def _try_iterators(net: Any, data: Any) -> None:
+def _try_iterators(net: Net, data: Any) -> None:
     for stage, training in (("iterator_train", True), ("iterator_valid", False)):
         must = f"an iterator's class, which takes the data and {stage}__ arguments"
         try:
@@ -179,7 +215,7 @@ def _try_iterators(net: Any, data: Any) -> None:
             raise refuse(net, stage, must, f"It made {shown(found)}.")
 
 
-def _may_be_single(net: Any, data: Any) -> bool:
+def _may_be_single(net: Net, data: Any) -> bool:
     """Tell whether a training batch may have one sample."""
     kwargs = net.get_params_for("iterator_train")
     size, n_samples = kwargs.get("batch_size", net.batch_size), len(data)
@@ -187,11 +223,11 @@ def _may_be_single(net: Any, data: Any) -> bool:
         n_samples = round((1 - net.train_split) * n_samples)
     if not is_number(size, Integral) or "batch_sampler" in kwargs:
         return False
-    left_over = not net._makes_batches(data) and not kwargs.get("drop_last") and size > 1
+    left_over = not makes_batches(net, data) and not kwargs.get("drop_last") and size > 1
     return size == 1 or n_samples == 1 or (left_over and n_samples % size == 1)
 
 
-def _try_single_sample(net: Any, data: Any, tried: Any) -> None:
+def _try_single_sample(net: Net, data: Any, tried: Any) -> None:
     if not _may_be_single(net, data):
         return
 
@@ -199,7 +235,7 @@ def _try_single_sample(net: Any, data: Any, tried: Any) -> None:
         X = {key: x[:count] for key, x in tried.items()} if is_mapping(tried) else tried[:count]
         with kept_buffers(unwrapped(net.module_)):
             try:
-                net._try_out(X, training=True)
+                try_out(net, X, training=True)
             except Exception as error:
                 return str(error)
         return ""

@@ -7,11 +7,13 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
+from sklearn.utils.validation import check_is_fitted
 from skorch.history import History
 from skorch.utils import to_device
 
 from atl_sklearn._user_warnings import warn_user
-from atl_sklearn.estimators._fit_run import unwrapped
+from atl_sklearn.estimators._net import Net
+from atl_sklearn.estimators._wrapped import unwrapped
 from atl_sklearn.persistence import HERE_ONLY_OF_NETS, CannotSaveError, allowed_name, shadows
 from atl_sklearn.unrelated import LeftBehind, is_fitted
 
@@ -57,7 +59,7 @@ def _left_behind(unrelated: Any) -> Any:
     return LeftBehind(type(unrelated).__name__)
 
 
-def _callbacks_to_save(net: Any, *, whole: bool) -> Any:
+def _callbacks_to_save(net: Net, *, whole: bool) -> Any:
     """Return the callbacks, unfitted, without those of skorch that work with files."""
     if not isinstance(net.callbacks, list):
         return net.callbacks
@@ -81,7 +83,7 @@ def _callbacks_to_save(net: Any, *, whole: bool) -> Any:
     return kept
 
 
-def state_to_save(net: Any, keep: Any) -> dict[str, Any]:
+def state_to_save(net: Net, keep: Any) -> dict[str, Any]:
     """Return what of an estimator travels, by name.
 
     Parameters
@@ -181,7 +183,7 @@ def from_saved_state(
     if lacks and not older:
         raise refuse(f"The file lacks {lacks[0]!r}")
     params["device"] = _device_here(params.get("device", "auto"))
-    net: Any = cls(**params)
+    net: Net = cls(**params)
     if state.get("initialized_") is not True:
         return net
     net._params_to_validate = set()
@@ -213,9 +215,37 @@ def from_saved_state(
     return net
 
 
-def _make_optimizers(net: Any, states: dict[str, Any], refuse: Callable[[str], Exception]) -> None:
+def _make_optimizers(net: Net, states: dict[str, Any], refuse: Callable[[str], Exception]) -> None:
     net._initialize_optimizer()
     for name, value in states.items():
         if not hasattr(net, name):
             raise refuse(f"The file has the state of {name!r}, and there is no such optimizer")
         getattr(net, name).load_state_dict(value)
+
+
+def trim(net: Net) -> None:
+    """Let an estimator forget what only training needs.
+
+    Parameters
+    ----------
+    net : AntiTransferClassifier or AntiTransferRegressor
+        It predicts as before, and is no longer trained.
+
+    Raises
+    ------
+    sklearn.exceptions.NotFittedError
+        If it is not fitted.
+    """
+    check_is_fitted(net)
+    net._set_training(False)
+    for parameter in net.module_.parameters():
+        parameter.grad = None
+    for name in net._optimizers:
+        setattr(net, f"{name}_", None)
+    for name in ("_penalty_state", "_random_stream", "_unrelated_given"):
+        net.__dict__.pop(name, None)
+    net.unrelated_ = None
+    net.callbacks_ = []
+    net.history_ = History()
+    net.virtual_params_ = {}
+    net._trimmed_for_prediction = True

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from numbers import Integral
 from typing import Any
 
 import numpy as np
 import torch
-from sklearn.base import clone
 
 from atl_sklearn._generator import forked_generator
 
@@ -37,24 +35,6 @@ def own_random_numbers(seed: int, device: Any) -> Iterator[None]:
         for index in cuda:
             torch.cuda.default_generators[index].manual_seed(seed)
         yield
-
-
-def seeded(estimator: Any, seed: int) -> Any:
-    """Return a clone of an estimator whose parameters `random_state` are all ints.
-
-    Parameters
-    ----------
-    estimator : estimator
-        Not fitted; those of its parameters that are ints stay.
-    seed : int
-        Determines the others.
-    """
-    made = clone(estimator)
-    rng = np.random.RandomState(seed % 2**32)
-    for name, value in sorted(made.get_params(deep=True).items()):
-        if name.rpartition("__")[2] == "random_state" and not isinstance(value, Integral):
-            made.set_params(**{name: int(rng.randint(2**31))})
-    return made
 
 
 def random_states(device: Any) -> dict[str, np.ndarray]:

@@ -8,13 +8,14 @@ from sklearn.base import is_classifier
 from skorch.dataset import ValidSplit
 
 from atl_sklearn._validation import is_bool, is_number, refuse
+from atl_sklearn.estimators._net import Net
 
 
 def _is_false(split: Any) -> bool:
     return split is None or (is_bool(split) and not split)
 
 
-def check_train_split(net: Any) -> None:
+def check_train_split(net: Net) -> None:
     """Check that ``train_split`` is a share, something that splits, or nothing."""
     split = net.train_split
     share = is_number(split) and 0 < split < 1
@@ -27,7 +28,7 @@ def check_train_split(net: Any) -> None:
         )
 
 
-def get_splitter(net: Any) -> Any:
+def get_splitter(net: Net) -> Any:
     """Return what splits off validation data, or None.
 
     Parameters
@@ -51,7 +52,7 @@ def get_splitter(net: Any) -> Any:
     return split
 
 
-def split_data(net: Any, dataset: Any, y: Any, **params: Any) -> tuple[Any, Any]:
+def split_data(net: Net, dataset: Any, y: Any, **params: Any) -> tuple[Any, Any]:
     """Return the datasets for training and validation.
 
     Parameters

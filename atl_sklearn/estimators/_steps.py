@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Iterable
 from contextlib import nullcontext
 from typing import Any
 
@@ -13,9 +14,56 @@ from skorch.utils import TeeGenerator
 from atl_sklearn.estimators._checkpoints import end_for_good
 from atl_sklearn.estimators._clipping import clip_gradients
 from atl_sklearn.estimators._finiteness import non_finite_error
-from atl_sklearn.estimators._history import EpochTable, PenaltyHistory
-from atl_sklearn.estimators._inputs import Inputs
+from atl_sklearn.estimators._fit_run import FitRun
+from atl_sklearn.estimators._net import Net
+from atl_sklearn.estimators._penalty import PenaltyRun
 from atl_sklearn.estimators._training_progress import TrainingProgress
+from atl_sklearn.similarity import AntiTransferPenalty
+
+Step = dict[str, Any]  # what skorch's steps return
+
+
+def task_loss(
+    net: Net, y_pred: Any, batch: Any, X: Any, y: torch.Tensor, *, training: bool
+) -> torch.Tensor:
+    """Return the task loss of a batch, its samples weighted.
+
+    Parameters
+    ----------
+    net : AntiTransferClassifier or AntiTransferRegressor
+        Initialised.
+    y_pred : Tensor of shape (n_samples, ...)
+        What the network returned.
+    batch : Batch or (X, y)
+        May have weights of the samples.
+    X : Tensor of shape (n_samples, ...) or mapping of these
+        The samples, where the network is.
+    y : Tensor of shape (n_samples, ...)
+        The encoded targets.
+    training : bool
+        Whether the batch is trained on.
+
+    Raises
+    ------
+    ValueError
+        If there are weights, and the criterion has no loss of each sample.
+    """
+    weight = getattr(batch, "task_weight", None)
+    if weight is None:
+        return net.get_loss(y_pred, y, X=X, training=training)
+    reduction = getattr(net.criterion_, "reduction", None)
+    if reduction is None:
+        raise ValueError(
+            f"sample_weight and class_weight need a criterion with a 'reduction'. "
+            f"{type(net.criterion_).__name__} has none."
+        )
+    net.criterion_.reduction = "none"
+    try:
+        losses = net.get_loss(y_pred, y, X=X, training=training)
+    finally:
+        net.criterion_.reduction = reduction
+    losses = losses.reshape(len(losses), -1).mean(dim=1)
+    return (losses * weight.to(losses)).mean()
 
 
 def _length_of(iterator: Any) -> int | None:
@@ -26,163 +74,34 @@ def _length_of(iterator: Any) -> int | None:
         return None
 
 
-class Steps(Inputs):
-    """What is computed for one batch, and kept for one epoch."""
+class Steps:
+    """Makes the steps of one fit: what is computed for each batch, and recorded of it.
 
-    @property
-    def _default_callbacks(self) -> list[Any]:
-        # skorch prints last, whatever the order
-        known = dict(super()._default_callbacks)
-        return [*{**known, "print_log": EpochTable(), "penalty": PenaltyHistory()}.items()]
+    Parameters
+    ----------
+    net : AntiTransferClassifier or AntiTransferRegressor
+        What is trained.
+    run : FitRun or None
+        Its fit, about to begin; None for steps outside of one, which have no penalty.
+    """
 
-    def _task_loss(self, y_pred: Any, batch: Any, X: Any, y: Any, *, training: bool) -> Any:
-        weight = getattr(batch, "task_weight", None)
-        if weight is None:
-            return self.get_loss(y_pred, y, X=X, training=training)
-        reduction = getattr(self.criterion_, "reduction", None)
-        if reduction is None:
-            raise ValueError(
-                f"sample_weight and class_weight need a criterion with a 'reduction'. "
-                f"{type(self.criterion_).__name__} has none."
-            )
-        self.criterion_.reduction = "none"
-        try:
-            losses = self.get_loss(y_pred, y, X=X, training=training)
-        finally:
-            self.criterion_.reduction = reduction
-        losses = losses.reshape(len(losses), -1).mean(dim=1)
-        return (losses * weight.to(losses)).mean()
+    def __init__(self, net: Net, run: FitRun | None) -> None:
+        self._net = net
+        self._run = run
+        self._penalty = None if run is None else run.penalty
+        self._scaler = None if run is None else run.scaler
+        # What is clipped: what there is in the first step of an epoch.
+        self._parameters: list[torch.nn.Parameter] | None = None
 
-    def _step(self, batch: Any, *, training: bool, **fit_params: Any) -> dict[str, Any]:
-        """Return losses and prediction of one batch, and record the penalties."""
-        Xi, yi = unpack_data(batch)
-        Xi = self._on_device(Xi)
-        run = self._run
-        penalty = run.penalty if run is not None else None
-        if penalty is not None and penalty.compares_batch(training=training):
-            weight = getattr(batch, "sample_weight", None)
-            watched: Any = penalty.watch(
-                Xi,
-                None if weight is None else weight.to(device=self.device),
-                yi if self.conditional else None,
-                index=getattr(batch, "index", None),
-            )
-        else:
-            watched = nullcontext()
-        with watched as tapped:
-            y_pred = self.infer(Xi, **fit_params)
-        task_loss = self._task_loss(y_pred, batch, Xi, yi, training=training)
-        stage = "train" if training else "valid"
-        if penalty is None:
-            if run is not None and not math.isfinite(task_loss.item()):
-                self._stop_for(f"{stage} task loss")
-            return {"loss": task_loss, "objective": task_loss, "y_pred": y_pred}
-        found = [] if tapped is None else [tapped.penalty]
-        if penalty.compares_unlabeled(training=training):
-            found.append(penalty.of_unlabeled())
-        several = len(found) > 1
-        total = torch.stack([one.total for one in found]).mean() if several else found[0].total
-        objective = torch.add(task_loss, total, alpha=penalty.factor(len(self.history) - 1))
-        parts = [one.parts.detach() for one in found]
-        similarities = torch.stack(parts).mean(dim=0) if several else parts[0]
-        # All numbers in one piece: on a GPU, each transfer waits for what was queued before.
-        scalars = (task_loss.detach().reshape(1), objective.detach().reshape(1))
-        loss, total_loss, *values = torch.cat((*scalars, similarities.reshape(-1))).tolist()
-        named = zip(penalty.names, values, strict=True)
-        record = {f"{stage}_{name}": value for name, value in named}
-        if not all(map(math.isfinite, (loss, *values))):
-            penalty.check_frozen(batch)
-            names = ["task loss", *penalty.names]
-            finite = zip(names, map(math.isfinite, (loss, *values)), strict=True)
-            self._stop_for(f"{stage} {next(name for name, is_finite in finite if not is_finite)}")
-        if training:
-            record["train_objective"] = total_loss
-        for name, value in record.items():
-            self.history.record_batch(name, value)
-        return {"loss": task_loss, "objective": objective, "y_pred": y_pred}
-
-    def notify(self, method_name: str, **kwargs: Any) -> None:
-        """Call the callbacks; see skorch.
+    def losses(self, batch: Any, *, training: bool, **fit_params: Any) -> Step:
+        """Return losses and prediction of one batch, and record the penalties.
 
         Parameters
         ----------
-        method_name : str
-            The event, such as ``"on_batch_end"``.
-        **kwargs : dict
-            Passed on.
-        """
-        try:
-            super().notify(method_name, **kwargs)
-            if method_name == "on_epoch_end" and self._run is not None and self._run.checkpoints:
-                self._run.checkpoints.keep(self)
-        except KeyboardInterrupt:
-            # How skorch's callbacks end a training.
-            if self._run is not None:
-                self._run.ended_by_callback = not self._run.watch.seen
-            raise
-
-    def run_single_epoch(
-        self, iterator: Any, training: bool, prefix: str, step_fn: Any, **fit_params: Any
-    ) -> None:
-        """Go through all batches once; see skorch.
-
-        Parameters
-        ----------
-        iterator : iterable or None
-            The batches; None for nothing to do.
-        training : bool
-            Whether the network is trained.
-        prefix : str
-            ``"train"`` or ``"valid"``, for the history.
-        step_fn : callable
-            Makes the step of one batch.
-        **fit_params : dict
-            Passed on to `step_fn`.
-        """
-        run = self._run
-        if run is None or iterator is None or not training:
-            super().run_single_epoch(iterator, training, prefix, step_fn, **fit_params)
-            return
-        n_batches = _length_of(iterator)
-        self._show_epoch(n_batches)
-        if run.rate is not None:
-            run.rate.begin_epoch(n_batches)
-
-        def step(batch: Any, **fit_params: Any) -> Any:
-            if run.rate is not None:
-                run.rate.begin_step()
-            made = step_fn(batch, **fit_params)
-            run.count_step(made["loss"].item(), float(self.optimizer_.param_groups[0]["lr"]))
-            return made
-
-        super().run_single_epoch(iterator, training, prefix, step, **fit_params)
-        self.history.record("lr", run.rates[-1] if run.rates else self.lr)
-        if run.progress is not None:
-            run.progress.end_epoch()
-
-    def _show_epoch(self, n_batches: int | None) -> None:
-        run = self._run
-        if self.verbose != 1:
-            return
-        if run.progress is None:
-            done = 0 if run.checkpoints is None else run.checkpoints.done
-            name = type(self).__name__
-            run.progress = TrainingProgress(name, self.max_epochs, n_batches, done=done)
-            run.exits.callback(run.progress.close)
-        run.progress.begin_epoch()
-
-    def _stop_for(self, part: str) -> None:
-        weighted = self._run.penalty is not None
-        end_for_good(self)
-        raise non_finite_error(part, len(self.history), self._run.weights, weighted=weighted)
-
-    def train_step_single(self, batch: Any, **fit_params: Any) -> dict[str, Any]:
-        """Compute losses and gradients of one batch; see skorch.
-
-        Parameters
-        ----------
-        batch : Batch
+        batch : Batch or (X, y)
             The batch.
+        training : bool
+            Whether it is trained on.
         **fit_params : dict
             Passed on to the network.
 
@@ -190,22 +109,84 @@ class Steps(Inputs):
         -------
         step : dict
             ``loss``, the task loss; ``objective``, what is minimised; and ``y_pred``.
+
+        Raises
+        ------
+        NonFiniteLossError
+            If, in a fit, a loss is NaN or infinite.
         """
-        self._set_training(True)
-        step = self._step(batch, training=True, **fit_params)
-        scaler = self._run.scaler if self._run is not None else None
-        self._backward(step["objective"] if scaler is None else scaler.scale(step["objective"]))
-        return step
+        net, penalty = self._net, self._penalty
+        X, y = unpack_data(batch)
+        X = net._placement().batch(X)
+        watched: Any = nullcontext()
+        if penalty is not None and penalty.compares_batch(training=training):
+            weight = getattr(batch, "sample_weight", None)
+            watched = penalty.watch(
+                X,
+                None if weight is None else weight.to(device=net.device),
+                y if net.conditional else None,
+                index=getattr(batch, "index", None),
+            )
+        with watched as tapped:
+            y_pred = net.infer(X, **fit_params)
+        loss = task_loss(net, y_pred, batch, X, y, training=training)
+        if penalty is None:
+            if self._run is not None and not math.isfinite(loss.item()):
+                self.stop_for(f"{'train' if training else 'valid'} task loss")
+            return {"loss": loss, "objective": loss, "y_pred": y_pred}
+        found = [] if tapped is None else [tapped.penalty]
+        if penalty.compares_unlabeled(training=training):
+            found.append(penalty.of_unlabeled())
+        objective = self._with_penalty(penalty, batch, loss, found, training=training)
+        return {"loss": loss, "objective": objective, "y_pred": y_pred}
 
-    def _backward(self, objective: Any) -> None:
-        objective.backward()
+    def _with_penalty(
+        self,
+        penalty: PenaltyRun,
+        batch: Any,
+        task_loss: torch.Tensor,
+        found: list[AntiTransferPenalty],
+        *,
+        training: bool,
+    ) -> torch.Tensor:
+        """Return the objective, and record what it is made of."""
+        history, several = self._net.history, len(found) > 1
+        total = torch.stack([one.total for one in found]).mean() if several else found[0].total
+        objective = torch.add(task_loss, total, alpha=penalty.factor(len(history) - 1))
+        parts = [one.parts.detach() for one in found]
+        similarities = torch.stack(parts).mean(dim=0) if several else parts[0]
+        # All numbers in one piece: on a GPU, each transfer waits for what was queued before.
+        scalars = (task_loss.detach().reshape(1), objective.detach().reshape(1))
+        loss, total_loss, *values = torch.cat((*scalars, similarities.reshape(-1))).tolist()
+        stage = "train" if training else "valid"
+        names = ["task loss", *penalty.names]
+        for name, value in zip(names, (loss, *values), strict=True):
+            if not math.isfinite(value):
+                penalty.check_frozen(batch)
+                self.stop_for(f"{stage} {name}")
+        for name, value in zip(penalty.names, values, strict=True):
+            history.record_batch(f"{stage}_{name}", value)
+        if training:
+            history.record_batch("train_objective", total_loss)
+        return objective
 
-    def train_step(self, batch: Any, **fit_params: Any) -> dict[str, Any]:
-        """Make one step of the optimizer, which minimises the objective; see skorch.
+    def stop_for(self, part: str) -> None:
+        """End the fit, because a part is not finite."""
+        assert self._run is not None
+        end_for_good(self._net)
+        weighted = self._penalty is not None
+        raise non_finite_error(part, len(self._net.history), self._run.weights, weighted=weighted)
+
+    def scaled(self, objective: torch.Tensor) -> torch.Tensor:
+        """Return what is differentiated, which in half precision is larger than the objective."""
+        return objective if self._scaler is None else self._scaler.scale(objective)
+
+    def optimize(self, batch: Any, **fit_params: Any) -> Step:
+        """Make one step of the optimizers, which minimise the objective.
 
         Parameters
         ----------
-        batch : Batch
+        batch : Batch or (X, y)
             The batch.
         **fit_params : dict
             Passed on to the network.
@@ -213,45 +194,46 @@ class Steps(Inputs):
         Returns
         -------
         step : dict
-            As :meth:`train_step_single` returns it.
+            As ``train_step_single`` returns it.
         """
-        accumulator = self.get_train_step_accumulator()
-        penalty = self._run.penalty if self._run is not None else None
+        net, penalty, scaler = self._net, self._penalty, self._scaler
+        accumulator = net.get_train_step_accumulator()
         if penalty is not None:
             penalty.begin_step()
-        scaler = self._run.scaler if self._run is not None else None
-        optimizers = [getattr(self, f"{name}_") for name in self._optimizers]
-        if penalty is not None and penalty.readers is not None:
-            optimizers.append(penalty.readers)
+        optimizers: list[torch.optim.Optimizer] = []
+        if scaler is not None:
+            optimizers = [getattr(net, f"{name}_") for name in net._optimizers]
+            if penalty is not None and penalty.readers is not None:
+                optimizers.append(penalty.readers)
 
-        def closure() -> Any:
-            self._zero_grad_optimizer()
+        def closure() -> torch.Tensor:
+            net._zero_grad_optimizer()
             if penalty is not None:
                 penalty.zero_grad()
-            step = self.train_step_single(batch, **fit_params)
+            step = net.train_step_single(batch, **fit_params)
             if "objective" not in step:
                 raise TypeError(
-                    f"{type(self).__name__}.train_step_single must return the 'objective' of "
-                    "AntiTransferTraining's, which has the penalty. With skorch's AccelerateMixin "
+                    f"{type(net).__name__}.train_step_single must return the 'objective' of "
+                    "AntiTransferEstimator's, which has the penalty. With skorch's AccelerateMixin "
                     "let it call AntiTransferClassifier.train_step_single, and override _backward."
                 )
             accumulator.store_step({"loss": step["loss"], "y_pred": step["y_pred"]})
-            if scaler is not None:  # callbacks see the gradients as they are
-                for optimizer in optimizers:
-                    scaler.unscale_(optimizer)
-            self.notify(
+            for optimizer in optimizers:  # callbacks see the gradients as they are
+                scaler.unscale_(optimizer)  # type: ignore[union-attr]
+            net.notify(
                 "on_grad_computed",
-                named_parameters=TeeGenerator(self.get_all_learnable_params()),
+                named_parameters=TeeGenerator(net.get_all_learnable_params()),
                 batch=batch,
                 training=True,
             )
             if self._run is not None and self._run.max_grad_norm is not None:
-                parameters = [parameter for _, parameter in self.get_all_learnable_params()]
-                clip_gradients(parameters, self._run.max_grad_norm)
+                if self._parameters is None:
+                    self._parameters = [p for _, p in net.get_all_learnable_params()]
+                clip_gradients(self._parameters, self._run.max_grad_norm)
             return step["objective"]
 
         if scaler is None:
-            self._step_optimizer(closure)
+            net._step_optimizer(closure)
             if penalty is not None:
                 penalty.end_step()
         else:
@@ -261,36 +243,50 @@ class Steps(Inputs):
             scaler.update()
         return accumulator.get_step()
 
-    def validation_step(self, batch: Any, **fit_params: Any) -> dict[str, Any]:
-        """Compute the losses of one validation batch; see skorch.
+    def begin_epoch(
+        self, iterator: Iterable[Any], step_fn: Callable[..., Step]
+    ) -> Callable[..., Step]:
+        """Begin an epoch of training.
 
         Parameters
         ----------
-        batch : Batch
-            The batch.
-        **fit_params : dict
-            Passed on to the network.
+        iterator : iterable
+            Its batches.
+        step_fn : callable
+            Makes the step of one batch.
 
         Returns
         -------
-        step : dict
-            ``loss``, the task loss, and ``y_pred``.
+        step : callable
+            The same with the learning rate of the step, which is counted.
         """
-        self._set_training(False)
-        with torch.no_grad():
-            step = self._step(batch, training=False, **fit_params)
-        return {"loss": step["loss"], "y_pred": step["y_pred"]}
+        net, run = self._net, self._run
+        assert run is not None
+        self._parameters = None
+        n_batches = _length_of(iterator)
+        if net.verbose == 1:
+            if run.progress is None:
+                done = 0 if run.checkpoints is None else run.checkpoints.done
+                name = type(net).__name__
+                run.progress = TrainingProgress(name, net.max_epochs, n_batches, done=done)
+                run.exits.callback(run.progress.close)
+            run.progress.begin_epoch()
+        if run.rate is not None:
+            run.rate.begin_epoch(n_batches)
 
-    def on_epoch_begin(self, net: Any, *args: Any, **kwargs: Any) -> None:
-        """Begin an epoch, the first one of a fit that was interrupted where it was; see skorch."""
-        if self._run is not None and self._run.checkpoints is not None:
-            self._run.checkpoints.go_on(self)
-        super().on_epoch_begin(net, *args, **kwargs)
+        def step(batch: Any, **fit_params: Any) -> Step:
+            if run.rate is not None:
+                run.rate.begin_step()
+            made = step_fn(batch, **fit_params)
+            run.count_step(made["loss"].item(), float(net.optimizer_.param_groups[0]["lr"]))
+            return made
 
-    def on_epoch_end(self, net: Any, *args: Any, **kwargs: Any) -> None:
-        """Keep the weights if they are finite; end the training if they are not."""
-        super().on_epoch_end(net, *args, **kwargs)
-        if self._run is not None:
-            if not self._run.weights.keep():
-                self._stop_for("weights of the network")
-            self._run.finished = len(self.history)
+        return step
+
+    def end_epoch(self) -> None:
+        """End an epoch of training: its last learning rate is recorded."""
+        run = self._run
+        assert run is not None
+        self._net.history.record("lr", run.rates[-1] if run.rates else self._net.lr)
+        if run.progress is not None:
+            run.progress.end_epoch()

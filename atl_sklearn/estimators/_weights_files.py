@@ -14,12 +14,15 @@ import numpy as np
 import torch
 from skorch.utils import get_map_location
 
+from atl_sklearn.estimators._net import Net
+from atl_sklearn.estimators._wrapped import unwrapped
+
 _KEY = "atl_sklearn"
 _SIZES = ("input_shape_", "n_features_in_", "n_outputs_", "_one_target")
 _ARRAYS = ("classes_inferred_", "feature_names_in_")
 
 
-def _facts(net: Any) -> str:
+def _facts(net: Net) -> str:
     """Return what predicting needs besides weights, as JSON."""
     found: dict[str, Any] = {n: getattr(net, n) for n in _SIZES if hasattr(net, n)}
     for name in _ARRAYS:
@@ -53,21 +56,19 @@ def _read_facts(text: Any) -> dict[str, Any]:
     return {name: value for name, value in found.items() if name in known}
 
 
-def write_weights(net: Any, module: torch.nn.Module, f_params: Any, *, safetensors: bool) -> None:
+def write_weights(net: Net, f_params: Any, *, safetensors: bool) -> None:
     """Write a network's weights.
 
     Parameters
     ----------
     net : AntiTransferClassifier or AntiTransferRegressor
         Whose network it is.
-    module : torch.nn.Module
-        The network.
     f_params : file-like or path-like
         Where they are written.
     safetensors : bool
         In which format; otherwise as torch.save does.
     """
-    state: Any = module.state_dict()
+    state: Any = unwrapped(net.module_).state_dict()
     if not safetensors:
         state._metadata[_KEY] = _facts(net)
         torch.save(state, f_params)
@@ -90,7 +91,7 @@ def write_weights(net: Any, module: torch.nn.Module, f_params: Any, *, safetenso
             file.write(content)
 
 
-def read_weights(net: Any, f_params: Any, *, safetensors: bool) -> tuple[Any, dict[str, Any]]:
+def _read_weights(net: Net, f_params: Any, *, safetensors: bool) -> tuple[Any, dict[str, Any]]:
     """Return weights from a file, and what is known of their network.
 
     Parameters
@@ -136,7 +137,7 @@ def read_weights(net: Any, f_params: Any, *, safetensors: bool) -> tuple[Any, di
     return state, _read_facts(header.get("__metadata__", {}).get(_KEY))
 
 
-def check_weights(net: Any, state: Any, facts: dict[str, Any]) -> None:
+def _check_weights(net: Net, state: Any, facts: dict[str, Any]) -> None:
     """Refuse weights of another network.
 
     Raises
@@ -169,3 +170,43 @@ def check_weights(net: Any, state: Any, facts: dict[str, Any]) -> None:
             f"The weights are those of another network than that of this {name}: "
             f"{'; '.join(differ[:3])}. Make it with the same module and module__ parameters."
         )
+
+
+def load_weights(net: Net, f_params: Any, *, safetensors: bool) -> None:
+    """Load a network's weights, making the network if there is none.
+
+    Parameters
+    ----------
+    net : AntiTransferClassifier or AntiTransferRegressor
+        The estimator, which can predict afterwards.
+    f_params : file-like or path-like
+        What :func:`write_weights`, or skorch, wrote.
+    safetensors : bool
+        In which format it is.
+
+    Raises
+    ------
+    ValueError
+        If the weights are those of another network; the estimator is as it was then.
+    """
+    state, facts = _read_weights(net, f_params, safetensors=safetensors)
+    before = dict(vars(net))
+    try:
+        if not net.initialized_:
+            known = {n: v for n, v in facts.items() if n not in vars(net)}
+            net.__dict__.update({n: v for n, v in known.items() if v is not None})
+            net.initialize()
+        if not net.initialized_:
+            raise ValueError(
+                f"The weights do not say for which shape of X they are, and module="
+                f"{net.module!r} is made to it. Set module__input_shape and "
+                "module__n_outputs."
+            )
+        _check_weights(net, state, facts)
+    except BaseException:
+        net.__dict__.clear()
+        net.__dict__.update(before)
+        raise
+    unwrapped(net.module_).load_state_dict(state)
+    net.__dict__.update({n: v for n, v in facts.items() if v is not None})
+    net._completed = True

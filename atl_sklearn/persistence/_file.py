@@ -7,13 +7,10 @@ The same numbers can be read by whatever reads safetensors.
 
 from __future__ import annotations
 
-import functools
 import hashlib
 import json
 import os
-import platform
 import stat
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -21,6 +18,7 @@ from atl_sklearn._partial_files import written_at_once
 from atl_sklearn._user_warnings import warn_user
 from atl_sklearn._validation import shown
 from atl_sklearn._version import __version__
+from atl_sklearn._versions import versions_here
 from atl_sklearn.persistence._errors import CannotSaveError, ModelFileError
 
 FORMAT = "atl_sklearn"
@@ -51,21 +49,6 @@ class Content(NamedTuple):
     sources: dict[str, str]
     versions: dict[str, str]
     digest: str = ""
-
-
-def versions_here() -> dict[str, str]:
-    """Return the versions of this package and of those whose objects are in the files."""
-    packages = ("numpy", "scikit-learn", "skorch", "torch")
-    own = {"atl_sklearn": __version__, "python": platform.python_version()}
-    return own | {name: _version_of(name) for name in packages}
-
-
-@functools.cache  # what is imported stays, also where its files cannot be read any more
-def _version_of(package: str) -> str:
-    try:
-        return version(package)
-    except PackageNotFoundError:  # pragma: no cover - installed in a way of its own
-        return "unknown"
 
 
 def _digest(texts: list[str], tensors: dict[str, Any]) -> str:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from atl_sklearn._partial_files import written_at_once
+from atl_sklearn._versions import versions_here
 from atl_sklearn.persistence._errors import ModelFileError
 
 
@@ -113,9 +114,9 @@ def find(name: str, path: str | os.PathLike[str], trusted: Any, digest: str | No
     content = _file.read(path)
     if digest is not None and content.digest != digest:
         raise ModelFileError("It is another file than the one that was written.")
-    if digest is None and content.versions != _file.versions_here():
+    if digest is None and content.versions != versions_here():
         raise ModelFileError(f"It was written by other versions: {content.versions}.")
-    found = from_content(content, trusted, older=content.versions != _file.versions_here())
+    found = from_content(content, trusted, older=content.versions != versions_here())
     if not isinstance(found, dict) or found.get("name") != name:
         raise ModelFileError("It was kept as something else.")
     return found["value"]

@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 from atl_sklearn._validation import refuse_value
+from atl_sklearn._versions import versions_here
 from atl_sklearn.persistence._errors import ModelFileError
 
 
@@ -111,7 +112,7 @@ def best_of(estimator: Any, owner: str) -> Any:
 def as_content(value: Any, keep: Any) -> Any:
     """Return what a file holds of an object."""
     from atl_sklearn.persistence._encode import Encoder
-    from atl_sklearn.persistence._file import Content, versions_here
+    from atl_sklearn.persistence._file import Content
 
     encoder = Encoder(keep)
     model = encoder.encode(value)

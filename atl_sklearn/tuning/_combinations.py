@@ -16,6 +16,7 @@ from sklearn.utils.validation import _num_samples
 
 from atl_sklearn._generator import forked_generator
 from atl_sklearn._pipelines import as_innermost_sees, innermost, last_step
+from atl_sklearn.estimators import check_X
 from atl_sklearn.similarity import (
     AntiTransferLoss,
     get_aggregation,
@@ -152,7 +153,7 @@ def find_combinations(
     y = None if y is None else _safe_indexing(y, few)
     X = as_innermost_sees(estimator, _safe_indexing(X, few), y, fits=True)
     made = _untrained(net, X)  # refuses data that cannot be learnt from
-    X = np.array(dense_rows(made._check_X(X), slice(None)))
+    X = np.array(dense_rows(check_X(made, X), slice(None)))
     network = _traced(made, X)
     choices = net.unrelated_layer
     several = isinstance(net.unrelated, list | tuple) and isinstance(choices, list | tuple)

@@ -14,12 +14,12 @@ from sklearn.utils import check_random_state, indexable
 from sklearn.utils.validation import _num_samples
 
 from atl_sklearn._validation import check_no_missing, refuse_value
+from atl_sklearn.estimators import set_seeds
 from atl_sklearn.tuning._checks import check_run, is_count, is_one_of, is_real, listed_names
 from atl_sklearn.tuning._comparison import Comparison
 from atl_sklearn.tuning._evaluation import Data
 from atl_sklearn.tuning._folds import as_splitter, check_not_split, label_codes, make_folds
 from atl_sklearn.tuning._intervals import INTERVALS, paired_interval
-from atl_sklearn.tuning._seeding import set_seeds
 
 
 def _named(estimators: Any) -> dict[str, Any]:

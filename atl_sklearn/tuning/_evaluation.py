@@ -11,10 +11,10 @@ import optuna
 from sklearn.base import clone
 from sklearn.utils import _safe_indexing
 
+from atl_sklearn.estimators import set_seeds
 from atl_sklearn.tuning._folds import Fold
 from atl_sklearn.tuning._objectives import Objective
 from atl_sklearn.tuning._pruning import HeldOutValue, TrialPruning
-from atl_sklearn.tuning._seeding import set_seeds
 from atl_sklearn.tuning._target import find_network, fit_arguments
 from atl_sklearn.tuning._workers import noted_interrupts
 

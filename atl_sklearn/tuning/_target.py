@@ -9,11 +9,11 @@ from sklearn import get_config
 from sklearn.utils.validation import has_fit_parameter
 
 from atl_sklearn._pipelines import last_step
-from atl_sklearn.estimators import AntiTransferTraining
+from atl_sklearn.estimators import AntiTransferEstimator
 from atl_sklearn.unrelated import as_sources, is_fitted
 
 
-def find_network(estimator: Any) -> tuple[str, AntiTransferTraining]:
+def find_network(estimator: Any) -> tuple[str, AntiTransferEstimator]:
     """Return the anti-transfer estimator and what its parameters' names begin with.
 
     Parameters
@@ -34,7 +34,7 @@ def find_network(estimator: Any) -> tuple[str, AntiTransferTraining]:
         If there is none.
     """
     prefix, found = last_step(estimator)
-    if not isinstance(found, AntiTransferTraining):
+    if not isinstance(found, AntiTransferEstimator):
         raise TypeError(
             "The 'estimator' parameter must be an AntiTransferClassifier, an "
             "AntiTransferRegressor, or a Pipeline that ends in one. "
@@ -75,7 +75,7 @@ def fit_arguments(estimator: Any, **given: Any) -> dict[str, Any]:
     """
     given = {name: value for name, value in given.items() if value is not None}
     prefix, last = last_step(estimator)
-    if isinstance(last, AntiTransferTraining):  # or of a subclass that hands on what it is given
+    if isinstance(last, AntiTransferEstimator):  # or of a subclass that hands on what it is given
         given.pop("groups", None)
         if not needs_labels(last):
             given.pop("y_unrelated", None)

@@ -1,5 +1,6 @@
 """Unrelated networks: what users pass, frozen, and the layers in it."""
 
+from atl_sklearn.unrelated._explained import explained_scores
 from atl_sklearn.unrelated._fitting import fit_sources
 from atl_sklearn.unrelated._frozen import FrozenNetwork, as_tensors, freeze
 from atl_sklearn.unrelated._hooks import ActivationHooks, forget_hooks
@@ -29,7 +30,7 @@ from atl_sklearn.unrelated._sources import (
 from atl_sklearn.unrelated._sparse import dense_rows, sliceable
 from atl_sklearn.unrelated._store import CACHES, ActivationStore
 
-__all__ = ["FrozenNetwork", "Layer", "LayerList", "get_network", "list_layers"]
+__all__ = ["FrozenNetwork", "Layer", "LayerList", "explained_scores", "get_network", "list_layers"]
 
 # What the other packages here take besides; nothing of it is promised to users.
 _FOR_PACKAGES = (

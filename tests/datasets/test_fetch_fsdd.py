@@ -12,7 +12,6 @@ import zipfile
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +21,7 @@ import soundfile
 from atl_sklearn._partial_files import partial_path
 from atl_sklearn.datasets import _fsdd, _recordings, fetch_fsdd, get_data_home
 from atl_sklearn.datasets._recordings import complete_recordings, digest_files, extract
+from tests.loopback import serving
 
 REAL = _fsdd._FSDD
 DATA = os.environ.get("ATL_SKLEARN_DATA", "")
@@ -70,33 +70,11 @@ def home():
     return Path(get_data_home())
 
 
-class Handler(BaseHTTPRequestHandler):
-    def do_GET(self):
-        self.server.requests.append(self.path)
-        content, promised = self.server.files.get(self.path, (b"", None))
-        self.send_response(404 if promised is None else 200)
-        self.send_header("Content-Length", str(promised or 0))
-        self.end_headers()
-        self.wfile.write(content)
-        self.close_connection = True
-
-    def log_message(self, *args):
-        pass
-
-
 @pytest.fixture
 def server(monkeypatch, tiny):
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as running:
-        running.files, running.requests = {}, []
-        thread = threading.Thread(target=running.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        url = f"http://127.0.0.1:{running.server_port}/v1.0.10.zip"
-        monkeypatch.setattr(_fsdd, "_FSDD", replace(tiny, url=url))
-        try:
-            yield running
-        finally:
-            running.shutdown()
-            thread.join()
+    with serving() as running:
+        monkeypatch.setattr(_fsdd, "_FSDD", replace(tiny, url=f"{running.url}/v1.0.10.zip"))
+        yield running
 
 
 def zipped(contents=CONTENTS, **kwargs):

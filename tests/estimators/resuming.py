@@ -19,7 +19,7 @@ from torch.optim.lr_scheduler import ReduceLROnPlateau
 from atl_sklearn import AntiTransferClassifier, AntiTransferRegressor
 from atl_sklearn._state_bytes import pack
 from atl_sklearn.estimators import _checkpoint_files, _checkpoints
-from atl_sklearn.estimators._training import AntiTransferTraining
+from atl_sklearn.estimators._estimator import AntiTransferEstimator
 
 _SMALL = {"module__hidden_layer_sizes": (8, 6)}
 
@@ -183,7 +183,7 @@ def interruptible(act, at=None):
             self.file.write(text[len(text) // 2 :])
 
     step, write, close = (
-        AntiTransferTraining.train_step,
+        AntiTransferEstimator.train_step,
         _checkpoint_files.CheckpointFiles._write,
         _checkpoint_files.CheckpointFiles.close,
     )
@@ -205,14 +205,14 @@ def interruptible(act, at=None):
     share = _checkpoints._SHARE
     try:
         _checkpoints._SHARE = np.inf
-        AntiTransferTraining.train_step = stepping
+        AntiTransferEstimator.train_step = stepping
         _checkpoint_files.CheckpointFiles._write = writing
         _checkpoint_files.CheckpointFiles.close = closing
         _checkpoint_files.open = lambda *args: HalfWritten(open(*args))  # noqa: SIM115
         yield count
     finally:
         _checkpoints._SHARE = share
-        AntiTransferTraining.train_step = step
+        AntiTransferEstimator.train_step = step
         _checkpoint_files.CheckpointFiles._write = write
         _checkpoint_files.CheckpointFiles.close = close
         del _checkpoint_files.open

@@ -227,6 +227,23 @@ class Norms(Callback):
         self.norms_.append(float(torch.cat([c.flatten() for c in change]).norm()))
 
 
+def test_parameters_are_listed_once_an_epoch(tabular):
+    X, y, _ = tabular
+
+    class Counting(AntiTransferClassifier):
+        listed = 0
+
+        def get_all_learnable_params(self):
+            self.__dict__["listed"] = self.listed + 1
+            return super().get_all_learnable_params()
+
+    counts = [
+        Counting(max_epochs=3, random_state=0, max_grad_norm=norm).fit(X, y).listed
+        for norm in (None, 1.0)
+    ]
+    assert counts[1] - counts[0] == 3  # and not in each of the 9 steps
+
+
 def largest_step(X, y, **params):
     net = AntiTransferClassifier(
         **{

@@ -9,12 +9,14 @@ import sys
 import numpy as np
 import own_parts
 import pytest
+import skorch
 import torch
 from safetensors.torch import save as save_tensors
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from atl_sklearn import AntiTransferClassifier, load, save
+from atl_sklearn._versions import versions_here
 from atl_sklearn.persistence import (
     CannotSaveError,
     ModelFileError,
@@ -453,7 +455,7 @@ def test_other_files_are_told_apart(tmp_path):
 
 def test_another_format_version_is_named(step, tmp_path, monkeypatch):
     monkeypatch.setattr(_file, "FORMAT_VERSION", 2)
-    _file.write(_file.Content(1, {}, {}, _file.versions_here()), tmp_path / "new")
+    _file.write(_file.Content(1, {}, {}, versions_here()), tmp_path / "new")
     monkeypatch.undo()
     with pytest.raises(ModelFileError, match=r"format version '2', and this .* reads 1"):
         load(tmp_path / "new")
@@ -472,6 +474,14 @@ def test_other_versions_of_packages_are_a_warning(network, step, tmp_path):
     _file.write(content._replace(versions={**content.versions, "numpy": "1.26"}), tmp_path / "old")
     with pytest.warns(UserWarning, match=r"numpy 1\.26"):
         assert load(tmp_path / "old").inv_kw_args is None
+
+
+def test_the_versions_are_those_that_run(network, monkeypatch):
+    # Another one may have been installed since it was imported.
+    monkeypatch.setattr(skorch, "__version__", "0.1")
+    assert versions_here()["skorch"] == "0.1"
+    with pytest.warns(UserWarning, match=r"saved with skorch .* \(here 0\.1\)"):
+        load(network)
 
 
 def test_a_device_that_is_not_here_is_a_warning(network, tmp_path, monkeypatch):

@@ -1,4 +1,4 @@
-"""Seeds of an estimator and of all its parts."""
+"""Seeds of an estimator and of all its parts: one rule for searches and for fits."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def set_seeds(estimator: Any, seed: int, *, all_of_them: bool = False) -> Any:
     Examples
     --------
     >>> from atl_sklearn import AntiTransferClassifier
-    >>> from atl_sklearn.tuning._seeding import set_seeds
+    >>> from atl_sklearn.estimators._seeds_of_parts import set_seeds
     >>> several = [AntiTransferClassifier(), AntiTransferClassifier(random_state=0)]
     >>> net = set_seeds(AntiTransferClassifier(unrelated=several), 7)
     >>> net.random_state, [part.random_state for part in net.unrelated]

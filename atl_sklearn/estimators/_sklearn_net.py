@@ -1,25 +1,36 @@
-"""What skorch lacks of scikit-learn's contract: parameters, cloning, pickling, devices."""
+"""A skorch net with the parameters, clones and pickles that scikit-learn asks for."""
 
 from __future__ import annotations
 
 from copy import deepcopy
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import torch
 from sklearn.base import BaseEstimator, clone
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils import check_random_state
 from skorch import NeuralNet
-from skorch.history import History
 
-from atl_sklearn._pipelines import innermost
-from atl_sklearn.estimators._fit_run import unwrapped
+from atl_sklearn.estimators._fit_run import FitRun
 from atl_sklearn.estimators._names import advice_for
-from atl_sklearn.estimators._saving import from_saved_state, state_to_save
-from atl_sklearn.estimators._weights_files import check_weights, read_weights, write_weights
-from atl_sklearn.unrelated import clone_unrelated, forget_hooks, is_fitted
+from atl_sklearn.estimators._placement import resolve_device
+from atl_sklearn.estimators._saving import from_saved_state, state_to_save, trim
+from atl_sklearn.estimators._seeding import RandomStream
+from atl_sklearn.estimators._unrelated_parameters import (
+    PREFIX,
+    check_settable,
+    has_settable_parameters,
+)
+from atl_sklearn.estimators._weights_files import load_weights, write_weights
+from atl_sklearn.unrelated import clone_unrelated, forget_hooks
 
-_PREFIX = "unrelated__"
+# Parameters that skorch does not have, in the order in which they are stored.
+_NOT_OF_SKORCH = (
+    *("unrelated", "layer", "unrelated_layer", "metric", "aggregation", "weight"),
+    *("weight_schedule", "penalty_data", "penalty_batch_size", "conditional", "target_similarity"),
+    *("cache", "cache_size", "memory", "random_state", "precision", "checkpoint_dir"),
+    *("lr_schedule", "max_grad_norm", "weight_decay"),
+)
 # Parameters that may be modules, or optimizers by mistake.
 _MAY_BE_MODULES = frozenset(
     {"aggregation", "criterion", "metric", "module", "optimizer", "predict_nonlinearity"}
@@ -27,36 +38,7 @@ _MAY_BE_MODULES = frozenset(
 )
 
 
-def _is_auto(device: Any) -> bool:
-    return isinstance(device, str) and device == "auto"
-
-
-def resolve_device(device: Any) -> Any:
-    """Return the device that "auto" stands for, or the device itself."""
-    if not _is_auto(device):
-        return device
-    return "cuda" if torch.cuda.is_available() else "cpu"
-
-
-def _why_not_settable(unrelated: Any) -> str:
-    if isinstance(unrelated, list | tuple):
-        return (
-            f"a {type(unrelated).__name__} of {len(unrelated)}, and the name does not say which "
-            "one is meant. Set the parameters of an entry before it is passed; a search can have "
-            "several such lists among the values of 'unrelated'."
-        )
-    if isinstance(unrelated, BaseEstimator):
-        what = "fitted, and a fitted network is kept as it is"
-    else:
-        name = "None" if unrelated is None else f"a {type(unrelated).__name__}"
-        what = f"not an estimator but {name}"
-    return (
-        f"{what}. Pass an unfitted estimator as 'unrelated' and its labels as y_unrelated in fit "
-        "to search over its parameters."
-    )
-
-
-class SklearnContract(NeuralNet):
+class SklearnNet(NeuralNet):
     """A skorch net whose parameters, clones and pickles are as scikit-learn has them.
 
     The three attributes that skorch sets in its constructor are state of the class here, so
@@ -68,7 +50,7 @@ class SklearnContract(NeuralNet):
     virtual_params_: dict[str, Any] = {}  # noqa: RUF012 - replaced, never changed
 
     # What lives during a fit only; None otherwise.
-    _run: Any = None
+    _run: FitRun | None = None
     # Whether a fit completed: a network that was only initialised predicts nothing useful.
     _completed: bool = False
     # Whether the network was described anew since it was made.
@@ -77,15 +59,7 @@ class SklearnContract(NeuralNet):
     __repr__ = BaseEstimator.__repr__
 
     def __init__(self, module: Any, **params: Any) -> None:
-        for name in ("unrelated", "layer", "unrelated_layer", "metric", "aggregation", "weight"):
-            self.__dict__[name] = params.pop(name)
-        for name in ("weight_schedule", "penalty_data", "penalty_batch_size", "conditional"):
-            self.__dict__[name] = params.pop(name)
-        self.__dict__["target_similarity"] = params.pop("target_similarity")
-        for name in ("cache", "cache_size", "memory", "random_state", "precision"):
-            self.__dict__[name] = params.pop(name)
-        self.__dict__["checkpoint_dir"] = params.pop("checkpoint_dir")
-        for name in ("lr_schedule", "max_grad_norm", "weight_decay"):
+        for name in _NOT_OF_SKORCH:
             self.__dict__[name] = params.pop(name)
         super().__init__(module, **params)
         for name in ("history_", "initialized_", "virtual_params_"):
@@ -106,6 +80,13 @@ class SklearnContract(NeuralNet):
     @device.setter
     def device(self, value: Any) -> None:
         self.__dict__["device"] = value
+
+    def _stream(self) -> RandomStream:
+        """Return the running stream of random numbers, beginning it if there is none."""
+        if "_random_stream" not in vars(self):
+            seed = check_random_state(self.random_state).randint(np.iinfo(np.int32).max)
+            self._random_stream = RandomStream(int(seed))
+        return self._random_stream
 
     def _get_param_names(self) -> list[str]:
         return [name for name in super()._get_param_names() if not name.startswith("_")]
@@ -128,8 +109,8 @@ class SklearnContract(NeuralNet):
         """
         params = super().get_params(deep=deep, **kwargs)
         params["device"] = self.__dict__["device"]
-        if deep and not self._has_settable_unrelated():
-            params = {name: v for name, v in params.items() if not name.startswith(_PREFIX)}
+        if deep and not has_settable_parameters(self.unrelated):
+            params = {name: v for name, v in params.items() if not name.startswith(PREFIX)}
         return params
 
     def get_params_for(self, prefix: str) -> dict[str, Any]:
@@ -149,15 +130,7 @@ class SklearnContract(NeuralNet):
         kwargs = super().get_params_for(prefix)
         return {name: v.item() if isinstance(v, np.generic) else v for name, v in kwargs.items()}
 
-    def _has_settable_unrelated(self) -> bool:
-        unrelated = self.unrelated
-        return (
-            isinstance(unrelated, BaseEstimator)
-            and isinstance(innermost(unrelated), BaseEstimator)
-            and not is_fitted(unrelated)
-        )
-
-    def set_params(self, **params: Any) -> SklearnContract:
+    def set_params(self, **params: Any) -> Self:
         """Set the parameters of this estimator.
 
         Parameters
@@ -180,14 +153,10 @@ class SklearnContract(NeuralNet):
         for name in params:
             if name not in vars(self) and (advice := advice_for(name)):
                 raise ValueError(f"Invalid parameter {name!r} for {type(self).__name__}. {advice}")
-        nested = {name: v for name, v in params.items() if name.startswith(_PREFIX)}
+        nested = {name: v for name, v in params.items() if name.startswith(PREFIX)}
         own = {name: v for name, v in params.items() if name not in nested}
         unrelated = own.get("unrelated", self.unrelated)
-        if nested and (not isinstance(unrelated, BaseEstimator) or is_fitted(unrelated)):
-            raise ValueError(
-                f"{sorted(nested)[0]!r} cannot be set: the 'unrelated' parameter of "
-                f"{type(self).__name__} is {_why_not_settable(unrelated)}"
-            )
+        check_settable(unrelated, nested, type(self).__name__)
         if "callbacks" in own:
             # skorch would make those that were there before; new ones are checked in fit.
             self.callbacks = own.pop("callbacks")
@@ -211,10 +180,10 @@ class SklearnContract(NeuralNet):
         else:
             super().set_params(**own)
         if nested and unrelated is not None:
-            unrelated.set_params(**{name[len(_PREFIX) :]: v for name, v in nested.items()})
+            unrelated.set_params(**{name[len(PREFIX) :]: v for name, v in nested.items()})
         return self
 
-    def __sklearn_clone__(self) -> SklearnContract:
+    def __sklearn_clone__(self) -> Self:
         params = self.get_params(deep=False)
         unrelated = clone_unrelated(params.pop("unrelated"))
         params = {name: clone(value, safe=False) for name, value in params.items()}
@@ -243,8 +212,9 @@ class SklearnContract(NeuralNet):
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         device = state["device"]
-        super().__setstate__({**state, "device": resolve_device(device)})
-        if _is_auto(device):
+        here = resolve_device(device)
+        super().__setstate__({**state, "device": here})
+        if here is not device:
             self.__dict__["device"] = device
         network = vars(self).get("module_")
         if isinstance(network, torch.nn.Module):
@@ -287,8 +257,7 @@ class SklearnContract(NeuralNet):
         others = {"f_optimizer": f_optimizer, "f_criterion": f_criterion, "f_history": f_history}
         others = {name: f for name, f in others.items() if f is not None} | kwargs
         if f_params is not None and self.initialized_:
-            module = unwrapped(self.module_)
-            write_weights(self, module, f_params, safetensors=use_safetensors)
+            write_weights(self, f_params, safetensors=use_safetensors)
         elif f_params is not None:
             others["f_params"] = f_params  # skorch says what is missing
         if others or f_params is None:
@@ -340,34 +309,11 @@ class SklearnContract(NeuralNet):
             f_params = files.pop("f_params", None) if f_params is None else f_params
             others = files | others
         if f_params is not None:
-            self._load_weights(f_params, safetensors=use_safetensors)
+            load_weights(self, f_params, safetensors=use_safetensors)
         device = self.__dict__["device"]
         if others or f_params is None:
             super().load_params(use_safetensors=use_safetensors, **others)
         self.__dict__["device"] = device  # skorch would take "auto" out of it
-
-    def _load_weights(self, f_params: Any, *, safetensors: bool) -> None:
-        state, facts = read_weights(self, f_params, safetensors=safetensors)
-        before = dict(vars(self))
-        try:
-            if not self.initialized_:
-                known = {n: v for n, v in facts.items() if n not in vars(self)}
-                self.__dict__.update({n: v for n, v in known.items() if v is not None})
-                self.initialize()
-            if not self.initialized_:
-                raise ValueError(
-                    f"The weights do not say for which shape of X they are, and module="
-                    f"{self.module!r} is made to it. Set module__input_shape and "
-                    "module__n_outputs."
-                )
-            check_weights(self, state, facts)
-        except BaseException:
-            self.__dict__.clear()
-            self.__dict__.update(before)
-            raise
-        unwrapped(self.module_).load_state_dict(state)
-        self.__dict__.update({n: v for n, v in facts.items() if v is not None})
-        self._completed = True
 
     def trim_for_prediction(self) -> None:
         """Forget what only training needs: optimizer, history, callbacks and gradients.
@@ -380,16 +326,4 @@ class SklearnContract(NeuralNet):
         sklearn.exceptions.NotFittedError
             If it is not fitted.
         """
-        check_is_fitted(self)
-        self._set_training(False)
-        for parameter in self.module_.parameters():
-            parameter.grad = None
-        for name in self._optimizers:
-            setattr(self, f"{name}_", None)
-        for name in ("_penalty_state", "_random_stream", "_unrelated_given"):
-            self.__dict__.pop(name, None)
-        self.unrelated_ = None
-        self.callbacks_: Any = []
-        self.history_ = History()
-        self.virtual_params_ = {}
-        self._trimmed_for_prediction = True
+        trim(self)

@@ -1,0 +1,141 @@
+"""From data to the batches that training, validation and prediction go through."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import torch
+from skorch.dataset import Dataset
+from skorch.utils import is_dataset
+from torch.utils.data import DataLoader
+
+from atl_sklearn.estimators._data import (
+    ArrayData,
+    LabelledData,
+    SingleSamples,
+    batch_loader,
+    is_own_data,
+    targets_of,
+)
+from atl_sklearn.estimators._fit_run import FitRun
+from atl_sklearn.estimators._input_checks import accepted
+from atl_sklearn.estimators._net import Net
+from atl_sklearn.estimators._scales import adapt_layers
+from atl_sklearn.estimators._splits import get_splitter, split_data
+
+
+def own_dataset(net: Net, run: FitRun | None, X: Any, y: Any) -> torch.utils.data.Dataset | None:
+    """Return this package's dataset of some data, or None where another kind is asked for.
+
+    Parameters
+    ----------
+    net : AntiTransferClassifier or AntiTransferRegressor
+        The estimator.
+    run : FitRun or None
+        Its fit; None outside of one.
+    X : array, mapping or Dataset
+        The samples.
+    y : array or None
+        The targets; None for data that are predicted.
+
+    Returns
+    -------
+    dataset : ArrayData, LabelledData or None
+        Slices whole batches.
+    """
+    weights: tuple[Any, Any] = (None, None)
+    if run is not None and y is not None:  # the training data, not what is predicted
+        weights = (run.data.task_weight, run.data.sample_weight)
+        if is_dataset(X):
+            return LabelledData(X, y, *weights, same=net.cache in ("mapped", "memory"))
+    if net.dataset is not Dataset or is_dataset(X):
+        return None
+    return ArrayData(X, y, *weights)
+
+
+def split_datasets(
+    net: Net, run: FitRun | None, X: Any, y: Any, fit_params: dict[str, Any]
+) -> tuple[Any, Any]:
+    """Return the datasets for training and validation.
+
+    Parameters
+    ----------
+    net : AntiTransferClassifier or AntiTransferRegressor
+        The estimator; layers of its network that scale data are adapted to those of training.
+    run : FitRun or None
+        Its fit; None outside of one.
+    X : array, mapping or Dataset
+        The samples.
+    y : array
+        The encoded targets.
+    fit_params : dict
+        Further arguments of `fit`, some of which ``train_split`` may take.
+
+    Returns
+    -------
+    train, valid : torch.utils.data.Dataset
+        The second is None without ``train_split``.
+    """
+    taken = accepted(get_splitter(net), fit_params)
+    of_split = {name: fit_params[name] for name in taken}
+    train, valid = split_data(net, net.get_dataset(X, y), y, **of_split)
+    if run is not None and run.checkpoints is not None:
+        train, valid = run.checkpoints.same_split(train, valid)
+    if valid is not None and net.dataset is Dataset and not is_own_data(valid):
+        # One that the user made for validation: its labels are the user's.
+        valid = LabelledData(valid, net._encode_targets(targets_of(valid), reset=False))
+    if run is not None:
+        run.dataset = train
+        adapt_layers(net.module_, train)
+    return train, valid
+
+
+def makes_batches(net: Net, dataset: object, stage: str = "iterator_train") -> bool:
+    """Tell whether batches are made here, and not by an iterator of the user's."""
+    customised = net.get_params_for(stage).keys() & {"sampler", "batch_sampler", "collate_fn"}
+    return getattr(net, stage) is DataLoader and is_own_data(dataset) and not customised
+
+
+def make_iterator(net: Net, run: FitRun | None, dataset: Any, *, training: bool) -> Iterable[Any]:
+    """Return the iterator over the batches of a dataset.
+
+    Parameters
+    ----------
+    net : AntiTransferClassifier or AntiTransferRegressor
+        The estimator.
+    run : FitRun or None
+        Its fit; None outside of one.
+    dataset : torch.utils.data.Dataset
+        The data.
+    training : bool
+        Whether they are trained on.
+
+    Returns
+    -------
+    iterator : iterable
+        Of batches.
+
+    Raises
+    ------
+    ValueError
+        If an iterator of the user's would lose the samples' weights.
+    """
+    stage = "iterator_train" if training else "iterator_valid"
+    iterator, kwargs = getattr(net, stage), net.get_params_for(stage)
+    if makes_batches(net, dataset, stage):
+        kwargs = {"batch_size": int(net.batch_size), "shuffle": training, **kwargs}
+        if run is not None and not (kwargs.get("num_workers") or kwargs.get("pin_memory")):
+            net._placement().whole(dataset)
+        return batch_loader(dataset, training=training, **kwargs)
+    if training and run is not None and run.data.task_weight is not None:
+        raise ValueError(
+            "sample_weight and class_weight need the default 'iterator_train', without a "
+            "sampler, batch_sampler or collate_fn of its own. Leave these out."
+        )
+    if is_own_data(dataset):
+        dataset = SingleSamples(dataset)
+    if iterator is DataLoader and not training:
+        kwargs.setdefault("generator", torch.Generator())  # not the global one
+    size = kwargs.get("batch_size", int(net.batch_size))
+    return iterator(dataset, **{**kwargs, "batch_size": len(dataset) if size == -1 else size})

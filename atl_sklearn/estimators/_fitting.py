@@ -1,0 +1,254 @@
+"""Fitting: from what the user called to a trained network, and what is left behind."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from sklearn.base import clone
+from sklearn.exceptions import ConvergenceWarning
+from skorch import NeuralNet
+
+from atl_sklearn._pipelines import innermost
+from atl_sklearn._user_warnings import warn_user
+from atl_sklearn.estimators._automatic_weight import given_weights, measured_weights
+from atl_sklearn.estimators._checkpoints import open_checkpoints
+from atl_sklearn.estimators._clipping import max_norm_of
+from atl_sklearn.estimators._finiteness import FiniteWeights
+from atl_sklearn.estimators._fit_plan import FitCall, FitPlan, plan_fit
+from atl_sklearn.estimators._fit_run import FitRun
+from atl_sklearn.estimators._learning_rate import learning_rate_of
+from atl_sklearn.estimators._net import Net
+from atl_sklearn.estimators._outcome import summarise
+from atl_sklearn.estimators._penalty_making import make_penalty
+from atl_sklearn.estimators._rehearsal import Rehearsal, check_forward_params, rehearse
+from atl_sklearn.estimators._scales import rescale_layer
+from atl_sklearn.estimators._seeding import own_random_numbers
+from atl_sklearn.estimators._seeds_of_parts import set_seeds
+from atl_sklearn.estimators._steps import Steps
+from atl_sklearn.estimators._unlabeled import check_pipeline
+from atl_sklearn.unrelated import fit_sources, is_fitted
+
+# Newer skorch resolves metadata for the method that the user called.
+_ROUTES = "_routing_method" in inspect.signature(NeuralNet.fit_loop).parameters
+
+# State that the next training does not take over.
+_OF_ONE_TRAINING = (
+    "_random_stream",
+    "_penalty_state",
+    "history_",
+    "_completed",
+    "_module_changed",
+    "weight_",
+)
+
+
+def fit(net: Net, call: FitCall) -> None:
+    """Do what the user called; an estimator that could not be fitted is as it was before.
+
+    Parameters
+    ----------
+    net : AntiTransferClassifier or AntiTransferRegressor
+        The estimator.
+    call : FitCall
+        The method and its arguments.
+    """
+    net.check_training_readiness()
+    if call.X_unlabeled is not None:
+        check_pipeline(net)
+    before = dict(vars(net))
+    try:
+        run = _prepare(net, call)
+    except BaseException:
+        _forget_run(net)
+        _restore(net, before)
+        raise
+    summary = None
+    try:
+        with run.watch, net._stream().active(net.device):
+            interrupt = _train(net, run, call)
+            if interrupt is None or run.finished > run.begun:
+                _keep_penalty(net, run)
+                summary = summarise(net, run, interrupted=interrupt is not None,
+                                    judged=call.method == "fit")  # fmt: skip
+            if run.checkpoints is not None:
+                run.checkpoints.finished = interrupt is None
+    finally:
+        _forget_run(net)
+    if summary is None:
+        assert interrupt is not None
+        # Nothing was learnt, so that what was there before is what is left.
+        _restore(net, before)
+        raise interrupt
+    _complete(net, run)
+    net.summary_ = summary
+    if net.verbose:
+        print(*summary.lines(), sep="\n")
+    if interrupt is not None:
+        raise interrupt
+    for text in summary.warnings:
+        warn_user(text, ConvergenceWarning)
+
+
+def _restore(net: Net, before: dict[str, Any]) -> None:
+    net.__dict__.clear()
+    net.__dict__.update(before)
+
+
+def _forget_run(net: Net) -> None:
+    if net._run is not None:
+        net._run.exits.close()
+        del net._run
+
+
+def _prepare(net: Net, call: FitCall) -> FitRun:
+    """Check everything, make what is trained, and try it; return what lives during the fit."""
+    plan = plan_fit(net, call)
+    scores: list[float | None] | None
+    scores = None if plan.keeps_sources else [None] * len(plan.sources)
+    run = FitRun(plan.data, net._placement(), plan.sources, scores)
+    net._run = run
+    if not plan.continues:
+        # Popped, and not cleared, for the case that this fit fails before training.
+        for name in _OF_ONE_TRAINING:
+            net.__dict__.pop(name, None)
+    if net.checkpoint_dir is not None:
+        _open_checkpoints(net, run, call, continues=plan.continues)
+    with net._stream().active(net.device):
+        if not plan.continues:
+            net._make_parts()
+        run.forward_params = check_forward_params(net, call.params)
+        compares = any(given_weights(net.weight, len(run.sources)))
+        rehearsal = rehearse(net, run.data.X, run.data.y, compares=compares)
+    if plan.labels and compares:
+        _fit_sources(net, run, plan)
+    with net._stream().active(net.device):
+        _begin(net, run, rehearsal)
+    return run
+
+
+def _open_checkpoints(net: Net, run: FitRun, call: FitCall, *, continues: bool) -> None:
+    """Find out where the fit was interrupted, if it was; the random numbers are those then."""
+    data = {
+        "X": run.data.X, "y": run.data.y, "classes": vars(net).get("classes_inferred_"),
+        "sample_weight": call.sample_weight, "y_unrelated": call.y_unrelated,
+        "X_unlabeled": call.X_unlabeled, "fit_params": call.params,
+    }  # fmt: skip
+    found = open_checkpoints(net, data, method=call.method, continues=continues)
+    if found is None:
+        return
+    run.checkpoints = found
+    run.exits.callback(found.close)
+    if found.state is not None:
+        net._stream().seed = found.state["seed"]
+
+
+def _fit_sources(net: Net, run: FitRun, plan: FitPlan) -> None:
+    """Fit the unrelated estimators that have labels."""
+    if net.verbose:
+        names = ", ".join(type(innermost(plan.sources[at])).__name__ for at in plan.labels)
+        print(f"Fitting what is unrelated on y_unrelated, and its score: {names}")
+    report = print if net.verbose else None
+    with _determined(net, plan) as sources:
+        found = fit_sources(sources, plan.data.X, plan.labels, net.memory, report=report)
+    run.sources, run.unrelated_scores = found
+
+
+@contextmanager
+def _determined(net: Net, plan: FitPlan) -> Iterator[list[Any]]:
+    """Let the block fit unrelated estimators that a fit which goes on finds the same again."""
+    if net.checkpoint_dir is None:
+        yield plan.sources
+        return
+    seed = net._stream().seed
+    with own_random_numbers(seed, net.device):
+        yield [
+            set_seeds(clone(source), seed + at) if at in plan.labels else source
+            for at, source in enumerate(plan.sources)
+        ]
+
+
+def _begin(net: Net, run: FitRun, rehearsal: Rehearsal) -> None:
+    """Make what lives as long as the training."""
+    run.weights = FiniteWeights(net.module_)
+    run.rescale = rescale_layer(net.module_)
+    run.begun = run.finished = len(net.history)
+    if net.precision == "float16":
+        run.scaler = torch.amp.GradScaler(next(net.module_.parameters()).device.type)
+    run.rate = learning_rate_of(net)
+    if run.rate is not None:
+        run.exits.callback(run.rate.restore)
+    run.max_grad_norm = max_norm_of(net)
+    checkpoints = run.checkpoints
+    if checkpoints is not None and checkpoints.done:
+        weights = checkpoints.weights
+        net.__dict__["_penalty_state"] = checkpoints.state["penalty"]
+    else:
+        weights = measured_weights(net, run, run.sources, rehearsal.data, rehearsal.tried)
+    _set_weight(net, weights)
+    state = vars(net).get("_penalty_state")
+    run.penalty = make_penalty(net, run, weights, rehearsal, state)
+    run.steps = Steps(net, run)
+    if checkpoints is not None:
+        checkpoints.weights = weights
+        checkpoints.check(net)
+
+
+def _set_weight(net: Net, weights: list[float]) -> None:
+    several = isinstance(net.unrelated, list | tuple)
+    net.__dict__["weight_"] = weights if several else (weights[0] if weights else 0.0)
+
+
+def _train(net: Net, run: FitRun, call: FitCall) -> KeyboardInterrupt | None:
+    """Train, and return the interruption by the user that ended it, if there was one."""
+    X, y = run.data.X, run.data.y
+    params = dict(call.params) | ({"_routing_method": call.method} if _ROUTES else {})
+    interrupt = None
+    begun = False
+    try:
+        net.notify("on_train_begin", X=X, y=y)
+        begun = True
+        run.begun = run.finished = len(net.history)  # some may have been loaded
+        if run.rate is not None:
+            run.rate.follow_loaded()
+        if run.checkpoints is not None:
+            run.checkpoints.check(net)
+            params["epochs"] = net.max_epochs - run.checkpoints.done
+        net.fit_loop(X, y, **params)
+        if run.checkpoints is not None:
+            run.checkpoints.go_on(net)  # if there was no epoch left
+    except KeyboardInterrupt as error:
+        # What has not begun no callback can end, in skorch neither.
+        if not (begun and run.ended_by_callback):
+            interrupt = error
+            run.weights.go_back()
+            del net.history[run.finished :]
+    net.notify("on_train_end", X=X, y=y)
+    return interrupt
+
+
+def _keep_penalty(net: Net, run: FitRun) -> None:
+    """Keep what a later call needs to go on with the penalty."""
+    if run.penalty is not None:
+        net.__dict__["_penalty_state"] = run.penalty.state()
+        _set_weight(net, run.penalty.weights)
+
+
+def _complete(net: Net, run: FitRun) -> None:
+    """Set what a fit leaves behind besides the network."""
+    several = isinstance(net.unrelated, list | tuple)
+    sources: Sequence[Any] = run.sources
+    scores = run.unrelated_scores
+    net.__dict__["_unrelated_given"] = net.unrelated
+    if scores is not None:
+        net.unrelated_score_ = scores if several else (scores[0] if scores else None)
+    if not all(map(is_fitted, sources)):  # not needed, so not fitted
+        net.unrelated_ = None
+    elif several:
+        net.unrelated_ = sources
+    else:
+        net.unrelated_ = sources[0] if sources else None
+    net._completed = True

@@ -1,0 +1,235 @@
+"""Data as users bring them, checked before anything is trained on or predicted of them."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from scipy.sparse import issparse
+from sklearn.utils.validation import _check_sample_weight, validate_data
+from skorch.dataset import Dataset, get_len
+from skorch.helper import SliceDataset
+from skorch.utils import is_dataset
+from torch.utils.data import IterableDataset
+
+from atl_sklearn._validation import check_no_missing
+from atl_sklearn.estimators._data import targets_of
+from atl_sklearn.estimators._net import Net
+from atl_sklearn.estimators._precision import numpy_dtype
+from atl_sklearn.estimators._unlabeled import check_unlabeled
+from atl_sklearn.unrelated import sliceable
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """What a fit learns from, checked.
+
+    Attributes
+    ----------
+    X : array, mapping of arrays or Dataset
+        The samples.
+    y : ndarray of shape (n_samples, ...)
+        Their targets, encoded.
+    task_weight, sample_weight : ndarray of shape (n_samples,) or None
+        Weights of the samples in the task loss, of mean 1, and in the penalty.
+    unlabeled : ArrayData, UnlabeledData or None
+        Data that only the penalty sees.
+    """
+
+    X: Any
+    y: np.ndarray
+    task_weight: np.ndarray | None
+    sample_weight: np.ndarray | None
+    unlabeled: Any
+
+
+def is_mapping(X: object) -> bool:
+    """Tell whether X is a mapping of arrays; one kind of sparse matrix is a mapping too."""
+    return isinstance(X, Mapping) and not issparse(X)
+
+
+def accepted(function: Callable[..., object] | None, names: Collection[str]) -> frozenset[str]:
+    """Return those of `names` that a function, if there is one, takes as keyword arguments."""
+    if function is None:
+        return frozenset()
+    parameters = inspect.signature(function).parameters
+    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values()):
+        return frozenset(names)
+    return frozenset(names) & parameters.keys()
+
+
+def as_array(X: Any) -> Any:
+    """Return tensors, and skorch's slices of datasets, as arrays; anything else as it is."""
+    if isinstance(X, SliceDataset):
+        return np.stack([np.asarray(value) for value in X])
+    if isinstance(X, torch.Tensor) and X.layout is not torch.strided:
+        raise TypeError(
+            f"X is a Tensor of layout {X.layout}. Pass a sparse matrix or array of scipy.sparse, "
+            "which becomes dense a batch at a time, or X.to_dense()."
+        )
+    return X.detach().cpu().numpy() if isinstance(X, torch.Tensor) else X
+
+
+def check_X(net: Net, X: Any) -> Any:
+    """Check X for prediction.
+
+    Parameters
+    ----------
+    net : AntiTransferClassifier or AntiTransferRegressor
+        Fitted, or in the middle of a fit.
+    X : array-like or sparse of shape (n_samples, ...), mapping or torch Dataset
+        The samples.
+
+    Returns
+    -------
+    X : ndarray, CSR array, mapping or torch Dataset
+        Arrays in the precision of the estimator.
+
+    Raises
+    ------
+    ValueError
+        If it is not of the kind and shape of X in `fit`.
+    """
+    if is_dataset(X) or is_mapping(X):
+        return X
+    X = validate_data(
+        net,
+        as_array(X),
+        reset=False,
+        dtype=numpy_dtype(net.precision),
+        allow_nd=True,
+        accept_sparse="csr",
+    )
+    _check_shape(net, X)
+    return X
+
+
+def _check_shape(net: Net, X: Any) -> None:
+    shape = getattr(net, "input_shape_", None)
+    if shape is not None and X.shape[1:] != shape:
+        expected, got = (", ".join(["n_samples", *map(str, s)]) for s in (shape, X.shape[1:]))
+        raise ValueError(
+            f"X must have shape ({expected}), as in fit. Got ({got}) instead. Pad, cut or "
+            "resample the samples to the same shape."
+        )
+
+
+def check_training_data(
+    net: Net, X: Any, y: Any, sample_weight: Any, X_unlabeled: Any, *, reset: bool
+) -> TrainingData:
+    """Check the data that `fit` was given, of any kind that skorch takes.
+
+    Parameters
+    ----------
+    net : AntiTransferClassifier or AntiTransferRegressor
+        Its parameters have been checked. It learns the shape of X, and what there is in y.
+    X : array-like or sparse of shape (n_samples, ...), mapping or torch Dataset
+        The samples.
+    y : array-like of shape (n_samples,) or (n_samples, n_targets), or None
+        The targets as the user gave them.
+    sample_weight : array-like of shape (n_samples,) or None
+        Weights of the samples.
+    X_unlabeled : array-like of shape (n_unlabeled, ...), mapping, torch Dataset or None
+        Samples without targets.
+    reset : bool
+        Whether the shapes are learnt anew; otherwise they must be those of the last fit.
+
+    Returns
+    -------
+    data : TrainingData
+        What is trained on.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If something is not of the kind or shape that it must be.
+    """
+    X, labels = _check_samples(net, X, y, reset=reset)
+    y = net._encode_targets(labels, reset=reset)
+    weights = _check_weights(net, labels, sample_weight)
+    unlabeled = None
+    if X_unlabeled is not None:
+        unlabeled = check_unlabeled(
+            X_unlabeled,
+            n_samples=len(y),
+            check_X=lambda X: check_X(net, X),
+            shape=net.input_shape_,
+            same=net.cache in ("mapped", "memory"),
+        )
+    elif net.penalty_data in ("unlabeled", "both"):
+        raise ValueError(
+            f"penalty_data={net.penalty_data!r} needs unlabeled data: pass them as "
+            "X_unlabeled to fit, or set penalty_data='train'."
+        )
+    return TrainingData(X, y, *weights, unlabeled)
+
+
+def _check_samples(net: Net, X: Any, y: Any, *, reset: bool) -> tuple[Any, Any]:
+    """Return X and y; y comes back as the user's labels."""
+    name = type(net).__name__
+    check_no_missing(list(y) if isinstance(y, SliceDataset) else y, "y")
+    net._check_target(y)
+    if is_dataset(X):
+        if isinstance(X, IterableDataset):
+            raise TypeError(
+                f"{name} needs a torch Dataset with a length and an index. Got "
+                f"{type(X).__name__}, which is iterable only."
+            )
+        if len(X) == 0:
+            raise ValueError("The Dataset has 0 samples; at least 1 is required.")
+        y = targets_of(X) if y is None else np.asarray(y)
+        shape = np.shape(X[0][0]) if not is_mapping(X[0][0]) else None
+    elif is_mapping(X):
+        if y is None:
+            raise ValueError(f"{name} requires y to be passed, but the target y is None.")
+        X = {k: sliceable(v) if issparse(v) else np.asarray(v) for k, v in X.items()}
+        y, shape = np.asarray(y), None
+    else:
+        X, y = validate_data(
+            net,
+            as_array(X),
+            as_array(y),
+            reset=reset,
+            dtype=numpy_dtype(net.precision),
+            allow_nd=True,
+            accept_sparse="csr",
+            **net._target_checks,
+        )
+        shape = X.shape[1:]
+    if get_len(X) != len(y):
+        raise ValueError(f"X has {get_len(X)} samples, but y has {len(y)}.")
+    if reset:
+        net.input_shape_ = shape
+    elif shape is not None and not is_dataset(X):
+        _check_shape(net, X)
+    return X, y
+
+
+def _check_weights(
+    net: Net, y: Any, sample_weight: Any
+) -> tuple[np.ndarray | None, np.ndarray | None]:
+    """Return the weights in the task loss, of mean 1, and in the penalty; None without."""
+    dtype = numpy_dtype(net.precision)
+    if sample_weight is not None:
+        check_no_missing(sample_weight, "sample_weight")
+        # Measured against y, which has as many samples as X of any kind.
+        sample_weight = _check_sample_weight(
+            sample_weight, y, dtype=dtype, ensure_non_negative=True
+        )
+        if not sample_weight.any():
+            raise ValueError("Sample weights must contain at least one non-zero number.")
+    task_weight = net._task_weight(y, sample_weight)
+    if task_weight is None:
+        return None, sample_weight
+    if not task_weight.any():
+        raise ValueError("class_weight and sample_weight together give every sample the weight 0.")
+    if net.dataset is not Dataset:
+        raise ValueError(
+            "sample_weight and class_weight need the default 'dataset' parameter. "
+            f"Got {net.dataset!r}. Leave it out, or pass a torch Dataset as X."
+        )
+    return (task_weight / np.mean(task_weight)).astype(dtype), sample_weight

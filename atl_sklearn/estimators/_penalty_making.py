@@ -1,0 +1,97 @@
+"""From an estimator's parameters to the penalty of its fit."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+from atl_sklearn.estimators._batching import makes_batches
+from atl_sklearn.estimators._fit_run import FitRun
+from atl_sklearn.estimators._net import Net
+from atl_sklearn.estimators._penalty import PenaltyRun
+from atl_sklearn.estimators._penalty_settings import (
+    NetworkCalls,
+    PenaltySettings,
+    unrelated_choices,
+)
+from atl_sklearn.estimators._rehearsal import Rehearsal, try_out
+from atl_sklearn.estimators._splits import get_splitter
+from atl_sklearn.estimators._wrapped import unwrapped
+
+
+def _settings(net: Net, run: FitRun, weights: list[float], compared: str) -> PenaltySettings:
+    of_layer, choices = unrelated_choices(
+        net.layer,
+        net.unrelated_layer,
+        len(run.sources),
+        several=isinstance(net.unrelated, list | tuple),
+    )
+    return PenaltySettings(
+        metric=net.metric,
+        aggregation=net.aggregation,
+        layer=net.layer,
+        weight_schedule=net.weight_schedule,
+        weights=weights,
+        target_similarity=net.target_similarity,
+        unrelated_layers=choices,
+        of_layer=of_layer,
+        compares_training=compared in ("train", "both"),
+        batch_size=net.penalty_batch_size,
+        conditional=net.conditional,
+        cache=net.cache,
+        cache_size=net.cache_size,
+        memory=net.memory,
+        precision=net.precision,
+        device=run.placement.device,
+        max_epochs=net.max_epochs,
+        seed=net._stream().seed,
+        validates=get_splitter(net) is not None,
+        keeps_in_order=net.checkpoint_dir is not None,
+        verbose=bool(net.verbose),
+    )
+
+
+def make_penalty(
+    net: Net, run: FitRun, weights: list[float], rehearsal: Rehearsal, state: dict[str, Any] | None
+) -> PenaltyRun | None:
+    """Return the penalty of a fit, or None where nothing is compared.
+
+    Parameters
+    ----------
+    net : AntiTransferClassifier or AntiTransferRegressor
+        Initialised.
+    run : FitRun
+        Its fit; the sources are fitted.
+    weights : list of float
+        One for each of the sources.
+    rehearsal : Rehearsal
+        What the network made of the first samples.
+    state : dict or None
+        What the penalty of an earlier fit left that this one continues.
+    """
+    if rehearsal.trial is None or not any(weights):
+        return None
+    unlabeled = run.data.unlabeled if net.penalty_data != "train" else None
+    if unlabeled is not None:
+        run.placement.whole(unlabeled)
+    compared = net.penalty_data
+    if compared == "auto":
+        compared = "train" if unlabeled is None else "unlabeled"
+    data, n_steps = rehearsal.data, None
+    if makes_batches(net, data):
+        n_steps = len(net.get_iterator(data, training=True))
+    return PenaltyRun(
+        _settings(net, run, weights, compared),
+        unwrapped(net.module_),
+        NetworkCalls(
+            net.infer, partial(try_out, net), run.placement.batch, net._get_predict_nonlinearity()
+        ),
+        run.sources,
+        rehearsal.tried,
+        rehearsal.trial,
+        data=data,
+        n_steps=n_steps,
+        exits=run.exits,
+        unlabeled=unlabeled,
+        state=state,
+    )

@@ -1,0 +1,70 @@
+"""Where a network runs and in which floating type, and how data come there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from skorch.utils import to_tensor
+from torch.utils.data import Subset
+
+from atl_sklearn.estimators._data import ArrayData
+from atl_sklearn.estimators._precision import PRECISIONS
+
+_GPU_SHARE = 0.25  # of a GPU's free memory, up to which arrays are moved there at once
+
+
+def resolve_device(device: Any) -> Any:
+    """Return the device that "auto" stands for, or the device itself."""
+    if not (isinstance(device, str) and device == "auto"):
+        return device
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+@dataclass(frozen=True)
+class Placement:
+    """Where a network runs, and in which floating type.
+
+    Attributes
+    ----------
+    device : torch.device or None
+        None where something else places the data, as accelerate does.
+    dtype : torch.dtype
+        Of the weights and of the samples.
+    """
+
+    device: torch.device | None
+    dtype: torch.dtype
+
+    @classmethod
+    def of(cls, device: Any, precision: str) -> Placement:
+        """Return the placement by the parameters of an estimator; "auto" is resolved before."""
+        return cls(None if device is None else torch.device(device), PRECISIONS[precision])
+
+    def batch(self, X: Any) -> Any:
+        """Return a batch as a tensor, or mapping of tensors, where the network is."""
+        if isinstance(X, torch.Tensor):
+            if X.device == self.device and X.dtype == self.dtype:
+                return X
+            kind = self.dtype if X.is_floating_point() else X.dtype
+            return X.to(device=self.device, dtype=kind, non_blocking=True)
+        X = to_tensor(X, device=self.device)
+        if isinstance(X, Mapping):
+            return {key: self._cast(value) for key, value in X.items()}
+        return self._cast(X)
+
+    def _cast(self, value: Any) -> Any:
+        if isinstance(value, torch.Tensor) and value.is_floating_point():
+            return value.to(self.dtype)
+        return value
+
+    def whole(self, dataset: Any) -> None:
+        """Move arrays to a GPU at once, where they take a small part of what is free there."""
+        if self.device is None or self.device.type != "cuda":
+            return
+        while isinstance(dataset, Subset):
+            dataset = dataset.dataset
+        if isinstance(dataset, ArrayData):
+            dataset.place(self.device, _GPU_SHARE * torch.cuda.mem_get_info(self.device)[0])

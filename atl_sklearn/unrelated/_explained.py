@@ -1,0 +1,177 @@
+"""What an unrelated task's answers say of the target, so that a network need not learn it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import numpy.typing as npt
+from scipy.optimize import minimize_scalar
+from scipy.special import logsumexp
+from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.model_selection import KFold
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from atl_sklearn._validation import check_no_missing
+
+_N_FOLDS = 5
+_MAX_ITER = 500
+_RIDGE = 1.0  # added to the sum of squares of a standardised column
+
+
+def explained_scores(
+    answers: npt.ArrayLike,
+    y: npt.ArrayLike,
+    *,
+    n_classes: int | None = None,
+    sample_weight: npt.ArrayLike | None = None,
+) -> np.ndarray:
+    r"""Return what answers to an unrelated task say of the target, to be added while training.
+
+    A network whose scores have these added in the loss, and nothing added in prediction, has to
+    learn only what the answers leave unexplained: a product of experts, of which one is fixed
+    [1]_, [2]_. For classes they are :math:`\log q(y \mid a) - \log p(y)`, so that answers which say
+    nothing add nothing, whatever the classes' shares [3]_; :math:`q` is a multinomial logistic
+    regression. For numbers they are :math:`E[y \mid a] - E[y]` by ridge regression, so that what is
+    learnt is the residual. Each sample gets them from a regression that was fitted without it.
+
+    Parameters
+    ----------
+    answers : array-like of shape (n_samples,) or (n_samples, n_answers)
+        What is known of the unrelated task: probabilities, predictions, one-hot labels. Those of
+        several tasks side by side.
+    y : array-like of shape (n_samples,) or (n_samples, n_targets)
+        The target. Integers of shape (n_samples,) are classes, counted from 0.
+    n_classes : int or None, default=None
+        How many classes there are; None for as many as `y` has.
+    sample_weight : array-like of shape (n_samples,) or None, default=None
+        Weights of the samples in the regressions.
+
+    Returns
+    -------
+    scores : ndarray of shape (n_samples, n_classes) or that of y
+        To be added to the network's scores, or to its predictions of numbers.
+
+    Raises
+    ------
+    ValueError
+        If lengths differ, there are fewer than 2 samples, a class is negative or not below
+        `n_classes`, or an answer is NaN or infinite.
+
+    Notes
+    -----
+    :math:`q` is mixed with the shares of the classes as if one more sample of each class had been
+    seen, so that no fold is surer than its size allows. All scores are then multiplied by the one
+    number in [0, 1] that suits the samples best which the regressions have not seen: about 0
+    where the answers say nothing of the target.
+
+    References
+    ----------
+    .. [1] G. Hinton, "Training products of experts by minimizing contrastive divergence", Neural
+       Computation 14, 2002.
+    .. [2] C. Clark, M. Yatskar, L. Zettlemoyer, "Don't take the easy way out: ensemble based
+       methods for avoiding known dataset biases", EMNLP 2019 (the bias product).
+    .. [3] A. Menon et al., "Long-tail learning via logit adjustment", ICLR 2021.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from atl_sklearn.unrelated import explained_scores
+    >>> speaker = np.repeat([0, 1], 50)
+    >>> word = speaker.copy()
+    >>> word[[0, 99]] = 1, 0  # all but two samples go along with the speaker
+    >>> scores = explained_scores(np.eye(2)[speaker], word)
+    >>> scores[50].round(1)  # speaker 1: hardly word 0
+    array([-2.2,  0.5])
+    """
+    target = np.asarray(y)
+    known = np.asarray(answers, dtype=np.float64)
+    known = known.reshape(len(known), -1)
+    if len(known) != len(target) or len(target) < 2:
+        raise ValueError(
+            f"answers and y must have the same number of samples, at least 2. Got {len(known)} "
+            f"and {len(target)}."
+        )
+    check_no_missing(target, "y")
+    if not np.isfinite(known).all():
+        raise ValueError("The answers have NaN or infinite values. Leave these samples out.")
+    weight = np.ones(len(target)) if sample_weight is None else np.asarray(sample_weight, float)
+    if not (weight > 0).any():
+        weight = np.ones(len(target))
+    weight = weight / weight[weight > 0].mean()
+    if not (np.issubdtype(target.dtype, np.integer) and target.ndim == 1):
+        return _of_numbers(known, target.astype(np.float64), weight)
+    n_classes = int(target.max()) + 1 if n_classes is None else n_classes
+    if target.min() < 0 or target.max() >= n_classes:
+        raise ValueError(
+            f"y must hold classes from 0 to {n_classes - 1}, or floats. Got {target.min()} to "
+            f"{target.max()}."
+        )
+    return _of_classes(known, target, weight, n_classes)
+
+
+def _folds(weight: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Yield samples to fit on, those of no weight left out, and the other samples to ask of."""
+    folds = KFold(min(_N_FOLDS, len(weight)), shuffle=True, random_state=0)
+    for rest, part in folds.split(weight):
+        seen = rest[weight[rest] > 0]
+        if len(seen):
+            yield seen, part
+
+
+def _of_numbers(known: np.ndarray, y: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    scores = np.zeros(y.shape)
+    for seen, part in _folds(weight):
+        model = make_pipeline(StandardScaler(), Ridge(_RIDGE))
+        model.fit(known[seen], y[seen], ridge__sample_weight=weight[seen])
+        mean = np.average(y[seen], axis=0, weights=weight[seen])
+        scores[part] = model.predict(known[part]) - mean
+    return scores * _slope(scores, y, weight)
+
+
+def _of_classes(known: np.ndarray, y: np.ndarray, weight: np.ndarray, n_classes: int) -> np.ndarray:
+    scores = np.zeros((len(y), n_classes))
+    for seen, part in _folds(weight):
+        of_seen = (known[seen], y[seen], weight[seen])
+        scores[part] = _log_ratio(*of_seen, known[part], n_classes)
+    share = np.bincount(y, weights=weight, minlength=n_classes) + 1
+    return scores * _best_power(scores, y, weight, share)
+
+
+def _best_power(scores: np.ndarray, y: np.ndarray, weight: np.ndarray, share: np.ndarray) -> float:
+    """Return the power of the ratios q / p that makes the classes likeliest."""
+    log_share = np.log(share / share.sum())
+
+    def loss(power: float) -> float:
+        logits = log_share + power * scores
+        return float(weight @ (logsumexp(logits, axis=1) - logits[np.arange(len(y)), y]))
+
+    best = minimize_scalar(loss, bounds=(0, 1), method="bounded").x
+    return float(min((0.0, best, 1.0), key=loss))
+
+
+def _slope(scores: np.ndarray, y: np.ndarray, weight: np.ndarray) -> float:
+    """Return the slope of the regression of y on what was predicted of it."""
+    centred = y - np.average(y, axis=0, weights=weight)
+    products = np.tensordot(weight, scores * centred, 1).sum()
+    squares = np.tensordot(weight, scores * scores, 1).sum()
+    return float(np.clip(products / squares, 0, 1)) if squares > 0 else 0.0
+
+
+def _log_ratio(
+    known: np.ndarray, y: np.ndarray, weight: np.ndarray, asked: np.ndarray, n_classes: int
+) -> np.ndarray:
+    """Return log q(y | answers) - log p(y) for the answers that are asked of."""
+    n = weight.sum()
+    share = (np.bincount(y, weights=weight, minlength=n_classes) + 1) / (n + n_classes)
+    there = np.unique(y)
+    q = np.tile(share, (len(asked), 1))  # of a class that was not seen nothing is said
+    if len(there) == 1:
+        q[:, there] = 1
+    else:
+        model = make_pipeline(StandardScaler(), LogisticRegression(max_iter=_MAX_ITER))
+        model.fit(known, y, logisticregression__sample_weight=weight)
+        q[:, there] = model.predict_proba(asked)
+    q = (n * q + n_classes * share) / (n + n_classes)
+    return np.log(q) - np.log(share)
