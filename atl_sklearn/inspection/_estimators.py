@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from sklearn.base import is_classifier, is_regressor
+from sklearn.base import BaseEstimator, is_classifier, is_regressor
 from sklearn.model_selection import train_test_split
 from sklearn.utils.validation import check_is_fitted
 
@@ -32,7 +32,8 @@ def named_estimators(owner: str, estimators: object) -> dict[str, Any]:
     found = {}
     for name, given in estimators.items():
         estimator = unwrapped_search(given)
-        if isinstance(estimator, type) or not (is_classifier(estimator) or is_regressor(estimator)):
+        is_instance = isinstance(estimator, BaseEstimator)
+        if not is_instance or not (is_classifier(estimator) or is_regressor(estimator)):
             raise TypeError(
                 f"The 'estimators' parameter of {owner} must be a fitted classifier or regressor, "
                 f"or a dict of these by name. Got {shown(given)} for {name!r}."

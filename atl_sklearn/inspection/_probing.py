@@ -101,7 +101,14 @@ def make_splits(
 
 
 def _probe(
-    kind: str, scoring: str, n_features: int, n_train: int, n_classes: int, seed: int
+    kind: str,
+    scoring: str,
+    n_features: int,
+    n_train: int,
+    n_classes: int,
+    *,
+    scale: bool,
+    seed: int,
 ) -> BaseEstimator:
     model: BaseEstimator = (
         RidgeCV(np.logspace(-3, 3, 7))
@@ -111,12 +118,13 @@ def _probe(
             solver="lsqr", shrinkage="auto", priors=np.full(n_classes, 1 / n_classes)
         )
     )
+    scaling = [StandardScaler()] if scale else []
     if kind == "linear":
-        return make_pipeline(StandardScaler(), model)
+        return make_pipeline(*scaling, model)
     kernel = Nystroem(
         gamma=1 / max(n_features, 1), n_components=min(_N_LANDMARKS, n_train), random_state=seed
     )
-    return make_pipeline(StandardScaler(), kernel, StandardScaler(), model)
+    return make_pipeline(*scaling, kernel, StandardScaler(), model)
 
 
 def reduced(features: np.ndarray, seed: int) -> np.ndarray:
@@ -125,7 +133,10 @@ def reduced(features: np.ndarray, seed: int) -> np.ndarray:
     most = min(_MOST_FEATURES, len(features) - 1)
     if features.shape[1] <= most:
         return features
-    return PCA(most, svd_solver="randomized", random_state=seed).fit_transform(features)
+    found = PCA(most, svd_solver="randomized", random_state=seed).fit_transform(features)
+    # One scale for all: those of little variance stay of little weight.
+    found_scaled: np.ndarray = found / max(float(found.std()), np.finfo(float).tiny)
+    return found_scaled
 
 
 def _drawn(
@@ -175,15 +186,18 @@ def probe_features(
     scores : dict of str to ndarray of shape (1 + n_resamples,)
         For each kind of probe the score of the predictions of all folds, and of its resamples.
     """
+    n_given = features.shape[1]
     features = reduced(features, settings.seed)
+    scale = features.shape[1] == n_given
     labels = groups.labels.astype(float) if settings.scoring == "r2" else groups.codes
     n_train = min(len(train) for train, _ in settings.splits)
     method = "predict_proba" if settings.scoring == "roc_auc" else "predict"
     found = {}
     for kind in settings.probes:
         probe = _probe(
-            kind, settings.scoring, features.shape[1], n_train, len(groups.names), settings.seed
-        )
+            kind, settings.scoring, features.shape[1], n_train, len(groups.names),
+            scale=scale, seed=settings.seed,
+        )  # fmt: skip
         said = cross_val_predict(probe, features, labels, cv=settings.splits, method=method)
         found[kind] = _drawn(settings.scoring, labels, said, len(groups.names), resamples)
     return found

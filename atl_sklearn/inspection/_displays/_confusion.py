@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
-_MOST_WITH_NUMBERS = 6  # classes
+_CELLS, _SMALLEST = 110.0, 5.0  # points: the width of a matrix, and a number that can be read
 
 
 class GroupConfusionDisplay:
@@ -194,20 +194,21 @@ class GroupConfusionDisplay:
         figure.colorbar(image, ax=list(axes), label="share of the class", shrink=0.8)
         self.ax_, self.figure_ = axes, figure
         names = [short(name, 10) for name in self.classes]
-        for at in axes:
-            fit_labels(at.xaxis, names)
-            fit_labels(at.yaxis, names)
+        fit_labels([at.xaxis for at in axes], names)
+        fit_labels([at.yaxis for at in axes], names)
         return self
 
     def _draw(self, ax: Axes, table: np.ndarray) -> Any:
         totals = table.sum(axis=1, keepdims=True)
         shares = np.divide(table, totals, out=np.zeros(table.shape), where=totals > 0)
         image = ax.imshow(shares, vmin=0, vmax=1, cmap=HEAT)
-        if len(table) <= _MOST_WITH_NUMBERS:
+        digits = len(str(int(self.confusion.max())))
+        points = min(8.0, _CELLS / len(table) / (0.75 * digits))
+        if points >= _SMALLEST:
             for row, column in np.ndindex(*table.shape):
                 bright = shares[row, column] > 0.55
                 ax.text(
                     column, row, str(table[row, column]), ha="center", va="center",
-                    color="black" if bright else "white", fontsize="small",
+                    color="black" if bright else "white", fontsize=points,
                 )  # fmt: skip
         return image

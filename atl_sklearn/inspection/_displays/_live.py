@@ -63,7 +63,7 @@ class LiveTraining(Callback):
 
     def on_train_begin(self, net: Any, **kwargs: Any) -> None:
         """Make room for the drawing; see skorch."""
-        self._place: Any = None
+        self.place_: Any = None
 
     def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
         """Draw anew; see skorch."""
@@ -84,13 +84,13 @@ class LiveTraining(Callback):
 
         figure = self.display_.plot().figure_
         plt.close(figure)  # or the notebook would show it a second time
-        if self._place is None:
-            self._place = display(figure, display_id=True)
+        if self.place_ is None:
+            self.place_ = display(figure, display_id=True)
         else:
-            self._place.update(figure)
+            self.place_.update(figure)
 
     def __getstate__(self) -> dict[str, Any]:
-        kept = {"_place", "display_"}
+        kept = {"place_", "display_"}
         return {name: value for name, value in vars(self).items() if name not in kept}
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import combinations, pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,24 +11,15 @@ from atl_sklearn._validation import refuse_value
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.axis import Axis
     from matplotlib.figure import Figure
     from matplotlib.text import Text
 
 # Okabe and Ito's colours, which people with colour blindness tell apart; neighbours differ in
 # brightness too, and each has a marker and dashes of its own for print in grey.
 COLORS = (
-    "#0072B2",
-    "#E69F00",
-    "#009E73",
-    "#D55E00",
-    "#56B4E9",
-    "#CC79A7",
-    "#882255",
-    "#44AA99",
-    "#7F7F7F",
-    "#B8A000",
-)
+    "#0072B2", "#E69F00", "#009E73", "#56B4E9", "#D55E00",
+    "#CC79A7", "#7F7F7F", "#B8A000", "#882255", "#44AA99",
+)  # fmt: skip
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*", "<", "p")
 DASHES = ("-", "--", "-.", ":", (0, (5, 1)), (0, (3, 1, 1, 1)), (0, (1, 1)), (0, (7, 2, 1, 2)))
 HATCHES = ("", "///", "...", "xxx", "\\\\\\", "++", "oo", "**")
@@ -114,54 +104,55 @@ def legend_above(ax: Axes, n_columns: int = 2) -> None:
     )
 
 
-def _overlap(texts: Sequence[Text]) -> bool:
-    boxes = [text.get_window_extent() for text in texts]
-    return any(a.padded(1).overlaps(b) for a, b in pairwise(boxes))
+def _fits(axis: Any, labels: Sequence[Text], at: np.ndarray) -> bool:
+    """Tell whether labels at ticks leave room between each other, without drawing them."""
+    horizontal = axis.axis_name == "x"
+    boxes = [label.get_window_extent() for label in labels]
+    sizes = np.array([box.width if horizontal else box.height for box in boxes])
+    points = np.column_stack([at, at])
+    places = axis.axes.transData.transform(points)[:, 0 if horizontal else 1]
+    room = np.abs(np.diff(places))
+    return bool(np.all((sizes[:-1] + sizes[1:]) / 2 + 2 <= room))
 
 
-def _visible(axis: Axis) -> list[Text]:
-    low, high = sorted(axis.get_view_interval())
-    ticks = zip(axis.get_ticklocs(), axis.get_ticklabels(), strict=False)
-    return [label for at, label in ticks if low <= at <= high and label.get_text()]
-
-
-def fit_labels(axis: Any, names: Sequence[str], places: Sequence[float] | None = None) -> None:
+def fit_labels(axes: Any, names: Sequence[str]) -> None:
     """Write names beside an axis so that none covers another.
 
     They are turned, then made smaller; what is still too many is left out, every second one first.
 
     Parameters
     ----------
-    axis : matplotlib.axis.Axis
-        Of an axes of which the limits are set.
+    axes : matplotlib.axis.Axis, or list of these
+        Of axes of which the limits are set; all of the same size.
     names : sequence of str
-        The labels.
-    places : sequence of float or None, default=None
-        Where they stand; None for 0, 1, ...
+        The labels, at 0, 1, ...
     """
-    figure: Any = axis.figure
-    at = np.arange(len(names)) if places is None else np.asarray(places)
-    axis.set_ticks(at, list(names))
-    horizontal = axis.axis_name == "x"
-    size = axis.get_ticklabels()[0].get_fontsize() if len(names) else 10.0
-    turns = (0, 90) if horizontal else (0,)
-    for smaller in (1.0, 0.85, 0.7, 0.6, 0.5):
-        for turn in turns:
-            points = max(_SMALLEST, size * smaller)
-            for label in axis.get_ticklabels():
-                label.set(rotation=turn, fontsize=points)
-            figure.draw_without_rendering()
-            if not _overlap(_visible(axis)):
-                return
-    step = 2
-    while step < len(names):
-        axis.set_ticks(at[::step], list(names)[::step])
+    several = axes if isinstance(axes, list) else [axes]
+    first = several[0]
+    figure: Any = first.figure
+    names, at = list(names), np.arange(len(names))
+    for axis in several:
+        axis.set_ticks(at, names)
+    figure.draw_without_rendering()  # so that the axes have their sizes
+    size = first.get_ticklabels()[0].get_fontsize()
+    turns = (0, 90) if first.axis_name == "x" else (0,)
+    settings = [
+        (step, max(_SMALLEST, size * smaller), turn)
+        for step in range(1, len(names) + 1)
+        for smaller in ((1.0, 0.85, 0.7, 0.6, 0.5) if step == 1 else (0.5,))
+        for turn in (turns if step == 1 else turns[-1:])
+    ]
+    for step, points, turn in settings:
+        first.set_ticks(at[::step], names[::step])
+        labels = first.get_ticklabels()
+        for label in labels:
+            label.set(rotation=turn, fontsize=points)
+        if _fits(first, labels, at[::step]):
+            break
+    for axis in several[1:]:
+        axis.set_ticks(at[::step], names[::step])
         for label in axis.get_ticklabels():
-            label.set(rotation=turns[-1], fontsize=_SMALLEST)
-        figure.draw_without_rendering()
-        if not _overlap(_visible(axis)):
-            return
-        step += 1
+            label.set(rotation=turn, fontsize=points)
 
 
 def overlapping_labels(figure: Figure) -> list[tuple[str, str]]:
@@ -180,21 +171,19 @@ def overlapping_labels(figure: Figure) -> list[tuple[str, str]]:
     from matplotlib.text import Text
 
     figure.draw_without_rendering()
-    boxes = []
-    for text in figure.findobj(Text):
-        if not text.get_visible() or not text.get_text().strip():
-            continue
-        boxes.append((text.get_text(), text.get_window_extent()))
     ticks = _hidden_ticks(figure)
-    boxes = [(name, box) for name, box in boxes if (name, tuple(box.bounds)) not in ticks]
-    # Boxes are a little larger than what is written in them.
-    return [
-        (a, b)
-        for (a, first), (b, second) in combinations(boxes, 2)
-        if first.shrunk(0.98, 0.9).overlaps(second.shrunk(0.98, 0.9))
-        and first.width
-        and second.width
-    ]
+    names, found = [], []
+    for text in figure.findobj(Text):
+        box = text.get_window_extent() if text.get_visible() and text.get_text().strip() else None
+        if box is None or not (box.width and box.height):
+            continue
+        if (text.get_text(), tuple(box.bounds)) not in ticks:
+            names.append(text.get_text())
+            found.append(box.shrunk(0.98, 0.9).extents)  # boxes are larger than what is in them
+    x0, y0, x1, y1 = np.array(found).reshape(-1, 4).T
+    crossed = (x0[:, None] < x1) & (x0 < x1[:, None]) & (y0[:, None] < y1) & (y0 < y1[:, None])
+    pairs = np.argwhere(np.triu(crossed, k=1))
+    return [(names[a], names[b]) for a, b in pairs]
 
 
 def _hidden_ticks(figure: Figure) -> set[tuple[str, tuple[float, ...]]]:
