@@ -5,7 +5,7 @@ unrelated task, knows.
 """
 
 import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from atl_sklearn._version import __version__
 
@@ -58,7 +58,7 @@ _PACKAGE_OF = {
 }
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     if name in _PACKAGES:
         return importlib.import_module(f"atl_sklearn.{name}")
     if name in _PACKAGE_OF:

@@ -12,7 +12,8 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+
+from atl_sklearn._types import PathLike
 
 # Its maker is this machine's, by a number that others do not have, and a process of it.
 _NAME = re.compile(r"\..+\.([0-9a-f]{8})-([0-9]+)-[0-9a-f]{8}\.partial")
@@ -24,7 +25,7 @@ def _machine() -> str:
     return f"{zlib.crc32(socket.gethostname().encode()):08x}"
 
 
-def partial_path(path: Any) -> Path:
+def partial_path(path: PathLike) -> Path:
     """Return a name for what is to become `path`, beside it; there is nothing of that name.
 
     The name tells who is at it, for :func:`remove_left_over`.
@@ -71,7 +72,7 @@ def reserve_space(path: Path, start: int, n_bytes: int) -> None:
             n_bytes -= file.write(bytes(min(n_bytes, _BLOCK)))
 
 
-def remove_left_over(folder: Any) -> None:
+def remove_left_over(folder: PathLike) -> None:
     """Remove what processes that are gone did not bring to its end.
 
     On this machine these are processes that do not live; what was made elsewhere is left for a
@@ -114,7 +115,7 @@ def remove_left_over(folder: Any) -> None:
 
 
 @contextmanager
-def written_at_once(path: str | os.PathLike[str]) -> Iterator[Path]:
+def written_at_once(path: PathLike) -> Iterator[Path]:
     """Give the path of a new file, which takes the place of `path` if the block succeeds.
 
     A file that was there stays as it is until then, and for good if the block fails. What killed

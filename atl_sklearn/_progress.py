@@ -6,7 +6,10 @@ import os
 import sys
 import time
 import warnings
-from typing import Any
+from typing import TYPE_CHECKING, TextIO
+
+if TYPE_CHECKING:
+    from tqdm import tqdm
 
 _LINES = 10  # at most as many plain lines, unless they are rare
 _RARE = 60.0  # seconds after which there is a plain line in any case
@@ -44,13 +47,19 @@ class Progress:
     """
 
     def __init__(
-        self, total: int, desc: str, *, unit: str = "step", initial: int = 0, file: Any = None
+        self,
+        total: int,
+        desc: str,
+        *,
+        unit: str = "step",
+        initial: int = 0,
+        file: TextIO | None = None,
     ) -> None:
         self.total = total
         self.n = min(initial, total)
         in_notebook = file is None and "ipykernel.zmqshell" in sys.modules
         file = sys.stderr if file is None else file
-        self._view: Any
+        self._view: tqdm | _Lines | None
         if total < 1 or file is None:  # there is no standard error under pythonw
             self._view = None
         elif in_notebook or (hasattr(file, "isatty") and file.isatty()):
@@ -110,11 +119,13 @@ class Progress:
     def __enter__(self) -> Progress:
         return self
 
-    def __exit__(self, *exception: Any) -> None:
+    def __exit__(self, *exception: object) -> None:
         self.close()
 
 
-def _bar(total: int, desc: str, *, unit: str, initial: int, file: Any, columns: int | None) -> Any:
+def _bar(
+    total: int, desc: str, *, unit: str, initial: int, file: TextIO, columns: int | None
+) -> tqdm:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of a notebook without widgets, where text will do
         from tqdm.auto import tqdm
@@ -130,7 +141,7 @@ def _bar(total: int, desc: str, *, unit: str, initial: int, file: Any, columns: 
     )
 
 
-def _columns(file: Any) -> int:
+def _columns(file: TextIO) -> int:
     try:
         return os.get_terminal_size(file.fileno()).columns
     except (AttributeError, OSError, ValueError):
@@ -140,7 +151,7 @@ def _columns(file: Any) -> int:
 class _Lines:
     """Lines of text under the names that tqdm has for a bar."""
 
-    def __init__(self, total: int, desc: str, *, unit: str, initial: int, file: Any) -> None:
+    def __init__(self, total: int, desc: str, *, unit: str, initial: int, file: TextIO) -> None:
         self._total, self._desc, self._unit, self._file = total, desc, unit, file
         self._initial = self._n = self._shown = initial
         self._start = self._last = time.monotonic()

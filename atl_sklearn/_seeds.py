@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from numbers import Integral
-from typing import Any
-
 import numpy as np
+
+from atl_sklearn._validation import is_integer
 
 LARGEST_SEED = 2**32 - 1
 SEED = f"None, an int in [0, {LARGEST_SEED}], or a numpy.random.RandomState"
 
 
-def is_seed(value: Any) -> bool:
+def is_seed(value: object) -> bool:
     """Tell whether scikit-learn makes a generator of a value.
 
     Parameters
@@ -32,5 +31,4 @@ def is_seed(value: Any) -> bool:
     """
     if value is None or value is np.random or isinstance(value, np.random.RandomState):
         return True
-    is_int = isinstance(value, Integral) and not isinstance(value, bool)
-    return bool(is_int and 0 <= value <= LARGEST_SEED)
+    return is_integer(value) and 0 <= value <= LARGEST_SEED

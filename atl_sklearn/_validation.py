@@ -9,9 +9,11 @@ import math
 from collections.abc import Iterable
 from difflib import get_close_matches
 from numbers import Integral, Real
-from typing import Any
+from types import UnionType
+from typing import TypeGuard, overload
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 # The one line after which meta-estimators hand on what `fit` takes besides X and y.
 ENABLE_ROUTING = "sklearn.set_config(enable_metadata_routing=True)"
@@ -21,7 +23,7 @@ _N_SHOWN = 5  # positions in an error
 _INT64 = 2**63
 
 
-def shown(value: Any) -> str:
+def shown(value: object) -> str:
     """Return a value as errors show it: its repr, cut where it is long.
 
     Examples
@@ -39,7 +41,7 @@ def shown(value: Any) -> str:
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
 
 
-def refuse(estimator: Any, name: str, must: str, way_out: str = "") -> ValueError:
+def refuse(estimator: object, name: str, must: str, way_out: str = "") -> ValueError:
     """Return the error for a parameter: what it must be, what it is, and what to do.
 
     Parameters
@@ -68,7 +70,7 @@ def refuse(estimator: Any, name: str, must: str, way_out: str = "") -> ValueErro
     return refuse_value(type(estimator).__name__, name, must, getattr(estimator, name), way_out)
 
 
-def refuse_value(owner: str, name: str, must: str, value: Any, way_out: str = "") -> ValueError:
+def refuse_value(owner: str, name: str, must: str, value: object, way_out: str = "") -> ValueError:
     """Return the same error for the parameter of a function, whose value is passed.
 
     Examples
@@ -81,7 +83,7 @@ def refuse_value(owner: str, name: str, must: str, value: Any, way_out: str = ""
     return ValueError(f"{message} {way_out}".rstrip())
 
 
-def did_you_mean(name: Any, known: Iterable[str], *, n: int = 1, otherwise: str = "") -> str:
+def did_you_mean(name: object, known: Iterable[str], *, n: int = 1, otherwise: str = "") -> str:
     """Return a sentence that suggests names near to one that is not known.
 
     Parameters
@@ -114,7 +116,7 @@ def did_you_mean(name: Any, known: Iterable[str], *, n: int = 1, otherwise: str 
     return f"Did you mean {' or '.join(map(repr, near))}?" if near else otherwise
 
 
-def is_bool(value: Any) -> bool:
+def is_bool(value: object) -> bool:
     """Tell whether a value is True or False, Python's or NumPy's.
 
     Examples
@@ -126,7 +128,28 @@ def is_bool(value: Any) -> bool:
     return isinstance(value, bool | np.bool_)
 
 
-def is_number(value: Any, kind: Any = Real) -> bool:
+def is_real(value: object) -> TypeGuard[float]:
+    """Tell whether a value is a number on the real line, or beyond; True and False are none."""
+    return isinstance(value, Real) and not isinstance(value, bool)
+
+
+def is_integer(value: object, least: float = -math.inf) -> TypeGuard[int]:
+    """Tell whether a value is an int, Python's or NumPy's, from `least` on; True is none.
+
+    Examples
+    --------
+    >>> from atl_sklearn._validation import is_integer
+    >>> is_integer(3), is_integer(0, least=1), is_integer(True), is_integer(3.0)
+    (True, False, False, False)
+    """
+    return isinstance(value, Integral) and not isinstance(value, bool) and int(value) >= least
+
+
+@overload
+def is_number(value: object) -> TypeGuard[float]: ...
+@overload
+def is_number(value: object, kind: type | UnionType) -> TypeGuard[int]: ...
+def is_number(value: object, kind: type | UnionType = Real) -> bool:
     """Tell whether a value is a finite number of a kind, of 64 bits; True and False are none.
 
     Examples
@@ -136,7 +159,7 @@ def is_number(value: Any, kind: Any = Real) -> bool:
     >>> is_number(3, Integral), is_number(True), is_number(10**400), is_number(float("nan"))
     (True, False, False, False)
     """
-    if not isinstance(value, kind) or isinstance(value, bool):
+    if not (is_real(value) and isinstance(value, kind)):
         return False
     if isinstance(value, Integral):
         return -_INT64 <= int(value) < _INT64
@@ -146,7 +169,7 @@ def is_number(value: Any, kind: Any = Real) -> bool:
         return False
 
 
-def _is_missing(value: Any) -> bool:
+def _is_missing(value: object) -> bool:
     if value is None or value is np.ma.masked:
         return True
     try:
@@ -155,10 +178,10 @@ def _is_missing(value: Any) -> bool:
         return type(value).__name__ == "NAType"
 
 
-def _missing(values: Any) -> np.ndarray:
+def _missing(values: ArrayLike) -> np.ndarray:
     """Return where values are missing, an array of their shape."""
     if hasattr(values, "detach"):  # a tensor, on whatever device
-        values = values.detach().cpu()
+        values = np.asarray(values.detach().cpu())
     masked = np.ma.getmaskarray(values) if isinstance(values, np.ma.MaskedArray) else False
     # As objects, a list keeps the None or NaN that would become a string beside others.
     array = np.asarray(values) if hasattr(values, "dtype") else np.asarray(values, dtype=object)
@@ -172,7 +195,7 @@ def _missing(values: Any) -> np.ndarray:
     return found.reshape(array.shape) | masked
 
 
-def check_no_missing(values: Any, name: str) -> None:
+def check_no_missing(values: ArrayLike | None, name: str) -> None:
     """Refuse values among which some are missing.
 
     Parameters

@@ -5,15 +5,15 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
-from typing import Any
 
 from atl_sklearn._fingerprint._graph import Unidentifiable, digest_value
 from atl_sklearn._fingerprint._values import take_apart
+from atl_sklearn._types import PathLike
 
 __all__ = ["Unidentifiable", "fingerprint", "fingerprint_file"]
 
 
-def fingerprint(*values: Any) -> str:
+def fingerprint(*values: object) -> str:
     """Return a string that is the same for the same values, in every process, and for no others.
 
     It is made of content alone: of arrays and tensors their dtype, shape and values (whatever
@@ -59,7 +59,7 @@ def fingerprint(*values: Any) -> str:
     return digest_value(values, take_apart).hex()
 
 
-def fingerprint_file(path: str | os.PathLike[str]) -> str:
+def fingerprint_file(path: PathLike) -> str:
     """Return a string that is the same for files of the same content.
 
     Parameters

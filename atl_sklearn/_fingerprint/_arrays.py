@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import sys
 from hashlib import blake2b
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from atl_sklearn._fingerprint._graph import Parts, Unidentifiable, digest_of
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import torch
+    from scipy.sparse import sparray
 
 _PIECE = 2**22  # bytes of an array that are copied at a time, where they have to be
 _EXTENDED = 63  # bits of the mantissa of x86's long double, of whose 16 bytes 6 are arbitrary
@@ -59,12 +64,12 @@ def text_token(texts: list[str]) -> bytes:
     return digest_of(b"texts", [lengths, "".join(texts).encode("utf-8", "surrogatepass")])
 
 
-def tensor_parts(tensor: Any) -> bytes | Parts:
+def tensor_parts(tensor: torch.Tensor) -> bytes | Parts:
     """Return the token of a tensor, wherever it lies."""
     import torch
 
     kind = type(tensor)
-    more = dict(vars(tensor))  # what somebody hung on it
+    more: dict[str, object] = dict(vars(tensor))  # what somebody hung on it
     if torch.nn.parameter.is_lazy(tensor):
         return Parts(f"lazy {tensor.dtype}", {"attributes": more, "class": kind})
     head = f"tensor {tuple(tensor.shape)} {tensor.dtype}"
@@ -85,10 +90,10 @@ def tensor_parts(tensor: Any) -> bytes | Parts:
     flat = tensor.cpu().resolve_conj().resolve_neg().contiguous().reshape(-1)
     content = _content(flat.view(torch.uint8).numpy()) if flat.numel() else b""
     token = digest_of(head.encode(), [content])
-    return Parts("tensor", {"content": token, **more}) if more else token
+    return Parts("tensor", more | {"content": token}) if more else token
 
 
-def sparse_parts(X: Any) -> Parts:
+def sparse_parts(X: sparray) -> Parts:
     """Return what determines sparse data, whatever form they have and whatever they remember."""
     from scipy.sparse import coo_array, csr_array
 
@@ -106,7 +111,7 @@ def sparse_parts(X: Any) -> Parts:
     return Parts(f"sparse {found.shape}", [found.data, *integers])
 
 
-def frame_parts(frame: Any) -> Parts:
+def frame_parts(frame: pd.DataFrame | pd.Series | pd.Index) -> Parts:
     """Return the index, the names and the columns of a pandas DataFrame, Series or Index."""
     import pandas as pd
 
@@ -131,7 +136,7 @@ def frame_parts(frame: Any) -> Parts:
     return Parts(head, [missing, frame[~missing].to_numpy(dtype=object)])
 
 
-def of_library(value: Any, library: str, names: tuple[str, ...]) -> bool:
+def of_library(value: object, library: str, names: tuple[str, ...]) -> bool:
     """Tell whether a value is of one of a library's classes, without importing it.
 
     Examples
@@ -141,7 +146,7 @@ def of_library(value: Any, library: str, names: tuple[str, ...]) -> bool:
     >>> of_library(Decimal(1), "decimal", ("Decimal",)), of_library(1, "decimal", ("Decimal",))
     (True, False)
     """
-    module: Any = sys.modules.get(library)
+    module = sys.modules.get(library)
     if module is None:
         return False
     kinds = tuple(kind for name in names if (kind := getattr(module, name, None)) is not None)

@@ -7,7 +7,7 @@ import dis
 import functools
 import importlib.util
 import types
-from typing import Any
+from typing import TypeAlias
 
 from atl_sklearn._fingerprint._graph import Parts, Unidentifiable
 from atl_sklearn._fingerprint._libraries import library_of, name_in_library
@@ -34,12 +34,15 @@ _NOT_OF_A_CLASS = {
 _MADE_BY_A_STATEMENT = 1 << 9  # Py_TPFLAGS_HEAPTYPE
 _MISSING = "a name that is not there"
 
+# The name of a module, the level, and what is taken of it.
+_Import: TypeAlias = tuple[str, int, tuple[str, ...] | None]
+
 
 @functools.lru_cache(maxsize=4096)
-def _names_in(code: types.CodeType) -> tuple[tuple[tuple[str, ...], ...], tuple[Any, ...]]:
+def _names_in(code: types.CodeType) -> tuple[tuple[tuple[str, ...], ...], tuple[_Import, ...]]:
     """Return the global names in code, with the attributes taken of them, and its imports."""
     names: set[tuple[str, ...]] = set()
-    imports: set[Any] = set()
+    imports: set[_Import] = set()
     steps = [step for step in dis.get_instructions(code) if step.opname != "EXTENDED_ARG"]
     for position, step in enumerate(steps):
         if step.opname in ("LOAD_GLOBAL", "LOAD_NAME", "LOAD_FROM_DICT_OR_GLOBALS"):
@@ -60,7 +63,7 @@ def _names_in(code: types.CodeType) -> tuple[tuple[tuple[str, ...], ...], tuple[
     return tuple(sorted(names)), tuple(sorted(imports, key=repr))
 
 
-def _look_up(scope: dict[str, Any], chain: tuple[str, ...]) -> tuple[str, Any]:
+def _look_up(scope: dict[str, object], chain: tuple[str, ...]) -> tuple[str, object]:
     """Return the value that code finds, and how it is called there."""
     name, *attributes = chain
     if name not in scope:
@@ -76,10 +79,12 @@ def _look_up(scope: dict[str, Any], chain: tuple[str, ...]) -> tuple[str, Any]:
     return name, value
 
 
-def _imported(scope: dict[str, Any], name: str, level: int, wanted: Any) -> dict[str, Any]:
+def _imported(
+    scope: dict[str, object], name: str, level: int, wanted: tuple[str, ...] | None
+) -> dict[str, object]:
     """Return what an import within a function gives."""
     if level:
-        name = importlib.util.resolve_name("." * level + name, scope.get("__package__") or "")
+        name = importlib.util.resolve_name("." * level + name, str(scope.get("__package__") or ""))
     library = library_of(name)
     if library is not None:
         return {f"import {name}": library}
@@ -102,7 +107,7 @@ def code_parts(code: types.CodeType) -> Parts:
     return Parts(f"code {sizes} {variables}", [*blocks, *code.co_consts])
 
 
-def _cell(cell: Any) -> Any:
+def _cell(cell: types.CellType) -> object:
     try:
         return cell.cell_contents
     except ValueError:
@@ -136,7 +141,7 @@ def class_parts(cls: type) -> Parts:
     return Parts(f"class {cls.__name__}", [type(cls), cls.__bases__, kept])
 
 
-def code_like_parts(value: Any) -> Parts | None:
+def code_like_parts(value: object) -> Parts | None:
     """Return the parts of something that is code; None for other values.
 
     Raises

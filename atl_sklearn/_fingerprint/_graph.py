@@ -9,10 +9,9 @@ nor where its nodes lie in memory counts.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from hashlib import blake2b
-from typing import Any
 
 _SIZE = 20  # bytes of a digest
 
@@ -38,7 +37,7 @@ class Parts:
     """
 
     label: str
-    values: dict[str, Any] | Iterable[Any] = ()
+    values: Mapping[str, object] | Iterable[object] = ()
 
 
 @dataclass(eq=False)
@@ -64,7 +63,7 @@ def digest_of(label: bytes, tokens: list[bytes], *, ordered: bool = True) -> byt
     return blake2b(b";".join([lengths.encode(), *pieces]), digest_size=_SIZE).digest()
 
 
-def digest_value(value: Any, take_apart: Callable[[Any], bytes | Parts]) -> bytes:
+def digest_value(value: object, take_apart: Callable[[object], bytes | Parts]) -> bytes:
     """Return the digest of a value.
 
     Parameters
@@ -96,17 +95,17 @@ def digest_value(value: Any, take_apart: Callable[[Any], bytes | Parts]) -> byte
 
 
 class _Walk:
-    def __init__(self, take_apart: Callable[[Any], bytes | Parts]) -> None:
+    def __init__(self, take_apart: Callable[[object], bytes | Parts]) -> None:
         self.open: list[_Node] = []  # nodes from which a cycle is reached
         self._take_apart = take_apart
         self._seen: dict[int, bytes | _Node] = {}
-        self._alive: list[Any] = []  # so that no other value gets the same id
+        self._alive: list[object] = []  # so that no other value gets the same id
         self._path: list[str] = []
 
     def where(self) -> str:
         return f"{' > '.join(self._path)}: " if self._path else ""
 
-    def visit(self, value: Any) -> bytes | _Node:
+    def visit(self, value: object) -> bytes | _Node:
         known = self._seen.get(id(value))
         if known is not None:
             return known
@@ -121,7 +120,7 @@ class _Walk:
             return parts
         self._alive.append(value)
         node = self._seen[id(value)] = _Node(parts.label.encode("utf-8", "surrogatepass"))
-        if isinstance(parts.values, dict):
+        if isinstance(parts.values, Mapping):
             node.ordered = False
             node.children = [self._visit_named(name, x) for name, x in parts.values.items()]
         else:
@@ -134,7 +133,7 @@ class _Walk:
         found = self._seen[id(value)] = digest_of(node.label, done, ordered=node.ordered)
         return found
 
-    def _visit_named(self, name: str, value: Any) -> bytes | _Node:
+    def _visit_named(self, name: str, value: object) -> bytes | _Node:
         self._path.append(name)
         child = self.visit(value)
         self._path.pop()

@@ -10,7 +10,6 @@ import sysconfig
 from hashlib import blake2b
 from importlib import metadata
 from pathlib import Path
-from typing import Any
 
 from atl_sklearn._version import __version__
 
@@ -91,7 +90,7 @@ def _version_of(top: str) -> str | None:
         return f"{top} {[(name, metadata.version(name)) for name in names]}"
 
 
-def name_in_library(value: Any) -> str | None:
+def name_in_library(value: object) -> str | None:
     """Return the name by which a library has a class or function.
 
     Parameters

@@ -9,7 +9,7 @@ import weakref
 from collections import OrderedDict
 from collections.abc import Iterator
 from pickle import whichmodule  # type: ignore[attr-defined]
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -24,6 +24,9 @@ from atl_sklearn._fingerprint._arrays import (
 from atl_sklearn._fingerprint._code import code_like_parts
 from atl_sklearn._fingerprint._graph import Parts, Unidentifiable, Unordered
 from atl_sklearn._fingerprint._libraries import library_of, name_in_library
+
+if TYPE_CHECKING:
+    import torch
 
 _MANY = 32  # strings in a list, from which on they get one token
 
@@ -46,7 +49,7 @@ _HOW_IT_WENT = {
 _TIMES = {"cv_results_", "refit_time_"}  # of a search of scikit-learn
 
 
-def take_apart(value: Any) -> bytes | Parts:
+def take_apart(value: object) -> bytes | Parts:
     """Return the token of a value, or its parts.
 
     Raises
@@ -64,21 +67,20 @@ def take_apart(value: Any) -> bytes | Parts:
     return _pickled(value)
 
 
-def _plain(value: Any) -> bytes | None:
+def _plain(value: object) -> bytes | None:
     if value is None or value is Ellipsis or value is NotImplemented or isinstance(value, bool):
         return f"is {value}".encode()
-    kind = type(value)
-    if kind is int:
+    if type(value) is int:
         return f"int {value:x}".encode()
-    if kind is float:
+    if type(value) is float:
         return b"float " + struct.pack("<d", value)
-    if kind is str:
+    if type(value) is str:
         return b"str " + value.encode("utf-8", "surrogatepass")
-    if kind in (bytes, bytearray):
-        return kind.__name__.encode() + b" " + bytes(value)
-    if kind is complex:
+    if type(value) is bytes or type(value) is bytearray:
+        return type(value).__name__.encode() + b" " + bytes(value)
+    if type(value) is complex:
         return b"complex " + struct.pack("<dd", value.real, value.imag)
-    if kind is object:  # it has nothing but being another one
+    if type(value) is object:  # it has nothing but being another one
         return b"object"
     return None
 
@@ -131,7 +133,7 @@ def _data(value: Any) -> bytes | Parts | None:
     return None
 
 
-def _is_of_library(value: Any) -> bool:
+def _is_of_library(value: object) -> bool:
     """Tell whether a value is no more than a library makes of it: subclasses may hold more."""
     return name_in_library(type(value)) is not None
 
@@ -158,7 +160,7 @@ def _network(value: Any) -> Parts | None:
     # Whoever uses a network sets its mode.
     for name in ("training", "_compiled_call_impl"):
         held.pop(name, None)
-    found: dict[str, Any] = {"class": type(value)}
+    found: dict[str, object] = {"class": type(value)}
     for name in ("_parameters", "_buffers", "_modules"):
         found[name] = list(held.pop(name).items())
     own = vars(torch.nn.Module()).keys() & held.keys()
@@ -174,7 +176,7 @@ def _network(value: Any) -> Parts | None:
     return Parts("network", found)
 
 
-def _tied(network: Any) -> list[list[str]]:
+def _tied(network: torch.nn.Module) -> list[list[str]]:
     """Return the names under which a network has the same parameter twice."""
     names: dict[int, list[str]] = {}
     for name, parameter in network.named_parameters(remove_duplicate=False):
@@ -216,7 +218,7 @@ def _is_of_results(kind: type, name: str) -> bool:
     return False
 
 
-def _pickled(value: Any) -> Parts:
+def _pickled(value: object) -> Parts:
     """Return what pickle would write of a value."""
     if isinstance(value, weakref.ref):
         return Parts("weak reference", [value()])
@@ -246,7 +248,7 @@ def _pickled(value: Any) -> Parts:
     return Parts(f"object {kind.__name__}", held)
 
 
-def _forgotten(value: Any) -> Any:
+def _forgotten(value: object) -> object:
     """Return the attributes of a subclass whose base writes itself alone."""
     if _is_of_library(value):
         return None

@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import os
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Self, TypeAlias
 
 import numpy as np
 import sklearn.utils
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from atl_sklearn.audio._clips import Segment, as_clips, is_pair
+from atl_sklearn._types import Seed
+from atl_sklearn.audio._clips import Segment, as_clips
+from atl_sklearn.audio._items import is_pair
 from atl_sklearn.audio._parameters import check_random_state, is_number, refuse
 
 # Beyond what any sound has; far beyond, float32 overflows.
 _MOST_DB = 200
+
+Clip: TypeAlias = np.ndarray | tuple[np.ndarray, float]  # the second with its rate
+Changed: TypeAlias = np.ndarray | list[Clip]
 
 
 class Augmentation(TransformerMixin, BaseEstimator):
@@ -25,9 +32,9 @@ class Augmentation(TransformerMixin, BaseEstimator):
     """
 
     probability: float
-    random_state: Any
+    random_state: Seed
 
-    def fit(self, X: Any, y: Any = None) -> Any:
+    def fit(self, X: ArrayLike, y: object = None) -> Self:
         """Check the parameters and X.
 
         Parameters
@@ -53,7 +60,7 @@ class Augmentation(TransformerMixin, BaseEstimator):
         self.fitted_ = True
         return self
 
-    def fit_transform(self, X: Any, y: Any = None, **fit_params: Any) -> Any:
+    def fit_transform(self, X: ArrayLike, y: object = None, **fit_params: object) -> Changed:
         """Return changed clips, for training.
 
         Parameters
@@ -77,12 +84,13 @@ class Augmentation(TransformerMixin, BaseEstimator):
             If a parameter or X is wrong.
         """
         self._check_parameters()
-        X = self._check(X, reset=True)
+        given = self._check(X, reset=True)
         self.fitted_ = True
         seed = sklearn.utils.check_random_state(self.random_state).randint(2**31 - 1)
         rng = np.random.default_rng(seed)
-        several = isinstance(X, list)  # of any lengths, those with a rate as pairs
-        Xt = [np.array(_wave_of(clip)) for clip in X] if several else np.array(X)
+        # In a list clips are of any lengths, those with a rate as pairs.
+        several = isinstance(given, list)
+        Xt = [np.array(_wave_of(clip)) for clip in given] if several else np.array(given)
         for i in range(len(Xt)):
             if rng.random() < self.probability:
                 with np.errstate(over="ignore", invalid="ignore"):
@@ -90,16 +98,16 @@ class Augmentation(TransformerMixin, BaseEstimator):
                 if not np.isfinite(Xt[i]).all():
                     raise ValueError(
                         f"{type(self).__name__} makes X[{i}] infinite: its values reach "
-                        f"{np.abs(_wave_of(X[i])).max():.3g}. Scale X; sound lies in [-1, 1]."
+                        f"{np.abs(_wave_of(given[i])).max():.3g}. Scale X; sound lies in [-1, 1]."
                     )
-        if not several:
+        if isinstance(Xt, np.ndarray):
             return Xt
         return [
             (wave, clip[1]) if isinstance(clip, tuple) else wave
-            for wave, clip in zip(Xt, X, strict=True)
+            for wave, clip in zip(Xt, given, strict=True)
         ]
 
-    def transform(self, X: Any) -> Any:
+    def transform(self, X: ArrayLike) -> Changed:
         """Return clips as they are, for prediction.
 
         Parameters
@@ -123,7 +131,7 @@ class Augmentation(TransformerMixin, BaseEstimator):
         check_is_fitted(self)
         return self._check(X, reset=False)
 
-    def _change(self, clip: NDArray[Any], rng: np.random.Generator) -> NDArray[Any]:
+    def _change(self, clip: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """Return one clip changed; the last axis is time."""
         raise NotImplementedError  # pragma: no cover
 
@@ -147,9 +155,9 @@ class Augmentation(TransformerMixin, BaseEstimator):
         value = getattr(self, name)
         return float(rng.uniform(*value)) if isinstance(value, tuple | list) else float(value)
 
-    def _check(self, X: Any, *, reset: bool) -> Any:
+    def _check(self, X: ArrayLike | Sequence, *, reset: bool) -> Changed:
         if getattr(getattr(X, "dtype", None), "kind", "") == "O" and np.ndim(X) == 1:
-            X = list(X)  # a Series, or array, of paths, waveforms or segments
+            X = list(np.asarray(X))  # a Series, or array, of paths, waveforms or segments
         if isinstance(X, list | tuple):
             self._refuse_paths(X)
             if any(map(is_pair, X)) or len({_shape_of(clip) for clip in X}) > 1:
@@ -158,14 +166,15 @@ class Augmentation(TransformerMixin, BaseEstimator):
             self._refuse_paths([""])
         return validate_data(self, X, reset=reset, dtype=(np.float64, np.float32), allow_nd=True)
 
-    def _refuse_paths(self, items: Any) -> None:
-        if any(isinstance(item, str | os.PathLike | Segment) for item in items):
+    def _refuse_paths(self, items: Iterable) -> None:
+        kinds = str | bytes | os.PathLike | Segment | Mapping
+        if any(isinstance(item, kinds) or hasattr(item, "read") for item in items):
             raise TypeError(
-                f"{type(self).__name__} needs samples or features, not paths or segments. Put "
-                "LibrosaFeatures(feature='waveform'), or other features, before it."
+                f"{type(self).__name__} needs samples or features, not files, paths or segments. "
+                "Put LibrosaFeatures(feature='waveform'), or other features, before it."
             )
 
-    def __sklearn_tags__(self) -> Any:
+    def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.input_tags.three_d_array = True
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
@@ -173,18 +182,18 @@ class Augmentation(TransformerMixin, BaseEstimator):
         return tags
 
 
-def _wave_of(item: Any) -> Any:
+def _wave_of(item: Clip) -> np.ndarray:
     return item[0] if isinstance(item, tuple) else item
 
 
-def _shape_of(item: Any) -> Any:
+def _shape_of(item: ArrayLike) -> tuple[int, ...] | None:
     try:
         return np.shape(item)
     except ValueError:  # lists of several lengths
         return None
 
 
-def _as_given(item: Any, clip: Segment) -> Any:
+def _as_given(item: Sequence, clip: Segment) -> Clip:
     """Return a checked waveform with the channels and the rate with which it was given."""
     one = np.ndim(item[0] if is_pair(item) else item) == 1
     wave = np.squeeze(clip.samples(), axis=0) if one else clip.samples()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from joblib import effective_n_jobs
@@ -18,6 +18,9 @@ from atl_sklearn.audio._clips import Segment
 from atl_sklearn.audio._features import compute_features
 from atl_sklearn.audio._npy_file import NpyFile
 from atl_sklearn.audio._reading import n_times_of, read_clip
+
+if TYPE_CHECKING:
+    from atl_sklearn.audio._librosa_features import LibrosaFeatures
 
 # librosa takes many clips at once much faster than one by one, until the cache is full.
 _BATCH_CLIPS = 50
@@ -54,7 +57,7 @@ class ClipBatch:
 
 def compute_batches(
     clips: list[Segment],
-    settings: Any,
+    settings: LibrosaFeatures,
     *,
     shape: tuple[int, ...],
     seed: int | None,
@@ -109,13 +112,15 @@ def compute_batches(
 def _compute_batch(
     clips: list[Segment],
     start: int,
-    settings: Any,
+    settings: LibrosaFeatures,
     shape: tuple[int, ...],
     seed: int | None,
     cache: ClipCache | None,
     rows: NpyFile | None,
 ) -> ClipBatch:
     keys = [None if cache is None else cache.key_of(clip) for clip in clips]
+    if cache is not None:
+        cache.tell_lengths()
     if cache is None:
         features, missing = None, list(range(len(clips)))
     else:
@@ -162,7 +167,7 @@ def _compute_batch(
 
 
 def _compute_finite(
-    waves: NDArray[np.float32], settings: Any
+    waves: NDArray[np.float32], settings: LibrosaFeatures
 ) -> tuple[NDArray[np.float32], list[int]]:
     """Return features, those of silence where they are not finite, and where that is."""
     features = compute_features(waves, settings)

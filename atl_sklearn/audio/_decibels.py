@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-from numpy.typing import NDArray
 
 SMALLEST_POWER = 1e-10  # librosa's amin
 
 
 def to_decibels(
-    power: NDArray[Any], *, ref: float | str = "max", top_db: float | None = 60.0
-) -> NDArray[Any]:
+    power: np.ndarray, *, ref: float | str = "max", top_db: float | None = 60.0
+) -> np.ndarray:
     """Convert the power of each clip to dB.
 
     The result for a clip is that of ``librosa.power_to_db`` for this clip alone. Calling that

@@ -5,15 +5,21 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from atl_sklearn.audio import _spectral, _tonal
 from atl_sklearn.audio._spectral import Clips
 
-Feature = Callable[[Clips, Any], NDArray[Any]]
+if TYPE_CHECKING:
+    from atl_sklearn.audio._librosa_features import LibrosaFeatures
+
+# What the `feature` parameter names, and what computes it.
+FeatureLike: TypeAlias = "str | Callable[..., ArrayLike]"
+Features: TypeAlias = "FeatureLike | list[FeatureLike] | tuple[FeatureLike, ...]"
+Feature: TypeAlias = "Callable[[Clips, LibrosaFeatures], np.ndarray]"
 
 _FEATURES: dict[str, Feature] = {
     "chroma": _tonal.chroma,
@@ -47,7 +53,7 @@ def get_feature_names() -> list[str]:
     return sorted(_FEATURES)
 
 
-def get_feature(feature: Any) -> Feature:
+def get_feature(feature: FeatureLike) -> Feature:
     """Return the named feature, or the callable as one.
 
     Parameters
@@ -85,7 +91,9 @@ def get_feature(feature: Any) -> Feature:
         ) from None
 
 
-def _one_by_one(feature: Callable[..., Any], clips: Clips, settings: Any) -> NDArray[Any]:
+def _one_by_one(
+    feature: Callable[..., ArrayLike], clips: Clips, settings: LibrosaFeatures
+) -> np.ndarray:
     # Not all at once: librosa's own may compare the clips of an array with each other.
     parameters = inspect.signature(feature).parameters
     takes_any = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
@@ -93,12 +101,12 @@ def _one_by_one(feature: Callable[..., Any], clips: Clips, settings: Any) -> NDA
     return np.stack([feature(y=clip, **options) for clip in clips])
 
 
-def as_list(feature: Any) -> list[Any]:
+def as_list(feature: Features) -> list[FeatureLike]:
     """Return what the `feature` parameter asks for as a list."""
     return list(feature) if isinstance(feature, list | tuple) else [feature]
 
 
-def name_of(feature: Any) -> str:
+def name_of(feature: FeatureLike) -> str:
     """Return what a feature is called in the names of columns."""
     if isinstance(feature, str):
         return feature
@@ -106,7 +114,7 @@ def name_of(feature: Any) -> str:
     return getattr(inner, "__name__", type(inner).__name__)
 
 
-def compute_features(waves: NDArray[np.float32], settings: Any) -> NDArray[np.float32]:
+def compute_features(waves: NDArray[np.float32], settings: LibrosaFeatures) -> NDArray[np.float32]:
     """Compute what LibrosaFeatures returns for clips of one length.
 
     Parameters
@@ -147,7 +155,7 @@ def compute_features(waves: NDArray[np.float32], settings: Any) -> NDArray[np.fl
     return stacked.reshape(n_clips, n_channels * len(found), *stacked.shape[2:])
 
 
-def _compute(feature: Any, clips: Clips, settings: Any) -> NDArray[np.float32]:
+def _compute(feature: FeatureLike, clips: Clips, settings: LibrosaFeatures) -> NDArray[np.float32]:
     import librosa
 
     name = name_of(feature)

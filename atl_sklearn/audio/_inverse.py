@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,8 +11,11 @@ from numpy.typing import NDArray
 from atl_sklearn.audio._reading import n_times_of
 from atl_sklearn.audio._spectral import options_of, window_of
 
+if TYPE_CHECKING:
+    from atl_sklearn.audio._librosa_features import LibrosaFeatures
 
-def _magnitude_to_wave(magnitude: NDArray[Any], settings: Any, n_iter: int) -> NDArray[Any]:
+
+def _magnitude_to_wave(magnitude: np.ndarray, settings: LibrosaFeatures, n_iter: int) -> np.ndarray:
     import librosa
 
     win_length, hop_length = window_of(settings)
@@ -27,34 +30,36 @@ def _magnitude_to_wave(magnitude: NDArray[Any], settings: Any, n_iter: int) -> N
     )
 
 
-def _stft(features: NDArray[Any], settings: Any, n_iter: int) -> NDArray[Any]:
+def _stft(features: np.ndarray, settings: LibrosaFeatures, n_iter: int) -> np.ndarray:
     return _magnitude_to_wave(np.maximum(features, 0.0), settings, n_iter)
 
 
-def _power_law(features: NDArray[Any], settings: Any, n_iter: int) -> NDArray[Any]:
+def _power_law(features: np.ndarray, settings: LibrosaFeatures, n_iter: int) -> np.ndarray:
     magnitude = np.maximum(features, 0.0) ** (1.0 / settings.exponent)
     return _magnitude_to_wave(magnitude, settings, n_iter)
 
 
-def _mel(features: NDArray[Any], settings: Any, n_iter: int, name: str = "mel") -> NDArray[Any]:
+def _mel(
+    features: np.ndarray, settings: LibrosaFeatures, n_iter: int, name: str = "mel"
+) -> np.ndarray:
     import librosa
 
-    options = {"sr": settings.sr, "n_fft": settings.n_fft, "fmin": settings.fmin}
-    options |= {"fmax": settings.fmax, **options_of(settings, name)}
+    names = ("sr", "n_fft", "fmin", "fmax")
+    options = {option: getattr(settings, option) for option in names} | options_of(settings, name)
     magnitude = librosa.feature.inverse.mel_to_stft(np.maximum(features, 0.0), **options)
     return _magnitude_to_wave(magnitude, settings, n_iter)
 
 
-def _log_mel(features: NDArray[Any], settings: Any, n_iter: int) -> NDArray[Any]:
-    reference = 1.0 if settings.ref == "max" else settings.ref
+def _log_mel(features: np.ndarray, settings: LibrosaFeatures, n_iter: int) -> np.ndarray:
+    reference = 1.0 if settings.ref == "max" else float(settings.ref)
     return _mel(reference * 10.0 ** (features / 10.0), settings, n_iter, "log_mel")
 
 
-def _waveform(features: NDArray[Any], settings: Any, n_iter: int) -> NDArray[Any]:
+def _waveform(features: np.ndarray, settings: LibrosaFeatures, n_iter: int) -> np.ndarray:
     return features[0]
 
 
-_INVERSES: dict[str, Callable[[NDArray[Any], Any, int], NDArray[Any]]] = {
+_INVERSES: dict[str, Callable[[np.ndarray, LibrosaFeatures, int], np.ndarray]] = {
     "log_mel": _log_mel,
     "mel": _mel,
     "power_law": _power_law,
@@ -63,7 +68,9 @@ _INVERSES: dict[str, Callable[[NDArray[Any], Any, int], NDArray[Any]]] = {
 }
 
 
-def invert_features(features: NDArray[Any], settings: Any, n_iter: int) -> NDArray[np.float32]:
+def invert_features(
+    features: np.ndarray, settings: LibrosaFeatures, n_iter: int
+) -> NDArray[np.float32]:
     """Return sound with given features.
 
     Parameters

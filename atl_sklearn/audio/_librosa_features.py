@@ -5,23 +5,25 @@ from __future__ import annotations
 import os
 import uuid
 from numbers import Integral
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
-from sklearn.utils import check_array, check_random_state
+from sklearn.utils import Tags, check_array, check_random_state
 from sklearn.utils._set_output import _get_output_config
 from sklearn.utils.validation import check_is_fitted
 
 from atl_sklearn._fingerprint import Unidentifiable, fingerprint
+from atl_sklearn._types import Memory, PathLike, Seed
 from atl_sklearn._user_warnings import warn_user
 from atl_sklearn.audio._bad_audio import BadFile, report_bad
 from atl_sklearn.audio._batches import compute_batches
-from atl_sklearn.audio._cache import ClipCache, folder_of, key_of_settings, signature_of
-from atl_sklearn.audio._clips import Segment, as_clips
-from atl_sklearn.audio._features import as_list, compute_features, name_of
+from atl_sklearn.audio._cache import ClipCache, folder_of, key_of_settings
+from atl_sklearn.audio._clips import Audio, Segment, as_clips
+from atl_sklearn.audio._features import Features, as_list, compute_features, name_of
 from atl_sklearn.audio._inverse import invert_features
+from atl_sklearn.audio._lengths import signature_of
 from atl_sklearn.audio._npy_file import NpyFile
 from atl_sklearn.audio._parameters import check_parameters, check_windows, is_number
 from atl_sklearn.audio._reading import n_times_of
@@ -101,6 +103,12 @@ class LibrosaFeatures(TransformerMixin, BaseEstimator):
     root : path-like, default=None
         The folder that relative paths start from, "~" being your home; None for the current one.
         Where it is does not matter to `memory`.
+    column : str or int, default=None
+        Which column of X holds the audio, where X is a table: a DataFrame, a data set of Hugging
+        Face's, or a dict of columns.
+    scale : float or "dtype", default=None
+        What samples that are integers are divided by: a number, such as 32768; or "dtype" for the
+        largest of their type, unsigned ones being moved to 0 before. None refuses them.
     random_state : int, RandomState instance, default=None
         For ``crop="random"``; an int gives a clip the same crop each time.
     memory : path-like or joblib.Memory, default=None
@@ -154,7 +162,7 @@ class LibrosaFeatures(TransformerMixin, BaseEstimator):
 
     def __init__(
         self,
-        feature: Any = "log_mel",
+        feature: Features = "log_mel",
         *,
         sr: int = 16000,
         duration: float = 1.0,
@@ -179,10 +187,12 @@ class LibrosaFeatures(TransformerMixin, BaseEstimator):
         flatten: bool = False,
         allow_silence: bool = False,
         on_error: str = "raise",
-        root: Any = None,
-        random_state: Any = None,
-        memory: Any = None,
-        memory_map: Any = None,
+        root: PathLike | None = None,
+        column: str | int | None = None,
+        scale: float | str | None = None,
+        random_state: Seed = None,
+        memory: Memory = None,
+        memory_map: PathLike | None = None,
         n_jobs: int | None = None,
         verbose: int = 0,
     ) -> None:
@@ -211,13 +221,15 @@ class LibrosaFeatures(TransformerMixin, BaseEstimator):
         self.allow_silence = allow_silence
         self.on_error = on_error
         self.root = root
+        self.column = column
+        self.scale = scale
         self.random_state = random_state
         self.memory = memory
         self.memory_map = memory_map
         self.n_jobs = n_jobs
         self.verbose = verbose
 
-    def fit(self, X: Any, y: Any = None) -> LibrosaFeatures:
+    def fit(self, X: Audio, y: object = None) -> Self:
         """Check the parameters and X; no file is read.
 
         Parameters
@@ -240,14 +252,14 @@ class LibrosaFeatures(TransformerMixin, BaseEstimator):
             If waveforms in X are empty, not finite or not floating-point.
         """
         check_parameters(self)
-        clips = as_clips(X, None if self.on_error == "raise" else [], self.root)
+        clips = self._clips(X, None if self.on_error == "raise" else [])
         check_windows(self, clips)
         shape = self._feature_shape()
         self.output_shape_ = (int(np.prod(shape)),) if self.flatten else shape
         self.bad_files_: list[BadFile] = []
         return self
 
-    def transform(self, X: Any) -> NDArray[np.float32]:
+    def transform(self, X: Audio) -> NDArray[np.float32]:
         """Return the features of clips.
 
         Parameters
@@ -277,7 +289,7 @@ class LibrosaFeatures(TransformerMixin, BaseEstimator):
         check_parameters(self)
         self._check_container()
         bad: list[BadFile] = []
-        clips = as_clips(X, bad, self.root)
+        clips = self._clips(X, bad)
         check_windows(self, clips)
         shape = self._feature_shape()
         seed = None
@@ -306,7 +318,7 @@ class LibrosaFeatures(TransformerMixin, BaseEstimator):
                 features = rows.finish(f"features-{_name_of(clips, key)}.npy")
         return features.reshape(len(clips), -1) if self.flatten else features
 
-    def inverse_transform(self, X: Any, *, n_iter: int = 32) -> NDArray[np.float32]:
+    def inverse_transform(self, X: ArrayLike, *, n_iter: int = 32) -> NDArray[np.float32]:
         """Return sound with given features, to listen to.
 
         The phase is estimated by the algorithm of Griffin and Lim [1]_, mel bands are spread
@@ -343,19 +355,21 @@ class LibrosaFeatures(TransformerMixin, BaseEstimator):
                 f"The 'n_iter' argument of inverse_transform must be an int in [1, inf). Got "
                 f"{n_iter!r} instead."
             )
-        X = check_array(X, dtype="numeric", allow_nd=True, ensure_2d=False, input_name="X")
-        if X.shape[1:] != self.output_shape_:
+        features: np.ndarray = check_array(
+            X, dtype="numeric", allow_nd=True, ensure_2d=False, input_name="X"
+        )
+        if features.shape[1:] != self.output_shape_:
             raise ValueError(
                 f"X must have shape (n_samples, *output_shape_) with output_shape_ = "
-                f"{self.output_shape_}. Got shape {X.shape} instead."
+                f"{self.output_shape_}. Got shape {features.shape} instead."
             )
         shape = self._feature_shape()
-        waves = invert_features(X.reshape(-1, *shape[-2:]), self, n_iter)
+        waves = invert_features(features.reshape(-1, *shape[-2:]), self, n_iter)
         if self.n_channels is None:
             return waves
-        return waves.reshape(len(X), self.n_channels, -1)
+        return waves.reshape(len(features), self.n_channels, -1)
 
-    def get_feature_names_out(self, input_features: Any = None) -> NDArray[Any]:
+    def get_feature_names_out(self, input_features: object = None) -> np.ndarray:
         """Return a name for each value of a clip, in the order of the flattened features.
 
         Parameters
@@ -379,6 +393,9 @@ class LibrosaFeatures(TransformerMixin, BaseEstimator):
             shape = shape[1:]
         places = ["_".join(map(str, place)) for place in np.ndindex(shape)]
         return np.asarray([f"{label}_{place}" for label in labels for place in places], object)
+
+    def _clips(self, X: Audio, bad: list[BadFile] | None) -> list[Segment]:
+        return as_clips(X, bad, self.root, column=self.column, scale=self.scale)
 
     def _feature_shape(self) -> tuple[int, ...]:
         # noise, as some features warn of silence
@@ -438,7 +455,7 @@ class LibrosaFeatures(TransformerMixin, BaseEstimator):
         report_bad(list(bad.values()), len(clips), self.on_error)
         self.bad_files_ = list(bad.values())
 
-    def __sklearn_tags__(self) -> Any:
+    def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.input_tags.string = True
         tags.input_tags.three_d_array = True
@@ -449,10 +466,10 @@ class LibrosaFeatures(TransformerMixin, BaseEstimator):
 
 def _name_of(clips: list[Segment], key: str) -> str:
     """Return a name for the features of clips: the same when they are computed again."""
-    parts: list[Any] = [key]
+    parts: list[object] = [key]
     for clip in clips:
         if clip.path is None:
-            parts.append(clip.samples())
+            parts.append(clip.samples() if clip.file is None else clip.file)
         else:
             parts += [os.path.abspath(clip.path), signature_of(clip.path)]
         parts.append((clip.rate, clip.start, clip.duration))

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike
 
+from atl_sklearn._types import Seed
 from atl_sklearn.audio._augmentation import Augmentation
 from atl_sklearn.audio._parameters import is_number, refuse
 
@@ -61,9 +62,9 @@ class TimeFrequencyMask(Augmentation):
         max_bands: float = 0.2,
         n_frames: int = 1,
         max_frames: float = 0.2,
-        fill: Any = "mean",
+        fill: str | float = "mean",
         probability: float = 1.0,
-        random_state: Any = None,
+        random_state: Seed = None,
     ) -> None:
         self.n_bands = n_bands
         self.max_bands = max_bands
@@ -88,23 +89,24 @@ class TimeFrequencyMask(Augmentation):
         ):
             raise refuse(self, "fill", "'mean', 'min' or a float")
 
-    def _check(self, X: Any, *, reset: bool) -> Any:
-        X = super()._check(X, reset=reset)
-        if is_number(self.fill) and not isinstance(X, list):
-            most = float(np.finfo(X.dtype).max)
+    def _check(self, X: ArrayLike | Sequence, *, reset: bool) -> np.ndarray:
+        given = super()._check(X, reset=reset)
+        if is_number(self.fill) and not isinstance(given, list):
+            most = float(np.finfo(given.dtype).max)
             if abs(self.fill) > most:
-                raise refuse(self, "fill", f"in [{-most:.3g}, {most:.3g}], as X is {X.dtype}")
-        if isinstance(X, list) or X.ndim < 3:
+                raise refuse(self, "fill", f"in [{-most:.3g}, {most:.3g}], as X is {given.dtype}")
+        if isinstance(given, list) or given.ndim < 3:
+            got = "waveforms" if isinstance(given, list) else f"shape {given.shape}"
             raise ValueError(
                 f"{type(self).__name__} expects X of shape (n_samples, ..., n_bands, n_frames). "
-                f"Got {'waveforms' if isinstance(X, list) else f'shape {X.shape}'} instead. "
+                f"Got {got} instead. "
                 "Reshape your data, or put LibrosaFeatures before it."
             )
-        return X
+        return given
 
-    def _change(self, clip: NDArray[Any], rng: np.random.Generator) -> NDArray[Any]:
+    def _change(self, clip: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         masked = clip.copy()
-        fill = self.fill if is_number(self.fill) else getattr(clip, self.fill)()
+        fill = self.fill if is_number(self.fill) else getattr(clip, str(self.fill))()
         for axis, n_masks, share in (
             (-2, self.n_bands, self.max_bands),
             (-1, self.n_frames, self.max_frames),

@@ -6,13 +6,13 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.lib.format import open_memmap
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike
 
 from atl_sklearn._partial_files import partial_path, remove_left_over, reserve_space
+from atl_sklearn._types import PathLike
 
 
 class NpyFile:
@@ -36,7 +36,7 @@ class NpyFile:
         If the folder cannot be written to, or there is too little space on the disk.
     """
 
-    def __init__(self, folder: Any, shape: tuple[int, ...], dtype: Any) -> None:
+    def __init__(self, folder: PathLike, shape: tuple[int, ...], dtype: DTypeLike) -> None:
         self.shape = shape
         self._dtype = np.dtype(dtype)
         self._folder = Path(folder)
@@ -62,7 +62,7 @@ class NpyFile:
             self._remove()
             raise
 
-    def write(self, start: int, rows: NDArray[Any]) -> None:
+    def write(self, start: int, rows: np.ndarray) -> None:
         """Write some rows; other processes may write others meanwhile.
 
         Parameters
@@ -81,7 +81,7 @@ class NpyFile:
             file.seek(self._start + start * self._row_bytes)
             file.write(np.ascontiguousarray(rows, dtype=self._dtype).data.cast("B"))
 
-    def finish(self, name: str) -> NDArray[Any]:
+    def finish(self, name: str) -> np.ndarray:
         """Give the file its name and return the array, which can only be read.
 
         Parameters
@@ -122,5 +122,5 @@ class NpyFile:
     def __enter__(self) -> NpyFile:
         return self
 
-    def __exit__(self, *exception: Any) -> None:
+    def __exit__(self, *exception: object) -> None:
         self._remove()

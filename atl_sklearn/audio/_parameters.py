@@ -4,19 +4,27 @@ from __future__ import annotations
 
 import os
 from numbers import Integral
-from typing import Any
+from typing import TYPE_CHECKING
 
 import joblib
+from sklearn.base import BaseEstimator
 
 from atl_sklearn._seeds import SEED, is_seed
 from atl_sklearn._validation import is_number, refuse
 from atl_sklearn.audio._clips import LONGEST_SECONDS, Segment
 from atl_sklearn.audio._features import as_list, get_feature, get_feature_names, name_of
-from atl_sklearn.audio._files import LONGEST_VALUES
 from atl_sklearn.audio._reading import n_times_of
+from atl_sklearn.audio._sound_file import LONGEST_VALUES
 from atl_sklearn.audio._spectral import window_of
+from atl_sklearn.audio._waveforms import is_scale
 
-_CHOICES: dict[str, tuple[Any, ...]] = {
+if TYPE_CHECKING:
+    from atl_sklearn.audio._augmentation import Augmentation
+    from atl_sklearn.audio._librosa_features import LibrosaFeatures
+    from atl_sklearn.audio._segmenter import AudioSegmenter
+    from atl_sklearn.audio._standardizer import Standardizer
+
+_CHOICES: dict[str, tuple[str | None, ...]] = {
     "crop": ("start", "center", "random", "loudest"),
     "pad": ("zeros", "wrap", "repeat"),
     "normalize": (None, "peak", "rms"),
@@ -26,20 +34,20 @@ _MOST_JOBS = 10_000
 _WITHOUT_STFT = ("waveform", "cqt", "tonnetz")
 
 
-def check_choice(estimator: Any, name: str, choices: tuple[Any, ...]) -> None:
+def check_choice(estimator: BaseEstimator, name: str, choices: tuple[str | None, ...]) -> None:
     """Check that a parameter is one of the given values."""
     value = getattr(estimator, name)
     if not (value is None or isinstance(value, str)) or value not in choices:
         raise refuse(estimator, name, f"one of {list(choices)}")
 
 
-def check_random_state(estimator: Any) -> None:
+def check_random_state(estimator: Augmentation | LibrosaFeatures) -> None:
     """Check that `random_state` makes a generator."""
     if not is_seed(estimator.random_state):
         raise refuse(estimator, "random_state", SEED)
 
 
-def check_memory_map(estimator: Any) -> None:
+def check_memory_map(estimator: LibrosaFeatures | Standardizer) -> None:
     """Check that `memory_map` can be a folder."""
     folder = estimator.memory_map
     if folder is None:
@@ -49,14 +57,19 @@ def check_memory_map(estimator: Any) -> None:
         raise refuse(estimator, "memory_map", "a folder or None, and no file")
 
 
-def check_root(estimator: Any) -> None:
-    """Check the kind of the folder that relative paths start from."""
-    root = estimator.root
+def check_input(estimator: AudioSegmenter | LibrosaFeatures) -> None:
+    """Check the parameters that say where audio is, and what integers are divided by."""
+    root, column = estimator.root, estimator.column
     if not (root is None or isinstance(root, str | os.PathLike)) or root == "":
         raise refuse(estimator, "root", "a folder, or None for the current one")
+    is_column = isinstance(column, str | Integral) and not isinstance(column, bool)
+    if not (column is None or is_column):
+        raise refuse(estimator, "column", "the name of a column, an int, or None")
+    if not is_scale(estimator.scale):
+        raise refuse(estimator, "scale", "a float in (0, inf), 'dtype' or None")
 
 
-def check_parameters(settings: Any) -> None:
+def check_parameters(settings: LibrosaFeatures) -> None:
     """Check the parameters of LibrosaFeatures.
 
     Parameters
@@ -95,7 +108,7 @@ def check_parameters(settings: Any) -> None:
     if not (settings.memory is None or isinstance(settings.memory, (*folders, joblib.Memory))):
         raise refuse(settings, "memory", "a folder, a joblib.Memory or None")
     check_memory_map(settings)
-    check_root(settings)
+    check_input(settings)
     check_random_state(settings)
     n_jobs = settings.n_jobs
     if n_jobs is not None and (
@@ -108,7 +121,7 @@ def check_parameters(settings: Any) -> None:
     _check_decibels(settings)
 
 
-def _check_times(settings: Any) -> None:
+def _check_times(settings: LibrosaFeatures) -> None:
     duration, sr, n_channels = settings.duration, settings.sr, settings.n_channels or 1
     if not is_number(duration) or duration <= 0:
         raise refuse(settings, "duration", "a float in (0, inf), in seconds")
@@ -127,7 +140,7 @@ def _check_times(settings: Any) -> None:
         raise refuse(settings, "offset", f"a float in [0, {LONGEST_SECONDS:g}], in seconds")
 
 
-def check_windows(settings: Any, clips: list[Segment]) -> None:
+def check_windows(settings: LibrosaFeatures, clips: list[Segment]) -> None:
     """Check that the windows that AudioSegmenter cut are read to their ends.
 
     Raises
@@ -152,7 +165,7 @@ def check_windows(settings: Any, clips: list[Segment]) -> None:
         )
 
 
-def _check_features(settings: Any) -> None:
+def _check_features(settings: LibrosaFeatures) -> None:
     features = as_list(settings.feature)
     if not features:
         raise refuse(settings, "feature", "a name, a callable, or a list of one or more of these")
@@ -175,7 +188,7 @@ def _check_features(settings: Any) -> None:
         )
 
 
-def _check_window(settings: Any) -> None:
+def _check_window(settings: LibrosaFeatures) -> None:
     n_times = n_times_of(settings)
     with_stft = [
         feature
@@ -208,7 +221,7 @@ def _check_window(settings: Any) -> None:
             )
 
 
-def _check_bands(settings: Any) -> None:
+def _check_bands(settings: LibrosaFeatures) -> None:
     nyquist = settings.sr / 2
     fmax = nyquist if settings.fmax is None else settings.fmax
     if not is_number(fmax) or not 0 < fmax <= nyquist:
@@ -218,7 +231,7 @@ def _check_bands(settings: Any) -> None:
         raise refuse(settings, "fmin", f"a float in [0, {fmax:g}), below fmax")
 
 
-def _check_decibels(settings: Any) -> None:
+def _check_decibels(settings: LibrosaFeatures) -> None:
     for name in ("top_db", "trim_silence"):
         value = getattr(settings, name)
         if value is not None and (not is_number(value) or value < 0):

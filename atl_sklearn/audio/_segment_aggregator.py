@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Self
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone, is_classifier
 from sklearn.metrics import accuracy_score, r2_score
-from sklearn.utils import _safe_indexing, assert_all_finite, get_tags
+from sklearn.utils import Tags, _safe_indexing, assert_all_finite, get_tags
 from sklearn.utils.metadata_routing import (
     MetadataRouter,
     MethodMapping,
@@ -24,6 +24,7 @@ from sklearn.utils.validation import (
 )
 
 from atl_sklearn._validation import check_no_missing, refuse
+from atl_sklearn.audio._clips import Audio
 from atl_sklearn.audio._segmenter import AudioSegmenter
 
 
@@ -96,10 +97,10 @@ class SegmentAggregator(MetaEstimatorMixin, BaseEstimator):
 
     def __init__(
         self,
-        estimator: Any,
-        segmenter: Any = None,
+        estimator: BaseEstimator,
+        segmenter: AudioSegmenter | None = None,
         *,
-        aggregate: str | Callable[..., Any] = "mean",
+        aggregate: str | Callable[[np.ndarray], ArrayLike] = "mean",
         transform_input: list[str] | None = None,
     ) -> None:
         self.estimator = estimator
@@ -107,7 +108,7 @@ class SegmentAggregator(MetaEstimatorMixin, BaseEstimator):
         self.aggregate = aggregate
         self.transform_input = transform_input
 
-    def fit(self, X: Any, y: Any, **params: Any) -> SegmentAggregator:
+    def fit(self, X: Audio, y: ArrayLike, **params: ArrayLike | Sequence) -> Self:
         """Cut recordings into windows and train the estimator on them.
 
         Parameters
@@ -165,7 +166,7 @@ class SegmentAggregator(MetaEstimatorMixin, BaseEstimator):
             self.classes_ = self.estimator_.classes_
         return self
 
-    def predict(self, X: Any) -> NDArray[Any]:
+    def predict(self, X: Audio) -> np.ndarray:
         """Predict recordings.
 
         Parameters
@@ -192,7 +193,7 @@ class SegmentAggregator(MetaEstimatorMixin, BaseEstimator):
         return self._join(np.asarray(self.estimator_.predict(segments)), segments)
 
     @available_if(_has_probabilities)
-    def predict_proba(self, X: Any) -> NDArray[Any]:
+    def predict_proba(self, X: Audio) -> np.ndarray:
         """Predict the probabilities of the classes of recordings.
 
         Parameters
@@ -215,7 +216,7 @@ class SegmentAggregator(MetaEstimatorMixin, BaseEstimator):
         check_is_fitted(self)
         return self._probabilities(X)
 
-    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+    def score(self, X: Audio, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
         """Return the accuracy, or of a regressor the coefficient of determination, by recording.
 
         Parameters
@@ -246,7 +247,7 @@ class SegmentAggregator(MetaEstimatorMixin, BaseEstimator):
         mapping = MethodMapping().add(caller="fit", callee="fit")
         return MetadataRouter(owner=self).add(estimator=self.estimator, method_mapping=mapping)
 
-    def _probabilities(self, X: Any) -> NDArray[Any]:
+    def _probabilities(self, X: Audio) -> np.ndarray:
         segments = self.segmenter_.transform(X)
         if self.aggregate == "vote":
             votes = np.asarray(self.estimator_.predict(segments))
@@ -255,7 +256,7 @@ class SegmentAggregator(MetaEstimatorMixin, BaseEstimator):
             values = np.asarray(self.estimator_.predict_proba(segments))
         return self._join(values, segments)
 
-    def _join(self, values: NDArray[Any], segments: NDArray[Any]) -> NDArray[Any]:
+    def _join(self, values: np.ndarray, segments: np.ndarray) -> np.ndarray:
         """Aggregate what was predicted for the windows of each recording."""
         starts = np.flatnonzero(np.diff(_recordings_of(segments), prepend=-1))
         parts = np.split(values, starts[1:])
@@ -298,7 +299,7 @@ class SegmentAggregator(MetaEstimatorMixin, BaseEstimator):
                 f"'vote' for a {type(self.estimator).__name__} without predict_proba",
             )
 
-    def __sklearn_tags__(self) -> Any:
+    def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         inner = get_tags(self.estimator)
         tags.estimator_type = inner.estimator_type
@@ -311,7 +312,7 @@ class SegmentAggregator(MetaEstimatorMixin, BaseEstimator):
         return tags
 
 
-def _recordings_of(segments: NDArray[Any]) -> NDArray[Any]:
+def _recordings_of(segments: np.ndarray) -> np.ndarray:
     return np.array([segment.recording for segment in segments])
 
 

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-from numpy.typing import NDArray
 
+from atl_sklearn._types import Seed
 from atl_sklearn.audio._augmentation import Augmentation
 from atl_sklearn.audio._parameters import check_choice, is_number, refuse
 
@@ -44,11 +42,11 @@ class AddNoise(Augmentation):
 
     def __init__(
         self,
-        snr: Any = (10.0, 30.0),
+        snr: float | tuple[float, float] = (10.0, 30.0),
         *,
         color: str = "white",
         probability: float = 1.0,
-        random_state: Any = None,
+        random_state: Seed = None,
     ) -> None:
         self.snr = snr
         self.color = color
@@ -60,7 +58,7 @@ class AddNoise(Augmentation):
         self._check_range("snr")
         check_choice(self, "color", ("white", "pink"))
 
-    def _change(self, clip: NDArray[Any], rng: np.random.Generator) -> NDArray[Any]:
+    def _change(self, clip: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         noise = rng.normal(size=clip.shape)
         if self.color == "pink":
             spectrum = np.fft.rfft(noise)
@@ -101,7 +99,11 @@ class RandomGain(Augmentation):
     """
 
     def __init__(
-        self, gain: Any = (-6.0, 6.0), *, probability: float = 1.0, random_state: Any = None
+        self,
+        gain: float | tuple[float, float] = (-6.0, 6.0),
+        *,
+        probability: float = 1.0,
+        random_state: Seed = None,
     ) -> None:
         self.gain = gain
         self.probability = probability
@@ -111,7 +113,7 @@ class RandomGain(Augmentation):
         super()._check_parameters()
         self._check_range("gain")
 
-    def _change(self, clip: NDArray[Any], rng: np.random.Generator) -> NDArray[Any]:
+    def _change(self, clip: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         return (clip * 10 ** (self._draw("gain", rng) / 20)).astype(clip.dtype)
 
 
@@ -148,7 +150,7 @@ class RandomShift(Augmentation):
         *,
         fill: str = "zeros",
         probability: float = 1.0,
-        random_state: Any = None,
+        random_state: Seed = None,
     ) -> None:
         self.max_shift = max_shift
         self.fill = fill
@@ -161,7 +163,7 @@ class RandomShift(Augmentation):
             raise refuse(self, "max_shift", "a float in [0, 1]")
         check_choice(self, "fill", ("zeros", "wrap"))
 
-    def _change(self, clip: NDArray[Any], rng: np.random.Generator) -> NDArray[Any]:
+    def _change(self, clip: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         most = int(self.max_shift * clip.shape[-1])
         shift = int(rng.integers(-most, most + 1))
         moved = np.roll(clip, shift, axis=-1)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from atl_sklearn.audio._decibels import to_decibels
+
+if TYPE_CHECKING:
+    from atl_sklearn.audio._librosa_features import LibrosaFeatures
 
 Clips = NDArray[np.float32]
 
@@ -16,24 +19,24 @@ _PCEN_SCALE = np.float32(2**31)
 _DCT_OPTIONS = ("dct_type", "norm", "lifter")
 
 
-def window_of(settings: Any) -> tuple[int, int]:
+def window_of(settings: LibrosaFeatures) -> tuple[int, int]:
     """Return the window's length and its step; None means what it means in ``librosa.stft``."""
     win_length = settings.n_fft if settings.win_length is None else settings.win_length
     hop_length = win_length // 4 if settings.hop_length is None else settings.hop_length
     return win_length, hop_length
 
 
-def options_of(settings: Any, name: str) -> dict[str, Any]:
+def options_of(settings: LibrosaFeatures, name: str) -> dict[str, Any]:
     """Return what the user passes on to librosa's function of the named feature."""
     return dict((settings.feature_params or {}).get(name, {}))
 
 
-def waveform(clips: Clips, settings: Any) -> NDArray[Any]:
+def waveform(clips: Clips, settings: LibrosaFeatures) -> np.ndarray:
     """Return the samples as they are, as one band with a frame for each of them."""
     return clips[:, np.newaxis]
 
 
-def magnitude(clips: Clips, settings: Any, **options: Any) -> NDArray[Any]:
+def magnitude(clips: Clips, settings: LibrosaFeatures, **options: Any) -> np.ndarray:
     """Return the magnitude of the short-time Fourier transform, (n_clips, n_bins, n_frames)."""
     import librosa
 
@@ -42,18 +45,18 @@ def magnitude(clips: Clips, settings: Any, **options: Any) -> NDArray[Any]:
     return np.abs(librosa.stft(clips, **{**lengths, **options}))
 
 
-def stft(clips: Clips, settings: Any) -> NDArray[Any]:
+def stft(clips: Clips, settings: LibrosaFeatures) -> np.ndarray:
     """Return the magnitude of the short-time Fourier transform."""
     return magnitude(clips, settings, **options_of(settings, "stft"))
 
 
-def power_law(clips: Clips, settings: Any) -> NDArray[Any]:
+def power_law(clips: Clips, settings: LibrosaFeatures) -> np.ndarray:
     """Return the magnitude to the power `exponent`, which compresses it much as hearing does."""
     options = options_of(settings, "power_law")
     return magnitude(clips, settings, **options) ** settings.exponent
 
 
-def _mel(clips: Clips, settings: Any, **options: Any) -> NDArray[Any]:
+def _mel(clips: Clips, settings: LibrosaFeatures, **options: Any) -> np.ndarray:
     import librosa
 
     win_length, hop_length = window_of(settings)
@@ -69,7 +72,7 @@ def _mel(clips: Clips, settings: Any, **options: Any) -> NDArray[Any]:
     return librosa.feature.melspectrogram(y=clips, **{**parameters, **options})
 
 
-def mel(clips: Clips, settings: Any) -> NDArray[Any]:
+def mel(clips: Clips, settings: LibrosaFeatures) -> np.ndarray:
     """Power in mel bands.
 
     Parameters
@@ -87,7 +90,7 @@ def mel(clips: Clips, settings: Any) -> NDArray[Any]:
     return _mel(clips, settings, **options_of(settings, "mel"))
 
 
-def log_mel(clips: Clips, settings: Any) -> NDArray[Any]:
+def log_mel(clips: Clips, settings: LibrosaFeatures) -> np.ndarray:
     """Level in mel bands, in dB.
 
     Parameters
@@ -106,7 +109,7 @@ def log_mel(clips: Clips, settings: Any) -> NDArray[Any]:
     return to_decibels(power, ref=settings.ref, top_db=settings.top_db)
 
 
-def pcen(clips: Clips, settings: Any) -> NDArray[Any]:
+def pcen(clips: Clips, settings: LibrosaFeatures) -> np.ndarray:
     """Return the magnitude in mel bands after per-channel energy normalisation."""
     import librosa
 
@@ -116,7 +119,7 @@ def pcen(clips: Clips, settings: Any) -> NDArray[Any]:
     return librosa.pcen(bands, **{"sr": settings.sr, "hop_length": hop_length, **options})
 
 
-def mfcc(clips: Clips, settings: Any) -> NDArray[Any]:
+def mfcc(clips: Clips, settings: LibrosaFeatures) -> np.ndarray:
     """Return mel-frequency cepstral coefficients, and their deltas below them."""
     import librosa
 
@@ -129,7 +132,7 @@ def mfcc(clips: Clips, settings: Any) -> NDArray[Any]:
     return np.concatenate([static, *deltas], axis=1)
 
 
-def spectral_contrast(clips: Clips, settings: Any) -> NDArray[Any]:
+def spectral_contrast(clips: Clips, settings: LibrosaFeatures) -> np.ndarray:
     """Return the level of peaks above valleys in octave bands."""
     import librosa
 

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import Self, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from atl_sklearn._fingerprint import fingerprint
+from atl_sklearn._types import PathLike
 from atl_sklearn.audio._npy_file import NpyFile
 from atl_sklearn.audio._parameters import check_choice, check_memory_map
 
 _PER = ("band", "channel", "element", "global")
 # Values of a piece of X that are in memory at a time, in double precision.
 _PIECE = 2**22
+
+# Of values, their means and their standard deviations.
+_Formula: TypeAlias = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
 
 
 class Standardizer(TransformerMixin, BaseEstimator):
@@ -77,11 +82,11 @@ class Standardizer(TransformerMixin, BaseEstimator):
     True
     """
 
-    def __init__(self, per: str = "band", *, memory_map: Any = None) -> None:
+    def __init__(self, per: str = "band", *, memory_map: PathLike | None = None) -> None:
         self.per = per
         self.memory_map = memory_map
 
-    def fit(self, X: Any, y: Any = None) -> Standardizer:
+    def fit(self, X: ArrayLike, y: object = None) -> Self:
         """Compute means and standard deviations.
 
         Parameters
@@ -105,7 +110,7 @@ class Standardizer(TransformerMixin, BaseEstimator):
         self.__dict__.pop("n_samples_seen_", None)
         return self.partial_fit(X)
 
-    def partial_fit(self, X: Any, y: Any = None) -> Standardizer:
+    def partial_fit(self, X: ArrayLike, y: object = None) -> Self:
         """Update means and standard deviations with more data.
 
         Parameters
@@ -161,7 +166,7 @@ class Standardizer(TransformerMixin, BaseEstimator):
         self.scale_ = np.where(constant, 1.0, np.sqrt(self.var_))
         return self
 
-    def transform(self, X: Any) -> NDArray[Any]:
+    def transform(self, X: ArrayLike) -> np.ndarray:
         """Standardize with the mean and standard deviation of the training set.
 
         Parameters
@@ -184,7 +189,7 @@ class Standardizer(TransformerMixin, BaseEstimator):
         """
         return self._apply(X, lambda piece, mean, scale: (piece - mean) / scale)
 
-    def inverse_transform(self, X: Any) -> NDArray[Any]:
+    def inverse_transform(self, X: ArrayLike) -> np.ndarray:
         """Undo what `transform` does.
 
         Parameters
@@ -206,7 +211,7 @@ class Standardizer(TransformerMixin, BaseEstimator):
         """
         return self._apply(X, lambda piece, mean, scale: piece * scale + mean)
 
-    def _apply(self, X: Any, function: Any) -> NDArray[Any]:
+    def _apply(self, X: ArrayLike, function: _Formula) -> np.ndarray:
         check_is_fitted(self)
         X = self._check(X, reset=False)
         axes = self._axes(X.ndim)
@@ -221,7 +226,9 @@ class Standardizer(TransformerMixin, BaseEstimator):
                 f"{self.scale_.max():.3g}. Compute X as in fit, and look for what is so large."
             ) from None
 
-    def _apply_in_pieces(self, X: NDArray[Any], axes: tuple[int, ...], function: Any) -> Any:
+    def _apply_in_pieces(
+        self, X: np.ndarray, axes: tuple[int, ...], function: _Formula
+    ) -> np.ndarray:
         mean, scale = (
             np.expand_dims(values.astype(X.dtype), axes) for values in (self.mean_, self.scale_)
         )
@@ -237,7 +244,7 @@ class Standardizer(TransformerMixin, BaseEstimator):
                 rows.write(start, function(piece, mean, scale))
             return rows.finish(f"standardized-{fingerprint(parts)[:24]}.npy")
 
-    def _state(self) -> tuple[int, int, NDArray[Any], NDArray[Any]]:
+    def _state(self) -> tuple[int, int, np.ndarray, np.ndarray]:
         return self.n_samples_seen_, self._n_values, self.mean_, self.var_
 
     def _axes(self, n_dims: int) -> tuple[int, ...]:
@@ -259,7 +266,7 @@ class Standardizer(TransformerMixin, BaseEstimator):
                 f"each {self.per}. Compute X as in fit."
             )
 
-    def _check(self, X: Any, *, reset: bool) -> Any:
+    def _check(self, X: ArrayLike, *, reset: bool) -> np.ndarray:
         shape: tuple[int, ...] = np.shape(X) if hasattr(X, "shape") else ()
         if not reset and len(shape) >= 3 and shape[1] != self.n_features_in_:
             what = "bands" if len(shape) == 3 else "channels"
@@ -267,23 +274,24 @@ class Standardizer(TransformerMixin, BaseEstimator):
                 f"X has {shape[1]} {what}, but {type(self).__name__} is expecting "
                 f"{self.n_features_in_} {what} as input. Got shape {shape}: compute X as in fit."
             )
-        X = validate_data(self, X, reset=reset, dtype=(np.float64, np.float32), allow_nd=True)
-        if 0 in X.shape:
+        dtypes = (np.float64, np.float32)
+        checked: np.ndarray = validate_data(self, X, reset=reset, dtype=dtypes, allow_nd=True)
+        if 0 in checked.shape:
             raise ValueError(
                 f"{type(self).__name__} expects X of shape (n_samples, n_bands, n_frames), "
                 "(n_samples, n_bands), or with more axes, not empty. Got shape "
-                f"{X.shape} instead."
+                f"{checked.shape} instead."
             )
-        return X
+        return checked
 
-    def __sklearn_tags__(self) -> Any:
+    def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.input_tags.three_d_array = True
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
 
 
-def _pieces(X: NDArray[Any]) -> Iterator[tuple[int, NDArray[Any]]]:
+def _pieces(X: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
     """Yield some samples at a time, and where they start."""
     size = max(1, _PIECE // max(1, X[0].size))
     for start in range(0, len(X), size):

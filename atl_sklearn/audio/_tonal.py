@@ -3,40 +3,43 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike
 
 from atl_sklearn.audio._spectral import Clips, magnitude, options_of, window_of
+
+if TYPE_CHECKING:
+    from atl_sklearn.audio._librosa_features import LibrosaFeatures
 
 # librosa's defaults of piptrack, which its estimate of the tuning uses.
 _LOWEST, _HIGHEST, _ABOVE = 150.0, 4000.0, 0.1
 _TUNING_N_FFT = 2048
 
 
-def cqt(clips: Clips, settings: Any) -> NDArray[Any]:
+def cqt(clips: Clips, settings: LibrosaFeatures) -> np.ndarray:
     """Return the magnitude of the constant-Q transform."""
     import librosa
 
     options = options_of(settings, "cqt")
     of_octave = options.get("bins_per_octave", 12)
 
-    def transform(group: Clips, tuning: float) -> NDArray[Any]:
+    def transform(group: Clips, tuning: float) -> np.ndarray:
         given = {"sr": settings.sr, "hop_length": window_of(settings)[1], **options}
         return np.abs(librosa.cqt(group, **{**given, "tuning": tuning}))
 
     return _by_tuning(clips, options.get("tuning", 0.0), of_octave, settings, transform)
 
 
-def chroma(clips: Clips, settings: Any) -> NDArray[Any]:
+def chroma(clips: Clips, settings: LibrosaFeatures) -> np.ndarray:
     """Return the energy of the twelve pitch classes, from the short-time Fourier transform."""
     import librosa
 
     options = options_of(settings, "chroma")
     power = magnitude(clips, settings) ** 2
 
-    def transform(group: NDArray[Any], tuning: float) -> NDArray[Any]:
+    def transform(group: np.ndarray, tuning: float) -> np.ndarray:
         given = {"sr": settings.sr, "n_fft": settings.n_fft, **options}
         return librosa.feature.chroma_stft(S=group, **{**given, "tuning": tuning})
 
@@ -46,14 +49,14 @@ def chroma(clips: Clips, settings: Any) -> NDArray[Any]:
     return _in_groups(power, tunings, transform)
 
 
-def tonnetz(clips: Clips, settings: Any) -> NDArray[Any]:
+def tonnetz(clips: Clips, settings: LibrosaFeatures) -> np.ndarray:
     """Return the tonal centroids: fifths, minor and major thirds."""
     import librosa
 
     options = options_of(settings, "tonnetz")
     of_octave = options.get("bins_per_octave", 36) or options.get("n_chroma", 12)
 
-    def transform(group: Clips, tuning: float) -> NDArray[Any]:
+    def transform(group: Clips, tuning: float) -> np.ndarray:
         given = {"sr": settings.sr, "hop_length": window_of(settings)[1], **options}
         found = librosa.feature.chroma_cqt(y=group, **{**given, "tuning": tuning})
         return librosa.feature.tonnetz(chroma=found)
@@ -65,9 +68,9 @@ def _by_tuning(
     clips: Clips,
     tuning: float | None,
     bins_per_octave: int,
-    settings: Any,
-    transform: Callable[[NDArray[Any], float], NDArray[Any]],
-) -> NDArray[Any]:
+    settings: LibrosaFeatures,
+    transform: Callable[[np.ndarray, float], np.ndarray],
+) -> np.ndarray:
     if tuning is not None:
         return transform(clips, tuning)
     import librosa
@@ -77,21 +80,21 @@ def _by_tuning(
 
 
 def _in_groups(
-    values: NDArray[Any],
-    tunings: Any,
-    transform: Callable[[NDArray[Any], float], NDArray[Any]],
-) -> NDArray[Any]:
+    values: np.ndarray,
+    tunings: ArrayLike,
+    transform: Callable[[np.ndarray, float], np.ndarray],
+) -> np.ndarray:
     """Transform the clips of each tuning together."""
     tunings = np.broadcast_to(np.asarray(tunings, dtype=np.float64), len(values))
-    found: list[Any] = [None] * len(values)
+    found: dict[int, np.ndarray] = {}
     for tuning in np.unique(tunings):
-        places = np.flatnonzero(tunings == tuning)
+        places = np.flatnonzero(tunings == tuning).tolist()
         for place, row in zip(places, transform(values[places], float(tuning)), strict=True):
             found[place] = row
-    return np.stack(found)
+    return np.stack([found[place] for place in range(len(values))])
 
 
-def estimate_tuning(spectra: NDArray[Any], sr: float, bins_per_octave: int) -> NDArray[Any]:
+def estimate_tuning(spectra: np.ndarray, sr: float, bins_per_octave: int) -> np.ndarray:
     """Estimate how far each clip is from A440, as ``librosa.estimate_tuning`` does for one.
 
     That one goes through functions that numba compiles and caches. Where two processes do so at

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from sklearn.utils import Bunch
@@ -82,7 +81,7 @@ def fetch_fsdd(
     data_home: str | os.PathLike[str] | None = None,
     download_if_missing: bool = True,
     return_X_y: bool = False,
-) -> Any:
+) -> Bunch | tuple[np.ndarray, np.ndarray]:
     """Load the Free Spoken Digit Dataset, which is downloaded where it is missing (16 MB).
 
     3,000 recordings with two labels: the digit is the target, the speaker the nuisance (or

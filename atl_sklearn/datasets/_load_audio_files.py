@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from sklearn.utils import Bunch
 
+from atl_sklearn._types import Seed
 from atl_sklearn._validation import refuse_value
 from atl_sklearn.datasets._checks import check_flag, check_folder, check_seed
 from atl_sklearn.datasets._random import get_generator
@@ -17,9 +17,10 @@ from atl_sklearn.datasets._random import get_generator
 _EXTENSIONS = (".aif", ".aiff", ".au", ".flac", ".mp3", ".ogg", ".opus", ".wav")
 
 
-def _as_strings(name: str, values: Any, example: str) -> list[str]:
-    listed = isinstance(values, Iterable) and not isinstance(values, str)
-    found = list(values) if listed else []
+def _as_strings(name: str, values: object, example: str) -> list[str]:
+    found = []
+    if isinstance(values, Iterable) and not isinstance(values, str):
+        found = list(values)
     if not found or not all(isinstance(value, str) for value in found):
         must = f"a non-empty sequence of str, such as {example}"
         raise refuse_value("load_audio_files", name, must, values)
@@ -67,8 +68,8 @@ def load_audio_files(
     categories: Sequence[str] | None = None,
     extensions: Sequence[str] = _EXTENSIONS,
     shuffle: bool = False,
-    random_state: Any = None,
-) -> Any:
+    random_state: Seed = None,
+) -> Bunch:
     """List audio files with the names of their folders as labels; none of them is read.
 
     The folder holds a sub-folder for each category, and this holds the category's files:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from numbers import Integral
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import Bunch
 
+from atl_sklearn._types import Seed
 from atl_sklearn._validation import is_number, refuse_value
 from atl_sklearn.datasets._checks import check_flag, check_seed
 from atl_sklearn.datasets._instruments import INSTRUMENTS, play_note
@@ -35,16 +35,16 @@ Cramer's V between timbre and group of pitches: {correlation:g}
 
 
 def _check_parameters(
-    n_samples: Any,
-    n_timbres: Any,
-    n_pitches: Any,
-    correlation: Any,
-    sr: Any,
-    duration: Any,
-    loudness: Any,
-    noise: Any,
-    return_X_y: Any,
-    random_state: Any,
+    n_samples: object,
+    n_timbres: object,
+    n_pitches: object,
+    correlation: object,
+    sr: object,
+    duration: object,
+    loudness: object,
+    noise: object,
+    return_X_y: object,
+    random_state: object,
 ) -> None:
     most = len(INSTRUMENTS)
     if not is_number(n_timbres, Integral) or not 2 <= n_timbres <= most:
@@ -110,7 +110,7 @@ def _pitch_name(pitch: int) -> str:
     return f"{_NAMES[note]}{octave}"
 
 
-def _spread(values: NDArray[Any], size: int, generator: np.random.RandomState) -> NDArray[Any]:
+def _spread(values: np.ndarray, size: int, generator: np.random.RandomState) -> np.ndarray:
     """Take `size` of `values`, each equally often but for a random remainder."""
     rounds, remainder = divmod(size, len(values))
     return np.concatenate([np.tile(values, rounds), generator.permutation(values)[:remainder]])
@@ -148,8 +148,8 @@ def make_notes(
     loudness: tuple[float, float] = (-24.0, -3.0),
     noise: float = 0.01,
     return_X_y: bool = False,
-    random_state: Any = None,
-) -> Any:
+    random_state: Seed = None,
+) -> Bunch | tuple[np.ndarray, np.ndarray]:
     """Make notes of several instruments, as waveforms labelled with timbre and pitch.
 
     Timbre is the target and pitch the nuisance. With a high `correlation` a network may name

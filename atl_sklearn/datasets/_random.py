@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from sklearn.utils import check_random_state
 
+from atl_sklearn._types import Seed
 
-def get_generator(random_state: Any) -> np.random.RandomState:
+
+def get_generator(random_state: Seed) -> np.random.RandomState:
     """Return the generator that `random_state` stands for.
 
     Parameters

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+import numpy as np
 import torch
 from skorch.dataset import Dataset
 from skorch.utils import is_dataset
@@ -22,10 +23,13 @@ from atl_sklearn.estimators._fit_run import FitRun
 from atl_sklearn.estimators._input_checks import accepted
 from atl_sklearn.estimators._net import Net
 from atl_sklearn.estimators._scales import adapt_layers
+from atl_sklearn.estimators._side_checks import check_validation
 from atl_sklearn.estimators._splits import get_splitter, split_data
 
 
-def own_dataset(net: Net, run: FitRun | None, X: Any, y: Any) -> torch.utils.data.Dataset | None:
+def own_dataset(
+    net: Net, run: FitRun | None, X: Any, y: np.ndarray | None
+) -> torch.utils.data.Dataset | None:
     """Return this package's dataset of some data, or None where another kind is asked for.
 
     Parameters
@@ -44,7 +48,7 @@ def own_dataset(net: Net, run: FitRun | None, X: Any, y: Any) -> torch.utils.dat
     dataset : ArrayData, LabelledData or None
         Slices whole batches.
     """
-    weights: tuple[Any, Any] = (None, None)
+    weights: tuple[np.ndarray | None, np.ndarray | None] = (None, None)
     if run is not None and y is not None:  # the training data, not what is predicted
         weights = (run.data.task_weight, run.data.sample_weight)
         if is_dataset(X):
@@ -55,7 +59,7 @@ def own_dataset(net: Net, run: FitRun | None, X: Any, y: Any) -> torch.utils.dat
 
 
 def split_datasets(
-    net: Net, run: FitRun | None, X: Any, y: Any, fit_params: dict[str, Any]
+    net: Net, run: FitRun | None, X: object, y: np.ndarray | None, fit_params: dict[str, Any]
 ) -> tuple[Any, Any]:
     """Return the datasets for training and validation.
 
@@ -84,7 +88,10 @@ def split_datasets(
         train, valid = run.checkpoints.same_split(train, valid)
     if valid is not None and net.dataset is Dataset and not is_own_data(valid):
         # One that the user made for validation: its labels are the user's.
-        valid = LabelledData(valid, net._encode_targets(targets_of(valid), reset=False))
+        if run is not None:
+            check_validation(run.sides)
+        y_valid = net._encode_targets(targets_of(valid), reset=False)
+        valid = LabelledData(valid, y_valid, is_training=False)
     if run is not None:
         run.dataset = train
         adapt_layers(net.module_, train)

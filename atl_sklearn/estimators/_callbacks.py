@@ -31,7 +31,7 @@ def check_callbacks(net: Net) -> None:
         )
 
 
-def _watches(callback: Any) -> Any:
+def _watches(callback: object) -> Any:
     """Return the column of the history that a callback reads, if it says so."""
     if isinstance(callback, LRScheduler):
         policy = getattr(callback, "policy_", callback.policy)

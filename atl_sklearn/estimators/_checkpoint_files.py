@@ -13,8 +13,8 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from atl_sklearn._partial_files import remove_left_over, written_at_once
-from atl_sklearn._state_bytes import unpack
 from atl_sklearn._user_warnings import warn_user
+from atl_sklearn.persistence import unpack_state
 
 _KEPT = 2  # the last one, and the one before, should the last be damaged
 _IDENTITY = "identity.json"
@@ -130,7 +130,7 @@ class CheckpointFiles:
                 data = (self.folder / name).read_bytes()
                 if _digest(data) != name.removesuffix(".safetensors").rpartition("-")[2]:
                     raise ValueError("its content is not what was written")
-                return unpack(data)
+                return unpack_state(data)
             except Exception as error:
                 warn_user(
                     f"The checkpoint {self.folder / name} is damaged ({error}); the one before "

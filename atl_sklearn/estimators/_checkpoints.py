@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 from torch.utils.data import Subset
 
-from atl_sklearn._state_bytes import UnknownStateError, pack
 from atl_sklearn._user_warnings import warn_user
 from atl_sklearn.estimators._checkpoint_files import CheckpointFiles
 from atl_sklearn.estimators._fit_identity import check_resumable, identify_fit
 from atl_sklearn.estimators._fit_state import give_state_back, take_state, unchanging
 from atl_sklearn.estimators._net import Net
+from atl_sklearn.persistence import UnknownStateError, pack_state
 
 # Of the time that a fit takes, what may be spent on checkpoints: after short epochs not every
 # one is kept.
@@ -60,7 +60,7 @@ class Checkpoints:
         if self.state is not None:
             self.weights, self.split = self.state["weights"], self.state["split"]
 
-    def same_split(self, train: Any, valid: Any) -> tuple[Any, Any]:
+    def same_split(self, train: object, valid: object) -> tuple[Any, Any]:
         """Return the datasets with the samples that were drawn when the fit began.
 
         Parameters
@@ -89,7 +89,7 @@ class Checkpoints:
         """
         try:
             state = take_state(net)
-            pack(state)
+            pack_state(state)
         except UnknownStateError as error:
             raise ValueError(
                 f"checkpoint_dir={net.checkpoint_dir!r} cannot be used: {error}. Give it "
@@ -109,10 +109,10 @@ class Checkpoints:
             return
         self._pending = False
         # Before it is read, which takes things out of it.
-        expected = {name: pack(part) for name, part in self.state.items()}
+        expected = {name: pack_state(part) for name, part in self.state.items()}
         try:
             give_state_back(net, self.state)
-            found = {name: pack(part) for name, part in take_state(net).items()}
+            found = {name: pack_state(part) for name, part in take_state(net).items()}
             others = [name for name, part in expected.items() if found[name] != part]
             why = f"{', '.join(others)} would not be what it was" if others else ""
         except Exception as error:  # whatever a load_state_dict of the user's raises
@@ -142,7 +142,7 @@ class Checkpoints:
             changed = [where for where, value in found.items() if known.get(where) != value]
             if changed:
                 raise UnknownStateError(f"{changed[0]} has changed in training")
-            data = pack(state)
+            data = pack_state(state)
         except UnknownStateError as error:
             self._unchanging = None
             warn_user(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 from sklearn.utils import compute_sample_weight
@@ -23,7 +22,7 @@ def check_class_weight(net: ClassifierNet) -> None:
         raise refuse(net, "class_weight", must)
 
 
-def weights_by_class(net: ClassifierNet, y: Any, classes: np.ndarray) -> np.ndarray:
+def weights_by_class(net: ClassifierNet, y: object, classes: np.ndarray) -> np.ndarray:
     """Return the weight of each sample by its class.
 
     Parameters

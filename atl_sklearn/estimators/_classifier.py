@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from os import PathLike
 from typing import Any
 
 import numpy as np
 import torch
+from joblib import Memory
+from numpy.typing import ArrayLike
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, column_or_1d
 from skorch import NeuralNetClassifier
@@ -19,6 +23,7 @@ from atl_sklearn.estimators._data import is_own_data
 from atl_sklearn.estimators._estimator import AntiTransferEstimator
 from atl_sklearn.estimators._finiteness import check_predictions
 from atl_sklearn.estimators._input_checks import check_X
+from atl_sklearn.estimators._net import Choice, Choices
 from atl_sklearn.estimators._outputs import (
     as_columns,
     check_one_label,
@@ -53,19 +58,27 @@ class AntiTransferClassifier(AntiTransferEstimator, NeuralNetClassifier):
         What the network must not lean on: a fitted :class:`AntiTransferClassifier`,
         :class:`AntiTransferRegressor` or other skorch net, the same in a
         ``FrozenEstimator``, a fitted ``Pipeline`` that ends in one (its last step is used, so
-        its features must have the shape of X), or a module. It is never changed, and clones of
-        this estimator keep it. An unfitted estimator is cloned and fitted inside `fit` on
+        its features must have the shape of X), or a module of any kind: TorchScript, quantised, an
+        exported program, the path of an ONNX file. It is never changed, and clones of this
+        estimator keep it. An unfitted estimator is cloned and fitted inside `fit` on
         ``y_unrelated``. A list holds several. None trains a plain network.
     layer : str, int or list of these, default="last"
-        Where this network is compared: ``"last"``, the last convolution with its nonlinearity,
-        or without convolutions the last hidden layer with its nonlinearity; an index among the
-        convolutions and linear layers in the order in which they run (with its nonlinearity;
-        negative from the end); or the name of any submodule, whose output is taken as it is.
-        :func:`~atl_sklearn.list_layers` shows them. ``"output"`` is what the network returns,
-        ``"posterior"`` the probabilities made of it. The penalties of several layers are added.
+        Where this network is compared: ``"last"``, the last convolution, recurrent or attention
+        layer with its nonlinearity, or without these the last hidden linear layer with its
+        nonlinearity; an index among the convolutions, linear, recurrent and attention layers in
+        the order in which they run (with its nonlinearity; negative from the end); or the name of
+        any submodule, whose output is taken as it is. A part of an output is named behind a dot,
+        as in ``"encoder.pooler_output"``; unnamed, the logits or the last hidden state are
+        taken. Features are the channels of what recurrent, attention and linear layers return,
+        and time is a position. :func:`~atl_sklearn.list_layers` shows them. ``"output"`` is what
+        the network returns, ``"posterior"`` the probabilities made of it. The penalties of several
+        layers are added.
     unrelated_layer : None, str, int or list of these, default=None
         Where the unrelated network is compared; None for the same as `layer`. ``"output"`` is
-        what the network returns, ``"posterior"`` the probabilities made of it (of a plain
+        what the network returns, which is all that can be had of TorchScript, exported programs
+        and ONNX files. ``"task"`` is what of its features matters for its own task, whitened on
+        the first 2000 training samples: what its linear read-out uses, or where it has none, where
+        its answers differ. ``"posterior"`` are the probabilities made of its output (of a plain
         module: its softmax). With a list as `unrelated`, a list has one entry for each network.
     metric : str, callable or list of these, default="cross_correlation"
         How aggregated activations are compared, a list for each layer; see
@@ -262,54 +275,54 @@ class AntiTransferClassifier(AntiTransferEstimator, NeuralNetClassifier):
 
     def __init__(
         self,
-        module: Any = "auto",
+        module: str | torch.nn.Module | Callable[..., torch.nn.Module] = "auto",
         *,
-        unrelated: Any = None,
+        unrelated: object = None,
         layer: LayerChoice = "last",
-        unrelated_layer: Any = None,
-        metric: Any = "cross_correlation",
-        aggregation: Any = "spatial_mean",
+        unrelated_layer: object = None,
+        metric: Choices = "cross_correlation",
+        aggregation: Choices = "spatial_mean",
         weight: float | list[float] = 1.0,
         target_similarity: float | list[float | None] | None = None,
-        weight_schedule: Any = "constant",
+        weight_schedule: Choice = "constant",
         penalty_data: str = "auto",
         penalty_batch_size: int = 96,
         conditional: bool = False,
         cache: str = "auto",
         cache_size: int = 2**30,
-        memory: Any = None,
-        checkpoint_dir: Any = None,
-        class_weight: Any = None,
-        random_state: Any = None,
+        memory: str | PathLike[str] | Memory | None = None,
+        checkpoint_dir: str | PathLike[str] | None = None,
+        class_weight: Mapping[Any, float] | str | None = None,
+        random_state: int | np.random.RandomState | None = None,
         precision: str = "float32",
-        criterion: Any = torch.nn.CrossEntropyLoss,
-        optimizer: Any = torch.optim.AdamW,
+        criterion: torch.nn.Module | Callable[..., Any] = torch.nn.CrossEntropyLoss,
+        optimizer: Choice = torch.optim.AdamW,
         lr: float = 0.003,
-        lr_schedule: Any = "one_cycle",
+        lr_schedule: Choice = "one_cycle",
         max_grad_norm: float | None = 5.0,
         weight_decay: float = 1e-4,
         max_epochs: int = 30,
         batch_size: int = 32,
-        iterator_train: Any = DataLoader,
-        iterator_valid: Any = DataLoader,
-        dataset: Any = Dataset,
-        train_split: Any = None,
-        callbacks: Any = None,
-        predict_nonlinearity: Any = "auto",
+        iterator_train: Callable[..., Any] = DataLoader,
+        iterator_valid: Callable[..., Any] = DataLoader,
+        dataset: Callable[..., Any] = Dataset,
+        train_split: float | Callable[..., Any] | None = None,
+        callbacks: list[Any] | str | None = None,
+        predict_nonlinearity: Choice | None = "auto",
         warm_start: bool = False,
         verbose: int = 0,
-        device: Any = "auto",
+        device: str | torch.device | None = "auto",
         compile: bool = False,
-        use_caching: Any = "auto",
+        use_caching: bool | str = "auto",
         torch_load_kwargs: dict[str, Any] | None = None,
-        classes: Any = None,
-        **kwargs: Any,
+        classes: ArrayLike | None = None,
+        **kwargs: object,
     ) -> None:
         arguments = arguments_of(locals())
         self.class_weight = arguments.pop("class_weight")
         super().__init__(**arguments)
 
-    def _check_target(self, y: Any) -> None:
+    def _check_target(self, y: object) -> None:
         check_one_label(y, type(self).__name__)
 
     def _encode_targets(self, y: Any, *, reset: bool) -> np.ndarray:
@@ -335,10 +348,12 @@ class AntiTransferClassifier(AntiTransferEstimator, NeuralNetClassifier):
             )
         return codes.astype(np.int64)
 
-    def _check_output(self, output: Any) -> None:
+    def _check_output(self, output: object) -> None:
         check_scores(self, output)
 
-    def get_loss(self, y_pred: Any, y_true: Any, *args: Any, **kwargs: Any) -> torch.Tensor:
+    def get_loss(
+        self, y_pred: object, y_true: object, *args: object, **kwargs: object
+    ) -> torch.Tensor:
         """Return the task loss; see skorch.
 
         Parameters
@@ -391,7 +406,7 @@ class AntiTransferClassifier(AntiTransferEstimator, NeuralNetClassifier):
         label = self.classes_inferred_.tolist()[int(predicted[0][0])]
         return f"{what}: {label!r}. {remedy}"
 
-    def _task_weight(self, y: Any, sample_weight: Any) -> Any:
+    def _task_weight(self, y: object, sample_weight: object) -> Any:
         if self.class_weight is None:
             return sample_weight
         weight = weights_by_class(self, column_or_1d(y), self.classes_inferred_)
@@ -414,7 +429,7 @@ class AntiTransferClassifier(AntiTransferEstimator, NeuralNetClassifier):
             )
         raise AttributeError(f"{type(self).__name__} has no classes_ before it is fitted.")
 
-    def predict_proba(self, X: Any) -> np.ndarray:
+    def predict_proba(self, X: object) -> np.ndarray:
         """Return the probabilities of the classes.
 
         Parameters
@@ -434,7 +449,7 @@ class AntiTransferClassifier(AntiTransferEstimator, NeuralNetClassifier):
         check_predictions(self, proba, X)
         return as_columns(proba) if is_one_column(proba) and len(self.classes_) == 2 else proba
 
-    def predict(self, X: Any) -> np.ndarray:
+    def predict(self, X: object) -> np.ndarray:
         """Return the most probable classes.
 
         Parameters
@@ -450,7 +465,7 @@ class AntiTransferClassifier(AntiTransferEstimator, NeuralNetClassifier):
         proba = self.predict_proba(X)
         return self.classes_[proba.argmax(axis=1)]
 
-    def decision_function(self, X: Any) -> np.ndarray:
+    def decision_function(self, X: object) -> np.ndarray:
         """Return the scores of the classes, as the network gives them.
 
         Parameters

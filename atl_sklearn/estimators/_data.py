@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -23,6 +23,15 @@ from torch.utils.data import (
 from atl_sklearn._validation import check_no_missing
 from atl_sklearn.unrelated import dense_rows
 
+
+class IndexedData(Protocol):
+    """A dataset with a length and an index, as users have it."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: int, /) -> Any: ...
+
+
 _TORCH_TYPES = [np.dtype(name) for name in ("f4", "f8", "i8", "i4", "i2", "i1", "u1", "?")]
 
 
@@ -40,21 +49,25 @@ class Batch:
     index : Tensor of shape (n_samples,) or None
         Positions of the samples in arrays, which are the same in every epoch; None where the
         data may change.
+    positions : Tensor of shape (n_samples,) or None, default=None
+        Positions of the samples in their data set, though they may change; None for `index`.
     """
 
     def __init__(
         self,
         X: Any,
-        y: Any,
-        task_weight: Any = None,
-        sample_weight: Any = None,
-        index: Any = None,
+        y: torch.Tensor | None,
+        task_weight: torch.Tensor | None = None,
+        sample_weight: torch.Tensor | None = None,
+        index: torch.Tensor | None = None,
+        positions: torch.Tensor | None = None,
     ) -> None:
         self.X = X
         self.y = y
         self.task_weight = task_weight
         self.sample_weight = sample_weight
         self.index = index
+        self.positions = index if positions is None else positions
 
     def __iter__(self) -> Iterator[Any]:
         return iter((self.X, self.y))
@@ -66,13 +79,13 @@ class Batch:
         # skorch asks a batch that is no tuple for its size
         return len(self.X) if isinstance(self.X, torch.Tensor) else get_len(self.X)
 
-    def to(self, device: Any, non_blocking: bool = False) -> Batch:
+    def to(self, device: torch.device | str, non_blocking: bool = False) -> Batch:
         """Return the batch on a device, as accelerate asks; `index` stays on the CPU."""
         X, y, task_weight, sample_weight = (
             _moved(values, device, non_blocking=non_blocking)
             for values in (self.X, self.y, self.task_weight, self.sample_weight)
         )
-        return Batch(X, y, task_weight, sample_weight, self.index)
+        return Batch(X, y, task_weight, sample_weight, self.index, self.positions)
 
     def pin_memory(self) -> Batch:
         """Return the batch in page-locked memory, as ``DataLoader(pin_memory=True)`` asks."""
@@ -81,10 +94,10 @@ class Batch:
         X, y, task_weight, sample_weight = map(
             pin_memory, (self.X, self.y, self.task_weight, self.sample_weight)
         )
-        return Batch(X, y, task_weight, sample_weight, self.index)
+        return Batch(X, y, task_weight, sample_weight, self.index, self.positions)
 
 
-def _take(values: Any, index: Any) -> Any:
+def _take(values: Any, index: torch.Tensor) -> Any:
     if values is None:
         return None
     if isinstance(values, Mapping):
@@ -94,7 +107,7 @@ def _take(values: Any, index: Any) -> Any:
     return torch.from_numpy(np.asarray(dense_rows(values, index.numpy())))
 
 
-def _as_tensors(values: Any) -> Any:
+def _as_tensors(values: object) -> Any:
     """Return arrays as tensors of the same memory, where torch can have them."""
     if isinstance(values, Mapping):
         return {key: _as_tensors(value) for key, value in values.items()}
@@ -109,7 +122,7 @@ def _as_tensors(values: Any) -> Any:
     return torch.from_numpy(values) if takes else values
 
 
-def _n_bytes(values: Any) -> float:
+def _n_bytes(values: object) -> float:
     """Return the size of tensors; infinity for what torch cannot hold."""
     if values is None:
         return 0
@@ -118,7 +131,7 @@ def _n_bytes(values: Any) -> float:
     return values.numel() * values.element_size() if isinstance(values, torch.Tensor) else math.inf
 
 
-def _moved(values: Any, device: torch.device, *, non_blocking: bool = False) -> Any:
+def _moved(values: Any, device: torch.device | str, *, non_blocking: bool = False) -> Any:
     if isinstance(values, Mapping):
         return {key: _moved(x, device, non_blocking=non_blocking) for key, x in values.items()}
     return None if values is None else values.to(device, non_blocking=non_blocking)
@@ -137,7 +150,13 @@ class ArrayData(Dataset):
         Weights of the samples in the task loss, and in the penalty.
     """
 
-    def __init__(self, X: Any, y: Any, task_weight: Any = None, sample_weight: Any = None) -> None:
+    def __init__(
+        self,
+        X: object,
+        y: np.ndarray | None,
+        task_weight: np.ndarray | None = None,
+        sample_weight: np.ndarray | None = None,
+    ) -> None:
         super().__init__(X, y)
         self.task_weight = task_weight
         self.sample_weight = sample_weight
@@ -178,19 +197,23 @@ class LabelledData(torch.utils.data.Dataset):
         Weights of the samples in the task loss, and in the penalty.
     same : bool, default=False
         Whether its samples are the same in every epoch.
+    is_training : bool, default=True
+        Whether it is that of the training data, in which the unrelated side knows positions.
     """
 
     def __init__(
         self,
-        dataset: Any,
-        y: Any,
-        task_weight: Any = None,
-        sample_weight: Any = None,
+        dataset: IndexedData,
+        y: np.ndarray,
+        task_weight: np.ndarray | None = None,
+        sample_weight: np.ndarray | None = None,
         *,
         same: bool = False,
+        is_training: bool = True,
     ) -> None:
         self.dataset = dataset
         self.same = same
+        self.is_training = is_training
         self.y = y
         self.task_weight = task_weight
         self.sample_weight = sample_weight
@@ -206,7 +229,9 @@ class LabelledData(torch.utils.data.Dataset):
         columns = (self.y, self.task_weight, self.sample_weight)
         places = torch.as_tensor(index)
         y, task_weight, sample_weight = (_take(values, places) for values in columns)
-        return Batch(X, y, task_weight, sample_weight, places if self.same else None)
+        known = places if self.same else None
+        positions = places if self.is_training else None
+        return Batch(X, y, task_weight, sample_weight, known, positions)
 
 
 class UnlabeledData(torch.utils.data.Dataset):
@@ -220,7 +245,7 @@ class UnlabeledData(torch.utils.data.Dataset):
         Whether its samples are the same in every epoch.
     """
 
-    def __init__(self, dataset: Any, *, same: bool = False) -> None:
+    def __init__(self, dataset: IndexedData, *, same: bool = False) -> None:
         self.dataset = dataset
         self.same = same
 
@@ -232,8 +257,8 @@ class UnlabeledData(torch.utils.data.Dataset):
         return item[0] if isinstance(item, tuple | list) else item
 
     def __getitems__(self, index: Sequence[int]) -> Batch:
-        places = torch.as_tensor(index) if self.same else None
-        return Batch(default_collate([self[i] for i in index]), None, index=places)
+        X, places = default_collate([self[i] for i in index]), torch.as_tensor(index)
+        return Batch(X, None, index=places if self.same else None, positions=places)
 
 
 class SingleSamples(torch.utils.data.Dataset):
@@ -245,7 +270,7 @@ class SingleSamples(torch.utils.data.Dataset):
         The data.
     """
 
-    def __init__(self, dataset: Any) -> None:
+    def __init__(self, dataset: IndexedData) -> None:
         self.dataset = dataset
 
     def __len__(self) -> int:
@@ -255,7 +280,7 @@ class SingleSamples(torch.utils.data.Dataset):
         return self.dataset[index]
 
 
-def targets_of(dataset: Any) -> Any:
+def targets_of(dataset: IndexedData) -> np.ndarray:
     """Return the targets that a torch dataset holds, reading it sample by sample if need be."""
     try:
         _, y = data_from_dataset(dataset)
@@ -268,7 +293,7 @@ def targets_of(dataset: Any) -> Any:
     return np.asarray([np.asarray(value) for value in y])
 
 
-def is_own_data(dataset: Any) -> bool:
+def is_own_data(dataset: object) -> bool:
     """Tell whether `dataset` is one of this module's, or a subset of one."""
     while isinstance(dataset, Subset):
         dataset = dataset.dataset
@@ -314,7 +339,7 @@ class _Loader(DataLoader):
             return super().__iter__()
         return self._fetched()
 
-    def _fetched(self) -> Iterator[Any]:
+    def _fetched(self) -> Iterator[Batch]:
         # What a DataLoader draws for its workers: the order is the same with and without.
         torch.empty((), dtype=torch.int64).random_(generator=self.generator)
         for index in self.batch_sampler or ():

@@ -5,6 +5,7 @@ from __future__ import annotations
 from copy import deepcopy
 from typing import Any, Self
 
+import numpy as np
 import torch
 from sklearn.base import is_classifier
 
@@ -26,6 +27,17 @@ from atl_sklearn.estimators._placement import Placement
 from atl_sklearn.estimators._precision import HALF_PRECISIONS, autocast, in_single
 from atl_sklearn.estimators._sklearn_net import SklearnNet
 from atl_sklearn.estimators._steps import Steps
+from atl_sklearn.unrelated import UnrelatedInputs
+
+# What `fit` takes besides what any other takes.
+OWN_ARGUMENTS = (
+    "X_unlabeled",
+    "X_unrelated",
+    "X_unrelated_unlabeled",
+    "Z_unlabeled",
+    "Z_unrelated",
+    "y_unrelated",
+)
 
 
 class AntiTransferEstimator(SklearnNet):
@@ -39,8 +51,8 @@ class AntiTransferEstimator(SklearnNet):
     # With metadata routing enabled nothing has to be requested: these arguments have no meaning
     # for any other estimator, so that there is no doubt about whom they are for. Weights are
     # requested as everywhere in scikit-learn, since a Pipeline may mean them for other steps.
-    __metadata_request__fit = {"X_unlabeled": True, "y_unrelated": True}  # noqa: RUF012
-    __metadata_request__partial_fit = {"X_unlabeled": True, "y_unrelated": True}  # noqa: RUF012
+    __metadata_request__fit = dict.fromkeys(OWN_ARGUMENTS, True)
+    __metadata_request__partial_fit = dict.fromkeys(OWN_ARGUMENTS, True)
 
     # Arguments of validate_data for y.
     _target_checks: dict[str, Any] = {}  # noqa: RUF012 - never changed
@@ -50,14 +62,14 @@ class AntiTransferEstimator(SklearnNet):
     def _check_target(self, y: object) -> None:
         """Check the shape of y as the user gave it, before anything else looks at it."""
 
-    def _encode_targets(self, y: Any, *, reset: bool) -> Any:
+    def _encode_targets(self, y: object, *, reset: bool) -> Any:
         raise NotImplementedError  # pragma: no cover
 
-    def _task_weight(self, y: Any, sample_weight: Any) -> Any:
+    def _task_weight(self, y: object, sample_weight: object) -> Any:
         """Return the weights of the samples in the task loss; `y` as the user gave it."""
         return sample_weight
 
-    def _check_output(self, output: Any) -> None:
+    def _check_output(self, output: object) -> None:
         """Check what the network returns for a few samples."""
 
     def _scaling_of_named(self) -> dict[str, bool]:
@@ -95,11 +107,11 @@ class AntiTransferEstimator(SklearnNet):
         self.module_: Any = make_module(self)
         return self
 
-    def _make_network(self, X: Any) -> torch.nn.Module:
+    def _make_network(self, X: object) -> torch.nn.Module:
         """Return a network as `fit` would make it for X, of an estimator that is not fitted."""
         return make_network(self, X)
 
-    def initialize_criterion(self, *args: Any, **kwargs: Any) -> Any:
+    def initialize_criterion(self, *args: object, **kwargs: object) -> Any:
         """Make the loss of the task; an instance is copied, as that of a network is. See skorch.
 
         Parameters
@@ -118,7 +130,7 @@ class AntiTransferEstimator(SklearnNet):
             self.criterion_: Any = deepcopy(self.criterion)
         return self
 
-    def initialize_optimizer(self, *args: Any, **kwargs: Any) -> Any:
+    def initialize_optimizer(self, *args: object, **kwargs: object) -> Any:
         """Make the optimizer, which may be known by name; see skorch.
 
         Parameters
@@ -176,10 +188,10 @@ class AntiTransferEstimator(SklearnNet):
 
     # Data.
 
-    def check_data(self, X: Any, y: Any = None) -> None:
+    def check_data(self, X: object, y: object = None) -> None:
         """Do nothing: the data are checked before, where skorch would look at them again."""
 
-    def get_dataset(self, X: Any, y: Any = None) -> Any:
+    def get_dataset(self, X: object, y: np.ndarray | None = None) -> Any:
         """Return the dataset that is trained on or predicted; see skorch.
 
         Parameters
@@ -197,7 +209,9 @@ class AntiTransferEstimator(SklearnNet):
         own = own_dataset(self, self._run, X, y)
         return super().get_dataset(X, y) if own is None else own
 
-    def get_split_datasets(self, X: Any, y: Any = None, **fit_params: Any) -> tuple[Any, Any]:
+    def get_split_datasets(
+        self, X: object, y: np.ndarray | None = None, **fit_params: object
+    ) -> tuple[Any, Any]:
         """Return the datasets for training and validation; see skorch.
 
         Parameters
@@ -216,7 +230,7 @@ class AntiTransferEstimator(SklearnNet):
         """
         return split_datasets(self, self._run, X, y, fit_params)
 
-    def get_iterator(self, dataset: Any, training: bool = False) -> Any:
+    def get_iterator(self, dataset: object, training: bool = False) -> Any:
         """Return the iterator over the batches of a dataset; see skorch.
 
         Parameters
@@ -238,7 +252,7 @@ class AntiTransferEstimator(SklearnNet):
         run = self._run
         return Placement.of(self.device, self.precision) if run is None else run.placement
 
-    def infer(self, x: Any, **fit_params: Any) -> Any:
+    def infer(self, x: object, **fit_params: object) -> Any:
         """Run the network on a batch; see skorch.
 
         Parameters
@@ -271,7 +285,7 @@ class AntiTransferEstimator(SklearnNet):
     def _steps(self) -> Steps:
         return Steps(self, None) if self._run is None else self._run.steps
 
-    def train_step_single(self, batch: Any, **fit_params: Any) -> dict[str, Any]:
+    def train_step_single(self, batch: object, **fit_params: object) -> dict[str, Any]:
         """Compute losses and gradients of one batch; see skorch.
 
         Parameters
@@ -294,7 +308,7 @@ class AntiTransferEstimator(SklearnNet):
     def _backward(self, objective: torch.Tensor) -> None:
         objective.backward()
 
-    def train_step(self, batch: Any, **fit_params: Any) -> dict[str, Any]:
+    def train_step(self, batch: object, **fit_params: object) -> dict[str, Any]:
         """Make one step of the optimizer, which minimises the objective; see skorch.
 
         Parameters
@@ -311,7 +325,7 @@ class AntiTransferEstimator(SklearnNet):
         """
         return self._steps.optimize(batch, **fit_params)
 
-    def validation_step(self, batch: Any, **fit_params: Any) -> dict[str, Any]:
+    def validation_step(self, batch: object, **fit_params: object) -> dict[str, Any]:
         """Compute the losses of one validation batch; see skorch.
 
         Parameters
@@ -356,7 +370,7 @@ class AntiTransferEstimator(SklearnNet):
         super().run_single_epoch(iterator, training, prefix, step_fn, **fit_params)
         self._steps.end_epoch()
 
-    def notify(self, method_name: str, **kwargs: Any) -> None:
+    def notify(self, method_name: str, **kwargs: object) -> None:
         """Call the callbacks; see skorch.
 
         Parameters
@@ -376,13 +390,13 @@ class AntiTransferEstimator(SklearnNet):
                 self._run.ended_by_callback = not self._run.watch.seen
             raise
 
-    def on_epoch_begin(self, net: Any, *args: Any, **kwargs: Any) -> None:
+    def on_epoch_begin(self, net: object, *args: object, **kwargs: object) -> None:
         """Begin an epoch, the first one of a fit that was interrupted where it was; see skorch."""
         if self._run is not None and self._run.checkpoints is not None:
             self._run.checkpoints.go_on(self)
         super().on_epoch_begin(net, *args, **kwargs)
 
-    def on_epoch_end(self, net: Any, *args: Any, **kwargs: Any) -> None:
+    def on_epoch_end(self, net: object, *args: object, **kwargs: object) -> None:
         """Keep the weights if they are finite; end the training if they are not."""
         super().on_epoch_end(net, *args, **kwargs)
         if self._run is not None:
@@ -400,13 +414,17 @@ class AntiTransferEstimator(SklearnNet):
 
     def fit(
         self,
-        X: Any,
-        y: Any = None,
+        X: object,
+        y: object = None,
         *,
-        sample_weight: Any = None,
-        y_unrelated: Any = None,
-        X_unlabeled: Any = None,
-        **fit_params: Any,
+        sample_weight: object = None,
+        y_unrelated: object = None,
+        X_unrelated: object = None,
+        Z_unrelated: object = None,
+        X_unlabeled: object = None,
+        X_unrelated_unlabeled: object = None,
+        Z_unlabeled: object = None,
+        **fit_params: object,
     ) -> Self:
         """Train the network on (X, y).
 
@@ -420,16 +438,33 @@ class AntiTransferEstimator(SklearnNet):
             Dataset holds it.
         sample_weight : array-like of shape (n_samples,) or None, default=None
             Weights of the samples in the task loss and in the penalty.
-        y_unrelated : array-like of shape (n_samples,) or (n_samples, n_unfitted), default=None
-            Labels of the unrelated tasks, on which an unfitted `unrelated` is fitted; a column
-            for each of several. Cross-validation splits them with X. A Pipeline hands them on
-            after ``sklearn.set_config(enable_metadata_routing=True)``.
+        y_unrelated : array-like of shape (n_samples,) or (n_samples, n_tasks), default=None
+            Labels of the unrelated tasks, on which an unfitted `unrelated` is fitted, or with
+            which ``unrelated="labels"`` compares: of these, floats are taken as the numbers that
+            they are, and anything else as classes. A column for each of several. Cross-validation
+            splits them with X. A Pipeline hands them on, as the other arguments here, after
+            ``sklearn.set_config(enable_metadata_routing=True)``.
+        X_unrelated : array-like of shape (n_samples, ...), mapping of these or None, default=None
+            What unrelated networks and estimators are given instead of X, of any shape and type
+            that they take: waveforms, token ids, the names of files for a Pipeline that reads
+            them. A mapping has an entry for each argument of a network's ``forward``. Integers
+            stay integers for networks that embed them. A Pipeline does not transform it.
+        Z_unrelated : array-like of shape (n_samples, ...), list or mapping of these, default=None
+            What ``unrelated="precomputed"`` compares with; several arrays are several tasks.
+            Memory-mapped arrays are read a batch at a time. Cross-validation splits arrays, and
+            several of them in a ``skorch.helper.SliceDict``, not in a list.
         X_unlabeled : array-like of shape (n_unlabeled, ...), mapping or torch Dataset, default=None
             Data of the kind and shape of X without labels, which only the penalty sees; see
             `penalty_data`. It must not have as many samples as X, because cross-validation
             would split it then; of a Dataset, the first of each item is used. A Pipeline
             transforms it if it was made with ``transform_input=["X_unlabeled"]`` and metadata
             routing is enabled.
+        X_unrelated_unlabeled : array-like of shape (n_unlabeled, ...) or mapping, default=None
+            `X_unrelated` of the unlabeled data.
+        Z_unlabeled : array-like of shape (n_unlabeled, ...), list or mapping, default=None
+            `Z_unrelated` of the unlabeled data, or their labels: an entry for each unrelated task
+            that is precomputed or labels. With labels alone it may be left out; the training
+            batches are compared then.
         **fit_params : dict
             Passed on to the network's ``forward`` and to ``train_split``.
 
@@ -445,20 +480,26 @@ class AntiTransferEstimator(SklearnNet):
         NonFiniteLossError
             If a loss or the weights became NaN or infinite; `module_` has the last finite ones.
         """
-        call = FitCall(X, y, sample_weight, y_unrelated, X_unlabeled, fit_params, "fit")
-        fit(self, call)
+        inputs = UnrelatedInputs(
+            y_unrelated, X_unrelated, Z_unrelated, X_unrelated_unlabeled, Z_unlabeled
+        )
+        fit(self, FitCall(X, y, sample_weight, X_unlabeled, inputs, fit_params, "fit"))
         return self
 
     def partial_fit(
         self,
-        X: Any,
-        y: Any = None,
-        classes: Any = None,
+        X: object,
+        y: object = None,
+        classes: object = None,
         *,
-        sample_weight: Any = None,
-        y_unrelated: Any = None,
-        X_unlabeled: Any = None,
-        **fit_params: Any,
+        sample_weight: object = None,
+        y_unrelated: object = None,
+        X_unrelated: object = None,
+        Z_unrelated: object = None,
+        X_unlabeled: object = None,
+        X_unrelated_unlabeled: object = None,
+        Z_unlabeled: object = None,
+        **fit_params: object,
     ) -> Self:
         """Train for `max_epochs` more epochs, from where the last call ended.
 
@@ -474,10 +515,19 @@ class AntiTransferEstimator(SklearnNet):
             regressor.
         sample_weight : array-like of shape (n_samples,) or None, default=None
             Weights of the samples in the task loss and in the penalty.
-        y_unrelated : array-like of shape (n_samples,) or (n_samples, n_unfitted), default=None
-            Labels of the unrelated tasks; needed in the first call, as in `fit`.
+        y_unrelated : array-like of shape (n_samples,) or (n_samples, n_tasks), default=None
+            Labels of the unrelated tasks; needed in the first call, as in `fit`, and in each call
+            with ``unrelated="labels"``.
+        X_unrelated : array-like of shape (n_samples, ...), mapping of these or None, default=None
+            What unrelated networks and estimators are given instead of X, as in `fit`.
+        Z_unrelated : array-like of shape (n_samples, ...), list or mapping of these, default=None
+            What ``unrelated="precomputed"`` compares with, as in `fit`.
         X_unlabeled : array-like of shape (n_unlabeled, ...), mapping or torch Dataset, default=None
             Unlabeled data, as in `fit`; needed in each call that uses them.
+        X_unrelated_unlabeled : array-like of shape (n_unlabeled, ...) or mapping, default=None
+            `X_unrelated` of the unlabeled data.
+        Z_unlabeled : array-like of shape (n_unlabeled, ...), list or mapping, default=None
+            `Z_unrelated` of the unlabeled data, or their labels.
         **fit_params : dict
             Passed on to the network's ``forward`` and to ``train_split``.
 
@@ -487,8 +537,9 @@ class AntiTransferEstimator(SklearnNet):
             The fitted estimator.
         """
         classes = classes if is_classifier(self) else None
-        call = FitCall(
-            X, y, sample_weight, y_unrelated, X_unlabeled, fit_params, "partial_fit", classes
+        inputs = UnrelatedInputs(
+            y_unrelated, X_unrelated, Z_unrelated, X_unrelated_unlabeled, Z_unlabeled
         )
+        call = FitCall(X, y, sample_weight, X_unlabeled, inputs, fit_params, "partial_fit", classes)
         fit(self, call)
         return self

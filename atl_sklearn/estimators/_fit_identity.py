@@ -28,11 +28,11 @@ def _refuse(net: Net, why: str) -> ValueError:
     return refuse(net, "checkpoint_dir", _MUST, why)
 
 
-def _is_torch(value: Any) -> bool:
+def _is_torch(value: object) -> bool:
     return type(value).__module__.startswith("torch.utils.data")
 
 
-def check_resumable(net: Net, X: Any, X_unlabeled: Any) -> None:
+def check_resumable(net: Net, X: object, X_unlabeled: object) -> None:
     """Refuse a fit that could not be continued to the same network.
 
     Parameters
@@ -110,7 +110,7 @@ def _of_callback(callback: Any) -> list[Any]:
     return [type(callback), callback.get_params(deep=False)]
 
 
-def _of_callbacks(callbacks: Any) -> Any:
+def _of_callbacks(callbacks: object) -> Any:
     if not isinstance(callbacks, list):
         return callbacks
     named = [entry if isinstance(entry, tuple | list) else ("", entry) for entry in callbacks]
@@ -140,7 +140,8 @@ def identify_fit(net: Net, data: Mapping[str, Any]) -> dict[str, str]:
     params = {n: v for n, v in net.get_params(deep=False).items() if n not in _WITHOUT_EFFECT}
     params["device"] = str(net.device)
     params["callbacks"] = _of_callbacks(net.callbacks)
-    identity = {f"version of {name}": found for name, found in versions_here().items()}
+    identity = {"form of the checkpoints": "2"}  # what states are written as
+    identity |= {f"version of {name}": found for name, found in versions_here().items()}
     for name, value in {"class": type(net), **params, **data}.items():
         try:
             identity[name] = fingerprint(_of_data(name, value, net) if name in data else value)

@@ -9,7 +9,6 @@ import numpy as np
 import torch
 from skorch.history import History
 
-from atl_sklearn._state_bytes import UnknownStateError
 from atl_sklearn.estimators._net import Net
 from atl_sklearn.estimators._object_state import (
     capture,
@@ -19,6 +18,7 @@ from atl_sklearn.estimators._object_state import (
 )
 from atl_sklearn.estimators._seeding import random_states, set_random_states
 from atl_sklearn.estimators._wrapped import unwrapped
+from atl_sklearn.persistence import UnknownStateError
 
 # Attributes of estimators that the other entries of the state hold, or that `fit` makes again.
 _OF_ESTIMATORS = frozenset(
@@ -32,7 +32,7 @@ _OF_ESTIMATORS = frozenset(
 _OF_MODULES = frozenset(vars(torch.nn.Module()))
 
 
-def _is_of(value: Any, *libraries: str) -> bool:
+def _is_of(value: object, *libraries: str) -> bool:
     return type(value).__module__.partition(".")[0] in libraries
 
 
@@ -128,7 +128,7 @@ def take_state(net: Net) -> dict[str, Any]:
     Returns
     -------
     state : dict
-        Of what :func:`~atl_sklearn._state_bytes.pack` writes down.
+        Of what :func:`~atl_sklearn.persistence.pack_state` writes down.
 
     Raises
     ------
@@ -217,7 +217,7 @@ def unchanging(state: dict[str, Any]) -> dict[str, str]:
     """
     found: dict[str, str] = {}
 
-    def walk(value: Any, where: str) -> None:
+    def walk(value: object, where: str) -> None:
         if isinstance(value, dict):
             if set(value) == {"same"}:
                 found[where] = value["same"]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from skorch.callbacks import Callback, PrintLog
 
@@ -13,7 +11,7 @@ from atl_sklearn.estimators._net import Net
 class EpochTable(PrintLog):
     """Prints a line for each epoch where `verbose` is above 1, or a sink of one's own is set."""
 
-    def on_epoch_end(self, net: Net, **kwargs: Any) -> None:
+    def on_epoch_end(self, net: Net, **kwargs: object) -> None:
         """Print the line; see skorch."""
         if self.sink is not print or net.verbose > 1:
             super().on_epoch_end(net, **kwargs)
@@ -30,7 +28,7 @@ class PenaltyHistory(Callback):
     has none of them.
     """
 
-    def on_epoch_end(self, net: Net, **kwargs: Any) -> None:
+    def on_epoch_end(self, net: Net, **kwargs: object) -> None:
         """Record the epoch's averages."""
         if net._run is None or net._run.penalty is None:
             return

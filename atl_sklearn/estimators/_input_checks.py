@@ -56,13 +56,16 @@ def accepted(function: Callable[..., object] | None, names: Collection[str]) -> 
     """Return those of `names` that a function, if there is one, takes as keyword arguments."""
     if function is None:
         return frozenset()
-    parameters = inspect.signature(function).parameters
+    try:
+        parameters = inspect.signature(function).parameters
+    except ValueError:  # it is not written in Python, as TorchScript is not
+        return frozenset()
     if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values()):
         return frozenset(names)
     return frozenset(names) & parameters.keys()
 
 
-def as_array(X: Any) -> Any:
+def as_array(X: object) -> Any:
     """Return tensors, and skorch's slices of datasets, as arrays; anything else as it is."""
     if isinstance(X, SliceDataset):
         return np.stack([np.asarray(value) for value in X])
@@ -74,7 +77,7 @@ def as_array(X: Any) -> Any:
     return X.detach().cpu().numpy() if isinstance(X, torch.Tensor) else X
 
 
-def check_X(net: Net, X: Any) -> Any:
+def check_X(net: Net, X: object) -> Any:
     """Check X for prediction.
 
     Parameters
@@ -119,7 +122,7 @@ def _check_shape(net: Net, X: Any) -> None:
 
 
 def check_training_data(
-    net: Net, X: Any, y: Any, sample_weight: Any, X_unlabeled: Any, *, reset: bool
+    net: Net, X: object, y: object, sample_weight: object, X_unlabeled: object, *, reset: bool
 ) -> TrainingData:
     """Check the data that `fit` was given, of any kind that skorch takes.
 

@@ -70,7 +70,7 @@ class _OfProgress:
         return lr * check_factor(factor, "lr_schedule", "share of the training", progress)
 
 
-def get_lr_schedule(lr_schedule: Any) -> Schedule:
+def get_lr_schedule(lr_schedule: object) -> Schedule:
     """Return the named schedule, or one made of a callable.
 
     Parameters

@@ -63,7 +63,7 @@ OPTIMIZERS: dict[str, Any] = {
 }
 
 
-def get_optimizer(optimizer: Any) -> Any:
+def get_optimizer(optimizer: object) -> Any:
     """Return the optimizer of a name, or what is no name as it is.
 
     Parameters

@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from atl_sklearn.estimators._seeding import RandomStream
     from atl_sklearn.estimators._summary import FitSummary
 
+# The name of something that this package has, or a callable of the user's.
+Choice = str | Callable[..., Any]
+Choices = Choice | Sequence[Choice]
+
 
 class Parameters(Protocol):
     """What classifier and regressor are constructed with."""

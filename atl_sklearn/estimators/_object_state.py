@@ -11,7 +11,7 @@ from skorch import NeuralNet
 from skorch.callbacks import Callback, EpochScoring, ProgressBar
 
 from atl_sklearn._fingerprint import Unidentifiable, fingerprint
-from atl_sklearn._state_bytes import UnknownStateError, check_packable
+from atl_sklearn.persistence import UnknownStateError, check_packable
 
 _CODE = (type, types.BuiltinFunctionType, types.ModuleType, np.ufunc)
 # What lasts no longer than an epoch, or is for the eye alone.
@@ -21,19 +21,19 @@ _PASSING: tuple[tuple[type, frozenset[str]], ...] = (
 )
 
 
-def only_watches(value: Any) -> bool:
+def only_watches(value: object) -> bool:
     """Tell whether a callback is one of skorch's that hand on what happens to somebody else."""
     return isinstance(value, Callback) and type(value).__module__ == "skorch.callbacks.logging"
 
 
-def has_state_dict(value: Any) -> bool:
+def has_state_dict(value: object) -> bool:
     """Tell whether an object says itself what its state is."""
     return not isinstance(value, type) and all(
         callable(getattr(value, name, None)) for name in ("state_dict", "load_state_dict")
     )
 
 
-def _is_packable(value: Any) -> bool:
+def _is_packable(value: object) -> bool:
     try:
         check_packable(value, "")
     except UnknownStateError:
@@ -182,7 +182,7 @@ def capture_parts(owner: Any, where: str, names: Any = None) -> dict[str, Any]:
     return captured
 
 
-def give_parts_back(owner: Any, captured: dict[str, Any], where: str) -> None:
+def give_parts_back(owner: object, captured: dict[str, Any], where: str) -> None:
     """Set an object's attributes to what was captured.
 
     Parameters

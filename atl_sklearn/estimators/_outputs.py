@@ -17,12 +17,12 @@ _OF_ONE_SCORE = (torch.nn.BCEWithLogitsLoss, torch.nn.BCELoss)
 _TOLERANCE = 1e-3  # of probabilities and their sum
 
 
-def _plain(criterion: Any) -> Any:
+def _plain(criterion: object) -> Any:
     """Return a criterion itself where it has been compiled."""
     return unwrapped(criterion) if isinstance(criterion, torch.nn.Module) else criterion
 
 
-def takes_one_score(criterion: Any) -> bool:
+def takes_one_score(criterion: object) -> bool:
     """Tell whether a criterion, or its class, takes one score for two classes."""
     if isinstance(criterion, type):
         return issubclass(criterion, _OF_ONE_SCORE)
@@ -84,7 +84,7 @@ def is_one_column(output: Any) -> bool:
     return output.ndim == 1 or output.shape[1:] == (1,)
 
 
-def _refuse_several(output: Any, criterion: Any) -> None:
+def _refuse_several(output: object, criterion: object) -> None:
     if isinstance(output, torch.Tensor) or not type(criterion).__module__.startswith("torch.nn"):
         return  # a loss of the user's own knows what it takes
     raise ValueError(
@@ -94,7 +94,7 @@ def _refuse_several(output: Any, criterion: Any) -> None:
     )
 
 
-def check_scores(net: ClassifierNet, output: Any) -> None:
+def check_scores(net: ClassifierNet, output: object) -> None:
     """Check what a classifier's network returns for a few samples.
 
     Parameters
@@ -144,7 +144,7 @@ def check_scores(net: ClassifierNet, output: Any) -> None:
         )
 
 
-def _check_one_score(criterion: Any, output: torch.Tensor, n_classes: int, got: str) -> None:
+def _check_one_score(criterion: object, output: torch.Tensor, n_classes: int, got: str) -> None:
     name = type(criterion).__name__
     if n_classes != 2:
         raise ValueError(
@@ -169,7 +169,7 @@ def _in_unit_interval(output: torch.Tensor) -> bool:
     return bool((output >= -_TOLERANCE).all() and (output <= 1 + _TOLERANCE).all())
 
 
-def _check_probabilities(criterion: Any, output: torch.Tensor) -> None:
+def _check_probabilities(criterion: object, output: torch.Tensor) -> None:
     if not bool(torch.isfinite(output).all()):
         return
     probabilities = _in_unit_interval(output)
@@ -191,7 +191,7 @@ def _check_probabilities(criterion: Any, output: torch.Tensor) -> None:
             )
 
 
-def check_numbers(net: Net, output: Any) -> None:
+def check_numbers(net: Net, output: object) -> None:
     """Check what a regressor's network returns for a few samples.
 
     Parameters

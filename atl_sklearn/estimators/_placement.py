@@ -16,7 +16,7 @@ from atl_sklearn.estimators._precision import PRECISIONS
 _GPU_SHARE = 0.25  # of a GPU's free memory, up to which arrays are moved there at once
 
 
-def resolve_device(device: Any) -> Any:
+def resolve_device(device: object) -> Any:
     """Return the device that "auto" stands for, or the device itself."""
     if not (isinstance(device, str) and device == "auto"):
         return device
@@ -43,7 +43,7 @@ class Placement:
         """Return the placement by the parameters of an estimator; "auto" is resolved before."""
         return cls(None if device is None else torch.device(device), PRECISIONS[precision])
 
-    def batch(self, X: Any) -> Any:
+    def batch(self, X: object) -> Any:
         """Return a batch as a tensor, or mapping of tensors, where the network is."""
         if isinstance(X, torch.Tensor):
             if X.device == self.device and X.dtype == self.dtype:
@@ -55,12 +55,12 @@ class Placement:
             return {key: self._cast(value) for key, value in X.items()}
         return self._cast(X)
 
-    def _cast(self, value: Any) -> Any:
+    def _cast(self, value: object) -> Any:
         if isinstance(value, torch.Tensor) and value.is_floating_point():
             return value.to(self.dtype)
         return value
 
-    def whole(self, dataset: Any) -> None:
+    def whole(self, dataset: object) -> None:
         """Move arrays to a GPU at once, where they take a small part of what is free there."""
         if self.device is None or self.device.type != "cuda":
             return

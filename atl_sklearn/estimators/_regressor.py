@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from os import PathLike
 from typing import Any
 
 import numpy as np
 import torch
+from joblib import Memory
 from sklearn.utils.validation import check_is_fitted
 from skorch import NeuralNet, NeuralNetRegressor
 from skorch.dataset import Dataset
@@ -17,6 +20,7 @@ from atl_sklearn.estimators._constructors import arguments_of, documented_like
 from atl_sklearn.estimators._estimator import AntiTransferEstimator
 from atl_sklearn.estimators._finiteness import check_predictions
 from atl_sklearn.estimators._input_checks import check_X
+from atl_sklearn.estimators._net import Choice, Choices
 from atl_sklearn.estimators._outputs import check_numbers
 from atl_sklearn.estimators._precision import numpy_dtype
 from atl_sklearn.estimators._scales import rescale_layer
@@ -71,46 +75,46 @@ class AntiTransferRegressor(AntiTransferEstimator, NeuralNetRegressor):
 
     def __init__(
         self,
-        module: Any = "auto",
+        module: str | torch.nn.Module | Callable[..., torch.nn.Module] = "auto",
         *,
-        unrelated: Any = None,
+        unrelated: object = None,
         layer: LayerChoice = "last",
-        unrelated_layer: Any = None,
-        metric: Any = "cross_correlation",
-        aggregation: Any = "spatial_mean",
+        unrelated_layer: object = None,
+        metric: Choices = "cross_correlation",
+        aggregation: Choices = "spatial_mean",
         weight: float | list[float] = 1.0,
         target_similarity: float | list[float | None] | None = None,
-        weight_schedule: Any = "constant",
+        weight_schedule: Choice = "constant",
         penalty_data: str = "auto",
         penalty_batch_size: int = 96,
         conditional: bool = False,
         cache: str = "auto",
         cache_size: int = 2**30,
-        memory: Any = None,
-        checkpoint_dir: Any = None,
-        random_state: Any = None,
+        memory: str | PathLike[str] | Memory | None = None,
+        checkpoint_dir: str | PathLike[str] | None = None,
+        random_state: int | np.random.RandomState | None = None,
         precision: str = "float32",
-        criterion: Any = torch.nn.MSELoss,
-        optimizer: Any = torch.optim.AdamW,
+        criterion: torch.nn.Module | Callable[..., Any] = torch.nn.MSELoss,
+        optimizer: Choice = torch.optim.AdamW,
         lr: float = 0.001,
-        lr_schedule: Any = "one_cycle",
+        lr_schedule: Choice = "one_cycle",
         max_grad_norm: float | None = 5.0,
         weight_decay: float = 1e-4,
         max_epochs: int = 30,
         batch_size: int = 32,
-        iterator_train: Any = DataLoader,
-        iterator_valid: Any = DataLoader,
-        dataset: Any = Dataset,
-        train_split: Any = None,
-        callbacks: Any = None,
-        predict_nonlinearity: Any = "auto",
+        iterator_train: Callable[..., Any] = DataLoader,
+        iterator_valid: Callable[..., Any] = DataLoader,
+        dataset: Callable[..., Any] = Dataset,
+        train_split: float | Callable[..., Any] | None = None,
+        callbacks: list[Any] | str | None = None,
+        predict_nonlinearity: Choice | None = "auto",
         warm_start: bool = False,
         verbose: int = 0,
-        device: Any = "auto",
+        device: str | torch.device | None = "auto",
         compile: bool = False,
-        use_caching: Any = "auto",
+        use_caching: bool | str = "auto",
         torch_load_kwargs: dict[str, Any] | None = None,
-        **kwargs: Any,
+        **kwargs: object,
     ) -> None:
         super().__init__(**arguments_of(locals()))
 
@@ -119,7 +123,7 @@ class AntiTransferRegressor(AntiTransferEstimator, NeuralNetRegressor):
         tags.target_tags.multi_output = True
         return tags
 
-    def _encode_targets(self, y: Any, *, reset: bool) -> np.ndarray:
+    def _encode_targets(self, y: object, *, reset: bool) -> np.ndarray:
         if reset:
             # Predictions come back in it: double precision unless y was single.
             self._target_dtype = np.result_type(np.asarray(y).dtype, np.float32)
@@ -136,7 +140,7 @@ class AntiTransferRegressor(AntiTransferEstimator, NeuralNetRegressor):
             )
         return columns
 
-    def _check_output(self, output: Any) -> None:
+    def _check_output(self, output: object) -> None:
         check_numbers(self, output)
 
     def _scaling_of_named(self) -> dict[str, bool]:
@@ -146,7 +150,9 @@ class AntiTransferRegressor(AntiTransferEstimator, NeuralNetRegressor):
         free_of_units = kind in (torch.nn.MSELoss, torch.nn.L1Loss)
         return {**super()._scaling_of_named(), "rescale": free_of_units}
 
-    def get_loss(self, y_pred: Any, y_true: Any, X: Any = None, training: bool = False) -> Any:
+    def get_loss(
+        self, y_pred: object, y_true: object, X: object = None, training: bool = False
+    ) -> Any:
         """Return the loss of a batch; see skorch.
 
         Parameters
@@ -177,7 +183,7 @@ class AntiTransferRegressor(AntiTransferEstimator, NeuralNetRegressor):
         """Not there: a regressor has no probabilities."""
         raise AttributeError(f"{type(self).__name__} has no predict_proba; use predict.")
 
-    def predict(self, X: Any) -> np.ndarray:
+    def predict(self, X: object) -> np.ndarray:
         """Return the predicted targets.
 
         Parameters

@@ -77,7 +77,7 @@ class Rehearsal:
     trial: Trial | None
 
 
-def try_out(net: Net, X: Any, *, training: bool = False) -> Any:
+def try_out(net: Net, X: object, *, training: bool = False) -> Any:
     """Return what the network makes of a few samples, which leaves no trace in it.
 
     In training mode the caller takes care of its buffers.
@@ -95,7 +95,7 @@ def try_out(net: Net, X: Any, *, training: bool = False) -> Any:
             net._set_training(False)
 
 
-def rehearse(net: Net, X: Any, y: Any, *, compares: bool) -> Rehearsal:
+def rehearse(net: Net, X: object, y: object, *, compares: bool) -> Rehearsal:
     """Run the network, and compute the loss, on the first samples.
 
     Parameters
@@ -203,7 +203,7 @@ def _try_predicting(net: Net, output: Any) -> None:
         raise refuse(net, "predict_nonlinearity", must, f"It returned {shown(found)}.")
 
 
-def _try_iterators(net: Net, data: Any) -> None:
+def _try_iterators(net: Net, data: object) -> None:
     for stage, training in (("iterator_train", True), ("iterator_valid", False)):
         must = f"an iterator's class, which takes the data and {stage}__ arguments"
         try:

@@ -50,7 +50,7 @@ def _is_parameter(name: str) -> bool:
     return not (name.startswith("_") or name.endswith("_"))
 
 
-def _left_behind(unrelated: Any) -> Any:
+def _left_behind(unrelated: object) -> Any:
     """Return `unrelated` with what is fitted in it replaced."""
     if isinstance(unrelated, list | tuple):
         return type(unrelated)(map(_left_behind, unrelated))

@@ -40,7 +40,7 @@ def _pieces(dataset: Any) -> Iterator[tuple[Any, Any, Any]]:
             yield X, y, None
 
 
-def _array(values: Any) -> Any:
+def _array(values: object) -> Any:
     return values.detach().cpu().numpy() if isinstance(values, torch.Tensor) else values
 
 

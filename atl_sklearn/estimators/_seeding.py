@@ -19,7 +19,7 @@ def _cuda_devices(device: Any) -> list[int]:
 
 
 @contextmanager
-def own_random_numbers(seed: int, device: Any) -> Iterator[None]:
+def own_random_numbers(seed: int, device: torch.device | str | None) -> Iterator[None]:
     """Let the block draw from a stream of its own; the running one goes on as if it had not.
 
     Parameters
@@ -37,7 +37,7 @@ def own_random_numbers(seed: int, device: Any) -> Iterator[None]:
         yield
 
 
-def random_states(device: Any) -> dict[str, np.ndarray]:
+def random_states(device: torch.device | str | None) -> dict[str, np.ndarray]:
     """Return the states of torch's generators: of the CPU, and of a GPU where there is one.
 
     Parameters

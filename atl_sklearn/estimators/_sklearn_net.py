@@ -22,7 +22,12 @@ from atl_sklearn.estimators._unrelated_parameters import (
     has_settable_parameters,
 )
 from atl_sklearn.estimators._weights_files import load_weights, write_weights
-from atl_sklearn.unrelated import clone_unrelated, forget_hooks
+from atl_sklearn.unrelated import (
+    clone_unrelated,
+    copy_network,
+    forget_hooks,
+    portable_state,
+)
 
 # Parameters that skorch does not have, in the order in which they are stored.
 _NOT_OF_SKORCH = (
@@ -58,14 +63,14 @@ class SklearnNet(NeuralNet):
 
     __repr__ = BaseEstimator.__repr__
 
-    def __init__(self, module: Any, **params: Any) -> None:
+    def __init__(self, module: object, **params: object) -> None:
         for name in _NOT_OF_SKORCH:
             self.__dict__[name] = params.pop(name)
         super().__init__(module, **params)
         for name in ("history_", "initialized_", "virtual_params_"):
             del self.__dict__[name]
 
-    def __setattr__(self, name: str, value: Any) -> None:
+    def __setattr__(self, name: str, value: object) -> None:
         # skorch takes every module or optimizer assigned to the net for one of its own.
         if name == "unrelated_" or name in _MAY_BE_MODULES:
             object.__setattr__(self, name, value)
@@ -78,7 +83,7 @@ class SklearnNet(NeuralNet):
         return resolve_device(self.__dict__["device"])
 
     @device.setter
-    def device(self, value: Any) -> None:
+    def device(self, value: object) -> None:
         self.__dict__["device"] = value
 
     def _stream(self) -> RandomStream:
@@ -91,7 +96,7 @@ class SklearnNet(NeuralNet):
     def _get_param_names(self) -> list[str]:
         return [name for name in super()._get_param_names() if not name.startswith("_")]
 
-    def get_params(self, deep: bool = True, **kwargs: Any) -> dict[str, Any]:
+    def get_params(self, deep: bool = True, **kwargs: object) -> dict[str, Any]:
         """Get parameters for this estimator.
 
         Parameters
@@ -186,6 +191,8 @@ class SklearnNet(NeuralNet):
     def __sklearn_clone__(self) -> Self:
         params = self.get_params(deep=False)
         unrelated = clone_unrelated(params.pop("unrelated"))
+        if isinstance(params["module"], torch.nn.Module):
+            params["module"] = copy_network(params["module"])
         params = {name: clone(value, safe=False) for name, value in params.items()}
         cloned = type(self)(**params, unrelated=unrelated)
         for name in ("_metadata_request", "_sklearn_output_config"):
@@ -208,7 +215,7 @@ class SklearnNet(NeuralNet):
         run = state.pop("_run", None)  # a checkpoint in the middle of a fit leaves the fit behind
         if run is not None and run.finished:
             state["_completed"] = True  # and predicts by what it has learnt
-        return state
+        return portable_state(state)
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         device = state["device"]
@@ -220,7 +227,7 @@ class SklearnNet(NeuralNet):
         if isinstance(network, torch.nn.Module):
             forget_hooks(network)
 
-    def _state_to_save(self, keep: Any) -> dict[str, Any]:
+    def _state_to_save(self, keep: object) -> dict[str, Any]:
         return state_to_save(self, keep)
 
     @classmethod
@@ -229,12 +236,12 @@ class SklearnNet(NeuralNet):
 
     def save_params(
         self,
-        f_params: Any = None,
-        f_optimizer: Any = None,
-        f_criterion: Any = None,
-        f_history: Any = None,
+        f_params: object = None,
+        f_optimizer: object = None,
+        f_criterion: object = None,
+        f_history: object = None,
         use_safetensors: bool = False,
-        **kwargs: Any,
+        **kwargs: object,
     ) -> None:
         """Save weights, without the estimator; see skorch, and :func:`~atl_sklearn.save`.
 

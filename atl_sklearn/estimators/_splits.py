@@ -11,7 +11,7 @@ from atl_sklearn._validation import is_bool, is_number, refuse
 from atl_sklearn.estimators._net import Net
 
 
-def _is_false(split: Any) -> bool:
+def _is_false(split: object) -> bool:
     return split is None or (is_bool(split) and not split)
 
 
@@ -52,7 +52,7 @@ def get_splitter(net: Net) -> Any:
     return split
 
 
-def split_data(net: Net, dataset: Any, y: Any, **params: Any) -> tuple[Any, Any]:
+def split_data(net: Net, dataset: object, y: object, **params: object) -> tuple[Any, Any]:
     """Return the datasets for training and validation.
 
     Parameters

@@ -24,7 +24,7 @@ Step = dict[str, Any]  # what skorch's steps return
 
 
 def task_loss(
-    net: Net, y_pred: Any, batch: Any, X: Any, y: torch.Tensor, *, training: bool
+    net: Net, y_pred: object, batch: object, X: object, y: torch.Tensor, *, training: bool
 ) -> torch.Tensor:
     """Return the task loss of a batch, its samples weighted.
 
@@ -93,7 +93,7 @@ class Steps:
         # What is clipped: what there is in the first step of an epoch.
         self._parameters: list[torch.nn.Parameter] | None = None
 
-    def losses(self, batch: Any, *, training: bool, **fit_params: Any) -> Step:
+    def losses(self, batch: object, *, training: bool, **fit_params: object) -> Step:
         """Return losses and prediction of one batch, and record the penalties.
 
         Parameters
@@ -126,6 +126,7 @@ class Steps:
                 None if weight is None else weight.to(device=net.device),
                 y if net.conditional else None,
                 index=getattr(batch, "index", None),
+                positions=getattr(batch, "positions", None),
             )
         with watched as tapped:
             y_pred = net.infer(X, **fit_params)
@@ -143,7 +144,7 @@ class Steps:
     def _with_penalty(
         self,
         penalty: PenaltyRun,
-        batch: Any,
+        batch: object,
         task_loss: torch.Tensor,
         found: list[AntiTransferPenalty],
         *,
@@ -181,7 +182,7 @@ class Steps:
         """Return what is differentiated, which in half precision is larger than the objective."""
         return objective if self._scaler is None else self._scaler.scale(objective)
 
-    def optimize(self, batch: Any, **fit_params: Any) -> Step:
+    def optimize(self, batch: object, **fit_params: object) -> Step:
         """Make one step of the optimizers, which minimise the objective.
 
         Parameters
@@ -274,7 +275,7 @@ class Steps:
         if run.rate is not None:
             run.rate.begin_epoch(n_batches)
 
-        def step(batch: Any, **fit_params: Any) -> Step:
+        def step(batch: object, **fit_params: object) -> Step:
             if run.rate is not None:
                 run.rate.begin_step()
             made = step_fn(batch, **fit_params)

@@ -37,7 +37,7 @@ def _facts(net: Net) -> str:
         return json.dumps({n: v for n, v in found.items() if n not in _ARRAYS})
 
 
-def _read_facts(text: Any) -> dict[str, Any]:
+def _read_facts(text: object) -> dict[str, Any]:
     if not isinstance(text, str):
         return {}
     try:
@@ -172,7 +172,7 @@ def _check_weights(net: Net, state: Any, facts: dict[str, Any]) -> None:
         )
 
 
-def load_weights(net: Net, f_params: Any, *, safetensors: bool) -> None:
+def load_weights(net: Net, f_params: object, *, safetensors: bool) -> None:
     """Load a network's weights, making the network if there is none.
 
     Parameters

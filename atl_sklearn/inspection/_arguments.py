@@ -71,7 +71,7 @@ def check_arguments(
     if int(random_state) > LARGEST_SEED:  # type: ignore[call-overload]
         raise refuse_value(owner, "random_state", f"an int in [0, {LARGEST_SEED}]", random_state)
     check_metric(owner, metric)
-    if not is_number(confidence) or not 0 < confidence < 1:  # type: ignore[operator]
+    if not is_number(confidence) or not 0 < confidence < 1:
         raise refuse_value(owner, "confidence", "a float in (0, 1)", confidence)
 
 
@@ -81,12 +81,12 @@ def _digests(X: object, batch_size: int) -> list[bytes]:
     for batch in batches(_num_samples(X), batch_size):
         rows = rows_of(X, batch)
         if issparse(rows):
-            rows = rows.toarray()  # type: ignore[attr-defined]
+            rows = rows.toarray()
         if isinstance(rows, torch.Tensor):
             rows = rows.detach().cpu().numpy()
         if hasattr(rows, "to_numpy"):
             rows = rows.to_numpy()
-        for row in rows:  # type: ignore[attr-defined]
+        for row in rows:
             array = np.asarray(row)
             plain = array.dtype.kind in "biufc"
             content = array.astype(np.float64).tobytes() if plain else repr(row).encode()

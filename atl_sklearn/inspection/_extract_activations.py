@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from numbers import Integral
-from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import ArrayLike
+from sklearn.base import BaseEstimator
 
+from atl_sklearn._validation import is_integer, refuse_value
 from atl_sklearn.similarity import spatial_mean
 from atl_sklearn.unrelated import freeze
 
@@ -24,8 +25,8 @@ _AGGREGATIONS: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
 
 
 def extract_activations(
-    estimator: Any,
-    X: Any,
+    estimator: BaseEstimator,
+    X: ArrayLike,
     *,
     layer: str | int = "last",
     aggregation: str | Callable[[torch.Tensor], torch.Tensor] = "spatial_mean",
@@ -73,18 +74,15 @@ def extract_activations(
     >>> extract_activations(net, X).shape
     (20, 3)
     """
-    if not isinstance(batch_size, Integral) or isinstance(batch_size, bool) or batch_size < 1:
-        raise ValueError(
-            "The 'batch_size' parameter of extract_activations must be an int in [1, inf). Got "
-            f"{batch_size!r} instead."
-        )
+    if not is_integer(batch_size, 1):
+        raise refuse_value("extract_activations", "batch_size", "an int in [1, inf)", batch_size)
     is_name = isinstance(aggregation, str) and aggregation in _AGGREGATIONS
     if not (is_name or callable(aggregation)) or isinstance(aggregation, type):
         raise ValueError(
             f"The 'aggregation' parameter must be a callable or one of {sorted(_AGGREGATIONS)}. "
             f"Got {aggregation!r} instead."
         )
-    aggregate: Any = aggregation if callable(aggregation) else _AGGREGATIONS[aggregation]
+    aggregate = aggregation if callable(aggregation) else _AGGREGATIONS[aggregation]
     frozen, data = freeze(estimator, X)
     frozen.choose(layer, data[:2], parameter="layer")
     features = []

@@ -26,8 +26,9 @@ from atl_sklearn.inspection._probing import (
 )
 from atl_sklearn.inspection._report import InvarianceReport
 from atl_sklearn.inspection._resampling import Resamples, interval_of
-from atl_sklearn.inspection._streaming import has_network, read_predictions
+from atl_sklearn.inspection._streaming import read_predictions
 from atl_sklearn.inspection._unrelated_side import find_sides, read_side, similarity_of
+from atl_sklearn.unrelated import has_network
 
 _OWNER = "invariance_report"
 

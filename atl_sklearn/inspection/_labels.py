@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.validation import column_or_1d
 
@@ -35,7 +36,7 @@ class Groups:
     continuous: bool
 
 
-def check_length(owner: str, name: str, values: object, n_samples: int) -> np.ndarray:
+def check_length(owner: str, name: str, values: ArrayLike, n_samples: int) -> np.ndarray:
     """Return labels as an array, one for each sample.
 
     Raises
@@ -56,7 +57,7 @@ def check_length(owner: str, name: str, values: object, n_samples: int) -> np.nd
     return array
 
 
-def make_groups(owner: str, name: str, values: object, n_samples: int) -> Groups:
+def make_groups(owner: str, name: str, values: ArrayLike, n_samples: int) -> Groups:
     """Return the samples by label; of numbers, by quarter.
 
     Parameters

@@ -2,30 +2,34 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
 
 import numpy as np
+import torch
+from numpy.typing import ArrayLike
+from sklearn.base import BaseEstimator
 from sklearn.linear_model import LogisticRegression, RidgeCV
 from sklearn.model_selection import cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.multiclass import type_of_target
 
+from atl_sklearn._types import Folds, Scoring
 from atl_sklearn._validation import check_no_missing
 from atl_sklearn.inspection._extract_activations import extract_activations
 
 
 def probe_score(
-    estimator: Any,
-    X: Any,
-    y: Any,
+    estimator: BaseEstimator,
+    X: ArrayLike,
+    y: ArrayLike,
     *,
     layer: str | int = "last",
-    aggregation: Any = "spatial_mean",
-    probe: Any = None,
-    cv: Any = 5,
-    groups: Any = None,
-    scoring: Any = None,
+    aggregation: str | Callable[[torch.Tensor], torch.Tensor] = "spatial_mean",
+    probe: BaseEstimator | None = None,
+    cv: Folds = 5,
+    groups: ArrayLike | None = None,
+    scoring: Scoring = None,
 ) -> float:
     """Measure how well a label can be read from the activations of a network.
 

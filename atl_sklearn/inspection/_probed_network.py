@@ -11,15 +11,9 @@ from atl_sklearn.inspection._group_scores import Drawn
 from atl_sklearn.inspection._labels import Groups
 from atl_sklearn.inspection._probing import ProbeSettings, probe_features
 from atl_sklearn.inspection._resampling import Resamples
-from atl_sklearn.inspection._streaming import (
-    choose_all,
-    frozen_network,
-    read_activations,
-    read_inputs,
-    rows_of,
-)
+from atl_sklearn.inspection._streaming import choose_all, read_activations, read_inputs, rows_of
 from atl_sklearn.inspection._untrained import untrained_copy
-from atl_sklearn.unrelated import as_tensors, get_network
+from atl_sklearn.unrelated import as_tensors, freeze_network, get_network
 
 
 class ProbedNetwork:
@@ -35,11 +29,11 @@ class ProbedNetwork:
 
     def read(self, network: Any = None) -> dict[str, np.ndarray]:
         """Return the activations by layer; of another network in its place, if there is one."""
-        frozen = frozen_network(self._given[0], network)
+        frozen = freeze_network(self._given[0], network)
         few = as_tensors(frozen.network, self._few)[:2]
         names = choose_all(frozen, few, self._layers)
         estimator, X, chosen = self._given
-        found = read_activations(estimator, frozen, X, chosen, batch_size=self._batch_size)
+        found = read_activations((estimator,), frozen, X, chosen, batch_size=self._batch_size)
         return dict(zip(names, found, strict=True))
 
     def held_against(

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
 from scipy.sparse import issparse
 from sklearn.base import BaseEstimator, is_classifier
 from sklearn.utils import _safe_indexing
-from skorch import NeuralNet
 
 from atl_sklearn._pipelines import as_innermost_sees, innermost
 from atl_sklearn.similarity import spatial_mean
-from atl_sklearn.unrelated import FrozenNetwork, as_tensors, get_network, get_nonlinearity
+from atl_sklearn.unrelated import FrozenNetwork, as_tensors
 
 
-def rows_of(X: object, rows: slice | np.ndarray) -> object:
+def rows_of(X: Any, rows: slice | np.ndarray) -> Any:
     """Return some rows of whatever an estimator takes as X."""
     if isinstance(X, torch.Tensor):
         return X[torch.as_tensor(rows) if isinstance(rows, np.ndarray) else rows]
@@ -27,11 +27,6 @@ def rows_of(X: object, rows: slice | np.ndarray) -> object:
 def unwrapped_search(estimator: object) -> object:
     """Return the best estimator of a search; anything else as it is."""
     return getattr(estimator, "best_estimator_", estimator)
-
-
-def has_network(estimator: object) -> bool:
-    """Tell whether there is a network in a fitted estimator that layers can be read from."""
-    return isinstance(innermost(estimator), NeuralNet | torch.nn.Module)
 
 
 @dataclass(frozen=True)
@@ -50,18 +45,6 @@ class Readings:
     probabilities: np.ndarray | None
 
 
-def frozen_network(estimator: object, network: torch.nn.Module | None = None) -> FrozenNetwork:
-    """Return the network of an estimator, or another one in its place, with its layers to read."""
-    module = get_network(estimator) if network is None else network
-    tensors = [*module.parameters(), *module.buffers()]
-    return FrozenNetwork(
-        module,
-        device=tensors[0].device if tensors else "cpu",
-        label=type(innermost(estimator)).__name__,
-        nonlinearity=get_nonlinearity(estimator),
-    )
-
-
 def choose_all(
     frozen: FrozenNetwork, few: torch.Tensor, layers: Sequence[str | int] | str | int | None
 ) -> list[str]:
@@ -70,7 +53,7 @@ def choose_all(
         found = frozen.list_layers(few)
         layers = [layer.index for layer in found if layer.index is not None] or ["output"]
     frozen.choose(layers, few, parameter="layers")
-    return [name for _, name in frozen.chosen]
+    return [point.name or str(kind) for point, kind in frozen.chosen]
 
 
 def _dense(data: object) -> np.ndarray:
@@ -84,8 +67,15 @@ def batches(n_samples: int, batch_size: int) -> Iterator[slice]:
         yield slice(start, min(start + batch_size, n_samples))
 
 
+def through(stages: Sequence[Any], X: Any) -> Any:
+    """Return data after the other steps of one pipeline after the other."""
+    for stage in stages:
+        X = as_innermost_sees(stage, X)
+    return X
+
+
 def read_activations(
-    estimator: object,
+    stages: Sequence[object],
     frozen: FrozenNetwork,
     X: object,
     chosen: np.ndarray,
@@ -96,8 +86,8 @@ def read_activations(
 
     Parameters
     ----------
-    estimator : fitted estimator
-        Whose other steps X goes through.
+    stages : sequence of fitted estimators
+        Whose other steps X goes through, one after the other.
     frozen : FrozenNetwork
         Its layers are chosen.
     X : array-like of shape (n_samples, ...)
@@ -114,7 +104,7 @@ def read_activations(
     """
     found: list[list[np.ndarray]] = [[] for _ in frozen.chosen]
     for batch in batches(len(chosen), batch_size):
-        seen = as_innermost_sees(estimator, rows_of(X, chosen[batch]))
+        seen = through(stages, rows_of(X, chosen[batch]))
         data = as_tensors(frozen.network, seen)
         for layer, activations in zip(found, frozen(data[: len(chosen[batch])]), strict=True):
             layer.append(spatial_mean(activations).flatten(1).float().cpu().numpy())

@@ -7,16 +7,17 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from atl_sklearn._pipelines import as_innermost_sees, innermost
-from atl_sklearn.inspection._streaming import (
-    frozen_network,
-    has_network,
-    read_activations,
-    rows_of,
-    unwrapped_search,
-)
+from atl_sklearn._pipelines import innermost
+from atl_sklearn.inspection._streaming import read_activations, rows_of, through, unwrapped_search
 from atl_sklearn.similarity import activation_similarity
-from atl_sklearn.unrelated import as_sources, as_tensors, is_fitted
+from atl_sklearn.unrelated import (
+    as_sources,
+    as_tensors,
+    freeze_network,
+    has_network,
+    is_fitted,
+    source_name,
+)
 
 
 @dataclass(frozen=True)
@@ -29,15 +30,15 @@ class UnrelatedSide:
         What it is called in tables.
     source : object
         The fitted unrelated estimator, or a module.
-    before : object
-        The estimator whose other steps X goes through.
+    stages : tuple of objects
+        The estimators whose other steps X goes through, one after the other.
     layer : str or int
         The layer of it.
     """
 
     name: str
     source: object
-    before: object
+    stages: tuple[object, ...]
     layer: str | int
 
 
@@ -71,10 +72,10 @@ def find_sides(
     left_out : list of str
         A sentence for each that cannot be compared with.
     """
-    found: list[tuple[object, object, str | int]] = []
+    found: list[tuple[object, tuple[object, ...], str | int]] = []
     if unrelated is not None:
         sources = as_sources(unrelated)
-        found = [(source, source, "last") for source in sources]
+        found = [(source, (source,), "last") for source in sources]
     else:
         for estimator in estimators.values():
             net = innermost(unwrapped_search(estimator))
@@ -84,15 +85,21 @@ def find_sides(
             several = isinstance(fitted, list | tuple)
             for at, source in enumerate(fitted if several else [fitted]):
                 before = unwrapped_search(estimator)
-                found.append((source, before, _layer_of(net, at, several)))
+                found.append((source, (before, source), _layer_of(net, at, several)))
             break
     sides, left_out = [], []
-    for at, (source, before, layer) in enumerate(found):
-        name = type(innermost(source)).__name__ + (f" {at}" if len(found) > 1 else "")
+    for at, (source, stages, layer) in enumerate(found):
+        name = source_name(source) + (f" {at}" if len(found) > 1 else "")
         if not has_network(source) or not is_fitted(source):
             left_out.append(f"similarity to {name}: there is no network in it to read layers from")
             continue
-        sides.append(UnrelatedSide(name, source, before, layer))
+        if layer == "task":
+            layer = "last"
+            left_out.append(
+                f"directions of {name} for its own task, which fit alone learns: layers are "
+                "compared with its last one"
+            )
+        sides.append(UnrelatedSide(name, source, stages, layer))
     return sides, left_out
 
 
@@ -119,13 +126,13 @@ def read_side(
     reason : str
         Empty where there are activations.
     """
-    frozen = frozen_network(side.source)
-    few = as_tensors(frozen.network, as_innermost_sees(side.before, rows_of(X, chosen[:2])))
+    frozen = freeze_network(side.source)
+    few = as_tensors(frozen.network, through(side.stages, rows_of(X, chosen[:2])))
     try:
         frozen.choose(side.layer, few[:2])
     except ValueError as error:
         return None, f"similarity to {side.name}: {str(error).split('. ')[0]}"
-    (found,) = read_activations(side.before, frozen, X, chosen, batch_size=batch_size)
+    (found,) = read_activations(side.stages, frozen, X, chosen, batch_size=batch_size)
     return found, ""
 
 

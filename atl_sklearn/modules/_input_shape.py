@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from numbers import Integral
-from typing import Any
 
 import torch
 
-from atl_sklearn.modules._checks import is_integer
+from atl_sklearn._validation import is_integer
 
 
-def check_input_shape(input_shape: Any, owner: str) -> tuple[int, ...]:
+def check_input_shape(input_shape: int | Sequence[int], owner: str) -> tuple[int, ...]:
     """Return the shape of one sample as a tuple of int.
 
     Parameters
@@ -31,9 +30,9 @@ def check_input_shape(input_shape: Any, owner: str) -> tuple[int, ...]:
     ValueError
         If it is anything else.
     """
-    shape: Any = (input_shape,) if isinstance(input_shape, Integral) else input_shape
+    shape = (input_shape,) if isinstance(input_shape, int | Integral) else input_shape
     well_formed = isinstance(shape, Sequence) and not isinstance(shape, str) and len(shape) > 0
-    if not well_formed or not all(is_integer(size) and size >= 1 for size in shape):
+    if not well_formed or not all(is_integer(size, 1) for size in shape):
         raise ValueError(
             f"The 'input_shape' parameter of {owner} must be X.shape[1:], a tuple of one or more "
             f"ints in [1, inf), or one such int for feature vectors. Got {input_shape!r} instead."
@@ -41,7 +40,7 @@ def check_input_shape(input_shape: Any, owner: str) -> tuple[int, ...]:
     return tuple(int(size) for size in shape)
 
 
-def check_image_shape(input_shape: Any, owner: str) -> tuple[int, int, int]:
+def check_image_shape(input_shape: int | Sequence[int], owner: str) -> tuple[int, int, int]:
     """Return the channels, height and width of one image.
 
     Parameters

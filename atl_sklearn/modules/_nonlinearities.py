@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
-from typing import Any
 
 from torch import nn
 
@@ -22,7 +21,7 @@ _ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
 }
 
 
-def make_activation(activation: Any, owner: str) -> nn.Module:
+def make_activation(activation: str | Callable[[], nn.Module] | nn.Module, owner: str) -> nn.Module:
     """Make a nonlinearity that shares nothing and changes nothing in place.
 
     A hook on a layer reads its output; a nonlinearity that works in place would have changed it
@@ -53,7 +52,7 @@ def make_activation(activation: Any, owner: str) -> nn.Module:
         must = f"a callable that returns a torch.nn.Module or one of {names}"
         raise refuse_value(owner, "activation", must, activation, did_you_mean(activation, names))
     if isinstance(activation, str):
-        module: Any = _ACTIVATIONS[activation]()
+        module: object = _ACTIVATIONS[activation]()
     elif isinstance(activation, nn.Module):
         module = copy.deepcopy(activation)
     elif callable(activation):

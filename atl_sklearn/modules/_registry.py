@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
 
 from torch import nn
 
@@ -36,7 +36,9 @@ def get_module_names() -> list[str]:
     return sorted(["auto", *_MODULES])
 
 
-def get_module(module: Any, input_shape: int | tuple[int, ...]) -> Any:
+def get_module(
+    module: str | Callable[..., nn.Module], input_shape: int | tuple[int, ...]
+) -> Callable[..., nn.Module]:
     """Return the named network, or the network itself.
 
     Parameters

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import torch
+from numpy.typing import ArrayLike
 from torch import nn
 
 # Data this near to mean 0 and standard deviation 1 are left as they are: what was standardised
@@ -21,10 +20,10 @@ class Moments:
 
     def __init__(self) -> None:
         self._weight = 0.0
-        self._mean: Any = 0.0
-        self._squares: Any = 0.0
+        self._mean: np.ndarray | float = 0.0
+        self._squares: np.ndarray | float = 0.0
 
-    def add(self, values: Any, weight: Any = None) -> None:
+    def add(self, values: ArrayLike, weight: ArrayLike | None = None) -> None:
         """Add samples.
 
         Parameters
@@ -51,7 +50,7 @@ class Moments:
 
     def result(self) -> tuple[np.ndarray, np.ndarray]:
         """Return mean and standard deviation of each feature."""
-        return self._mean, np.sqrt(self._squares / self._weight)
+        return np.asarray(self._mean), np.sqrt(self._squares / self._weight)
 
 
 class _Scaling(nn.Module):
@@ -101,7 +100,7 @@ class _Scaling(nn.Module):
     def _find_identity(self) -> None:
         self.is_identity = not bool(self.mean.any()) and bool((self.scale == 1).all())
 
-    def _load_from_state_dict(self, *args: Any, **kwargs: Any) -> None:
+    def _load_from_state_dict(self, *args: object, **kwargs: object) -> None:
         super()._load_from_state_dict(*args, **kwargs)
         self._find_identity()
 

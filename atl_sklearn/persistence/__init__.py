@@ -6,6 +6,12 @@ from atl_sklearn.persistence._export import export_onnx, export_program
 from atl_sklearn.persistence._kept import find, keep, own_parts_of
 from atl_sklearn.persistence._plain import HERE_ONLY_OF_NETS, LEFT_BEHIND, shadows
 from atl_sklearn.persistence._save import load, save
+from atl_sklearn.persistence._state import (
+    UnknownStateError,
+    check_packable,
+    pack_state,
+    unpack_state,
+)
 
 __all__ = [
     "CannotSaveError",
@@ -21,9 +27,13 @@ __all__ = [
 _FOR_PACKAGES = (
     HERE_ONLY_OF_NETS,
     LEFT_BEHIND,
+    UnknownStateError,
     allowed_name,
+    check_packable,
     find,
     keep,
     own_parts_of,
+    pack_state,
     shadows,
+    unpack_state,
 )

@@ -8,20 +8,20 @@ from __future__ import annotations
 import math
 import re
 import sys
-from typing import Any
 
 import numpy as np
+import torch
 
 from atl_sklearn.persistence._errors import ModelFileError
 
-# Numbers whose bytes mean the same everywhere: not long doubles, and nothing with pointers in it.
-_FIXED = re.compile(r"[<>|](b1|[iu][1248]|f[248]|c(8|16)|[mM]8(\[\d*[a-zA-Z]+\])?)")
+# Values whose bytes mean the same everywhere: not long doubles, and nothing with pointers in it.
+_FIXED = re.compile(r"[<>|](b1|[iu][1248]|f[248]|c(8|16)|S\d{1,9}|[mM]8(\[\d*[a-zA-Z]+\])?)")
 _TEXT = re.compile(r"[<>]U\d{1,9}")
 # Those that torch has too; others are kept as bytes.
 _AS_TENSOR = {"|b1", "|i1", "|u1", "<i2", "<i4", "<i8", "<f2", "<f4", "<f8"}
 
 
-def is_fixed(dtype: Any) -> bool:
+def is_fixed(dtype: np.dtype) -> bool:
     """Tell whether values of a NumPy type are numbers of a fixed size.
 
     Examples
@@ -34,12 +34,12 @@ def is_fixed(dtype: Any) -> bool:
     return dtype.names is None and _FIXED.fullmatch(dtype.str) is not None
 
 
-def is_text(dtype: Any) -> bool:
+def is_text(dtype: np.dtype) -> bool:
     """Tell whether values of a NumPy type are text."""
     return _TEXT.fullmatch(dtype.str) is not None
 
 
-def dtype_of(text: Any, at: str) -> np.dtype[Any]:
+def dtype_of(text: object, at: str) -> np.dtype:
     """Return the NumPy type of a name in the file, of which only plain ones are read."""
     if not isinstance(text, str) or not (_FIXED.fullmatch(text) or _TEXT.fullmatch(text)):
         raise ModelFileError(f"The file has an array of type {text!r}, at {at}, which is not read.")
@@ -49,25 +49,23 @@ def dtype_of(text: Any, at: str) -> np.dtype[Any]:
         raise ModelFileError(f"The file has an array of type {text!r}, at {at}: {error}.") from None
 
 
-def shape_of(value: Any, at: str) -> tuple[int, ...]:
+def shape_of(value: object, at: str) -> tuple[int, ...]:
     """Return a shape in the file, checked."""
-    sizes = isinstance(value, list) and all(type(n) is int and 0 <= n < 2**63 for n in value)
-    if not sizes or len(value) > 32:
-        raise ModelFileError(f"The file has an array of shape {value!r}, at {at}.")
-    return tuple(value)
+    sizes = tuple(value) if isinstance(value, list) and len(value) <= 32 else (-1,)
+    if all(type(n) is int and 0 <= n < 2**63 for n in sizes):
+        return sizes
+    raise ModelFileError(f"The file has an array of shape {value!r}, at {at}.")
 
 
-def array_as_tensor(array: np.ndarray) -> Any:
+def array_as_tensor(array: np.ndarray) -> torch.Tensor:
     """Return the numbers of an array as a tensor of their own, in C order."""
-    import torch
-
     if array.dtype.str not in _AS_TENSOR or sys.byteorder != "little":
         return torch.from_numpy(np.frombuffer(array.tobytes(), dtype=np.uint8).copy())
     return torch.from_numpy(np.array(array, order="C"))
 
 
 def array_from_tensor(
-    tensor: Any, dtype: np.dtype[Any], shape: tuple[int, ...], order: str, at: str
+    tensor: torch.Tensor, dtype: np.dtype, shape: tuple[int, ...], at: str, *, fortran: bool
 ) -> np.ndarray:
     """Return the array that :func:`array_as_tensor` made a tensor of."""
     as_bytes = dtype.str not in _AS_TENSOR or sys.byteorder != "little"
@@ -81,7 +79,7 @@ def array_from_tensor(
         )
     if as_bytes:
         found = np.frombuffer(found.tobytes(), dtype=dtype).reshape(shape)
-    return np.array(found, order="F" if order == "F" else "C")
+    return np.array(found, order="F" if fortran else "C")
 
 
 def is_dense(shape: tuple[int, ...], strides: tuple[int, ...]) -> bool:

@@ -8,17 +8,22 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
-from atl_sklearn.persistence import _arrays
+import numpy as np
+import torch
+
+from atl_sklearn._types import Json
+from atl_sklearn._validation import shown
 from atl_sklearn.persistence._allowed import Trust
-from atl_sklearn.persistence._decode_values import ValueDecoder
-from atl_sklearn.persistence._errors import ModelFileError
+from atl_sklearn.persistence._errors import ModelFileError, UntrustedClassError
 from atl_sklearn.persistence._modules import check_parts, fill_module
 from atl_sklearn.persistence._plain import (
+    BUILTINS,
     HERE_ONLY,
     check_plain,
     is_made_by_constructor,
     shadows,
 )
+from atl_sklearn.persistence._values import Node, ValueDecoder
 
 
 class Decoder(ValueDecoder):
@@ -35,12 +40,22 @@ class Decoder(ValueDecoder):
         have their defaults then.
     """
 
-    def __init__(self, tensors: dict[str, Any], trust: Trust, *, older: bool = False) -> None:
+    def __init__(
+        self, tensors: dict[str, torch.Tensor], trust: Trust, *, older: bool = False
+    ) -> None:
         super().__init__(tensors)
+        self._readers |= {
+            "builtin": self._builtin,
+            "class": self._named,
+            "function": self._named,
+            "module": self._module,
+            "object": self._object,
+            "partial": self._partial,
+        }
         self._trust = trust
         self._older = older
 
-    def decode(self, node: Any) -> Any:
+    def decode(self, node: Json) -> Any:
         """Return the object that JSON describes.
 
         Raises
@@ -55,48 +70,32 @@ class Decoder(ValueDecoder):
         except RecursionError:
             raise ModelFileError("The file is nested too deeply.") from None
 
-    def _tensor(self, node: Any, at: str) -> Any:
-        import torch
+    def _builtin(self, node: Node, at: str) -> object:
+        name = str(node["name"])
+        if name == "numpy.random":
+            return np.random
+        if name not in BUILTINS:
+            raise UntrustedClassError(f"The file names {shown(name)}, at {at}.")
+        return BUILTINS[name]
 
-        stored = self._tensor_of(node, at)
-        shape = _arrays.shape_of(node["shape"], at)
-        kind = str(stored.dtype).removeprefix("torch.")
-        if tuple(stored.shape) != shape or kind != node["dtype"]:
-            raise ModelFileError(
-                f"The tensor {node['tensor']!r} must have shape {shape} and type {node['dtype']}, "
-                f"at {at}. The file has shape {tuple(stored.shape)} and type {kind}."
-            )
-        if "strides" in node:
-            strides = tuple(node["strides"])
-            whole = all(type(n) is int for n in strides) and len(strides) == len(shape)
-            if not whole or not _arrays.is_dense(shape, strides):
-                raise ModelFileError(f"The file has strides {strides} for {shape}, at {at}.")
-            stored = torch.empty_strided(shape, strides, dtype=stored.dtype).copy_(stored)
-        grad = node.get("requires_grad", False) is True
-        if node.get("parameter") is True:
-            return self._remember(node, at, torch.nn.Parameter(stored, requires_grad=grad))
-        return self._remember(node, at, stored.requires_grad_(grad) if grad else stored)
-
-    def _named(self, node: Any, at: str) -> Any:
+    def _named(self, node: Node, at: str) -> object:
         found = self._trust.find(node["name"], at)
         if isinstance(found, type) is not (node["is"] == "class") or not callable(found):
             raise ModelFileError(f"The file has {node['name']} as a {node['is']}, at {at}.")
         return found
 
-    def _partial(self, node: Any, at: str) -> Any:
+    def _partial(self, node: Node, at: str) -> object:
         function = self._any(node["function"], at)
         args, kwargs = self._any(node["args"], at), self._any(node["kwargs"], at)
         return functools.partial(function, *args, **kwargs)
 
-    def _class(self, node: Any, at: str) -> Any:
+    def _class(self, node: Node, at: str) -> type:
         found = self._trust.find(node["class"], at)
         if not isinstance(found, type):
             raise ModelFileError(f"The file has {node['class']} as a class, at {at}.")
         return found
 
-    def _module(self, node: Any, at: str) -> Any:
-        import torch
-
+    def _module(self, node: Node, at: str) -> object:
         cls = self._class(node, at)
         if not issubclass(cls, torch.nn.Module):
             raise ModelFileError(f"The file has {cls.__name__} as a network, at {at}.")
@@ -107,7 +106,7 @@ class Decoder(ValueDecoder):
         fill_module(made, state)
         return made
 
-    def _object(self, node: Any, at: str) -> Any:
+    def _object(self, node: Node, at: str) -> object:
         cls = self._class(node, at)
         makes = getattr(cls, "_from_saved_state", None)
         if makes or dataclasses.is_dataclass(cls) or is_made_by_constructor(cls):
@@ -116,7 +115,7 @@ class Decoder(ValueDecoder):
                 return self._remember(node, at, makes(state, _refusal(cls, at), self._older))
             return self._remember(node, at, cls(**state))
         check_plain(cls, lambda why: ModelFileError(f"What the file has at {at} {why}."))
-        made = self._remember(node, at, cls.__new__(cls))
+        made = self._remember(node, at, object.__new__(cls))
         state = self._pairs(node, at, "state")
         for name in state:
             if shadows(cls, name):
@@ -138,16 +137,6 @@ class Decoder(ValueDecoder):
                 raise ModelFileError(f"The file lacks {name!r} of {cls.__name__}, at {at}.")
             state[name] = default
         return state
-
-    _readers = {  # noqa: RUF012 - never changed
-        **ValueDecoder._readers,
-        "class": _named,
-        "function": _named,
-        "module": _module,
-        "object": _object,
-        "partial": _partial,
-        "tensor": _tensor,
-    }
 
 
 def _refusal(cls: type, at: str) -> Callable[[str], Exception]:

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import math
 import sys
-from pathlib import PurePath
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import numpy as np
+import torch
 
-from atl_sklearn.persistence import _arrays
+from atl_sklearn._types import Json
+from atl_sklearn._validation import shown
 from atl_sklearn.persistence._allowed import allowed_name, full_name
-from atl_sklearn.persistence._encode_values import CONTAINERS, Place, ValueEncoder
 from atl_sklearn.persistence._errors import CannotSaveError
 from atl_sklearn.persistence._modules import module_state
 from atl_sklearn.persistence._plain import (
@@ -22,6 +22,7 @@ from atl_sklearn.persistence._plain import (
     check_plain,
     is_made_by_constructor,
 )
+from atl_sklearn.persistence._values import Node, Place, ValueEncoder
 
 _SET_FIRST = "or set it to another value first"
 
@@ -68,10 +69,10 @@ class Encoder(ValueEncoder):
     def __init__(self, keep: Keep) -> None:
         super().__init__()
         self.keep = keep
-        self.own: dict[str, Any] = {}
+        self.own: dict[str, object] = {}
         self.sources: dict[str, str] = {}
 
-    def encode(self, value: Any) -> Any:
+    def encode(self, value: object) -> Json:
         """Return a value as JSON has it.
 
         Raises
@@ -86,28 +87,7 @@ class Encoder(ValueEncoder):
                 f"{type(value).__name__} cannot be saved: it is nested too deeply, or holds itself."
             ) from None
 
-    def _any(self, value: Any, place: Place) -> Any:
-        kind = type(value)
-        if value is None or kind in (bool, int, str):
-            return value
-        if kind is float:
-            return value if math.isfinite(value) else {"is": "float", "value": repr(value)}
-        if kind is list:
-            return [self._any(v, place.inside(i)) for i, v in enumerate(value)]
-        if kind in CONTAINERS:
-            return CONTAINERS[kind](self, value, place)
-        if isinstance(value, PurePath):
-            return {"is": "path", "value": str(value)}
-        if isinstance(value, np.generic) and _arrays.is_fixed(value.dtype):
-            return {"is": "scalar", "dtype": value.dtype.str, "bytes": value.tobytes().hex()}
-        if kind is np.str_:
-            return {"is": "scalar", "dtype": "str", "text": str(value)}
-        if isinstance(value, np.dtype) and (_arrays.is_fixed(value) or _arrays.is_text(value)):
-            return {"is": "dtype", "value": value.str}
-        if kind is np.ndarray or kind is np.memmap:
-            return self._array(value, place)
-        if kind in (np.random.RandomState, np.random.Generator):
-            return self._generator(value, place)
+    def _other(self, value: object, place: Place) -> Json:
         if value in BUILTINS.values() if isinstance(value, type) else value is np.random:
             name = next((n for n, found in BUILTINS.items() if found is value), "numpy.random")
             return {"is": "builtin", "name": name}
@@ -117,62 +97,38 @@ class Encoder(ValueEncoder):
             parts = (value.func, value.args, value.keywords)
             function, args, kwargs = (self._any(v, place) for v in parts)
             return {"is": "partial", "function": function, "args": args, "kwargs": kwargs}
-        if "torch" in sys.modules and (found := self._of_torch(value, place)) is not None:
-            return found
-        if "scipy.sparse" in sys.modules and sys.modules["scipy.sparse"].issparse(value):
-            return self._sparse(value, place)
-        if hasattr(value, "__code__") or hasattr(value, "__self__") or kind is np.ufunc:
-            return self._named(value, place, "function")
-        return self._object(value, place)
-
-    def _of_torch(self, value: Any, place: Place) -> Any:
-        torch = sys.modules["torch"]
-        if type(value) in (torch.Tensor, torch.nn.Parameter, getattr(torch.nn, "Buffer", None)):
-            return self._again(value) or self._tensor(value, place)
-        if isinstance(value, torch.Size):
-            return {"is": "size", "items": list(value)}
-        if isinstance(value, torch.dtype | torch.device):
-            kind = "torch_dtype" if isinstance(value, torch.dtype) else "device"
-            return {"is": kind, "value": str(value).removeprefix("torch.")}
         if isinstance(value, torch.nn.Module):
             return self._again(value) or self._module(value, place)
-        return None
+        code = hasattr(value, "__code__") or hasattr(value, "__self__")
+        if code or isinstance(value, np.ufunc):
+            return self._named(value, place, "function")
+        return self._again(value) or self._object(value, place)
 
-    def _tensor(self, value: Any, place: Place) -> Any:
-        torch = sys.modules["torch"]
-        if value.layout is not torch.strided or value.is_quantized or value.device.type == "meta":
-            raise self._refuse(place, value, "is no dense tensor", "Make it one: x.to_dense().")
-        plain = value.detach().cpu()
-        node = {"is": "tensor", "id": self._number(value), "shape": list(plain.shape)}
-        node["dtype"] = str(plain.dtype).removeprefix("torch.")
-        if type(value) is torch.nn.Parameter:
-            node["parameter"] = True
-        if value.requires_grad and value.is_leaf:
-            node["requires_grad"] = True
-        stored = plain.contiguous().clone(memory_format=torch.contiguous_format)
-        strides = tuple(plain.stride())
-        if strides != stored.stride() and _arrays.is_dense(tuple(plain.shape), strides):
-            node["strides"] = list(strides)
-        return node | {"tensor": self._store(stored, place)}
+    def _refuse(self, place: Place, value: object, why: str, way_out: str = "") -> CannotSaveError:
+        kind = (
+            "attribute" if place.name.endswith("_") or place.name.startswith("_") else "parameter"
+        )
+        what = f"The {place.name!r} {kind} of {place.owner}" if place.name else place.owner
+        text = f"{what} cannot be saved: {shown(value)} {why}. {way_out}"
+        return CannotSaveError(text.rstrip())
 
-    def _module(self, value: Any, place: Place) -> Any:
-        name = self._class_name(value, place)
-        number = self._number(value)
+    def _attributes(self, owner: str, state: Iterable[tuple[str, object]], place: Place) -> Json:
+        """Return attributes with their names."""
+        return [[k, self._any(v, Place(owner, k, place.inside(k).path))] for k, v in state]
+
+    def _module(self, value: torch.nn.Module, place: Place) -> Node:
+        kind = type(value)
+        name = allowed_name(kind) or self._own_name(kind, place)
+        node: Node = {"is": "module", "id": self._number(value), "class": name}
         refuse = functools.partial(self._refuse, place)
         state = module_state(value, refuse, whole=self.keep.whole)
-        owner = Place(type(value).__name__, place.name or "module", place.path)
-        encoded = {
-            part: [[k, self._any(v, owner.inside(k))] for k, v in found.items()]
-            for part, found in state.items()
-            if part != "plain"
-        }
-        plain = [
-            [k, self._any(v, Place(type(value).__name__, k, owner.inside(k).path))]
-            for k, v in state["plain"].items()
-        ]
-        return {"is": "module", "id": number, "class": name, "plain": plain, **encoded}
+        owner = Place(kind.__name__, place.name or "module", place.path)
+        for part, found in state.items():
+            if part != "plain":
+                node[part] = [[k, self._any(v, owner.inside(k))] for k, v in found.items()]
+        return node | {"plain": self._attributes(kind.__name__, state["plain"].items(), place)}
 
-    def _named(self, value: Any, place: Place, kind: str) -> Any:
+    def _named(self, value: object, place: Place, kind: str) -> Node:
         """Return a class or function by its name."""
         name = allowed_name(value)
         if name is None:
@@ -192,7 +148,7 @@ class Encoder(ValueEncoder):
                 raise self._refuse(
                     place, value, f"is {what}, which is found by no name again", way_out
                 )
-        found: Any = sys.modules.get(value.__module__)
+        found: object = sys.modules.get(value.__module__)
         for part in qualname.split("."):
             found = getattr(found, part, None)
         came_here = "_came_in_a_file" in getattr(value, "__dict__", {})
@@ -210,14 +166,7 @@ class Encoder(ValueEncoder):
             self.sources[name] = source_of(value)
         return name
 
-    def _class_name(self, value: Any, place: Place) -> str:
-        kind = type(value)
-        return allowed_name(kind) or self._own_name(kind, place)
-
-    def _object(self, value: Any, place: Place) -> Any:
-        again = self._again(value)
-        if again is not None:
-            return again
+    def _object(self, value: Any, place: Place) -> Node:
         number = self._number(value)
         # Of the class: some objects have the attributes of others in them.
         if hasattr(type(value), "_saved_instead"):
@@ -227,7 +176,7 @@ class Encoder(ValueEncoder):
         constructed = is_made_by_constructor(kind)
         if save_state is None and not constructed:
             check_plain(kind, lambda why: self._refuse(place, value, why, _way_out(place)))
-        name = self._class_name(value, place)
+        name = allowed_name(kind) or self._own_name(kind, place)
         if save_state is not None:
             state = save_state(value, self.keep)
         elif constructed:
@@ -237,10 +186,7 @@ class Encoder(ValueEncoder):
         else:
             state = {k: HERE_ONLY.get(k, lambda v: v)(v) for k, v in vars(value).items()}
         # In one order, whatever was set first.
-        encoded = [
-            [k, self._any(v, Place(kind.__name__, k, place.inside(k).path))]
-            for k, v in sorted(state.items())
-        ]
+        encoded = self._attributes(kind.__name__, sorted(state.items()), place)
         return {"is": "object", "id": number, "class": name, "state": encoded}
 
 

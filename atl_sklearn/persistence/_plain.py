@@ -6,12 +6,11 @@ import copyreg
 import inspect
 import sys
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 
 # Types as values, as a parameter `dtype` has them.
-BUILTINS: dict[str, Any] = {
+BUILTINS: dict[str, type] = {
     **{t.__name__: t for t in (bool, complex, dict, float, int, list, object, str, tuple)},
     **{
         f"numpy.{t.__name__}": t
@@ -21,7 +20,7 @@ BUILTINS: dict[str, Any] = {
 }
 
 # What belongs to this machine: folders that keep results, and names of files that were read.
-HERE_ONLY: dict[str, Callable[[Any], Any]] = {
+HERE_ONLY: dict[str, Callable[[object], object]] = {
     "memory": lambda _: None,
     "memory_map": lambda _: None,
     "bad_files_": lambda _: [],

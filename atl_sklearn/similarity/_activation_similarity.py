@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from typing import Any
 
 import torch
+from numpy.typing import ArrayLike
 
 from atl_sklearn.similarity._aggregations import (
     Aggregation,
+    AggregationLike,
     draw_channels,
     get_aggregation,
 )
@@ -20,7 +21,7 @@ from atl_sklearn.similarity._checks import (
     check_weight,
 )
 from atl_sklearn.similarity._correlation_step import cross_correlation_step
-from atl_sklearn.similarity._metrics import ROW_METRICS, get_metric, is_batch_metric
+from atl_sklearn.similarity._metrics import ROW_METRICS, Metric, get_metric, is_batch_metric
 from atl_sklearn.similarity._precomputed import Precomputed
 from atl_sklearn.similarity._products import RowProducts, row_products
 from atl_sklearn.similarity._row_metrics import sigmoid_mse
@@ -105,7 +106,11 @@ def _row_similarity(
 
 
 def _prepared_similarity(
-    metric: str, aggregation: Aggregation, current: torch.Tensor, b: Precomputed, sample_weight: Any
+    metric: Metric,
+    aggregation: Aggregation,
+    current: torch.Tensor,
+    b: Precomputed,
+    sample_weight: ArrayLike | torch.Tensor | None,
 ) -> torch.Tensor:
     """Compare rows of which the frozen side, and its norms, were made before."""
     weight = check_weight(sample_weight, current)
@@ -122,7 +127,7 @@ def _prepared_similarity(
         else:
             rows = _as_rows(aggregation, a)
             found = row_products(rows, _as_rows(aggregation, b.small), b.squares)
-        return ROW_METRICS[metric](found, weight)
+        return ROW_METRICS[str(metric)](found, weight)
 
 
 def sample_products(
@@ -168,7 +173,7 @@ def sample_products(
 
 
 def _call(
-    metric: Callable[..., Any],
+    metric: Callable[..., torch.Tensor],
     aggregation: Aggregation,
     a: torch.Tensor,
     b: torch.Tensor,
@@ -201,10 +206,10 @@ def activation_similarity(
     current: torch.Tensor,
     unrelated: torch.Tensor | Precomputed,
     *,
-    metric: Any = "cross_correlation",
-    aggregation: Any = "spatial_mean",
-    sample_weight: Any = None,
-    condition: Any = None,
+    metric: Metric = "cross_correlation",
+    aggregation: AggregationLike = "spatial_mean",
+    sample_weight: ArrayLike | torch.Tensor | None = None,
+    condition: ArrayLike | torch.Tensor | None = None,
     generator: torch.Generator | None = None,
 ) -> torch.Tensor:
     """Measure how similar two networks' activations are.

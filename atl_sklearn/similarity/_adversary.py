@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
+from numpy.typing import ArrayLike
 
 from atl_sklearn.similarity._activation_similarity import sample_products
-from atl_sklearn.similarity._aggregations import get_aggregation
+from atl_sklearn.similarity._aggregations import AggregationLike, get_aggregation
 from atl_sklearn.similarity._checks import check_activations, check_condition, check_weight
 from atl_sklearn.similarity._sample_products import regression, standardise
 
@@ -16,11 +15,11 @@ class _Reverse(torch.autograd.Function):
     """The identity, with its gradient reversed."""
 
     @staticmethod
-    def forward(ctx: Any, x: torch.Tensor) -> torch.Tensor:
+    def forward(ctx: object, x: torch.Tensor) -> torch.Tensor:
         return x.view_as(x)
 
     @staticmethod
-    def backward(ctx: Any, *gradients: torch.Tensor) -> torch.Tensor:
+    def backward(ctx: object, *gradients: torch.Tensor) -> torch.Tensor:
         return -gradients[0]
 
 
@@ -56,7 +55,7 @@ class Adversary(torch.nn.Module):
 
     @classmethod
     def for_activations(
-        cls, current: torch.Tensor, unrelated: torch.Tensor, aggregation: Any
+        cls, current: torch.Tensor, unrelated: torch.Tensor, aggregation: AggregationLike
     ) -> Adversary:
         """Make one for activations of these shapes.
 
@@ -87,9 +86,9 @@ class Adversary(torch.nn.Module):
         current: torch.Tensor,
         unrelated: torch.Tensor,
         *,
-        aggregation: Any = "spatial_mean",
-        sample_weight: Any = None,
-        condition: Any = None,
+        aggregation: AggregationLike = "spatial_mean",
+        sample_weight: ArrayLike | torch.Tensor | None = None,
+        condition: ArrayLike | torch.Tensor | None = None,
     ) -> torch.Tensor:
         """Return how well the reader predicts.
 

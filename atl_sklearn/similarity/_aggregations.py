@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TypeAlias
 
 import torch
 
@@ -55,6 +55,10 @@ class Aggregation:
     sample_gram: Callable[..., torch.Tensor] | None = None
     pair: Callable[..., tuple[torch.Tensor, torch.Tensor]] | None = None
     compact: Callable[[torch.Tensor], torch.Tensor] | None = None
+
+
+# What `aggregation` may be.
+AggregationLike: TypeAlias = str | Callable[[torch.Tensor], torch.Tensor] | Aggregation
 
 
 def _none(x: torch.Tensor) -> torch.Tensor:
@@ -242,7 +246,7 @@ def get_aggregation_names() -> list[str]:
     return sorted(_AGGREGATIONS)
 
 
-def get_aggregation(aggregation: Any) -> Aggregation:
+def get_aggregation(aggregation: AggregationLike) -> Aggregation:
     """Return the named aggregation, or one made of a callable.
 
     Parameters

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Collection
 
 import torch
+from numpy.typing import ArrayLike
 
 from atl_sklearn.similarity._metrics import BATCH_METRICS
 
 
-def check_activations(current: Any, unrelated: Any) -> None:
+def check_activations(current: object, unrelated: object) -> None:
     for name, x in (("current", current), ("unrelated", unrelated)):
         if not isinstance(x, torch.Tensor):
             raise TypeError(f"{name} must be a torch.Tensor. Got {type(x).__name__} instead.")
@@ -20,6 +21,7 @@ def check_activations(current: Any, unrelated: Any) -> None:
                 f"{name} must have shape (n_samples, n_channels, ...), none of them 0. "
                 f"Got {tuple(x.shape)} instead."
             )
+    assert isinstance(current, torch.Tensor) and isinstance(unrelated, torch.Tensor)
     if len(current) != len(unrelated):
         raise ValueError(
             "Both activations must come from the same samples, the first axis. "
@@ -27,7 +29,9 @@ def check_activations(current: Any, unrelated: Any) -> None:
         )
 
 
-def check_shapes(current: torch.Tensor, unrelated: torch.Tensor, name: str, match: Any) -> None:
+def check_shapes(
+    current: torch.Tensor, unrelated: torch.Tensor, name: str, match: Collection[str]
+) -> None:
     shared = {"channels": slice(1, 2), "positions": slice(2, None)}
     differ = [
         what
@@ -43,7 +47,9 @@ def check_shapes(current: torch.Tensor, unrelated: torch.Tensor, name: str, matc
         )
 
 
-def check_weight(sample_weight: Any, current: torch.Tensor) -> torch.Tensor | None:
+def check_weight(
+    sample_weight: ArrayLike | torch.Tensor | None, current: torch.Tensor
+) -> torch.Tensor | None:
     if sample_weight is None:
         return None
     weight = torch.as_tensor(sample_weight, device=current.device)
@@ -57,7 +63,9 @@ def check_weight(sample_weight: Any, current: torch.Tensor) -> torch.Tensor | No
     return weight.detach()
 
 
-def check_condition(condition: Any, current: torch.Tensor) -> torch.Tensor | None:
+def check_condition(
+    condition: ArrayLike | torch.Tensor | None, current: torch.Tensor
+) -> torch.Tensor | None:
     """Return what is partialled out as columns of numbers; integers are classes."""
     if condition is None:
         return None

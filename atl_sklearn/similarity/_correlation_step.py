@@ -47,7 +47,7 @@ class _CrossCorrelation(torch.autograd.Function):
         return value
 
     @staticmethod
-    def backward(ctx: Any, *grads: Any) -> Any:
+    def backward(ctx: Any, *grads: torch.Tensor) -> tuple[torch.Tensor, None, None, None]:
         """Return the gradient with respect to `x`."""
         (grad,) = grads
         x, v, p, z, scale, pulled, slope, divisor = ctx.saved_tensors

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from numbers import Real
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import torch
+from numpy.typing import ArrayLike
 
+from atl_sklearn._validation import is_real
 from atl_sklearn.similarity._activation_similarity import activation_similarity
 from atl_sklearn.similarity._adversary import Adversary
-from atl_sklearn.similarity._aggregations import get_aggregation
-from atl_sklearn.similarity._metrics import ADVERSARIAL, get_metric
+from atl_sklearn.similarity._aggregations import AggregationLike, get_aggregation
+from atl_sklearn.similarity._metrics import ADVERSARIAL, Metric, get_metric
+from atl_sklearn.similarity._precomputed import Precomputed
 from atl_sklearn.similarity._similarity_target import (
+    Target,
     WeightControls,
     check_target,
     has_target,
@@ -21,6 +24,7 @@ from atl_sklearn.similarity._similarity_target import (
 )
 
 Activations = torch.Tensor | Sequence[torch.Tensor]
+_T = TypeVar("_T")
 
 
 class AntiTransferPenalty(NamedTuple):
@@ -45,11 +49,12 @@ class AntiTransferPenalty(NamedTuple):
     parts: torch.Tensor
 
 
-def _weights(value: Any, name: str) -> float | tuple[float, ...]:
+def _weights(
+    value: float | list[float] | tuple[float, ...], name: str
+) -> float | tuple[float, ...]:
     values = value if isinstance(value, list | tuple) else [value]
     for entry in values:
-        is_number = isinstance(entry, Real) and not isinstance(entry, bool)
-        if not is_number or not 0 <= float(entry) < math.inf:
+        if not is_real(entry) or not 0 <= entry < math.inf:
             raise ValueError(
                 f"The {name!r} parameter of AntiTransferLoss must be a float in [0, inf), or a "
                 f"list of them. Got {value!r} instead."
@@ -59,11 +64,13 @@ def _weights(value: Any, name: str) -> float | tuple[float, ...]:
     return float(value)
 
 
-def _entries(option: Any) -> list[Any]:
+def _entries(option: _T | list[_T] | tuple[_T, ...]) -> list[_T]:
     return list(option) if isinstance(option, list | tuple) else [option]
 
 
-def _spread(option: Any, count: int, name: str, of: str = "layers") -> list[Any]:
+def _spread(
+    option: _T | list[_T] | tuple[_T, ...], count: int, name: str, of: str = "layers"
+) -> list[_T]:
     """Return one entry for each layer or network."""
     if not isinstance(option, list | tuple):
         return [option] * count
@@ -149,21 +156,26 @@ class AntiTransferLoss(torch.nn.Module):
     def __init__(
         self,
         *,
-        metric: Any = "cross_correlation",
-        aggregation: Any = "spatial_mean",
-        weight: float | Sequence[float] = 1.0,
-        layer_weight: float | Sequence[float] | None = None,
-        target_similarity: float | Sequence[float | None] | None = None,
+        metric: Metric | list[Metric] | tuple[Metric, ...] = "cross_correlation",
+        aggregation: AggregationLike
+        | list[AggregationLike]
+        | tuple[AggregationLike, ...] = "spatial_mean",
+        weight: float | list[float] | tuple[float, ...] = 1.0,
+        layer_weight: float | list[float] | tuple[float, ...] | None = None,
+        target_similarity: Target | list[Target] | tuple[Target, ...] = None,
     ) -> None:
         super().__init__()
-        for option, get in ((metric, get_metric), (aggregation, get_aggregation)):
-            for entry in _entries(option):
-                get(entry)
+        metrics: list[Metric] = _entries(metric)
+        aggregations: list[AggregationLike] = _entries(aggregation)
+        for how in metrics:
+            get_metric(how)
+        for what in aggregations:
+            get_aggregation(what)
         self.metric = metric
         self.aggregation = aggregation
         self.weight = _weights(weight, "weight")
         self.layer_weight = _weights(1.0 if layer_weight is None else layer_weight, "layer_weight")
-        check_target(target_similarity, _entries(metric), type(self).__name__)
+        check_target(target_similarity, metrics, type(self).__name__)
         self.target_similarity = target_similarity
         self.factors = WeightControls() if has_target(target_similarity) else None
         # One for each network and layer, network by network, where the metric is adversarial.
@@ -245,7 +257,7 @@ class AntiTransferLoss(torch.nn.Module):
             if control.is_unmet
         ]
 
-    def comparisons(self, n_layers: int) -> list[tuple[Any, Any]]:
+    def comparisons(self, n_layers: int) -> list[tuple[Metric, AggregationLike]]:
         """Return metric and aggregation for each layer.
 
         Parameters
@@ -311,7 +323,12 @@ class AntiTransferLoss(torch.nn.Module):
         return self
 
     def similarity(
-        self, position: int, index: int, current: Any, unrelated: Any, **kwargs: Any
+        self,
+        position: int,
+        index: int,
+        current: Sequence[torch.Tensor],
+        unrelated: Sequence[torch.Tensor | Precomputed],
+        **kwargs: Any,
     ) -> torch.Tensor:
         """Compute one of the parts.
 
@@ -365,8 +382,8 @@ class AntiTransferLoss(torch.nn.Module):
         self,
         current: Activations,
         *unrelated: Activations,
-        sample_weight: Any = None,
-        condition: Any = None,
+        sample_weight: ArrayLike | torch.Tensor | None = None,
+        condition: ArrayLike | torch.Tensor | None = None,
         generator: torch.Generator | None = None,
     ) -> AntiTransferPenalty:
         """Compute the penalty of a batch.
@@ -424,7 +441,9 @@ class AntiTransferLoss(torch.nn.Module):
             options = {"sample_weight": sample_weight, "condition": condition}
             detached = [x.detach() for x in layers]
 
-            def similarity(position: int, index: int, network: list[Any]) -> torch.Tensor:
+            def similarity(
+                position: int, index: int, network: Sequence[torch.Tensor | Precomputed]
+            ) -> torch.Tensor:
                 return self.similarity(
                     position, index, detached, network, generator=generator, **options
                 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TypeAlias
 
 import torch
 
@@ -31,10 +31,13 @@ BATCH_METRICS: dict[str, Callable[..., torch.Tensor]] = {
     "hsic": hsic,
     "ridge_r2": ridge_r2,
 }
+# What `metric` may be.
+Metric: TypeAlias = str | Callable[..., torch.Tensor]
+
 ADVERSARIAL = "adversarial"  # has parameters of its own, so that AntiTransferLoss computes it
 
 
-def _adversarial(*args: Any, **kwargs: Any) -> torch.Tensor:
+def _adversarial(*args: object, **kwargs: object) -> torch.Tensor:
     raise ValueError(
         "The metric 'adversarial' trains a network that reads the activations, so there is no "
         "value without it. Use AntiTransferLoss(metric='adversarial'), or metric='ridge_r2', "
@@ -62,7 +65,7 @@ def get_metric_names() -> list[str]:
     return sorted(_METRICS)
 
 
-def get_metric(metric: Any) -> Callable[..., torch.Tensor]:
+def get_metric(metric: Metric) -> Callable[..., torch.Tensor]:
     """Return the named metric, or the callable itself.
 
     Parameters
@@ -89,7 +92,7 @@ def get_metric(metric: Any) -> Callable[..., torch.Tensor]:
     return metric if callable(metric) else look_up(_METRICS, metric, "metric")
 
 
-def is_batch_metric(metric: Any) -> bool:
+def is_batch_metric(metric: Metric) -> bool:
     """Tell whether a metric compares activations of different shapes.
 
     Parameters

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 
-from atl_sklearn.similarity._aggregations import Aggregation, get_aggregation
+from atl_sklearn.similarity._aggregations import Aggregation, AggregationLike, get_aggregation
+from atl_sklearn.similarity._metrics import Metric
 from atl_sklearn.similarity._products import row_products
 
 # Free of the scale of a row, so that the rows' norms can be known in advance.
@@ -32,22 +32,22 @@ class Precomputed:
     small: torch.Tensor
     squares: torch.Tensor
 
-    def to(self, **kwargs: Any) -> Precomputed:
+    def to(self, device: torch.device, dtype: torch.dtype) -> Precomputed:
         """Return the same on another device or in another floating type."""
-        return Precomputed(self.small.to(**kwargs), self.squares.to(**kwargs))
+        return Precomputed(self.small.to(device, dtype), self.squares.to(device, dtype))
 
 
-def _has_norms(metric: Any, what: Aggregation) -> bool:
+def _has_norms(metric: Metric, what: Aggregation) -> bool:
     by_rows = isinstance(metric, str) and metric in _COSINES and what.degree is not None
     return by_rows and what.name not in _NOT_BY_SAMPLE
 
 
-def n_precomputed(metric: Any, aggregation: Any) -> int:
+def n_precomputed(metric: Metric, aggregation: AggregationLike) -> int:
     """Return how many tensors :func:`prepare` returns."""
     return 2 if _has_norms(metric, get_aggregation(aggregation)) else 1
 
 
-def prepare(x: torch.Tensor, metric: Any, aggregation: Any) -> list[torch.Tensor]:
+def prepare(x: torch.Tensor, metric: Metric, aggregation: AggregationLike) -> list[torch.Tensor]:
     """Return what a comparison needs of activations, as tensors that can be kept by sample.
 
     Parameters

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import TypeVar
 
 from atl_sklearn._validation import did_you_mean, shown
 
+_T = TypeVar("_T")
 
-def look_up(registry: dict[str, Any], name: Any, parameter: str) -> Any:
+
+def look_up(registry: Mapping[str, _T], name: object, parameter: str) -> _T:
     """Return what is registered under a name.
 
     Parameters
@@ -30,7 +33,7 @@ def look_up(registry: dict[str, Any], name: Any, parameter: str) -> Any:
         If there is no such name; the message lists those there are, and near ones.
     """
     try:
-        return registry[name]
+        return registry[name]  # type: ignore[index]
     except (KeyError, TypeError):
         raise ValueError(
             f"{parameter} must be a callable or one of {sorted(registry)}. "

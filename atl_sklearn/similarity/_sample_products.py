@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 
@@ -62,9 +61,12 @@ class SampleProducts:
     gram: torch.Tensor | None
     rounding: torch.Tensor | float = 0.0
 
-    def inner_products(self) -> Any:
+    def inner_products(self) -> torch.Tensor:
         """Return the centred inner products of shape (n_samples, n_samples)."""
-        return self.gram if self.vectors is None else self.vectors @ self.vectors.mT
+        if self.vectors is not None:
+            return self.vectors @ self.vectors.mT
+        assert self.gram is not None
+        return self.gram
 
     def distances(self, p: torch.Tensor) -> torch.Tensor:
         """Return the Euclidean distances between samples.

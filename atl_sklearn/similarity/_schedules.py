@@ -5,9 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from numbers import Real
-from typing import Any
 
+from atl_sklearn._validation import is_real
 from atl_sklearn.similarity._registry import look_up
 
 
@@ -43,7 +42,7 @@ _SCHEDULES = {
 }
 
 
-def check_factor(factor: Any, parameter: str, what: str, value: float) -> float:
+def check_factor(factor: object, parameter: str, what: str, value: float) -> float:
     """Return what a user's schedule returned, if it is a factor.
 
     Parameters
@@ -67,8 +66,7 @@ def check_factor(factor: Any, parameter: str, what: str, value: float) -> float:
     ValueError
         If it is no float in [0, inf).
     """
-    is_number = isinstance(factor, Real) and not isinstance(factor, bool)
-    if not is_number or not 0 <= float(factor) < math.inf:
+    if not is_real(factor) or not 0 <= factor < math.inf:
         raise ValueError(
             f"A callable {parameter} must return a float in [0, inf) for each {what}. "
             f"Got {factor!r} for {what} {value} instead."
@@ -80,7 +78,7 @@ def check_factor(factor: Any, parameter: str, what: str, value: float) -> float:
 class _OfEpoch:
     """A user's schedule, which knows the epoch only."""
 
-    schedule: Callable[[int], Any]
+    schedule: Callable[[int], float]
 
     def __call__(self, epoch: int, max_epochs: int) -> float:
         return check_factor(self.schedule(epoch), "weight_schedule", "epoch", epoch)
@@ -103,7 +101,9 @@ def get_weight_schedule_names() -> list[str]:
     return sorted(_SCHEDULES)
 
 
-def get_weight_schedule(weight_schedule: Any) -> Callable[[int, int], float]:
+def get_weight_schedule(
+    weight_schedule: str | Callable[[int], float],
+) -> Callable[[int, int], float]:
     """Return the named schedule, or one made of a callable.
 
     Parameters

@@ -5,13 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from numbers import Real
-from typing import Any
+from typing import TypeAlias
 
 import torch
 
-from atl_sklearn._validation import shown
-from atl_sklearn.similarity._metrics import ADVERSARIAL
+from atl_sklearn._validation import is_real, shown
+from atl_sklearn.similarity._metrics import ADVERSARIAL, Metric
 from atl_sklearn.similarity._precomputed import Precomputed
 
 _MEMORY = 500  # samples over which similarities are averaged
@@ -25,22 +24,26 @@ _NO_TARGET = {
     ADVERSARIAL: "is the success of a reader that is still learning",
 }
 
+Target: TypeAlias = float | None
 
-def has_target(value: Any) -> bool:
+
+def has_target(value: Target | list[Target] | tuple[Target, ...]) -> bool:
     """Tell whether there is a target for any unrelated network."""
-    return any(entry is not None for entry in (value if _is_list(value) else [value]))
+    return any(entry is not None for entry in _listed(value))
 
 
-def can_have_target(metric: Any) -> bool:
+def can_have_target(metric: Metric) -> bool:
     """Tell whether a metric has a scale on which a target means something."""
     return not (isinstance(metric, str) and metric in _NO_TARGET)
 
 
-def _is_list(value: Any) -> bool:
-    return isinstance(value, list | tuple)
+def _listed(value: Target | list[Target] | tuple[Target, ...]) -> Sequence[Target]:
+    return value if isinstance(value, list | tuple) else [value]
 
 
-def check_target(value: Any, metrics: Sequence[Any], owner: str) -> None:
+def check_target(
+    value: Target | list[Target] | tuple[Target, ...], metrics: Sequence[Metric], owner: str
+) -> None:
     """Refuse what is no target, or none of these metrics.
 
     Parameters
@@ -58,16 +61,15 @@ def check_target(value: Any, metrics: Sequence[Any], owner: str) -> None:
         If `value` is neither None nor a number in [0, 1), nor a list of these, or if a metric
         has no scale on which a target would mean something.
     """
-    for entry in value if _is_list(value) else [value]:
-        is_number = isinstance(entry, Real) and not isinstance(entry, bool)
-        if entry is not None and not (is_number and 0 <= entry < 1):
+    for entry in _listed(value):
+        if entry is not None and not (is_real(entry) and 0 <= entry < 1):
             raise ValueError(
                 f"The 'target_similarity' parameter of {owner} must be None, a float in [0, 1), "
                 "or a list of these, one for each unrelated network. "
                 f"Got {shown(value)} instead. None keeps the weight as it is."
             )
         for metric in metrics if entry is not None else ():
-            if not can_have_target(metric):
+            if isinstance(metric, str) and not can_have_target(metric):
                 raise ValueError(
                     f"The 'target_similarity' parameter of {owner} must be None with "
                     f"metric={metric!r}, which {_NO_TARGET[metric]}. Got {shown(value)} instead. "
@@ -75,12 +77,12 @@ def check_target(value: Any, metrics: Sequence[Any], owner: str) -> None:
                 )
 
 
-def power_of(metric: Any) -> int:
+def power_of(metric: Metric) -> int:
     """Return the power of a metric in which chance adds to what there is."""
     return 2 if isinstance(metric, str) and metric in _ROOTS else 1
 
 
-def permuted(x: Any, order: torch.Tensor) -> Any:
+def permuted(x: torch.Tensor | Precomputed, order: torch.Tensor) -> torch.Tensor | Precomputed:
     """Return the activations of other samples, for those that have been prepared as well."""
     if isinstance(x, Precomputed):
         return Precomputed(x.small[order.to(x.small.device)], x.squares[order.to(x.squares.device)])
@@ -237,7 +239,7 @@ class WeightControls(torch.nn.Module):
         self,
         parts: torch.Tensor,
         similarity: Callable[..., torch.Tensor],
-        networks: Sequence[Sequence[Any]],
+        networks: Sequence[Sequence[torch.Tensor | Precomputed]],
         n_samples: int,
         generator: torch.Generator | None,
     ) -> None:

@@ -17,9 +17,9 @@ from skorch.callbacks import EarlyStopping, EpochScoring, LRScheduler
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from atl_sklearn import AntiTransferClassifier, AntiTransferRegressor
-from atl_sklearn._state_bytes import pack
 from atl_sklearn.estimators import _checkpoint_files, _checkpoints
 from atl_sklearn.estimators._estimator import AntiTransferEstimator
+from atl_sklearn.persistence import pack_state
 
 _SMALL = {"module__hidden_layer_sizes": (8, 6)}
 
@@ -147,7 +147,7 @@ def outcome(net):
         "unrelated score": getattr(net, "unrelated_score_", None),
         "summary": net.summary_.lines(),
     }
-    return {name: hashlib.sha256(pack(part)).hexdigest() for name, part in parts.items()}
+    return {name: hashlib.sha256(pack_state(part)).hexdigest() for name, part in parts.items()}
 
 
 @contextlib.contextmanager

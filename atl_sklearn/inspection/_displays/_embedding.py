@@ -28,12 +28,11 @@ from atl_sklearn.inspection._displays._style import (
 from atl_sklearn.inspection._labels import check_length
 from atl_sklearn.inspection._streaming import (
     choose_all,
-    frozen_network,
     read_activations,
     rows_of,
     unwrapped_search,
 )
-from atl_sklearn.unrelated import as_tensors
+from atl_sklearn.unrelated import as_tensors, freeze_network
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -136,10 +135,10 @@ class EmbeddingDisplay:
         }
         chosen = np.sort(np.random.default_rng(random_state).permutation(n)[:n_samples])
         estimator = unwrapped_search(estimator)
-        frozen = frozen_network(estimator)
+        frozen = freeze_network(estimator)
         few = as_innermost_sees(estimator, rows_of(X, chosen[:2]))
         choose_all(frozen, as_tensors(frozen.network, few)[:2], layer)
-        (features,) = read_activations(estimator, frozen, X, chosen, batch_size=batch_size)
+        (features,) = read_activations((estimator,), frozen, X, chosen, batch_size=batch_size)
         features = StandardScaler().fit_transform(features.astype(np.float64))
         if method == "pca":
             made: Any = PCA(min(2, *features.shape), random_state=random_state)

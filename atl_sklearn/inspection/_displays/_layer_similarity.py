@@ -8,20 +8,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from sklearn.utils.validation import _num_samples
 
-from atl_sklearn._pipelines import as_innermost_sees
 from atl_sklearn._validation import refuse_value
 from atl_sklearn.inspection._arguments import check_count, check_metric
 from atl_sklearn.inspection._displays._frames import make_frame
 from atl_sklearn.inspection._displays._style import HEAT, fit_labels, one_axes, short
 from atl_sklearn.inspection._streaming import (
     choose_all,
-    frozen_network,
     read_activations,
     rows_of,
+    through,
     unwrapped_search,
 )
 from atl_sklearn.inspection._unrelated_side import find_sides, similarity_of
-from atl_sklearn.unrelated import as_tensors
+from atl_sklearn.unrelated import as_tensors, freeze_network
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -136,14 +135,14 @@ class LayerSimilarityDisplay:
         rng = np.random.default_rng(random_state)
         chosen = np.sort(rng.permutation(n)[:n_samples])
         found, names = [], []
-        for source, before, wanted in (
-            (estimator, estimator, layers),
-            (sides[0].source, sides[0].before, unrelated_layers),
+        for source, stages, wanted in (
+            (estimator, (estimator,), layers),
+            (sides[0].source, sides[0].stages, unrelated_layers),
         ):
-            frozen = frozen_network(source)
-            few = as_innermost_sees(before, rows_of(X, chosen[:2]))
+            frozen = freeze_network(source)
+            few = through(stages, rows_of(X, chosen[:2]))
             names.append(choose_all(frozen, as_tensors(frozen.network, few)[:2], wanted))
-            found.append(read_activations(before, frozen, X, chosen, batch_size=batch_size))
+            found.append(read_activations(stages, frozen, X, chosen, batch_size=batch_size))
         table = [[similarity_of(a, b, metric) for b in found[1]] for a in found[0]]
         return cls(np.array(table), layers=names[0], unrelated_layers=names[1], metric=metric)
 
