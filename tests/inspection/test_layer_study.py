@@ -74,7 +74,8 @@ def test_the_rule_takes_the_least_read_of_those_that_are_good_enough():
     pytest.importorskip("matplotlib")
     panels = study.plot()
     assert overlapping_labels(panels[0].figure) == []
-    np.testing.assert_allclose(panels[0].containers[0].lines[0].get_ydata(), [0.79, 0.785])
+    drawn = panels[0].containers[0].lines[0].get_ydata()
+    np.testing.assert_allclose(drawn.astype(float), [0.79, 0.785])
     many = [StudyPoint(f"encoder.{k}.activation", 1.0, 0.5, 0.1, 0.5, 0.5) for k in range(40)]
     panels = LayerStudy((points[0], *many), 41, True).plot()
     assert overlapping_labels(panels[0].figure) == []
