@@ -10,15 +10,19 @@ import optuna
 from numpy.typing import ArrayLike
 from optuna.trial import Trial
 from sklearn.base import BaseEstimator, clone
-from sklearn.utils import _safe_indexing
+from sklearn.utils import _safe_indexing, indexable
+from sklearn.utils.validation import _num_samples
 
 from atl_sklearn._types import Params
+from atl_sklearn._validation import check_no_missing
 from atl_sklearn.estimators import set_seeds
-from atl_sklearn.tuning._folds import Fold
+from atl_sklearn.tuning._folds import Fold, label_codes
 from atl_sklearn.tuning._objectives import Measured, Objective
 from atl_sklearn.tuning._pruning import HeldOutValue, TrialPruning
 from atl_sklearn.tuning._target import find_network, fit_arguments
 from atl_sklearn.tuning._workers import noted_interrupts
+
+_SPLIT = ("X", "y", "groups", "y_unrelated", "sample_weight")
 
 
 @dataclass(frozen=True)
@@ -42,10 +46,26 @@ class Data:
     sample_weight: ArrayLike | None = None
     X_unlabeled: ArrayLike | None = None
 
+    def checked(self) -> Data:
+        """Return the same as what can be split, after checks of the labels.
+
+        Raises
+        ------
+        ValueError
+            If some are missing, or there are not as many as samples.
+        """
+        n_samples = _num_samples(self.X)
+        check_no_missing(self.y, "y")
+        check_no_missing(self.sample_weight, "sample_weight")
+        for name in ("groups", "y_unrelated"):
+            if getattr(self, name) is not None:
+                label_codes(getattr(self, name), n_samples, name)
+        split = indexable(*(getattr(self, name) for name in _SPLIT))
+        return replace(self, **dict(zip(_SPLIT, split, strict=True)))
+
     def take(self, index: np.ndarray) -> Data:
         """Return some of the samples, and all of the unlabeled data."""
-        names = ("X", "y", "groups", "y_unrelated", "sample_weight")
-        given = {name: getattr(self, name) for name in names}
+        given = {name: getattr(self, name) for name in _SPLIT}
         split = {n: _safe_indexing(x, index) for n, x in given.items() if x is not None}
         return replace(self, **split)
 
