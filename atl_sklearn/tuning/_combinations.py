@@ -16,7 +16,8 @@ from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import _num_samples
 
 from atl_sklearn._generator import forked_generator
-from atl_sklearn._pipelines import as_innermost_sees, innermost, last_step
+from atl_sklearn._pipelines import as_innermost_sees, last_step
+from atl_sklearn._types import Views
 from atl_sklearn.estimators import check_X
 from atl_sklearn.similarity import (
     AntiTransferLoss,
@@ -24,14 +25,17 @@ from atl_sklearn.similarity import (
     get_metric,
     is_batch_metric,
 )
+from atl_sklearn.tuning._folds import take_rows
 from atl_sklearn.tuning._target import find_network
 from atl_sklearn.unrelated import (
-    Layer,
     LayerList,
+    SideMaker,
+    UnrelatedInputs,
     as_sources,
     choose_layers,
     dense_rows,
     freeze,
+    has_network,
     is_fitted,
 )
 
@@ -92,21 +96,35 @@ def _comparable(metric: str, aggregation: str, ours: Shape, theirs: Shape) -> bo
     return True
 
 
+def _layers_of(source: BaseEstimator, sides: SideMaker, X: np.ndarray) -> LayerList | None:
+    """Return the layers of what is unrelated; None for what has none."""
+    if not has_network(source):
+        return None
+    if not is_fitted(source):
+        source = _untrained(source, sides.views_of([source]).get(0, X))
+    (side,) = sides.make([source], device="cpu", dtype=torch.float32)
+    return side.list_layers(torch.as_tensor(X))
+
+
 def _shapes(
-    layer: str, network: LayerList, others: list[tuple[str | int | None, LayerList]]
+    layer: str, network: LayerList, others: list[tuple[str | int | None, LayerList | None]]
 ) -> tuple[Shape, list[Shape]] | None:
     """Return the layer's shape in each network; None where a network does not have it."""
     ours = choose_layers(layer, network)[0]
-    theirs: list[Layer] = []
+    theirs: list[tuple[int, ...]] = []
     for choice, listed in others:
+        if listed is None:  # what it says of samples stands in the place of every layer
+            theirs.append(())
+            continue
         try:
             wanted = layer if choice is None else choice
-            theirs += choose_layers(wanted, listed, parameter="unrelated_layer")[:1]
+            chosen = choose_layers(wanted, listed, parameter="unrelated_layer")[:1]
         except ValueError:
             return None
-    # What a network returns has another shape than a layer, whatever it is in this trial.
-    apart = ("output", "task")
-    return ours.output_shape, [x.output_shape if x.kind not in apart else () for x in theirs]
+        # What a network returns has another shape than a layer, whatever it is in this trial.
+        apart = ("output", "task")
+        theirs += [x.output_shape if x.kind not in apart else () for x in chosen]
+    return ours.output_shape, theirs
 
 
 def find_combinations(
@@ -114,6 +132,7 @@ def find_combinations(
     X: ArrayLike,
     y: ArrayLike | None,
     *,
+    X_unrelated: Views | None = None,
     layers: Iterable[str] | None,
     metrics: Iterable[str],
     aggregations: Iterable[str],
@@ -130,6 +149,8 @@ def find_combinations(
         Data as `estimator` takes them; a few samples are used.
     y : array-like of shape (n_samples,) or None
         Targets, for pipelines that need them to transform X.
+    X_unrelated : array-like of shape (n_samples, ...) or None, default=None
+        What the unrelated side is given instead of X.
     layers : iterable of str or None
         None for ``"last"`` and the hidden layers before it.
     metrics, aggregations : iterable of str
@@ -156,19 +177,22 @@ def find_combinations(
     for names, get in ((metrics, get_metric), (aggregations, get_aggregation)):
         for name in names:
             get(name)
-    few = np.arange(min(_FEW, _num_samples(X)))
+    n_samples = _num_samples(X)
+    few = np.arange(min(_FEW, n_samples))
     y = None if y is None else _safe_indexing(y, few)
-    X = as_innermost_sees(estimator, _safe_indexing(X, few), y, fits=True)
-    made = _untrained(net, X)  # refuses data that cannot be learnt from
-    rows = np.array(dense_rows(check_X(made, X), slice(None)))
-    network = _traced(made, rows)
+    given = as_innermost_sees(estimator, _safe_indexing(X, few), y, fits=True)
+    made = _untrained(net, given)  # refuses data that cannot be learnt from
+    rows = np.array(dense_rows(check_X(made, given), slice(None)))
+    frozen, data = freeze(made, rows[:2])
+    network = frozen.list_layers(data)
+    view = None if X_unrelated is None else take_rows(X_unrelated, few, n_samples)
+    sides = SideMaker(UnrelatedInputs(X_unrelated=view), given, None, {})
     choices = net.unrelated_layer
     several = isinstance(net.unrelated, list | tuple) and isinstance(choices, list | tuple)
     choices = list(choices) if several else [choices] * len(sources)
     others = []
     for choice, source in zip(choices, sources, strict=True):
-        known = source if is_fitted(source) else _untrained(source, rows)
-        others.append((choice, _traced(known, rows)))
+        others.append((choice, _layers_of(source, sides, rows)))
     shapes = {}
     for layer in _layers(network) if layers is None else layers:
         found = _shapes(layer, network, others)
@@ -201,10 +225,3 @@ def find_combinations(
             "'spatial_mean' compare any."
         )
     return Combinations(*map(tuple, axes))
-
-
-def _traced(source: BaseEstimator, X: np.ndarray) -> LayerList:
-    # X is as the target's network takes it, and `fit` hands it to the network itself, too: of a
-    # pipeline, frozen or shared, the other steps are not run.
-    frozen, data = freeze(innermost(source), X[:2])
-    return frozen.list_layers(data)

@@ -16,7 +16,7 @@ from sklearn.model_selection import KFold, StratifiedKFold
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import _num_samples
 
-from atl_sklearn._types import Folds, Scoring, Seed
+from atl_sklearn._types import Folds, Scoring, Seed, Views
 from atl_sklearn._validation import is_integer, is_real, refuse_value
 from atl_sklearn.estimators import set_seeds
 from atl_sklearn.tuning._checks import check_run, is_one_of, listed_names
@@ -260,6 +260,10 @@ def compare(
     y_unrelated: ArrayLike | None = None,
     X_unlabeled: ArrayLike | None = None,
     sample_weight: ArrayLike | None = None,
+    X_unrelated: Views | None = None,
+    Z_unrelated: Views | None = None,
+    X_unrelated_unlabeled: Views | None = None,
+    Z_unlabeled: Views | None = None,
     cv: Folds = None,
     n_repeats: int = 1,
     scoring: Scoring = None,
@@ -289,6 +293,10 @@ def compare(
         Unlabeled data, for the estimators that take them; never split.
     sample_weight : array-like of shape (n_samples,) or None, default=None
         Weights, for the estimators that take them.
+    X_unrelated, Z_unrelated : array-like of shape (n_samples, ...) or None, default=None
+        What the unrelated side is given, for the estimators that take it; split with X.
+    X_unrelated_unlabeled, Z_unlabeled : array-like of shape (n_unlabeled, ...), default=None
+        The same of the unlabeled data; never split.
     cv : int, splitter, iterable or None, default=None
         Folds; None for 5. Numbers are shuffled, stratified for classifiers, or keep groups
         together.
@@ -345,7 +353,10 @@ def compare(
     if not is_real(confidence) or not 0 < confidence < 1:
         raise refuse_value("compare", "confidence", "a float in (0, 1)", confidence)
     check_run("compare", n_jobs=n_jobs, random_state=random_state, scoring=scoring)
-    data = Data(X, y, groups, y_unrelated, sample_weight, X_unlabeled).checked()
+    data = Data(
+        X, y, groups, y_unrelated, sample_weight, X_unlabeled,
+        X_unrelated, Z_unrelated, X_unrelated_unlabeled, Z_unlabeled,
+    ).checked()  # fmt: skip
     n_samples = _num_samples(data.X)
     first = next(iter(named.values()))
     classifier = is_classifier(first)

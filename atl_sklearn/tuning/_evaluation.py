@@ -10,19 +10,20 @@ import optuna
 from numpy.typing import ArrayLike
 from optuna.trial import Trial
 from sklearn.base import BaseEstimator, clone
-from sklearn.utils import _safe_indexing, indexable
+from sklearn.utils import indexable
 from sklearn.utils.validation import _num_samples
 
-from atl_sklearn._types import Params
+from atl_sklearn._types import Params, Views
 from atl_sklearn._validation import check_no_missing
 from atl_sklearn.estimators import set_seeds
-from atl_sklearn.tuning._folds import Fold, label_codes
+from atl_sklearn.tuning._folds import Fold, check_views, label_codes, take_rows
 from atl_sklearn.tuning._objectives import Measured, Objective
 from atl_sklearn.tuning._pruning import HeldOutValue, TrialPruning
 from atl_sklearn.tuning._target import find_network, fit_arguments
 from atl_sklearn.tuning._workers import noted_interrupts
 
-_SPLIT = ("X", "y", "groups", "y_unrelated", "sample_weight")
+_INDEXABLE = ("X", "y", "groups", "y_unrelated", "sample_weight")
+_VIEWS = ("X_unrelated", "Z_unrelated")
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,10 @@ class Data:
         Split with X.
     X_unlabeled : array-like of shape (n_unlabeled, ...) or None
         Never split.
+    X_unrelated, Z_unrelated : array-like of shape (n_samples, ...), lists, mappings or None
+        Split with X.
+    X_unrelated_unlabeled, Z_unlabeled : array-like of shape (n_unlabeled, ...) or None
+        Never split.
     """
 
     X: ArrayLike
@@ -45,6 +50,10 @@ class Data:
     y_unrelated: ArrayLike | None = None
     sample_weight: ArrayLike | None = None
     X_unlabeled: ArrayLike | None = None
+    X_unrelated: Views | None = None
+    Z_unrelated: Views | None = None
+    X_unrelated_unlabeled: Views | None = None
+    Z_unlabeled: Views | None = None
 
     def checked(self) -> Data:
         """Return the same as what can be split, after checks of the labels.
@@ -60,13 +69,15 @@ class Data:
         for name in ("groups", "y_unrelated"):
             if getattr(self, name) is not None:
                 label_codes(getattr(self, name), n_samples, name)
-        split = indexable(*(getattr(self, name) for name in _SPLIT))
-        return replace(self, **dict(zip(_SPLIT, split, strict=True)))
+        split = indexable(*(getattr(self, name) for name in _INDEXABLE))
+        check_views(self, n_samples)
+        return replace(self, **dict(zip(_INDEXABLE, split, strict=True)))
 
     def take(self, index: np.ndarray) -> Data:
         """Return some of the samples, and all of the unlabeled data."""
-        given = {name: getattr(self, name) for name in _SPLIT}
-        split = {n: _safe_indexing(x, index) for n, x in given.items() if x is not None}
+        given = {name: getattr(self, name) for name in (*_INDEXABLE, *_VIEWS)}
+        n_samples = _num_samples(self.X)
+        split = {n: take_rows(x, index, n_samples) for n, x in given.items() if x is not None}
         return replace(self, **split)
 
     def fit(self, estimator: BaseEstimator) -> BaseEstimator:
@@ -77,12 +88,7 @@ class Data:
         KeyboardInterrupt
             If the user interrupted it, though its `fit` took that for the end of the training.
         """
-        given = {
-            "groups": self.groups,
-            "y_unrelated": self.y_unrelated,
-            "sample_weight": self.sample_weight,
-            "X_unlabeled": self.X_unlabeled,
-        }
+        given = {name: value for name, value in vars(self).items() if name not in ("X", "y")}
         with noted_interrupts() as noted:
             fitted = estimator.fit(self.X, self.y, **fit_arguments(estimator, **given))
         if noted:

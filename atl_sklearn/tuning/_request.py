@@ -43,7 +43,7 @@ from atl_sklearn.tuning._objectives import OBJECTIVES, Objective
 from atl_sklearn.tuning._results import RULES
 from atl_sklearn.tuning._spaces import anti_transfer_distributions
 from atl_sklearn.tuning._study import ALONE, Job, SeededByTrial, space_text
-from atl_sklearn.tuning._target import find_network, needs_labels
+from atl_sklearn.tuning._target import find_network, fits_unrelated, needs_labels
 from atl_sklearn.unrelated import as_sources
 
 if TYPE_CHECKING:
@@ -158,7 +158,9 @@ def _make_space(
             "unfitted estimator and its labels as y_unrelated."
         )
     if space is None:
-        space = anti_transfer_distributions(search.estimator, data.X, data.y)
+        space = anti_transfer_distributions(
+            search.estimator, data.X, data.y, X_unrelated=data.X_unrelated
+        )
     known = search.estimator.get_params()
     for name, distribution in space.items():
         # Arguments of the parts (module__dropout) are told by the part itself.
@@ -302,7 +304,7 @@ def make_job(search: AntiTransferSearchCV, data: Data, deadline: float | None) -
         n_trials=int(search.n_trials),
         deadline=deadline,
         raises=search.error_score == "raise",
-        remembers=f"{prefix}memory" if needs_labels(network) and network.memory is None else None,
+        remembers=f"{prefix}memory" if fits_unrelated(network) and network.memory is None else None,
     )
 
 

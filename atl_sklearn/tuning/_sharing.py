@@ -15,7 +15,7 @@ from sklearn.frozen import FrozenEstimator
 from atl_sklearn._fingerprint import Unidentifiable, fingerprint
 from atl_sklearn._types import PathLike
 from atl_sklearn.persistence import CannotSaveError, ModelFileError, find, keep, own_parts_of
-from atl_sklearn.unrelated import as_module, check_source, is_fitted
+from atl_sklearn.unrelated import as_module, check_source, is_fitted, is_word
 
 if TYPE_CHECKING:
     from distributed import Client, Worker
@@ -168,6 +168,8 @@ def share_network(unrelated: BaseEstimator, where: PathLike | Client) -> SharedN
     """
     unrelated = as_module(unrelated)
     check_source(unrelated)
+    if is_word(unrelated):
+        raise TypeError(f"share_network takes a fitted network. Got {unrelated!r}, which is none.")
     if not is_fitted(unrelated):
         raise ValueError(
             "share_network takes a fitted network; an unfitted estimator travels light as it is. "

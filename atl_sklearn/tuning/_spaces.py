@@ -10,7 +10,7 @@ from optuna.distributions import CategoricalDistribution
 from optuna.trial import BaseTrial
 from sklearn.base import BaseEstimator
 
-from atl_sklearn._types import Params
+from atl_sklearn._types import Params, Views
 from atl_sklearn._validation import is_real, refuse_value
 from atl_sklearn.similarity import can_have_target, check_target, get_weight_schedule, has_target
 from atl_sklearn.tuning._checks import listed_names
@@ -35,6 +35,7 @@ def anti_transfer_distributions(
     weights: Iterable[float] = _WEIGHTS,
     schedules: Iterable[str] = _SCHEDULES,
     targets: Iterable[float | None] | None = None,
+    X_unrelated: Views | None = None,
 ) -> dict[str, CategoricalDistribution]:
     """Return distributions of layer, metric, aggregation, weight and its schedule.
 
@@ -61,6 +62,8 @@ def anti_transfer_distributions(
     targets : iterable of float or None, default=None
         Values of ``target_similarity``, None among them for a weight that stays as it is;
         metrics that cannot have a target are left out then. None does not search over targets.
+    X_unrelated : array-like of shape (n_samples, ...) or None, default=None
+        What `unrelated` is given instead of X, as `fit` takes it.
 
     Returns
     -------
@@ -114,6 +117,7 @@ def anti_transfer_distributions(
         estimator,
         X,
         y,
+        X_unrelated=X_unrelated,
         layers=None if layers is None else listed_names(owner, "layers", layers),
         metrics=metrics,
         aggregations=listed_names(owner, "aggregations", aggregations),
@@ -200,6 +204,7 @@ def anti_transfer_grid(
     weights: Iterable[float] = (0.0, 0.3, 1.0, 3.0),
     schedules: Iterable[str] = ("constant",),
     targets: Iterable[float | None] | None = None,
+    X_unrelated: Views | None = None,
 ) -> list[dict[str, list]]:
     """Return a grid in which the plain network occurs once.
 
@@ -223,6 +228,8 @@ def anti_transfer_grid(
     targets : iterable of float or None, default=None
         Values of ``target_similarity``, None among them for a weight that stays as it is;
         metrics that cannot have a target are left out then. None does not search over targets.
+    X_unrelated : array-like of shape (n_samples, ...) or None, default=None
+        What `unrelated` is given instead of X, as `fit` takes it.
 
     Returns
     -------
@@ -255,6 +262,7 @@ def anti_transfer_grid(
         weights=weights,
         schedules=schedules,
         targets=targets,
+        X_unrelated=X_unrelated,
     )
     names = {name: list(distribution.choices) for name, distribution in found.items()}
     weight = next(name for name in names if name.endswith("weight"))

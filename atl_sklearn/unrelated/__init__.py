@@ -19,20 +19,25 @@ from atl_sklearn.unrelated._layers import Layer, LayerList
 from atl_sklearn.unrelated._left_behind import LeftBehind
 from atl_sklearn.unrelated._listing import list_layers
 from atl_sklearn.unrelated._made_elsewhere import as_module
+from atl_sklearn.unrelated._make_sides import SideMaker
 from atl_sklearn.unrelated._memory import get_memory
 from atl_sklearn.unrelated._onnx import OnnxNetwork
 from atl_sklearn.unrelated._portable import portable_state
+from atl_sklearn.unrelated._sides import Side
 from atl_sklearn.unrelated._sources import (
     as_sources,
     check_source,
     clone_unrelated,
     get_network,
-    get_nonlinearity,
+    has_network,
     is_fitted,
-    label_columns,
+    is_word,
+    needs_labels,
+    source_name,
 )
 from atl_sklearn.unrelated._sparse import dense_rows, sliceable
 from atl_sklearn.unrelated._task import N_FITTED
+from atl_sklearn.unrelated._tasks import UnrelatedInputs, plan_tasks
 from atl_sklearn.unrelated._tracing import Trial, trace_layers
 
 __all__ = [
@@ -53,7 +58,10 @@ _FOR_PACKAGES = (
     ActivationCache,
     LayerChoice,
     LeftBehind,
+    Side,
+    SideMaker,
     Trial,
+    UnrelatedInputs,
     as_choices,
     as_module,
     as_sources,
@@ -66,13 +74,16 @@ _FOR_PACKAGES = (
     forget_hooks,
     freeze,
     get_memory,
-    get_nonlinearity,
+    has_network,
     is_fitted,
     is_posterior,
+    is_word,
     key_of,
-    label_columns,
+    needs_labels,
+    plan_tasks,
     portable_state,
     sliceable,
+    source_name,
     trace_layers,
     why_not_trainable,
 )

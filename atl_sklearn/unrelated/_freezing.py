@@ -14,7 +14,8 @@ from atl_sklearn.unrelated._sources import get_network, get_nonlinearity
 from atl_sklearn.unrelated._sparse import dense_rows, sliceable
 
 
-def _takes_indices(network: torch.nn.Module) -> bool:
+def takes_indices(network: torch.nn.Module) -> bool:
+    """Tell whether a network embeds integers, which must stay integers then."""
     return any(isinstance(m, torch.nn.Embedding | torch.nn.EmbeddingBag) for m in network.modules())
 
 
@@ -62,7 +63,7 @@ def freeze(estimator: Any, X: Any) -> tuple[FrozenNetwork, Any]:
     else:
         if not isinstance(data, torch.Tensor):
             data = torch.as_tensor(np.asarray(data))
-        if not data.is_floating_point() and not _takes_indices(network):
+        if not data.is_floating_point() and not takes_indices(network):
             data = data.float()
     devices = {tensor.device for tensor in [*network.parameters(), *network.buffers()]}
     device = next(iter(devices), torch.device("cpu"))

@@ -52,6 +52,8 @@ class FrozenNetwork:
     nonlinearity : callable or None, default=None
         Makes the layer ``"posterior"`` of what the network returns; None for
         :func:`to_probabilities`.
+    given : str, default="the data that the target network takes"
+        What errors call the data that it is given.
 
     Examples
     --------
@@ -72,12 +74,14 @@ class FrozenNetwork:
         device: str | torch.device = "cpu",
         label: str = "The unrelated network",
         nonlinearity: Callable[[torch.Tensor], torch.Tensor] | None = None,
+        given: str = "the data that the target network takes",
     ) -> None:
         _check_ready(network, label)
         self._network = private_copy(network).to(device)
         self._device = device
         self._dtype = floating_dtype(network)
         self._label = label
+        self._given = given
         self._nonlinearity = nonlinearity or to_probabilities
         self._layers: list[Layer] = []
         self._directions: dict[int, TaskDirections] = {}
@@ -149,9 +153,9 @@ class FrozenNetwork:
         except Exception as error:
             shape = tuple(X.shape) if isinstance(X, torch.Tensor) else "that of a mapping"
             raise ValueError(
-                f"{self._label} cannot take the data that the target network takes, of shape "
-                f"{shape} (a few samples): {str(error).rstrip('.')}. It must have been fitted on "
-                "data of the same shape; of a Pipeline only the last step is used."
+                f"{self._label} cannot take {self._given}, of shape {shape} (a few samples): "
+                f"{str(error).rstrip('.')}. It must have been fitted on data of the same shape, or "
+                "be given data of its own as X_unrelated."
             ) from error
 
     def choose(

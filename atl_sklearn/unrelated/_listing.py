@@ -12,7 +12,7 @@ from atl_sklearn._pipelines import as_innermost_sees, innermost
 from atl_sklearn.unrelated._freezing import freeze
 from atl_sklearn.unrelated._layers import LayerList
 from atl_sklearn.unrelated._made_elsewhere import as_module
-from atl_sklearn.unrelated._sources import check_source, is_fitted
+from atl_sklearn.unrelated._sources import check_network, is_fitted
 from atl_sklearn.unrelated._sparse import sliceable
 
 
@@ -72,7 +72,7 @@ def list_layers(estimator: Any, X: Any) -> LayerList:
     1      2     Linear  (n_samples, 2)
     """
     estimator = as_module(estimator)
-    check_source(estimator, "estimator")
+    check_network(estimator, "estimator")
     X = sliceable(X)
     if not is_fitted(estimator):
         estimator, X = _untrained(estimator, X)
