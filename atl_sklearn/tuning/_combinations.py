@@ -96,7 +96,7 @@ def _comparable(metric: str, aggregation: str, ours: Shape, theirs: Shape) -> bo
     return True
 
 
-def _layers_of(source: BaseEstimator, sides: SideMaker, X: np.ndarray) -> LayerList | None:
+def _layers_of(source: object, sides: SideMaker, X: np.ndarray) -> LayerList | None:
     """Return the layers of what is unrelated; None for what has none."""
     if not has_network(source):
         return None
