@@ -176,28 +176,9 @@ class Comparison:
         ImportError
             If matplotlib is not installed.
         """
-        try:
-            import matplotlib.pyplot as plt
-        except ImportError as error:
-            raise ImportError(
-                "Comparison.plot needs matplotlib: pip install atl_sklearn[plot]"
-            ) from error
-        if ax is None:
-            _, ax = plt.subplots(layout="constrained")
-        style: dict[str, Any] = {"fmt": "o", "color": "tab:blue", "capsize": 4, **kwargs}
-        names = self.names[1:]
-        for place, name in enumerate(names):
-            found = self.differences[name]
-            folds = (self.scores[place + 1] - self.scores[0]).ravel()
-            ax.plot(folds, np.full(len(folds), place), "|", color="tab:gray", alpha=0.6)
-            reach = [[found.mean - found.low], [found.high - found.mean]]
-            ax.errorbar([found.mean], [place], xerr=reach, **style)
-        ax.axvline(0, color="k", linewidth=1, linestyle=":")
-        ax.set_yticks(range(len(names)), names)
-        ax.set_ylim(-0.5, len(names) - 0.5)
-        ax.invert_yaxis()
-        ax.set_xlabel(f"difference of the score to {self.names[0]}")
-        return ax
+        from atl_sklearn.inspection import ComparisonDisplay
+
+        return ComparisonDisplay.from_comparison(self).plot(ax=ax, **kwargs).ax_
 
 
 def _named(estimators: Estimators) -> dict[str, BaseEstimator]:

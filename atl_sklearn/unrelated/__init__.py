@@ -12,9 +12,11 @@ from atl_sklearn.unrelated._copies import copy_network
 from atl_sklearn.unrelated._explained import explained_scores
 from atl_sklearn.unrelated._fitting import fit_sources
 from atl_sklearn.unrelated._forms import why_not_trainable
-from atl_sklearn.unrelated._freezing import freeze
+from atl_sklearn.unrelated._freezing import as_tensors, freeze, freeze_network
 from atl_sklearn.unrelated._frozen import FrozenNetwork
+from atl_sklearn.unrelated._groups import GroupedNetwork, find_groups
 from atl_sklearn.unrelated._hooks import ActivationHooks, forget_hooks
+from atl_sklearn.unrelated._indices import has_embedding
 from atl_sklearn.unrelated._layers import Layer, LayerList
 from atl_sklearn.unrelated._left_behind import LeftBehind
 from atl_sklearn.unrelated._listing import list_layers
@@ -42,10 +44,12 @@ from atl_sklearn.unrelated._tracing import Trial, trace_layers
 
 __all__ = [
     "FrozenNetwork",
+    "GroupedNetwork",
     "Layer",
     "LayerList",
     "OnnxNetwork",
     "explained_scores",
+    "find_groups",
     "get_network",
     "list_layers",
 ]
@@ -65,6 +69,7 @@ _FOR_PACKAGES = (
     as_choices,
     as_module,
     as_sources,
+    as_tensors,
     check_source,
     choose_layers,
     clone_unrelated,
@@ -73,7 +78,9 @@ _FOR_PACKAGES = (
     fit_sources,
     forget_hooks,
     freeze,
+    freeze_network,
     get_memory,
+    has_embedding,
     has_network,
     is_fitted,
     is_posterior,
