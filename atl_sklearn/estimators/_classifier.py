@@ -116,6 +116,12 @@ class AntiTransferClassifier(AntiTransferEstimator, NeuralNetClassifier):
         Whether what the target explains (for classes their means) is left out of the
         comparison, for a target that may legitimately go along with the unrelated task. On
         unlabeled data the network's predictions stand for the target.
+    product_of_experts : float, default=0.0
+        How much of what the unrelated tasks explain of the target is added to the network's
+        scores while it is trained, and not when it predicts, so that it need not learn that; see
+        :func:`~atl_sklearn.unrelated.explained_scores`. 0 adds nothing, 1 all of it. It needs no
+        ``X_unlabeled``, and works best with a small `weight`, such as 0.1 or 0. Of a regressor
+        what is learnt is the residual.
     cache : {"auto", "memory", "mapped", "live"}, default="auto"
         Where the unrelated networks' activations, which do not change, are kept during `fit`:
         in memory, in memory-mapped files, or nowhere (they are computed in every step).
@@ -288,6 +294,7 @@ class AntiTransferClassifier(AntiTransferEstimator, NeuralNetClassifier):
         penalty_data: str = "auto",
         penalty_batch_size: int = 96,
         conditional: bool = False,
+        product_of_experts: float = 0.0,
         cache: str = "auto",
         cache_size: int = 2**30,
         memory: str | PathLike[str] | Memory | None = None,

@@ -16,6 +16,7 @@ from atl_sklearn._user_warnings import warn_user
 from atl_sklearn.estimators._automatic_weight import given_weights, measured_weights
 from atl_sklearn.estimators._checkpoints import open_checkpoints
 from atl_sklearn.estimators._clipping import max_norm_of
+from atl_sklearn.estimators._experts import make_experts
 from atl_sklearn.estimators._finiteness import FiniteWeights
 from atl_sklearn.estimators._fit_plan import FitCall, FitPlan, plan_fit
 from atl_sklearn.estimators._fit_run import FitRun
@@ -122,11 +123,12 @@ def _prepare(net: Net, call: FitCall) -> FitRun:
             net._make_parts()
         run.forward_params = check_forward_params(net, call.params)
         compares = any(given_weights(net.weight, len(run.sources)))
+        uses_sources = compares or bool(net.product_of_experts)
         rehearsal = rehearse(net, run.data.X, run.data.y, compares=compares)
-    if plan.labels and compares:
+    if plan.labels and uses_sources:
         _fit_sources(net, run, plan)
     with net._stream().active(net.device):
-        if compares:
+        if uses_sources:
             run.sides = make_sides(net, run, plan.sides, rehearsal)
         _begin(net, run, rehearsal)
     return run
@@ -194,6 +196,7 @@ def _begin(net: Net, run: FitRun, rehearsal: Rehearsal) -> None:
     else:
         weights = measured_weights(net, run, rehearsal.data, rehearsal.tried)
     _set_weight(net, run, weights)
+    run.experts = make_experts(net, run, rehearsal)
     state = vars(net).get("_penalty_state")
     run.penalty = make_penalty(net, run, weights, rehearsal, state)
     run.steps = Steps(net, run)

@@ -1,5 +1,7 @@
 """Unrelated networks: what users pass, frozen, and the layers in it."""
 
+from atl_sklearn.unrelated._activation_cache import CACHES, ActivationCache
+from atl_sklearn.unrelated._activation_files import key_of
 from atl_sklearn.unrelated._choosing import (
     LayerChoice,
     as_choices,
@@ -13,7 +15,6 @@ from atl_sklearn.unrelated._forms import why_not_trainable
 from atl_sklearn.unrelated._freezing import as_tensors, freeze, freeze_network
 from atl_sklearn.unrelated._frozen import FrozenNetwork
 from atl_sklearn.unrelated._hooks import ActivationHooks, forget_hooks
-from atl_sklearn.unrelated._kept_files import key_of
 from atl_sklearn.unrelated._layers import Layer, LayerList
 from atl_sklearn.unrelated._left_behind import LeftBehind
 from atl_sklearn.unrelated._listing import list_layers
@@ -35,7 +36,6 @@ from atl_sklearn.unrelated._sources import (
     source_name,
 )
 from atl_sklearn.unrelated._sparse import dense_rows, sliceable
-from atl_sklearn.unrelated._store import CACHES, ActivationStore
 from atl_sklearn.unrelated._task import N_FITTED
 from atl_sklearn.unrelated._tasks import UnrelatedInputs, plan_tasks
 from atl_sklearn.unrelated._tracing import Trial, trace_layers
@@ -55,7 +55,7 @@ _FOR_PACKAGES = (
     CACHES,
     N_FITTED,
     ActivationHooks,
-    ActivationStore,
+    ActivationCache,
     LayerChoice,
     LeftBehind,
     Side,
