@@ -12,7 +12,7 @@ from atl_sklearn.unrelated._copies import copy_network
 from atl_sklearn.unrelated._explained import explained_scores
 from atl_sklearn.unrelated._fitting import fit_sources
 from atl_sklearn.unrelated._forms import why_not_trainable
-from atl_sklearn.unrelated._freezing import freeze
+from atl_sklearn.unrelated._freezing import as_tensors, freeze, freeze_network
 from atl_sklearn.unrelated._frozen import FrozenNetwork
 from atl_sklearn.unrelated._groups import GroupedNetwork, find_groups
 from atl_sklearn.unrelated._hooks import ActivationHooks, forget_hooks
@@ -69,6 +69,7 @@ _FOR_PACKAGES = (
     as_choices,
     as_module,
     as_sources,
+    as_tensors,
     check_source,
     choose_layers,
     clone_unrelated,
@@ -77,6 +78,7 @@ _FOR_PACKAGES = (
     fit_sources,
     forget_hooks,
     freeze,
+    freeze_network,
     get_memory,
     has_embedding,
     has_network,
