@@ -67,7 +67,9 @@ def measured_weights(
     return weights
 
 
-def confounding(answers: Any, targets: Any, sample_weight: Any = None) -> float:
+def confounding(
+    answers: np.ndarray, targets: np.ndarray, sample_weight: np.ndarray | None = None
+) -> float:
     """Measure how well the target is predicted from an unrelated network's answers.
 
     The share of the target's variance that ridge regression explains, each sample predicted by

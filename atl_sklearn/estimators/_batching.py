@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 import torch
@@ -13,6 +13,8 @@ from torch.utils.data import DataLoader
 
 from atl_sklearn.estimators._data import (
     ArrayData,
+    BatchedData,
+    IndexedData,
     LabelledData,
     SingleSamples,
     batch_loader,
@@ -59,7 +61,7 @@ def own_dataset(
 
 def split_datasets(
     net: Net, run: FitRun | None, X: object, y: np.ndarray | None, fit_params: dict[str, Any]
-) -> tuple[Any, Any]:
+) -> tuple[IndexedData, IndexedData | None]:
     """Return the datasets for training and validation.
 
     Parameters
@@ -94,13 +96,17 @@ def split_datasets(
     return train, valid
 
 
-def makes_batches(net: Net, dataset: object, stage: str = "iterator_train") -> bool:
+def makes_batches(
+    dataset: object, net: Net, stage: str = "iterator_train"
+) -> TypeGuard[BatchedData]:
     """Tell whether batches are made here, and not by an iterator of the user's."""
     customised = net.get_params_for(stage).keys() & {"sampler", "batch_sampler", "collate_fn"}
     return getattr(net, stage) is DataLoader and is_own_data(dataset) and not customised
 
 
-def make_iterator(net: Net, run: FitRun | None, dataset: Any, *, training: bool) -> Iterable[Any]:
+def make_iterator(
+    net: Net, run: FitRun | None, dataset: IndexedData, *, training: bool
+) -> Iterable[Any]:
     """Return the iterator over the batches of a dataset.
 
     Parameters
@@ -126,7 +132,7 @@ def make_iterator(net: Net, run: FitRun | None, dataset: Any, *, training: bool)
     """
     stage = "iterator_train" if training else "iterator_valid"
     iterator, kwargs = getattr(net, stage), net.get_params_for(stage)
-    if makes_batches(net, dataset, stage):
+    if makes_batches(dataset, net, stage):
         kwargs = {"batch_size": int(net.batch_size), "shuffle": training, **kwargs}
         if run is not None and not (kwargs.get("num_workers") or kwargs.get("pin_memory")):
             net._placement().whole(dataset)

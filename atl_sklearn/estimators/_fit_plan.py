@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+from numpy.typing import ArrayLike
+
 from atl_sklearn._validation import check_no_missing
 from atl_sklearn.estimators._input_checks import TrainingData, check_training_data
 from atl_sklearn.estimators._net import Net
@@ -28,14 +31,14 @@ class FitCall:
         The classes that a first call of partial_fit names.
     """
 
-    X: Any
-    y: Any
-    sample_weight: Any
-    y_unrelated: Any
-    X_unlabeled: Any
+    X: object
+    y: object
+    sample_weight: object
+    y_unrelated: object
+    X_unlabeled: object
     params: dict[str, Any]
     method: str
-    classes: Any = None
+    classes: ArrayLike | None = None
 
 
 @dataclass(frozen=True)
@@ -58,8 +61,8 @@ class FitPlan:
 
     continues: bool
     data: TrainingData
-    sources: list[Any]
-    labels: dict[int, Any]
+    sources: list[object]
+    labels: dict[int, np.ndarray]
     keeps_sources: bool
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 
@@ -12,6 +12,7 @@ from atl_sklearn.estimators._interruption import InterruptWatch
 
 if TYPE_CHECKING:  # they take a run, or make one
     from atl_sklearn.estimators._checkpoints import Checkpoints
+    from atl_sklearn.estimators._data import IndexedData
     from atl_sklearn.estimators._finiteness import FiniteWeights
     from atl_sklearn.estimators._input_checks import TrainingData
     from atl_sklearn.estimators._learning_rate import LearningRate
@@ -75,9 +76,9 @@ class FitRun:
 
     data: TrainingData
     placement: Placement
-    sources: list[Any]
+    sources: list[object]
     unrelated_scores: list[float | None] | None = None
-    forward_params: dict[str, Any] = field(default_factory=dict)
+    forward_params: dict[str, object] = field(default_factory=dict)
     penalty: PenaltyRun | None = None
     steps: Steps = field(init=False)
     weights: FiniteWeights = field(init=False)
@@ -89,7 +90,7 @@ class FitRun:
     finished: int = 0
     watch: InterruptWatch = field(default_factory=InterruptWatch)
     ended_by_callback: bool = False
-    dataset: Any = None
+    dataset: IndexedData | None = None
     losses: list[float] = field(default_factory=list)
     rates: list[float] = field(default_factory=list)
     progress: TrainingProgress | None = None

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import torch
 from sklearn.base import clone
@@ -93,7 +92,7 @@ def fit(net: Net, call: FitCall) -> None:
         warn_user(text, ConvergenceWarning)
 
 
-def _restore(net: Net, before: dict[str, Any]) -> None:
+def _restore(net: Net, before: dict[str, object]) -> None:
     net.__dict__.clear()
     net.__dict__.update(before)
 
@@ -158,7 +157,7 @@ def _fit_sources(net: Net, run: FitRun, plan: FitPlan) -> None:
 
 
 @contextmanager
-def _determined(net: Net, plan: FitPlan) -> Iterator[list[Any]]:
+def _determined(net: Net, plan: FitPlan) -> Iterator[list[object]]:
     """Let the block fit unrelated estimators that a fit which goes on finds the same again."""
     if net.checkpoint_dir is None:
         yield plan.sources
@@ -240,7 +239,7 @@ def _keep_penalty(net: Net, run: FitRun) -> None:
 def _complete(net: Net, run: FitRun) -> None:
     """Set what a fit leaves behind besides the network."""
     several = isinstance(net.unrelated, list | tuple)
-    sources: Sequence[Any] = run.sources
+    sources = run.sources
     scores = run.unrelated_scores
     net.__dict__["_unrelated_given"] = net.unrelated
     if scores is not None:

@@ -12,8 +12,15 @@ import torch
 from skorch.dataset import get_len
 
 from atl_sklearn._fingerprint import Unidentifiable
-from atl_sklearn.estimators._data import ArrayData, LabelledData, UnlabeledData, is_own_data
-from atl_sklearn.estimators._penalty_settings import PenaltySettings, Samples
+from atl_sklearn.estimators._data import (
+    ArrayData,
+    LabelledData,
+    Samples,
+    UnlabeledData,
+    first_samples,
+    is_own_data,
+)
+from atl_sklearn.estimators._penalty_settings import PenaltySettings
 from atl_sklearn.estimators._precision import autocast
 from atl_sklearn.estimators._seeding import own_random_numbers
 from atl_sklearn.similarity import Precomputed, n_precomputed, prepare, restore
@@ -51,7 +58,7 @@ def _choose(frozen: FrozenNetwork, choice: Any, X: Any, parameter: str) -> list[
 def _freeze(
     settings: PenaltySettings,
     network: torch.nn.Module,
-    sources: Sequence[Any],
+    sources: Sequence[object],
     X: Samples,
     n_layers: int,
 ) -> tuple[list[FrozenNetwork], list[list[torch.Tensor]]]:
@@ -82,10 +89,6 @@ def _freeze(
     return found, tried
 
 
-def _first(X: Any, count: int) -> Any:
-    return {key: x[:count] for key, x in X.items()} if isinstance(X, dict) else X[:count]
-
-
 class FrozenSide:
     """The unrelated networks of one fit, and what is kept of their activations.
 
@@ -109,7 +112,7 @@ class FrozenSide:
         self,
         settings: PenaltySettings,
         network: torch.nn.Module,
-        sources: Sequence[Any],
+        sources: Sequence[object],
         X: Samples,
         comparisons: list[tuple[Any, Any]],
         *,
@@ -197,7 +200,7 @@ class FrozenSide:
     def keep(
         self,
         data: Any,
-        to_device: Callable[[Any], Any],
+        to_device: Callable[[object], Samples],
         *,
         unlabeled: bool,
         n_seen: float,
@@ -290,7 +293,7 @@ class FrozenSide:
         count = (len(together[0]) + 1) // 2
         # With other random numbers than the first pass, or what is random would look the same.
         with own_random_numbers(settings.seed ^ _OTHER_STREAM, settings.device):
-            apart = self._prepared(self.activations(_first(X, count), unlabeled=unlabeled))
+            apart = self._prepared(self.activations(first_samples(X, count), unlabeled=unlabeled))
         for whole, part in zip(together, apart, strict=True):
             size = float(whole.abs().max())
             if not torch.allclose(whole[:count], part, rtol=_STABLE, atol=_STABLE * size):

@@ -10,7 +10,7 @@ import torch
 from skorch.utils import to_tensor
 from torch.utils.data import Subset
 
-from atl_sklearn.estimators._data import ArrayData
+from atl_sklearn.estimators._data import ArrayData, Samples
 from atl_sklearn.estimators._precision import PRECISIONS
 
 _GPU_SHARE = 0.25  # of a GPU's free memory, up to which arrays are moved there at once
@@ -39,11 +39,11 @@ class Placement:
     dtype: torch.dtype
 
     @classmethod
-    def of(cls, device: Any, precision: str) -> Placement:
+    def of(cls, device: str | torch.device | None, precision: str) -> Placement:
         """Return the placement by the parameters of an estimator; "auto" is resolved before."""
         return cls(None if device is None else torch.device(device), PRECISIONS[precision])
 
-    def batch(self, X: object) -> Any:
+    def batch(self, X: object) -> Samples:
         """Return a batch as a tensor, or mapping of tensors, where the network is."""
         if isinstance(X, torch.Tensor):
             if X.device == self.device and X.dtype == self.dtype:

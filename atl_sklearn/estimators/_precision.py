@@ -25,7 +25,7 @@ def numpy_dtype(precision: str) -> np.dtype:
 
 def autocast(
     precision: str, device: torch.device | None, network: torch.nn.Module
-) -> AbstractContextManager[Any]:
+) -> AbstractContextManager[object]:
     """Return the context in which networks run in half precision, if they shall.
 
     Parameters

@@ -244,7 +244,7 @@ class Steps:
         return accumulator.get_step()
 
     def begin_epoch(
-        self, iterator: Iterable[Any], step_fn: Callable[..., Step]
+        self, iterator: Iterable[object], step_fn: Callable[..., Step]
     ) -> Callable[..., Step]:
         """Begin an epoch of training.
 
