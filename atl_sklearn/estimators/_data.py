@@ -62,7 +62,7 @@ class Batch:
 
     def __init__(
         self,
-        X: object,
+        X: Any,
         y: torch.Tensor | None,
         task_weight: torch.Tensor | None = None,
         sample_weight: torch.Tensor | None = None,
