@@ -27,8 +27,7 @@ from atl_sklearn.estimators._making import (
     waits_for_sizes,
 )
 from atl_sklearn.estimators._names import check_gradients, get_optimizer
-from atl_sklearn.estimators._placement import Placement
-from atl_sklearn.estimators._precision import HALF_PRECISIONS, autocast, in_single
+from atl_sklearn.estimators._placement import HALF_PRECISIONS, Placement, autocast, in_single
 from atl_sklearn.estimators._sklearn_net import SklearnNet
 from atl_sklearn.estimators._steps import Step, Steps
 

@@ -96,10 +96,3 @@ class FitRun:
     progress: TrainingProgress | None = None
     checkpoints: Checkpoints | None = None
     exits: ExitStack = field(default_factory=ExitStack)
-
-    def count_step(self, loss: float, rate: float) -> None:
-        """Note that a training step was made."""
-        self.losses.append(loss)
-        self.rates.append(rate)
-        if self.progress is not None:
-            self.progress.count(loss)

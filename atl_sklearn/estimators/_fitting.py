@@ -70,7 +70,9 @@ def fit(net: Net, call: FitCall) -> None:
         with run.watch, net._stream().active(net.device):
             interrupt = _train(net, run, call)
             if interrupt is None or run.finished > run.begun:
-                _keep_penalty(net, run)
+                if run.penalty is not None:  # what a later call needs to go on with it
+                    net.__dict__["_penalty_state"] = run.penalty.state()
+                    _set_weight(net, run.penalty.weights)
                 summary = summarise(net, run, interrupted=interrupt is not None,
                                     judged=call.method == "fit")  # fmt: skip
             if run.checkpoints is not None:
@@ -227,13 +229,6 @@ def _train(net: Net, run: FitRun, call: FitCall) -> KeyboardInterrupt | None:
             del net.history[run.finished :]
     net.notify("on_train_end", X=X, y=y)
     return interrupt
-
-
-def _keep_penalty(net: Net, run: FitRun) -> None:
-    """Keep what a later call needs to go on with the penalty."""
-    if run.penalty is not None:
-        net.__dict__["_penalty_state"] = run.penalty.state()
-        _set_weight(net, run.penalty.weights)
 
 
 def _complete(net: Net, run: FitRun) -> None:

@@ -21,7 +21,7 @@ from atl_sklearn.estimators._data import (
     is_own_data,
 )
 from atl_sklearn.estimators._penalty_settings import PenaltySettings
-from atl_sklearn.estimators._precision import autocast
+from atl_sklearn.estimators._placement import autocast
 from atl_sklearn.estimators._seeding import own_random_numbers
 from atl_sklearn.similarity import Precomputed, n_precomputed, prepare, restore
 from atl_sklearn.unrelated import (

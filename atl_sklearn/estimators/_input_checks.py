@@ -20,7 +20,7 @@ from torch.utils.data import IterableDataset
 from atl_sklearn._validation import check_no_missing
 from atl_sklearn.estimators._data import ArrayData, UnlabeledData, targets_of
 from atl_sklearn.estimators._net import Net
-from atl_sklearn.estimators._precision import numpy_dtype
+from atl_sklearn.estimators._placement import numpy_dtype
 from atl_sklearn.estimators._unlabeled import check_unlabeled
 from atl_sklearn.unrelated import sliceable
 

@@ -23,7 +23,7 @@ from atl_sklearn.estimators._finiteness import check_predictions
 from atl_sklearn.estimators._input_checks import check_X
 from atl_sklearn.estimators._net import Choice, Choices
 from atl_sklearn.estimators._outputs import check_numbers
-from atl_sklearn.estimators._precision import numpy_dtype
+from atl_sklearn.estimators._placement import numpy_dtype
 from atl_sklearn.estimators._scales import rescale_layer
 from atl_sklearn.unrelated import LayerChoice
 

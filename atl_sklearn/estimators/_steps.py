@@ -278,7 +278,10 @@ class Steps:
             if run.rate is not None:
                 run.rate.begin_step()
             made = step_fn(batch, **fit_params)
-            run.count_step(made["loss"].item(), float(net.optimizer_.param_groups[0]["lr"]))
+            run.losses.append(made["loss"].item())
+            run.rates.append(float(net.optimizer_.param_groups[0]["lr"]))
+            if run.progress is not None:
+                run.progress.count(run.losses[-1])
             return made
 
         return step
