@@ -29,6 +29,43 @@ def innermost(estimator: BaseEstimator) -> BaseEstimator:
     return estimator
 
 
+def has_steps(estimator: object) -> bool:
+    """Tell whether pipelines do something before what :func:`innermost` returns.
+
+    Examples
+    --------
+    >>> from sklearn.linear_model import Ridge
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from atl_sklearn._pipelines import has_steps
+    >>> has_steps(make_pipeline("passthrough", Ridge())), has_steps(Ridge())
+    (False, False)
+    """
+    return bool(steps_before(estimator))
+
+
+def steps_before(estimator: object) -> list[BaseEstimator]:
+    """Return what pipelines do before what :func:`innermost` returns, in their order.
+
+    Examples
+    --------
+    >>> from sklearn.linear_model import Ridge
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from sklearn.preprocessing import StandardScaler
+    >>> from atl_sklearn._pipelines import steps_before
+    >>> steps_before(make_pipeline("passthrough", StandardScaler(), Ridge()))
+    [StandardScaler()]
+    """
+    found: list[BaseEstimator] = []
+    while isinstance(estimator, FrozenEstimator | Pipeline):
+        if isinstance(estimator, FrozenEstimator):
+            estimator = estimator.estimator
+            continue
+        steps = [step for _, step in estimator.steps]
+        found += [step for step in steps[:-1] if step not in (None, "passthrough")]
+        estimator = steps[-1]
+    return found
+
+
 def last_step(estimator: BaseEstimator) -> tuple[str, BaseEstimator]:
     """Return what the names of the last step's parameters begin with, and that step.
 
@@ -76,7 +113,7 @@ def as_innermost_sees(
         return as_innermost_sees(estimator.estimator, X)
     if not isinstance(estimator, Pipeline):
         return X
-    if len(estimator.steps) > 1:
+    if any(step not in (None, "passthrough") for _, step in estimator.steps[:-1]):
         before = estimator[:-1]
         X = clone(before).fit_transform(X, y) if fits else before.transform(X)
     return as_innermost_sees(estimator.steps[-1][1], X, y, fits=fits)

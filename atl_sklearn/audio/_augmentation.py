@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Self, TypeAlias
 
 import numpy as np
@@ -14,7 +14,8 @@ from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from atl_sklearn._types import Seed
-from atl_sklearn.audio._clips import Segment, as_clips, is_pair
+from atl_sklearn.audio._clips import Segment, as_clips
+from atl_sklearn.audio._items import is_pair
 from atl_sklearn.audio._parameters import check_random_state, is_number, refuse
 
 # Beyond what any sound has; far beyond, float32 overflows.
@@ -166,10 +167,11 @@ class Augmentation(TransformerMixin, BaseEstimator):
         return validate_data(self, X, reset=reset, dtype=(np.float64, np.float32), allow_nd=True)
 
     def _refuse_paths(self, items: Iterable) -> None:
-        if any(isinstance(item, str | os.PathLike | Segment) for item in items):
+        kinds = str | bytes | os.PathLike | Segment | Mapping
+        if any(isinstance(item, kinds) or hasattr(item, "read") for item in items):
             raise TypeError(
-                f"{type(self).__name__} needs samples or features, not paths or segments. Put "
-                "LibrosaFeatures(feature='waveform'), or other features, before it."
+                f"{type(self).__name__} needs samples or features, not files, paths or segments. "
+                "Put LibrosaFeatures(feature='waveform'), or other features, before it."
             )
 
     def __sklearn_tags__(self) -> Tags:

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 _MOST_SHOWN = 20
 MISSING = "it does not exist"
+TRUNCATED = "it is truncated"
 
 
 class BadFile(NamedTuple):
@@ -93,11 +94,16 @@ class BadAudioError(ValueError):
         )
 
 
+def printable(path: str) -> str:
+    """Return a path as it can be printed; bytes that are not UTF-8 as numbers."""
+    return path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+
+
 def list_bad(bad: Sequence[BadFile], n_clips: int, what: str) -> list[str]:
     """Return the lines of a message that names up to 20 clips."""
     lines = [f"{len(bad)} of {n_clips} clips {what}:"]
     for index, path, reason in bad[:_MOST_SHOWN]:
-        lines.append(f"  X[{index}]{'' if path is None else f' ({path})'}: {reason}")
+        lines.append(f"  X[{index}]{'' if path is None else f' ({printable(path)})'}: {reason}")
     if len(bad) > _MOST_SHOWN:
         lines.append(f"  and {len(bad) - _MOST_SHOWN} more.")
     if any(
@@ -107,6 +113,11 @@ def list_bad(bad: Sequence[BadFile], n_clips: int, what: str) -> list[str]:
         lines.append(
             f"Relative paths were looked for in {os.path.abspath('.')!r}; the parameter root names "
             "another folder."
+        )
+    if any(found.path is not None and found.reason.startswith(TRUNCATED) for found in bad):
+        lines.append(
+            "Truncated files are to be copied again from where they are whole; if what there is of "
+            "one will do, 'ffmpeg -i old.wav new.wav' writes it with a true header."
         )
     return lines
 

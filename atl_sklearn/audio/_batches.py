@@ -119,6 +119,8 @@ def _compute_batch(
     rows: NpyFile | None,
 ) -> ClipBatch:
     keys = [None if cache is None else cache.key_of(clip) for clip in clips]
+    if cache is not None:
+        cache.tell_lengths()
     if cache is None:
         features, missing = None, list(range(len(clips)))
     else:

@@ -23,19 +23,21 @@ from atl_sklearn._partial_files import partial_path, remove_left_over
 from atl_sklearn._types import Memory, PathLike
 from atl_sklearn.audio._clips import Segment
 from atl_sklearn.audio._features import as_list
+from atl_sklearn.audio._lengths import LENGTHS, signature_of
 
 if TYPE_CHECKING:
     from atl_sklearn.audio._librosa_features import LibrosaFeatures
 
 # What is in the cache depends on these, and on how they are used here.
 _LIBRARIES = ("librosa", "numpy", "scipy", "soundfile", "soxr")
-_FORMAT = 2
+_FORMAT = 3
 # What changes nothing in the features of a clip.
 _IRRELEVANT = {"flatten", "memory", "memory_map", "n_jobs", "on_error", "random_state", "root"}
-_IRRELEVANT |= {"verbose"}
+_IRRELEVANT |= {"column", "memory_limit", "scale", "verbose"}
 
 _CHECKSUM = 4  # bytes at the end of an entry
 _MOST_HEADER = 4096  # bytes before the array in a .npy file; here they are 128
+_LENGTHS = "frames-"  # before the stamp of a file whose frames had to be counted
 # A file that changed as recently as this may change again without another time stamp.
 _SETTLED = 2.0
 
@@ -73,21 +75,6 @@ def key_of_settings(settings: LibrosaFeatures, seed: int | None) -> str:
     )
 
 
-def signature_of(path: str) -> tuple[int, ...] | None:
-    """Return what changes when a file changes, without reading it; None if there is no file.
-
-    A pipe and a device are none: reading them may never end.
-    """
-    try:
-        found = os.stat(path)
-    except OSError:
-        return None
-    if not stat.S_ISREG(found.st_mode):
-        return None
-    # ctime cannot be set by users, so it also tells a file whose mtime was set back.
-    return found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino
-
-
 def stamp_of(path: str, signature: tuple[int, ...]) -> str | None:
     """Return a key of a file as it was at a time; None if it may change without a trace."""
     if time.time() - max(signature[1:3]) / 1e9 < _SETTLED:
@@ -121,6 +108,7 @@ class ClipCache:
         self._index = Path(folder) / "files.txt"
         self._digests: dict[str, str] = {}  # of contents, by stamps of files
         self._known: dict[str, tuple[tuple[int, ...], str]] = {}  # signature and digest, by path
+        self._lengths: dict[str, tuple[tuple[int, ...], tuple[int, ...]]] = {}
         self._new: list[str] = []
         self.failure: str | None = None
 
@@ -145,13 +133,21 @@ class ClipCache:
     def part_for(self, clips: list[Segment]) -> ClipCache:
         """Return the cache with what is known of these clips alone, to be sent to a worker."""
         part = copy.copy(self)
-        part._digests, part._known, part._new = {}, {}, []
+        part._digests, part._known, part._lengths, part._new = {}, {}, {}, []
         for path in {clip.path for clip in clips if clip.path is not None}:
             signature = signature_of(path)
             stamp = None if signature is None else stamp_of(path, signature)
             if signature is not None and stamp in self._digests:
                 part._known[path] = signature, self._digests[stamp]
+                lengths = self._digests.get(_LENGTHS + stamp, "")
+                if lengths:
+                    part._lengths[path] = signature, tuple(map(int, lengths.split(",")))
         return part
+
+    def tell_lengths(self) -> None:
+        """Let this process know the lengths of files that were counted in others."""
+        for path, (signature, lengths) in self._lengths.items():
+            LENGTHS.keep(path, signature, lengths)
 
     def save_index(self, lines: list[str]) -> None:
         """Append what was learnt about files."""
@@ -172,6 +168,13 @@ class ClipCache:
 
     def take_new_lines(self) -> list[str]:
         """Return what was learnt about files since the last call."""
+        for path, (signature, _) in self._known.items():
+            lengths = LENGTHS.get(path, signature)
+            stamp = stamp_of(path, signature)
+            if lengths is not None and stamp is not None and path not in self._lengths:
+                key, text = _LENGTHS + stamp, ",".join(map(str, lengths))
+                self._new.append(f"{key} {text} {_check_of(key, text)}")
+                self._lengths[path] = signature, lengths
         lines, self._new = self._new, []
         return lines
 
@@ -181,6 +184,8 @@ class ClipCache:
             digest = self._digest(clip.path)
             if digest is None:
                 return None
+        elif clip.file is not None:
+            digest = fingerprint(clip.file)
         else:
             samples = clip.samples()
             if samples.size == 0:

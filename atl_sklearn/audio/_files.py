@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import io
 import os
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING
-
-import numpy as np
-from numpy.typing import NDArray
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager, suppress
+from typing import TYPE_CHECKING, BinaryIO
 
 from atl_sklearn.audio._bad_audio import MISSING, UnusableClipError
+from atl_sklearn.audio._bytes import FileBytes, PartOfFile
+from atl_sklearn.audio._decoded_file import DecodedFile
+from atl_sklearn.audio._formats import HEAD, foreign_format
+from atl_sklearn.audio._joined import JoinedFile, Readable
+from atl_sklearn.audio._lengths import LENGTHS, OfFiles, Signature, signature_of
+from atl_sklearn.audio._pieces import STREAMED, Piece, find_pieces
+from atl_sklearn.audio._sound_file import AudioFile
 
 if TYPE_CHECKING:
     import soundfile
@@ -19,168 +24,65 @@ if TYPE_CHECKING:
 # libsndfile's log tells a file that is shorter than its header says. A rounding byte and the
 # huge sizes that streaming programs write are no damage.
 _SHORTER = re.compile(r"^\s*(?:data|SSND|Data Size)\s*:\s*(\d+) \(should be (\d+)\)", re.MULTILINE)
-_STREAMED = 0x7FFF0000
 _ENDED_EARLY = re.compile(
     "File ended unexpectedly|Seems to be a truncated file|lacks an end-of-stream bit|"
     "Junk after the last page"
 )
-# What is there of a file that is not a multiple of this many frames is read in pieces: a header
-# may claim any length.
-_BLOCK = 2**20
-# libsndfile's count of frames where the header has none.
-_UNKNOWN = 2**62
-# mp3 decoders drop up to two frames at the ends where the file does not say how many.
-_MP3_SLACK = 2 * 1152
-# Of a clip that is not read from its start up to its length, all is read.
-_LONGEST_SECONDS = 24 * 3600
-LONGEST_VALUES = 2**29
 
 
-class AudioFile:
-    """An open audio file.
-
-    Parameters
-    ----------
-    file : soundfile.SoundFile
-        The file.
-    """
-
-    def __init__(self, file: soundfile.SoundFile) -> None:
-        self._file = file
-        self._position = 0
-        self.rate: float = file.samplerate
-        self.n_channels: int = file.channels
-        self.n_frames: int | None = file.frames if file.frames < _UNKNOWN else None
-
-    def read(self, start: int, stop: int | None) -> NDArray[np.float32]:
-        """Read some frames.
-
-        Parameters
-        ----------
-        start : int
-            The first frame.
-        stop : int or None
-            The one after the last; None for all.
-
-        Returns
-        -------
-        samples : ndarray of shape (n_channels, n_frames), float32
-            The samples, all that were asked for.
-
-        Raises
-        ------
-        UnusableClipError
-            If there are fewer, none, or too many to be true.
-        """
-        self._go_to(start)
-        if stop is None:
-            stop = self.n_frames
-        elif self.n_frames is not None:
-            stop = min(stop, self.n_frames)
-        if stop is not None:
-            self._check_length(stop - start)
-        blocks = []
-        while stop is None or self._position < stop:
-            size = _BLOCK if stop is None else min(_BLOCK, stop - self._position)
-            block = self._decode(size)
-            blocks.append(block)
-            self._position += len(block)
-            if len(block) < size:
-                break
-            self._check_length(self._position - start)
-        if not blocks or len(blocks[0]) == 0:
-            raise UnusableClipError("it has no samples")
-        samples = np.concatenate(blocks) if len(blocks) > 1 else blocks[0]
-        slack = _MP3_SLACK if self._file.format in ("MP3", "MPEG") else 0
-        if self.n_frames is not None and stop is not None:
-            self._check_complete(min(stop, self.n_frames - slack))
-        return samples.T
-
-    def count_frames(self) -> int:
-        """Return the number of frames; the file is decoded where its header does not say."""
-        if self.n_frames is None:
-            while found := len(self._decode(_BLOCK)):
-                self._position += found
-            self.n_frames = self._position
-        return self.n_frames
-
-    def _go_to(self, start: int) -> None:
-        if start == self._position:
-            return
-        if self._file.format == "OGG":
-            # Seeking misses the place by a block (libsndfile's issue 885); decoding does not.
-            while self._position < start:
-                size = min(_BLOCK, start - self._position)
-                found = len(self._decode(size))
-                self._position += found
-                if found < size:
-                    break
-        else:
-            self._file.seek(start)
-            self._position = start
-
-    def _decode(self, size: int) -> NDArray[np.float32]:
-        import soundfile
-
-        try:
-            return self._file.read(size, dtype="float32", always_2d=True)
-        except soundfile.SoundFileError as error:
-            if self.n_frames is not None:
-                raise
-            raise UnusableClipError(
-                "its header does not say how long it is, and libsndfile fails at its end; write it "
-                "anew, or use crop='start' and a shorter duration"
-            ) from error
-
-    def _check_complete(self, least: int) -> None:
-        if self._position < least:
-            raise UnusableClipError(f"it is truncated: only {self._position} samples can be read")
-
-    def _check_length(self, n_frames: int) -> None:
-        if n_frames > _LONGEST_SECONDS * self.rate or n_frames * self.n_channels > LONGEST_VALUES:
-            raise UnusableClipError(
-                f"{n_frames} samples at {self.rate:g} Hz are too long to be read at once; cut it "
-                "by AudioSegmenter, or use crop='start'"
-            )
-
-    def check_end(self) -> None:
-        """Check that the last frame of a FLAC file is there; its header says where."""
-        if self._file.format == "FLAC" and self.n_frames:
-            self._file.seek(self.n_frames - 1)
-            if len(self._file.read(1)) == 0:
-                raise UnusableClipError("it is truncated")
-            self._file.seek(0)
+_PIECES: OfFiles[list[Piece]] = OfFiles()
 
 
 @contextmanager
-def open_audio(path: str) -> Iterator[AudioFile]:
+def open_audio(source: str | bytes, *, until: float | None = None) -> Iterator[Readable]:
     """Open an audio file; whatever goes wrong with it is an UnusableClipError.
 
     Parameters
     ----------
-    path : str
-        Any file that libsndfile reads: wav, flac, ogg, mp3 and others.
+    source : str or bytes
+        Path of any file that libsndfile reads, wav, flac, ogg, mp3 and others; or its content.
+    until : float or None, default=None
+        Where in it, in seconds, nothing more will be asked for; None for its end. It saves
+        searching long files for recordings that follow.
 
     Yields
     ------
-    file : AudioFile
+    file : Readable
         The file, as complete as can be told without decoding it.
     """
     import soundfile
 
-    _check_path(path)
+    signature = None
+    if isinstance(source, str):
+        _check_path(source)
+        signature = signature_of(source)
+    elif not source:
+        raise UnusableClipError("it is empty: 0 bytes")
     try:
-        with soundfile.SoundFile(path) as opened:
-            _check_log(opened.extra_info)
-            if opened.format in ("MP3", "MPEG"):
-                _check_mp3(path)
-            if opened.samplerate < 1 or opened.channels < 1:
-                raise UnusableClipError(
-                    f"it has {opened.channels} channels at {opened.samplerate} Hz"
+        with ExitStack() as stack:
+            file: BinaryIO = io.BytesIO(b"" if isinstance(source, str) else source)
+            if isinstance(source, str):
+                file = stack.enter_context(open(source, "rb"))
+            kind = foreign_format(file.read(HEAD))
+            if kind is not None:
+                known = LENGTHS.get(source, signature) if isinstance(source, str) else None
+                decoded = stack.enter_context(
+                    closing(DecodedFile(file, kind, None if known is None else known[0]))
                 )
-            file = AudioFile(opened)
-            file.check_end()
-            yield file
+                yield decoded
+                _remember(source, signature, [decoded])
+                return
+            parts: list[AudioFile] = []
+            if until is not None:
+                # What follows may be what is asked for, or what libsndfile stumbles over.
+                with suppress(soundfile.SoundFileError, UnusableClipError):
+                    parts = _open_parts(stack, file, source, signature, scan=False)
+            n_frames = parts[0].n_frames if parts else None
+            if until is None or n_frames is None or n_frames + 1 < until * parts[0].rate:
+                parts = _open_parts(stack, file, source, signature, scan=True)
+            opened: Readable = parts[0] if len(parts) == 1 else JoinedFile(parts)
+            yield opened
+            _remember(source, signature, parts)
     except (soundfile.SoundFileError, OSError, TypeError, ValueError, OverflowError) as error:
         detail = getattr(error, "error_string", None) or str(error)
         raise UnusableClipError(
@@ -188,9 +90,72 @@ def open_audio(path: str) -> Iterator[AudioFile]:
         ) from error
 
 
+def _open_parts(
+    stack: ExitStack,
+    file: BinaryIO,
+    source: str | bytes,
+    signature: Signature | None,
+    *,
+    scan: bool,
+) -> list[AudioFile]:
+    data = FileBytes(file)
+    path = source if isinstance(source, str) else None
+    pieces = None if path is None else _PIECES.get(path, signature)
+    if pieces is None:
+        pieces = find_pieces(data, scan=scan)
+        if path is not None and scan:
+            _PIECES.keep(path, signature, pieces)
+    known = None if path is None else LENGTHS.get(path, signature)
+    lengths: Sequence[int | None] = [None] * len(pieces)
+    if known is not None and len(known) == len(pieces):
+        lengths = known
+    if pieces != [Piece(0, data.size)]:
+        path = None
+    parts = []
+    for piece, length in zip(pieces, lengths, strict=True):
+        parts.append(_open_part(stack, file, path, piece, length))
+    return parts
+
+
+def _open_part(
+    stack: ExitStack, file: BinaryIO, path: str | None, piece: Piece, length: int | None
+) -> AudioFile:
+    def open_it() -> soundfile.SoundFile:
+        import soundfile
+
+        if path is not None:
+            # Names need not be UTF-8; on Windows they are text.
+            taken: str | bytes | PartOfFile = path if os.name == "nt" else os.fsencode(path)
+        else:
+            taken = PartOfFile(
+                file, piece.start, piece.stop, piece.head, stretched=piece.counted and is_mp3_part
+            )
+        return stack.enter_context(soundfile.SoundFile(taken))
+
+    # Of others libsndfile reads on without an estimate.
+    is_mp3_part = FileBytes(file).at(piece.start, 4) != b"fLaC"
+    opened = open_it()
+    _check_log(opened)
+    if opened.samplerate < 1 or opened.channels < 1:
+        raise UnusableClipError(f"it has {opened.channels} channels at {opened.samplerate} Hz")
+    part = AudioFile(opened, open_it, counted=piece.counted, n_frames=length)
+    part.check_end()
+    return part
+
+
+def _remember(
+    source: str | bytes, signature: Signature | None, parts: Sequence[AudioFile | DecodedFile]
+) -> None:
+    lengths = [part.n_frames for part in parts]
+    if isinstance(source, str) and any(part.was_counted for part in parts):
+        counted = tuple(length for length in lengths if length is not None)
+        if len(counted) == len(lengths):
+            LENGTHS.keep(source, signature, counted)
+
+
 def _check_path(path: str) -> None:
     if not os.path.exists(path):
-        raise UnusableClipError(MISSING)
+        raise UnusableClipError(_why_missing(path))
     if os.path.isdir(path):
         raise UnusableClipError("it is a folder, not a file")
     if not os.path.isfile(path):
@@ -201,33 +166,30 @@ def _check_path(path: str) -> None:
         raise UnusableClipError("it is an empty file")
 
 
-def _check_log(log: str) -> None:
+def _why_missing(path: str) -> str:
+    """Return what is said of a path where nothing is."""
+    if re.match(r"[a-z][a-z0-9+.-]*://", path, re.IGNORECASE):
+        return (
+            "it is an address, not a path: fetch it first; or open it, as by fsspec.open, and pass "
+            "the open file or its content"
+        )
+    folder = os.path.dirname(path)
+    while folder and folder != os.path.dirname(folder):
+        if os.path.isfile(folder):
+            return (
+                f"{folder!r} is a file, not a folder; unpack it, or pass what is in it as "
+                "zipfile.Path(archive, name)"
+            )
+        folder = os.path.dirname(folder)
+    return MISSING
+
+
+def _check_log(file: soundfile.SoundFile) -> None:
+    log = file.extra_info
     for declared, actual in _SHORTER.findall(log):
-        if int(actual) + 1 < int(declared) < _STREAMED:
+        if int(actual) + 1 < int(declared) < STREAMED:
             raise UnusableClipError(
                 f"it is truncated: {actual} of {declared} bytes of samples are there"
             )
     if _ENDED_EARLY.search(log):
         raise UnusableClipError("it is truncated")
-
-
-def _check_mp3(path: str) -> None:
-    """Compare the size of an mp3 file with that in its Xing or Info header, if it has one."""
-    with open(path, "rb") as file:
-        head = file.read(10)
-        first = 0
-        if head[:3] == b"ID3" and len(head) == 10:
-            first = 10 + sum(byte << 7 * (3 - i) for i, byte in enumerate(head[6:10]))
-        file.seek(first)
-        frame = file.read(256)
-        size = file.seek(0, os.SEEK_END) - first
-    place = max(frame.find(b"Xing"), frame.find(b"Info"))
-    if place < 0 or len(frame) < place + 16:
-        return
-    flags = int.from_bytes(frame[place + 4 : place + 8], "big")
-    if not flags & 2:
-        return
-    offset = place + (12 if flags & 1 else 8)
-    declared = int.from_bytes(frame[offset : offset + 4], "big")
-    if size < declared:
-        raise UnusableClipError(f"it is truncated: {size} of {declared} bytes are there")

@@ -19,10 +19,11 @@ from atl_sklearn._types import Memory, PathLike, Seed
 from atl_sklearn._user_warnings import warn_user
 from atl_sklearn.audio._bad_audio import BadFile, report_bad
 from atl_sklearn.audio._batches import compute_batches
-from atl_sklearn.audio._cache import ClipCache, folder_of, key_of_settings, signature_of
+from atl_sklearn.audio._cache import ClipCache, folder_of, key_of_settings
 from atl_sklearn.audio._clips import Audio, Segment, as_clips
 from atl_sklearn.audio._features import Features, as_list, compute_features, name_of
 from atl_sklearn.audio._inverse import invert_features
+from atl_sklearn.audio._lengths import signature_of
 from atl_sklearn.audio._npy_file import NpyFile
 from atl_sklearn.audio._parameters import check_parameters, check_windows, is_number
 from atl_sklearn.audio._reading import n_times_of
@@ -102,6 +103,12 @@ class LibrosaFeatures(TransformerMixin, BaseEstimator):
     root : path-like, default=None
         The folder that relative paths start from, "~" being your home; None for the current one.
         Where it is does not matter to `memory`.
+    column : str or int, default=None
+        Which column of X holds the audio, where X is a table: a DataFrame, a data set of Hugging
+        Face's, or a dict of columns.
+    scale : float or "dtype", default=None
+        What samples that are integers are divided by: a number, such as 32768; or "dtype" for the
+        largest of their type, unsigned ones being moved to 0 before. None refuses them.
     random_state : int, RandomState instance, default=None
         For ``crop="random"``; an int gives a clip the same crop each time.
     memory : path-like or joblib.Memory, default=None
@@ -181,6 +188,8 @@ class LibrosaFeatures(TransformerMixin, BaseEstimator):
         allow_silence: bool = False,
         on_error: str = "raise",
         root: PathLike | None = None,
+        column: str | int | None = None,
+        scale: float | str | None = None,
         random_state: Seed = None,
         memory: Memory = None,
         memory_map: PathLike | None = None,
@@ -212,6 +221,8 @@ class LibrosaFeatures(TransformerMixin, BaseEstimator):
         self.allow_silence = allow_silence
         self.on_error = on_error
         self.root = root
+        self.column = column
+        self.scale = scale
         self.random_state = random_state
         self.memory = memory
         self.memory_map = memory_map
@@ -241,7 +252,7 @@ class LibrosaFeatures(TransformerMixin, BaseEstimator):
             If waveforms in X are empty, not finite or not floating-point.
         """
         check_parameters(self)
-        clips = as_clips(X, None if self.on_error == "raise" else [], self.root)
+        clips = self._clips(X, None if self.on_error == "raise" else [])
         check_windows(self, clips)
         shape = self._feature_shape()
         self.output_shape_ = (int(np.prod(shape)),) if self.flatten else shape
@@ -278,7 +289,7 @@ class LibrosaFeatures(TransformerMixin, BaseEstimator):
         check_parameters(self)
         self._check_container()
         bad: list[BadFile] = []
-        clips = as_clips(X, bad, self.root)
+        clips = self._clips(X, bad)
         check_windows(self, clips)
         shape = self._feature_shape()
         seed = None
@@ -383,6 +394,9 @@ class LibrosaFeatures(TransformerMixin, BaseEstimator):
         places = ["_".join(map(str, place)) for place in np.ndindex(shape)]
         return np.asarray([f"{label}_{place}" for label in labels for place in places], object)
 
+    def _clips(self, X: Audio, bad: list[BadFile] | None) -> list[Segment]:
+        return as_clips(X, bad, self.root, column=self.column, scale=self.scale)
+
     def _feature_shape(self) -> tuple[int, ...]:
         # noise, as some features warn of silence
         size = (1, self.n_channels or 1, n_times_of(self))
@@ -455,7 +469,7 @@ def _name_of(clips: list[Segment], key: str) -> str:
     parts: list[object] = [key]
     for clip in clips:
         if clip.path is None:
-            parts.append(clip.samples())
+            parts.append(clip.samples() if clip.file is None else clip.file)
         else:
             parts += [os.path.abspath(clip.path), signature_of(clip.path)]
         parts.append((clip.rate, clip.start, clip.duration))

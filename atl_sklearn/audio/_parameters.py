@@ -13,9 +13,10 @@ from atl_sklearn._seeds import SEED, is_seed
 from atl_sklearn._validation import is_number, refuse
 from atl_sklearn.audio._clips import LONGEST_SECONDS, Segment
 from atl_sklearn.audio._features import as_list, get_feature, get_feature_names, name_of
-from atl_sklearn.audio._files import LONGEST_VALUES
 from atl_sklearn.audio._reading import n_times_of
+from atl_sklearn.audio._sound_file import LONGEST_VALUES
 from atl_sklearn.audio._spectral import window_of
+from atl_sklearn.audio._waveforms import is_scale
 
 if TYPE_CHECKING:
     from atl_sklearn.audio._augmentation import Augmentation
@@ -56,11 +57,16 @@ def check_memory_map(estimator: LibrosaFeatures | Standardizer) -> None:
         raise refuse(estimator, "memory_map", "a folder or None, and no file")
 
 
-def check_root(estimator: AudioSegmenter | LibrosaFeatures) -> None:
-    """Check the kind of the folder that relative paths start from."""
-    root = estimator.root
+def check_input(estimator: AudioSegmenter | LibrosaFeatures) -> None:
+    """Check the parameters that say where audio is, and what integers are divided by."""
+    root, column = estimator.root, estimator.column
     if not (root is None or isinstance(root, str | os.PathLike)) or root == "":
         raise refuse(estimator, "root", "a folder, or None for the current one")
+    is_column = isinstance(column, str | Integral) and not isinstance(column, bool)
+    if not (column is None or is_column):
+        raise refuse(estimator, "column", "the name of a column, an int, or None")
+    if not is_scale(estimator.scale):
+        raise refuse(estimator, "scale", "a float in (0, inf), 'dtype' or None")
 
 
 def check_parameters(settings: LibrosaFeatures) -> None:
@@ -102,7 +108,7 @@ def check_parameters(settings: LibrosaFeatures) -> None:
     if not (settings.memory is None or isinstance(settings.memory, (*folders, joblib.Memory))):
         raise refuse(settings, "memory", "a folder, a joblib.Memory or None")
     check_memory_map(settings)
-    check_root(settings)
+    check_input(settings)
     check_random_state(settings)
     n_jobs = settings.n_jobs
     if n_jobs is not None and (

@@ -11,8 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from atl_sklearn.audio._bad_audio import UnusableClipError
-from atl_sklearn.audio._clips import Segment, describe_samples
-from atl_sklearn.audio._files import LONGEST_VALUES, AudioFile, open_audio
+from atl_sklearn.audio._clips import Segment
+from atl_sklearn.audio._files import open_audio
+from atl_sklearn.audio._joined import Readable
+from atl_sklearn.audio._sound_file import LONGEST_VALUES
+from atl_sklearn.audio._waveforms import describe_samples
 
 if TYPE_CHECKING:
     from atl_sklearn.audio._librosa_features import LibrosaFeatures
@@ -29,7 +32,11 @@ class _Samples:
     def __init__(self, samples: NDArray[np.float32], rate: float) -> None:
         self._samples = samples
         self.rate = rate
-        self.n_channels, self.n_frames = samples.shape
+        self.n_channels = len(samples)
+        self.n_frames: int | None = samples.shape[1]
+
+    def count_frames(self) -> int:
+        return self._samples.shape[1]
 
     def read(self, start: int, stop: int | None) -> NDArray[np.float32]:
         return self._samples[:, start:stop]
@@ -65,8 +72,10 @@ def read_clip(
         If the file is missing, empty, truncated or no audio, or if samples are not finite.
     """
     sr = settings.sr
-    if clip.path is not None:
-        opened: AbstractContextManager[AudioFile | _Samples] = open_audio(clip.path)
+    if clip.file is not None:
+        opened: AbstractContextManager[Readable] = open_audio(
+            clip.file, until=_until(clip, settings)
+        )
     else:
         assert isinstance(clip.source, np.ndarray)
         opened = nullcontext(_Samples(clip.source, sr if clip.rate is None else clip.rate))
@@ -81,7 +90,7 @@ def read_clip(
     if samples.shape[1] == 0:
         raise UnusableClipError("it has no samples")
     # What is in memory was checked before.
-    reason = None if clip.path is None else describe_samples(samples)
+    reason = None if clip.file is None else describe_samples(samples)
     if reason:
         raise UnusableClipError(reason)
     wave = samples
@@ -100,11 +109,22 @@ def read_clip(
     return _pad(_normalize(wave, settings.normalize), n_times_of(settings), settings.pad)
 
 
+def _until(clip: Segment, settings: LibrosaFeatures) -> float | None:
+    """Return after how many seconds of a file nothing is read; None for its end."""
+    if clip.duration is not None:
+        return clip.start + clip.duration
+    if settings.crop != "start" or settings.trim_silence is not None:
+        return None
+    return float(clip.start + settings.offset + settings.duration)
+
+
 def _span(
-    source: AudioFile | _Samples, clip: Segment, settings: LibrosaFeatures, fraction: float
+    source: Readable, clip: Segment, settings: LibrosaFeatures, fraction: float
 ) -> tuple[int, int | None]:
     """Return the first frame to be read, and the one after the last."""
     rate, n_frames = source.rate, source.n_frames
+    if n_frames is None and (settings.crop != "start" or clip.start or settings.offset):
+        n_frames = source.count_frames()
     start, stop = round(clip.start * rate), n_frames
     if clip.duration is not None:
         stop = round((clip.start + clip.duration) * rate)
@@ -129,7 +149,9 @@ def _span(
 
 def _draw(clip: Segment, seed: int | None) -> float:
     """Return a number in [0, 1) that depends on the clip and the seed, not on other clips."""
-    if clip.path is None:
+    if isinstance(clip.file, bytes):
+        head = clip.file[:_HEAD]
+    elif clip.path is None:
         assert isinstance(clip.source, np.ndarray)
         head = clip.source[:, :_HEAD].tobytes()
     else:

@@ -12,7 +12,7 @@ from atl_sklearn._types import PathLike
 from atl_sklearn.audio._bad_audio import BadFile, UnusableClipError, report_bad
 from atl_sklearn.audio._clips import LONGEST_SECONDS, Audio, Segment, as_clips
 from atl_sklearn.audio._files import open_audio
-from atl_sklearn.audio._parameters import check_choice, check_root, is_number, refuse
+from atl_sklearn.audio._parameters import check_choice, check_input, is_number, refuse
 
 
 class AudioSegmenter(TransformerMixin, BaseEstimator):
@@ -42,6 +42,10 @@ class AudioSegmenter(TransformerMixin, BaseEstimator):
     root : path-like, default=None
         The folder that relative paths start from, "~" being your home; None for the current one.
         The windows know it: it need not be told to the features.
+    column : str or int, default=None
+        Which column of X holds the recordings, where X is a table.
+    scale : float or "dtype", default=None
+        What samples that are integers are divided by; see :class:`LibrosaFeatures`.
 
     Attributes
     ----------
@@ -72,6 +76,8 @@ class AudioSegmenter(TransformerMixin, BaseEstimator):
         sr: float | None = None,
         on_error: str = "raise",
         root: PathLike | None = None,
+        column: str | int | None = None,
+        scale: float | str | None = None,
     ) -> None:
         self.duration = duration
         self.hop = hop
@@ -79,6 +85,8 @@ class AudioSegmenter(TransformerMixin, BaseEstimator):
         self.sr = sr
         self.on_error = on_error
         self.root = root
+        self.column = column
+        self.scale = scale
 
     def fit(self, X: Audio, y: object = None) -> Self:
         """Check the parameters and X; no file is read.
@@ -103,8 +111,8 @@ class AudioSegmenter(TransformerMixin, BaseEstimator):
             If waveforms in X are empty, not finite or not floating-point.
         """
         self._check_parameters()
-        for clip in as_clips(X, None if self.on_error == "raise" else [], self.root):
-            if clip.path is None:
+        for clip in self._clips(X, None if self.on_error == "raise" else []):
+            if clip.file is None:
                 self._rate_of(clip)
         self.bad_files_: list[BadFile] = []
         return self
@@ -132,7 +140,7 @@ class AudioSegmenter(TransformerMixin, BaseEstimator):
         """
         self._check_parameters()
         bad: list[BadFile] = []
-        clips = as_clips(X, bad, self.root)
+        clips = self._clips(X, bad)
         unusable = {found.position for found in bad}
         segments: list[Segment] = []
         for index, clip in enumerate(clips):
@@ -142,7 +150,7 @@ class AudioSegmenter(TransformerMixin, BaseEstimator):
                     starts = self._starts(self._length(clip))
                 except UnusableClipError as error:
                     bad.append(BadFile(index, clip.path, str(error)))
-            rate = clip.rate if clip.path is not None else self._rate_of(clip)
+            rate = clip.rate if clip.file is not None else self._rate_of(clip)
             for start in starts:
                 segments.append(
                     Segment(clip.source, rate, clip.start + start, self._size_in(clip), index)
@@ -154,17 +162,20 @@ class AudioSegmenter(TransformerMixin, BaseEstimator):
         windows[:] = segments
         return windows
 
+    def _clips(self, X: Audio, bad: list[BadFile] | None) -> list[Segment]:
+        return as_clips(X, bad, self.root, column=self.column, scale=self.scale)
+
     def _size_in(self, clip: Segment) -> float:
         """Return the length of the windows of a clip, which may be a part of a recording."""
         return self.duration if clip.duration is None else min(self.duration, clip.duration)
 
     def _length(self, clip: Segment) -> float:
         """Return how long a clip is, in seconds."""
-        if clip.path is None:
+        if clip.file is None:
             rate = self._rate_of(clip)
             total = np.shape(clip.source)[1] / rate
         else:
-            with open_audio(clip.path) as file:
+            with open_audio(clip.file) as file:
                 rate = file.rate
                 total = file.count_frames() / rate
         # Otherwise there would be as many windows as memory can hold, all of them the same.
@@ -218,7 +229,7 @@ class AudioSegmenter(TransformerMixin, BaseEstimator):
             raise refuse(self, "sr", "a number above 0, in Hz, or None")
         check_choice(self, "last", ("shift", "drop", "pad"))
         check_choice(self, "on_error", ("raise", "warn"))
-        check_root(self)
+        check_input(self)
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import torch
 
+from atl_sklearn.estimators._data import Samples, batch_loader
 from atl_sklearn.estimators._fit_run import FitRun
-from atl_sklearn.estimators._frozen_side import network_label
 from atl_sklearn.estimators._net import Net
-from atl_sklearn.unrelated import FrozenNetwork, get_network, get_nonlinearity
 
+_AT_ONCE = 256  # samples of which answers are looked up
 _RIDGE = 1e-3  # of the mean variance of the answers
 
 
@@ -22,9 +21,7 @@ def given_weights(weight: Any, n_networks: int) -> list[Any]:
     return [value if isinstance(value, str) else float(value) for value in values]
 
 
-def measured_weights(
-    net: Net, run: FitRun, sources: Sequence[object], data: object, tried: object
-) -> list[float]:
+def measured_weights(net: Net, run: FitRun, data: Any, tried: Samples) -> list[float]:
     """Return a number for each weight, measuring those that are "auto".
 
     Parameters
@@ -32,34 +29,30 @@ def measured_weights(
     net : AntiTransferClassifier or AntiTransferRegressor
         The estimator.
     run : FitRun
-        Its fit.
-    sources : sequence of estimator or torch.nn.Module
-        The fitted unrelated networks.
+        Its fit, with the unrelated sides.
     data : torch.utils.data.Dataset
         The training data.
     tried : Tensor of shape (n_few, ...) or mapping of these
         The first samples, where the network is.
     """
-    weights = given_weights(net.weight, len(sources))
-    if "auto" not in weights:
+    weights = given_weights(net.weight, len(run.sources))
+    auto = {at: side for at, side in enumerate(run.sides) if weights[at] == "auto"}
+    if not auto:
         return weights
-    frozen: dict[int, FrozenNetwork] = {}
-    for position, (source, weight) in enumerate(zip(sources, weights, strict=True)):
-        if weight == "auto":
-            frozen[position] = FrozenNetwork(
-                get_network(source),
-                device=net.device,
-                label=network_label(position, len(sources)),
-                nonlinearity=get_nonlinearity(source),
-            )
-            frozen[position].choose("posterior", tried)
-    answers: dict[int, list[np.ndarray]] = {position: [] for position in frozen}
+    for side in auto.values():
+        side.choose("posterior", tried, parameter="layer")
+    answers: dict[int, list[np.ndarray]] = {position: [] for position in auto}
     targets = []
-    for X, y in net.get_iterator(data, training=False):
+    batches: Any = net.get_iterator(data, training=False)
+    if any(side.needs_positions(unlabeled=False) for side in auto.values()):
+        batches = batch_loader(data, batch_size=_AT_ONCE, shuffle=False, training=False)
+    for batch in batches:
+        X, y = batch
         targets.append(y.cpu().numpy() if isinstance(y, torch.Tensor) else np.asarray(y))
-        for position, network in frozen.items():
-            answer = network(run.placement.batch(X))
-            network.check_finite(answer, "X")
+        X = run.placement.batch(X)
+        for position, side in auto.items():
+            answer = side(X, getattr(batch, "positions", None), unlabeled=False)
+            side.frozen.check_finite(answer, "X")
             answers[position].append(answer[0].flatten(1).cpu().numpy())
     y = np.concatenate(targets)
     for position, found in answers.items():
@@ -107,7 +100,7 @@ def confounding(
     if len(targets) < 3:
         return 0.0
     weight = weight / weight.sum()
-    answers = answers - weight @ answers
+    answers = _fewer(answers - weight @ answers)
     variance = weight @ answers**2
     constant = np.ones((len(answers), 1))
     # The constant has no ridge, so that the mean is always fitted.
@@ -115,6 +108,14 @@ def confounding(
     rest = _left_out(np.hstack([constant, answers]), targets, weight, penalty)
     total = _left_out(constant, targets, weight, np.zeros((1, 1)))
     return float(np.clip(1 - rest / total, 0, 1)) if total > 0 else 0.0
+
+
+def _fewer(answers: np.ndarray) -> np.ndarray:
+    """Return as many columns as there are samples, where there are more, and the same products."""
+    if answers.shape[1] <= len(answers):
+        return answers
+    values, vectors = np.linalg.eigh(answers @ answers.T)
+    return vectors * np.sqrt(np.maximum(values, 0))
 
 
 def _left_out(

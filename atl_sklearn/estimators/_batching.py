@@ -25,6 +25,7 @@ from atl_sklearn.estimators._fit_run import FitRun
 from atl_sklearn.estimators._input_checks import accepted
 from atl_sklearn.estimators._net import Net
 from atl_sklearn.estimators._scales import adapt_layers
+from atl_sklearn.estimators._side_checks import check_validation
 from atl_sklearn.estimators._splits import get_splitter, split_data
 
 
@@ -89,7 +90,10 @@ def split_datasets(
         train, valid = run.checkpoints.same_split(train, valid)
     if valid is not None and net.dataset is Dataset and not is_own_data(valid):
         # One that the user made for validation: its labels are the user's.
-        valid = LabelledData(valid, net._encode_targets(targets_of(valid), reset=False))
+        if run is not None:
+            check_validation(run.sides)
+        y_valid = net._encode_targets(targets_of(valid), reset=False)
+        valid = LabelledData(valid, y_valid, is_training=False)
     if run is not None:
         run.dataset = train
         adapt_layers(net.module_, train)

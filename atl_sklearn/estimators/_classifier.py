@@ -59,19 +59,27 @@ class AntiTransferClassifier(AntiTransferEstimator, NeuralNetClassifier):
         What the network must not lean on: a fitted :class:`AntiTransferClassifier`,
         :class:`AntiTransferRegressor` or other skorch net, the same in a
         ``FrozenEstimator``, a fitted ``Pipeline`` that ends in one (its last step is used, so
-        its features must have the shape of X), or a module. It is never changed, and clones of
-        this estimator keep it. An unfitted estimator is cloned and fitted inside `fit` on
+        its features must have the shape of X), or a module of any kind: TorchScript, quantised, an
+        exported program, the path of an ONNX file. It is never changed, and clones of this
+        estimator keep it. An unfitted estimator is cloned and fitted inside `fit` on
         ``y_unrelated``. A list holds several. None trains a plain network.
     layer : str, int or list of these, default="last"
-        Where this network is compared: ``"last"``, the last convolution with its nonlinearity,
-        or without convolutions the last hidden layer with its nonlinearity; an index among the
-        convolutions and linear layers in the order in which they run (with its nonlinearity;
-        negative from the end); or the name of any submodule, whose output is taken as it is.
-        :func:`~atl_sklearn.list_layers` shows them. ``"output"`` is what the network returns,
-        ``"posterior"`` the probabilities made of it. The penalties of several layers are added.
+        Where this network is compared: ``"last"``, the last convolution, recurrent or attention
+        layer with its nonlinearity, or without these the last hidden linear layer with its
+        nonlinearity; an index among the convolutions, linear, recurrent and attention layers in
+        the order in which they run (with its nonlinearity; negative from the end); or the name of
+        any submodule, whose output is taken as it is. A part of an output is named behind a dot,
+        as in ``"encoder.pooler_output"``; unnamed, the logits or the last hidden state are
+        taken. Features are the channels of what recurrent, attention and linear layers return,
+        and time is a position. :func:`~atl_sklearn.list_layers` shows them. ``"output"`` is what
+        the network returns, ``"posterior"`` the probabilities made of it. The penalties of several
+        layers are added.
     unrelated_layer : None, str, int or list of these, default=None
         Where the unrelated network is compared; None for the same as `layer`. ``"output"`` is
-        what the network returns, ``"posterior"`` the probabilities made of it (of a plain
+        what the network returns, which is all that can be had of TorchScript, exported programs
+        and ONNX files. ``"task"`` is what of its features matters for its own task, whitened on
+        the first 2000 training samples: what its linear read-out uses, or where it has none, where
+        its answers differ. ``"posterior"`` are the probabilities made of its output (of a plain
         module: its softmax). With a list as `unrelated`, a list has one entry for each network.
     metric : str, callable or list of these, default="cross_correlation"
         How aggregated activations are compared, a list for each layer; see

@@ -58,6 +58,8 @@ class Batch:
     index : Tensor of shape (n_samples,) or None
         Positions of the samples in arrays, which are the same in every epoch; None where the
         data may change.
+    positions : Tensor of shape (n_samples,) or None, default=None
+        Positions of the samples in their data set, though they may change; None for `index`.
     """
 
     def __init__(
@@ -67,12 +69,14 @@ class Batch:
         task_weight: torch.Tensor | None = None,
         sample_weight: torch.Tensor | None = None,
         index: torch.Tensor | None = None,
+        positions: torch.Tensor | None = None,
     ) -> None:
         self.X = X
         self.y = y
         self.task_weight = task_weight
         self.sample_weight = sample_weight
         self.index = index
+        self.positions = index if positions is None else positions
 
     def __iter__(self) -> Iterator[Any]:
         return iter((self.X, self.y))
@@ -90,7 +94,7 @@ class Batch:
             _moved(values, device, non_blocking=non_blocking)
             for values in (self.X, self.y, self.task_weight, self.sample_weight)
         )
-        return Batch(X, y, task_weight, sample_weight, self.index)
+        return Batch(X, y, task_weight, sample_weight, self.index, self.positions)
 
     def pin_memory(self) -> Batch:
         """Return the batch in page-locked memory, as ``DataLoader(pin_memory=True)`` asks."""
@@ -99,7 +103,7 @@ class Batch:
         X, y, task_weight, sample_weight = map(
             pin_memory, (self.X, self.y, self.task_weight, self.sample_weight)
         )
-        return Batch(X, y, task_weight, sample_weight, self.index)
+        return Batch(X, y, task_weight, sample_weight, self.index, self.positions)
 
 
 def _take(values: object, index: torch.Tensor) -> Any:
@@ -202,6 +206,8 @@ class LabelledData(torch.utils.data.Dataset):
         Weights of the samples in the task loss, and in the penalty.
     same : bool, default=False
         Whether its samples are the same in every epoch.
+    is_training : bool, default=True
+        Whether it is that of the training data, in which the unrelated side knows positions.
     """
 
     def __init__(
@@ -212,9 +218,11 @@ class LabelledData(torch.utils.data.Dataset):
         sample_weight: np.ndarray | None = None,
         *,
         same: bool = False,
+        is_training: bool = True,
     ) -> None:
         self.dataset = dataset
         self.same = same
+        self.is_training = is_training
         self.y = y
         self.task_weight = task_weight
         self.sample_weight = sample_weight
@@ -230,7 +238,9 @@ class LabelledData(torch.utils.data.Dataset):
         columns = (self.y, self.task_weight, self.sample_weight)
         places = torch.as_tensor(index)
         y, task_weight, sample_weight = (_take(values, places) for values in columns)
-        return Batch(X, y, task_weight, sample_weight, places if self.same else None)
+        known = places if self.same else None
+        positions = places if self.is_training else None
+        return Batch(X, y, task_weight, sample_weight, known, positions)
 
 
 class UnlabeledData(torch.utils.data.Dataset):
@@ -256,8 +266,8 @@ class UnlabeledData(torch.utils.data.Dataset):
         return item[0] if isinstance(item, tuple | list) else item
 
     def __getitems__(self, index: Sequence[int]) -> Batch:
-        places = torch.as_tensor(index) if self.same else None
-        return Batch(default_collate([self[i] for i in index]), None, index=places)
+        X, places = default_collate([self[i] for i in index]), torch.as_tensor(index)
+        return Batch(X, None, index=places if self.same else None, positions=places)
 
 
 class SingleSamples(torch.utils.data.Dataset):

@@ -30,6 +30,17 @@ from atl_sklearn.estimators._names import check_gradients, get_optimizer
 from atl_sklearn.estimators._placement import HALF_PRECISIONS, Placement, autocast, in_single
 from atl_sklearn.estimators._sklearn_net import SklearnNet
 from atl_sklearn.estimators._steps import Step, Steps
+from atl_sklearn.unrelated import UnrelatedInputs
+
+# What `fit` takes besides what any other takes.
+OWN_ARGUMENTS = (
+    "X_unlabeled",
+    "X_unrelated",
+    "X_unrelated_unlabeled",
+    "Z_unlabeled",
+    "Z_unrelated",
+    "y_unrelated",
+)
 
 
 class AntiTransferEstimator(SklearnNet):
@@ -43,8 +54,8 @@ class AntiTransferEstimator(SklearnNet):
     # With metadata routing enabled nothing has to be requested: these arguments have no meaning
     # for any other estimator, so that there is no doubt about whom they are for. Weights are
     # requested as everywhere in scikit-learn, since a Pipeline may mean them for other steps.
-    __metadata_request__fit = {"X_unlabeled": True, "y_unrelated": True}  # noqa: RUF012
-    __metadata_request__partial_fit = {"X_unlabeled": True, "y_unrelated": True}  # noqa: RUF012
+    __metadata_request__fit = dict.fromkeys(OWN_ARGUMENTS, True)
+    __metadata_request__partial_fit = dict.fromkeys(OWN_ARGUMENTS, True)
 
     # Arguments of validate_data for y.
     _target_checks: dict[str, Any] = {}  # noqa: RUF012 - never changed
@@ -418,7 +429,11 @@ class AntiTransferEstimator(SklearnNet):
         *,
         sample_weight: object = None,
         y_unrelated: object = None,
+        X_unrelated: object = None,
+        Z_unrelated: object = None,
         X_unlabeled: object = None,
+        X_unrelated_unlabeled: object = None,
+        Z_unlabeled: object = None,
         **fit_params: object,
     ) -> Self:
         """Train the network on (X, y).
@@ -433,16 +448,33 @@ class AntiTransferEstimator(SklearnNet):
             Dataset holds it.
         sample_weight : array-like of shape (n_samples,) or None, default=None
             Weights of the samples in the task loss and in the penalty.
-        y_unrelated : array-like of shape (n_samples,) or (n_samples, n_unfitted), default=None
-            Labels of the unrelated tasks, on which an unfitted `unrelated` is fitted; a column
-            for each of several. Cross-validation splits them with X. A Pipeline hands them on
-            after ``sklearn.set_config(enable_metadata_routing=True)``.
+        y_unrelated : array-like of shape (n_samples,) or (n_samples, n_tasks), default=None
+            Labels of the unrelated tasks, on which an unfitted `unrelated` is fitted, or with
+            which ``unrelated="labels"`` compares: of these, floats are taken as the numbers that
+            they are, and anything else as classes. A column for each of several. Cross-validation
+            splits them with X. A Pipeline hands them on, as the other arguments here, after
+            ``sklearn.set_config(enable_metadata_routing=True)``.
+        X_unrelated : array-like of shape (n_samples, ...), mapping of these or None, default=None
+            What unrelated networks and estimators are given instead of X, of any shape and type
+            that they take: waveforms, token ids, the names of files for a Pipeline that reads
+            them. A mapping has an entry for each argument of a network's ``forward``. Integers
+            stay integers for networks that embed them. A Pipeline does not transform it.
+        Z_unrelated : array-like of shape (n_samples, ...), list or mapping of these, default=None
+            What ``unrelated="precomputed"`` compares with; several arrays are several tasks.
+            Memory-mapped arrays are read a batch at a time. Cross-validation splits arrays, and
+            several of them in a ``skorch.helper.SliceDict``, not in a list.
         X_unlabeled : array-like of shape (n_unlabeled, ...), mapping or torch Dataset, default=None
             Data of the kind and shape of X without labels, which only the penalty sees; see
             `penalty_data`. It must not have as many samples as X, because cross-validation
             would split it then; of a Dataset, the first of each item is used. A Pipeline
             transforms it if it was made with ``transform_input=["X_unlabeled"]`` and metadata
             routing is enabled.
+        X_unrelated_unlabeled : array-like of shape (n_unlabeled, ...) or mapping, default=None
+            `X_unrelated` of the unlabeled data.
+        Z_unlabeled : array-like of shape (n_unlabeled, ...), list or mapping, default=None
+            `Z_unrelated` of the unlabeled data, or their labels: an entry for each unrelated task
+            that is precomputed or labels. With labels alone it may be left out; the training
+            batches are compared then.
         **fit_params : dict
             Passed on to the network's ``forward`` and to ``train_split``.
 
@@ -458,8 +490,10 @@ class AntiTransferEstimator(SklearnNet):
         NonFiniteLossError
             If a loss or the weights became NaN or infinite; `module_` has the last finite ones.
         """
-        call = FitCall(X, y, sample_weight, y_unrelated, X_unlabeled, fit_params, "fit")
-        fit(self, call)
+        inputs = UnrelatedInputs(
+            y_unrelated, X_unrelated, Z_unrelated, X_unrelated_unlabeled, Z_unlabeled
+        )
+        fit(self, FitCall(X, y, sample_weight, X_unlabeled, inputs, fit_params, "fit"))
         return self
 
     def partial_fit(
@@ -470,7 +504,11 @@ class AntiTransferEstimator(SklearnNet):
         *,
         sample_weight: object = None,
         y_unrelated: object = None,
+        X_unrelated: object = None,
+        Z_unrelated: object = None,
         X_unlabeled: object = None,
+        X_unrelated_unlabeled: object = None,
+        Z_unlabeled: object = None,
         **fit_params: object,
     ) -> Self:
         """Train for `max_epochs` more epochs, from where the last call ended.
@@ -487,10 +525,19 @@ class AntiTransferEstimator(SklearnNet):
             regressor.
         sample_weight : array-like of shape (n_samples,) or None, default=None
             Weights of the samples in the task loss and in the penalty.
-        y_unrelated : array-like of shape (n_samples,) or (n_samples, n_unfitted), default=None
-            Labels of the unrelated tasks; needed in the first call, as in `fit`.
+        y_unrelated : array-like of shape (n_samples,) or (n_samples, n_tasks), default=None
+            Labels of the unrelated tasks; needed in the first call, as in `fit`, and in each call
+            with ``unrelated="labels"``.
+        X_unrelated : array-like of shape (n_samples, ...), mapping of these or None, default=None
+            What unrelated networks and estimators are given instead of X, as in `fit`.
+        Z_unrelated : array-like of shape (n_samples, ...), list or mapping of these, default=None
+            What ``unrelated="precomputed"`` compares with, as in `fit`.
         X_unlabeled : array-like of shape (n_unlabeled, ...), mapping or torch Dataset, default=None
             Unlabeled data, as in `fit`; needed in each call that uses them.
+        X_unrelated_unlabeled : array-like of shape (n_unlabeled, ...) or mapping, default=None
+            `X_unrelated` of the unlabeled data.
+        Z_unlabeled : array-like of shape (n_unlabeled, ...), list or mapping, default=None
+            `Z_unrelated` of the unlabeled data, or their labels.
         **fit_params : dict
             Passed on to the network's ``forward`` and to ``train_split``.
 
@@ -500,8 +547,9 @@ class AntiTransferEstimator(SklearnNet):
             The fitted estimator.
         """
         classes = classes if is_classifier(self) else None
-        call = FitCall(
-            X, y, sample_weight, y_unrelated, X_unlabeled, fit_params, "partial_fit", classes
+        inputs = UnrelatedInputs(
+            y_unrelated, X_unrelated, Z_unrelated, X_unrelated_unlabeled, Z_unlabeled
         )
+        call = FitCall(X, y, sample_weight, X_unlabeled, inputs, fit_params, "partial_fit", classes)
         fit(self, call)
         return self

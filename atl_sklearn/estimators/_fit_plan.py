@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from atl_sklearn._validation import check_no_missing
-from atl_sklearn.estimators._input_checks import TrainingData, check_training_data
+from atl_sklearn.estimators._input_checks import TrainingData, as_array, check_training_data
 from atl_sklearn.estimators._net import Net
-from atl_sklearn.estimators._parameters import check_classes, check_parameters
-from atl_sklearn.unrelated import as_sources, label_columns
+from atl_sklearn.estimators._parameters import check_classes, check_lengths, check_parameters
+from atl_sklearn.estimators._side_checks import check_steps_twice
+from atl_sklearn.unrelated import SideMaker, UnrelatedInputs, as_sources, plan_tasks
 
 
 @dataclass(frozen=True)
@@ -21,8 +22,10 @@ class FitCall:
 
     Attributes
     ----------
-    X, y, sample_weight, y_unrelated, X_unlabeled : object
+    X, y, sample_weight, X_unlabeled : object
         Arguments of `fit`, as they were given.
+    inputs : UnrelatedInputs
+        Those for the unrelated side.
     params : dict
         Its further arguments.
     method : {"fit", "partial_fit"}
@@ -34,8 +37,8 @@ class FitCall:
     X: object
     y: object
     sample_weight: object
-    y_unrelated: object
     X_unlabeled: object
+    inputs: UnrelatedInputs
     params: dict[str, Any]
     method: str
     classes: ArrayLike | None = None
@@ -51,10 +54,12 @@ class FitPlan:
         Whether it goes on with the network that is there.
     data : TrainingData
         What it learns from.
-    sources : list of estimator or torch.nn.Module
+    sources : list of estimator, torch.nn.Module or str
         What it avoids.
-    labels : dict of int to array
-        For each of the sources that is fitted first, by position, its labels.
+    labels : dict of int to (array or None)
+        For each of the sources that is fitted first, by position, its labels, if it needs any.
+    sides : SideMaker
+        Makes what is compared of the sources when these are fitted.
     keeps_sources : bool
         Whether the sources are those of an earlier fit, with their scores.
     """
@@ -63,6 +68,7 @@ class FitPlan:
     data: TrainingData
     sources: list[object]
     labels: dict[int, np.ndarray]
+    sides: SideMaker
     keeps_sources: bool
 
 
@@ -106,8 +112,21 @@ def plan_fit(net: Net, call: FitCall) -> FitPlan:
         reset=not (continues and hasattr(net, "n_outputs_")),
     )
     same = continues and vars(net).get("_unrelated_given") is net.unrelated
-    if same and getattr(net, "unrelated_", None) is not None and call.y_unrelated is None:
-        return FitPlan(continues, data, as_sources(net.unrelated_), {}, keeps_sources=True)
-    sources = as_sources(net.unrelated)
-    labels = label_columns(sources, call.y_unrelated, n_samples=len(data.y))
-    return FitPlan(continues, data, sources, labels, keeps_sources=False)
+    keeps = same and getattr(net, "unrelated_", None) is not None
+    keeps = keeps and call.inputs.y_unrelated is None
+    tasks = plan_tasks(
+        as_sources(net.unrelated_ if keeps else net.unrelated),
+        call.inputs,
+        several=isinstance(net.unrelated, list | tuple),
+        n_samples=len(data.y),
+        n_unlabeled=None if data.unlabeled is None else len(data.unlabeled),
+        penalty_data=net.penalty_data,
+    )
+    check_lengths(net, len(tasks.sources))
+    check_steps_twice(net, tasks.sources, call.inputs)
+    if not tasks.has_unlabeled:
+        data = replace(data, unlabeled=None)
+    sees_unlabeled = data.unlabeled is not None and net.penalty_data != "train"
+    unlabeled = as_array(call.X_unlabeled) if sees_unlabeled else None
+    sides = SideMaker(call.inputs, as_array(call.X), unlabeled, tasks.rows)
+    return FitPlan(continues, data, tasks.sources, tasks.labels, sides, keeps_sources=keeps)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:  # they take a run, or make one
     from atl_sklearn.estimators._steps import Steps
     from atl_sklearn.estimators._training_progress import TrainingProgress
     from atl_sklearn.modules import Rescale
+    from atl_sklearn.unrelated import Side
 
 
 @dataclass
@@ -35,6 +36,8 @@ class FitRun:
         Where the network runs.
     sources : list
         The unrelated estimators or modules, fitted once training begins.
+    sides : list of Side
+        What is compared of each of the sources; empty where all weights are 0.
     unrelated_scores : list of float or None
         How well unrelated estimators that this fit fitted learnt their tasks; None where it goes
         on with those of an earlier one.
@@ -78,6 +81,7 @@ class FitRun:
     placement: Placement
     sources: list[object]
     unrelated_scores: list[float | None] | None = None
+    sides: list[Side] = field(default_factory=list)
     forward_params: dict[str, object] = field(default_factory=dict)
     penalty: PenaltyRun | None = None
     steps: Steps = field(init=False)

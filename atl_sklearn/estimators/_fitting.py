@@ -11,7 +11,6 @@ from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 from skorch import NeuralNet
 
-from atl_sklearn._pipelines import innermost
 from atl_sklearn._user_warnings import warn_user
 from atl_sklearn.estimators._automatic_weight import given_weights, measured_weights
 from atl_sklearn.estimators._checkpoints import open_checkpoints
@@ -27,9 +26,10 @@ from atl_sklearn.estimators._rehearsal import Rehearsal, check_forward_params, r
 from atl_sklearn.estimators._scales import rescale_layer
 from atl_sklearn.estimators._seeding import own_random_numbers
 from atl_sklearn.estimators._seeds_of_parts import set_seeds
+from atl_sklearn.estimators._sides import make_sides
 from atl_sklearn.estimators._steps import Steps
 from atl_sklearn.estimators._unlabeled import check_pipeline
-from atl_sklearn.unrelated import fit_sources, is_fitted
+from atl_sklearn.unrelated import fit_sources, is_fitted, source_name
 
 # Newer skorch resolves metadata for the method that the user called.
 _ROUTES = "_routing_method" in inspect.signature(NeuralNet.fit_loop).parameters
@@ -72,7 +72,7 @@ def fit(net: Net, call: FitCall) -> None:
             if interrupt is None or run.finished > run.begun:
                 if run.penalty is not None:  # what a later call needs to go on with it
                     net.__dict__["_penalty_state"] = run.penalty.state()
-                    _set_weight(net, run.penalty.weights)
+                    _set_weight(net, run, run.penalty.weights)
                 summary = summarise(net, run, interrupted=interrupt is not None,
                                     judged=call.method == "fit")  # fmt: skip
             if run.checkpoints is not None:
@@ -127,6 +127,8 @@ def _prepare(net: Net, call: FitCall) -> FitRun:
     if plan.labels and compares:
         _fit_sources(net, run, plan)
     with net._stream().active(net.device):
+        if compares:
+            run.sides = make_sides(net, run, plan.sides, rehearsal)
         _begin(net, run, rehearsal)
     return run
 
@@ -135,8 +137,8 @@ def _open_checkpoints(net: Net, run: FitRun, call: FitCall, *, continues: bool) 
     """Find out where the fit was interrupted, if it was; the random numbers are those then."""
     data = {
         "X": run.data.X, "y": run.data.y, "classes": vars(net).get("classes_inferred_"),
-        "sample_weight": call.sample_weight, "y_unrelated": call.y_unrelated,
-        "X_unlabeled": call.X_unlabeled, "fit_params": call.params,
+        "sample_weight": call.sample_weight, "X_unlabeled": call.X_unlabeled,
+        "fit_params": call.params, **call.inputs.named(),
     }  # fmt: skip
     found = open_checkpoints(net, data, method=call.method, continues=continues)
     if found is None:
@@ -148,13 +150,16 @@ def _open_checkpoints(net: Net, run: FitRun, call: FitCall, *, continues: bool) 
 
 
 def _fit_sources(net: Net, run: FitRun, plan: FitPlan) -> None:
-    """Fit the unrelated estimators that have labels."""
+    """Fit the unrelated estimators that are not fitted."""
     if net.verbose:
-        names = ", ".join(type(innermost(plan.sources[at])).__name__ for at in plan.labels)
+        names = ", ".join(source_name(plan.sources[at]) for at in plan.labels)
         print(f"Fitting what is unrelated on y_unrelated, and its score: {names}")
     report = print if net.verbose else None
     with _determined(net, plan) as sources:
-        found = fit_sources(sources, plan.data.X, plan.labels, net.memory, report=report)
+        views = plan.sides.views_of(sources)
+        found = fit_sources(
+            sources, plan.data.X, plan.labels, net.memory, views=views, report=report
+        )
     run.sources, run.unrelated_scores = found
 
 
@@ -188,8 +193,8 @@ def _begin(net: Net, run: FitRun, rehearsal: Rehearsal) -> None:
         weights = checkpoints.weights
         net.__dict__["_penalty_state"] = checkpoints.state["penalty"]
     else:
-        weights = measured_weights(net, run, run.sources, rehearsal.data, rehearsal.tried)
-    _set_weight(net, weights)
+        weights = measured_weights(net, run, rehearsal.data, rehearsal.tried)
+    _set_weight(net, run, weights)
     state = vars(net).get("_penalty_state")
     run.penalty = make_penalty(net, run, weights, rehearsal, state)
     run.steps = Steps(net, run)
@@ -198,8 +203,13 @@ def _begin(net: Net, run: FitRun, rehearsal: Rehearsal) -> None:
         checkpoints.check(net)
 
 
-def _set_weight(net: Net, weights: list[float]) -> None:
-    several = isinstance(net.unrelated, list | tuple)
+def _has_several(net: Net, run: FitRun) -> bool:
+    """Tell whether what is said of unrelated tasks is a list; one word may stand for several."""
+    return isinstance(net.unrelated, list | tuple) or len(run.sources) > 1
+
+
+def _set_weight(net: Net, run: FitRun, weights: list[float]) -> None:
+    several = _has_several(net, run)
     net.__dict__["weight_"] = weights if several else (weights[0] if weights else 0.0)
 
 
@@ -233,7 +243,7 @@ def _train(net: Net, run: FitRun, call: FitCall) -> KeyboardInterrupt | None:
 
 def _complete(net: Net, run: FitRun) -> None:
     """Set what a fit leaves behind besides the network."""
-    several = isinstance(net.unrelated, list | tuple)
+    several = _has_several(net, run)
     sources = run.sources
     scores = run.unrelated_scores
     net.__dict__["_unrelated_given"] = net.unrelated

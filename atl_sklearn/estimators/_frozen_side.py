@@ -1,10 +1,10 @@
-"""The frozen side of a fit: the unrelated networks, and what is kept of their activations."""
+"""The frozen side of a fit: what is unrelated, and what is kept of its activations."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
-from copy import deepcopy
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,28 +25,23 @@ from atl_sklearn.estimators._placement import autocast
 from atl_sklearn.estimators._seeding import own_random_numbers
 from atl_sklearn.similarity import Precomputed, n_precomputed, prepare, restore
 from atl_sklearn.unrelated import (
+    N_FITTED,
     ActivationStore,
-    FrozenNetwork,
+    Side,
     as_choices,
     get_memory,
-    get_network,
-    get_nonlinearity,
     key_of,
 )
 
 _OTHER_STREAM = 0x0DD
+ROWS_AT_ONCE = 256
 _STABLE = 1e-3  # of an activation's magnitude, by which it may differ from batch to batch
 
 
-def network_label(position: int, n_networks: int) -> str:
-    """Return what errors call an unrelated network."""
-    return "The unrelated network" + (f" {position}" if n_networks > 1 else "")
-
-
-def _choose(frozen: FrozenNetwork, choice: Any, X: Any, parameter: str) -> list[torch.Tensor]:
+def _choose(side: Side, choice: Any, X: Any, parameter: str) -> list[torch.Tensor]:
     """Choose layers of an unrelated network; a missing one may have another name there."""
     try:
-        return frozen.choose(choice, X, parameter=parameter)
+        return side.choose(choice, X, parameter=parameter)
     except ValueError as error:
         if parameter == "layer" and "not found" in str(error):
             raise ValueError(
@@ -55,42 +50,35 @@ def _choose(frozen: FrozenNetwork, choice: Any, X: Any, parameter: str) -> list[
         raise
 
 
-def _freeze(
+def _choose_layers(
     settings: PenaltySettings,
     network: torch.nn.Module,
-    sources: Sequence[object],
+    sides: Sequence[Side],
     X: Samples,
     n_layers: int,
-) -> tuple[list[FrozenNetwork], list[list[torch.Tensor]]]:
-    """Return the unrelated networks, frozen, with their layers chosen, and activations of X."""
-    found, tried = [], []
-    ours = set(map(id, network.parameters()))
-    device = settings.device or next(network.parameters()).device
+) -> list[list[torch.Tensor]]:
+    """Choose layers of the unrelated sides, and return their activations of X."""
+    tried = []
     parameter = settings.of_layer
-    for position, (source, choice) in enumerate(
-        zip(sources, settings.unrelated_layers, strict=True)
-    ):
+    for side, choice in zip(sides, settings.unrelated_layers, strict=True):
         if len(as_choices(choice, parameter)) != n_layers:
             raise ValueError(
                 f"The 'unrelated_layer' parameter must choose as many layers as 'layer', "
                 f"which chooses {n_layers}. Got {choice!r} instead."
             )
-        label = network_label(position, len(sources))
-        module = get_network(source)
-        if ours & set(map(id, module.parameters())):
-            # The network in training itself: what it is now stays, though it is trained.
-            module = deepcopy(module)
-        frozen = FrozenNetwork(
-            module, device=device, label=label, nonlinearity=get_nonlinearity(source)
-        )
         with autocast(settings.precision, settings.device, network):
-            tried.append(_choose(frozen, choice, X, parameter))
-        found.append(frozen)
-    return found, tried
+            tried.append(_choose(side, choice, X, parameter))
+    return tried
+
+
+def _samples(data: Any, index: list[int]) -> Any:
+    if is_own_data(data):
+        return data.__getitems__(index).X
+    return torch.utils.data.default_collate([data[place][0] for place in index])
 
 
 class FrozenSide:
-    """The unrelated networks of one fit, and what is kept of their activations.
+    """The unrelated sides of one fit, and what is kept of their activations.
 
     Parameters
     ----------
@@ -98,8 +86,8 @@ class FrozenSide:
         What is compared, and how.
     network : torch.nn.Module
         The network in training.
-    sources : list
-        The fitted unrelated estimators or modules.
+    sides : list of Side
+        One for each unrelated task.
     X : Tensor of shape (n_samples, ...) or mapping of these
         The first samples of the training data.
     comparisons : list of (metric, aggregation)
@@ -112,7 +100,7 @@ class FrozenSide:
         self,
         settings: PenaltySettings,
         network: torch.nn.Module,
-        sources: Sequence[object],
+        sides: Sequence[Side],
         X: Samples,
         comparisons: list[tuple[Any, Any]],
         *,
@@ -122,15 +110,48 @@ class FrozenSide:
         self._network = network
         self._exits = exits
         self._comparisons = comparisons
-        self._networks, tried = _freeze(settings, network, sources, X, len(comparisons))
+        self._sides = sides
+        # What is only looked up is not kept once more.
+        self._computed = [at for at, side in enumerate(sides) if side.computes]
+        tried = _choose_layers(settings, network, sides, X, len(comparisons))
         self._tried = {False: (X, tried)}
         self._stores: dict[bool, ActivationStore] = {}
         self._on_cpu = next(network.parameters()).device.type == "cpu"
 
+    def learn_directions(self, data: Any, to_device: Callable[[Any], Any]) -> None:
+        """Learn what of their features matters for the networks' own tasks, where that is compared.
+
+        Parameters
+        ----------
+        data : torch.utils.data.Dataset
+            The training data, of which the first samples are taken.
+        to_device : callable
+            Returns a batch as tensors where the networks are.
+        """
+        wanted = [side for side in self._sides if side.learns_directions]
+        if not wanted:
+            return
+        index = list(range(min(N_FITTED, len(data))))
+        runs = [index[at : at + ROWS_AT_ONCE] for at in range(0, len(index), ROWS_AT_ONCE)]
+        batches = [(to_device(_samples(data, run)), run) for run in runs]
+        with autocast(self._settings.precision, self._settings.device, self._network):
+            for side in wanted:
+                side.learn_directions(batches)
+        X, _ = self._tried[False]
+        index = list(range(get_len(X)))
+        found = self.activations(X, unlabeled=False, index=index, checked=False)
+        self._tried[False] = X, found
+
     def activations(
-        self, X: object, *, unlabeled: bool, index: object = None, checked: bool = True
+        self,
+        X: Any,
+        *,
+        unlabeled: bool,
+        index: object = None,
+        checked: bool = True,
+        only: Sequence[int] | None = None,
     ) -> list[list[torch.Tensor]]:
-        """Return the activations of each network's layers for a batch.
+        """Return the activations of each side's layers for a batch.
 
         Parameters
         ----------
@@ -142,6 +163,8 @@ class FrozenSide:
             Positions of the samples in their data set.
         checked : bool, default=True
             Whether activations that are not finite are refused; a GPU has to be waited for.
+        only : sequence of int or None, default=None
+            Positions of the sides that are asked; None for all.
 
         Returns
         -------
@@ -153,17 +176,14 @@ class FrozenSide:
         ValueError
             If they are not finite.
         """
+        sides = self._sides if only is None else [self._sides[at] for at in only]
         with autocast(self._settings.precision, self._settings.device, self._network):
-            found = [frozen(X) for frozen in self._networks]
+            found = [side(X, index, unlabeled=unlabeled) for side in sides]
         if checked:
-            self._check_finite(found, unlabeled=unlabeled, index=index)
+            for side, activations in zip(sides, found, strict=True):
+                of = "X_unlabeled" if unlabeled else "X"
+                side.frozen.check_finite(activations, of, index)
         return found
-
-    def _check_finite(
-        self, found: list[list[torch.Tensor]], *, unlabeled: bool, index: object
-    ) -> None:
-        for frozen, activations in zip(self._networks, found, strict=True):
-            frozen.check_finite(activations, "X_unlabeled" if unlabeled else "X", index)
 
     def tried(self, X: Samples, *, unlabeled: bool) -> list[list[torch.Tensor]]:
         """Return the activations of the first samples of a data set, and remember them.
@@ -178,7 +198,7 @@ class FrozenSide:
         Returns
         -------
         activations : list of list of Tensor
-            For each network and layer.
+            For each side and layer.
         """
         index = list(range(get_len(X)))
         if unlabeled:
@@ -186,7 +206,8 @@ class FrozenSide:
             self._tried[True] = X, found
         else:
             found = self._tried[False][1]
-            self._check_finite(found, unlabeled=False, index=index)
+            for side, activations in zip(self._sides, found, strict=True):
+                side.frozen.check_finite(activations, "X", index)
         return found
 
     @property
@@ -223,7 +244,9 @@ class FrozenSide:
         """
         settings = self._settings
         X, activations = self._tried.pop(unlabeled)
-        few = self._prepared(activations)
+        if not self._computed:
+            return
+        few = self._prepared([activations[at] for at in self._computed])
         because = self._changes(data, X, few, unlabeled=unlabeled, whole_batches=whole_batches)
         memory = get_memory(settings.memory)
         if not because and settings.cache == "auto" and memory is None and n_seen <= 1:
@@ -242,20 +265,16 @@ class FrozenSide:
 
         def compute(index: list[int]) -> list[torch.Tensor]:
             batch = to_device(data.__getitems__(index).X)
-            return self._prepared(self.activations(batch, unlabeled=unlabeled, index=index))
+            return self._prepared(
+                self.activations(batch, unlabeled=unlabeled, index=index, only=self._computed)
+            )
 
         if memory is not None and isinstance(data, ArrayData) and store.where != "live":
-            how = [
-                (
-                    frozen.nonlinearity,
-                    [(point.name, point.run, kind) for point, kind in frozen.chosen],
-                )
-                for frozen in self._networks
-            ]
+            known = [self._sides[at].identity(unlabeled=unlabeled) for at in self._computed]
             try:
                 key = key_of(
-                    [frozen.network for frozen in self._networks],
-                    [how, self._comparisons, settings.precision],
+                    [network for networks, _ in known for network in networks],
+                    [[how for _, how in known], self._comparisons, settings.precision],
                     data.X,
                 )
             except Unidentifiable as error:
@@ -293,7 +312,13 @@ class FrozenSide:
         count = (len(together[0]) + 1) // 2
         # With other random numbers than the first pass, or what is random would look the same.
         with own_random_numbers(settings.seed ^ _OTHER_STREAM, settings.device):
-            apart = self._prepared(self.activations(first_samples(X, count), unlabeled=unlabeled))
+            few = self.activations(
+                first_samples(X, count),
+                unlabeled=unlabeled,
+                index=range(count),
+                only=self._computed,
+            )
+            apart = self._prepared(few)
         for whole, part in zip(together, apart, strict=True):
             size = float(whole.abs().max())
             if not torch.allclose(whole[:count], part, rtol=_STABLE, atol=_STABLE * size):
@@ -313,9 +338,9 @@ class FrozenSide:
         ]
 
     def __call__(
-        self, X: object, index: Any, *, unlabeled: bool
+        self, X: object, index: Any, *, unlabeled: bool, positions: object = None
     ) -> list[list[torch.Tensor | Precomputed]]:
-        """Return what comparisons need of a batch, for each network and layer.
+        """Return what comparisons need of a batch, for each side and layer.
 
         Parameters
         ----------
@@ -325,6 +350,8 @@ class FrozenSide:
             Positions of the samples in their data set, if they are the same in every epoch.
         unlabeled : bool
             Whether the data set is that of the unlabeled samples.
+        positions : Tensor of shape (n_samples,) or None, default=None
+            The same where the samples may change; None for `index`.
 
         Returns
         -------
@@ -334,19 +361,25 @@ class FrozenSide:
         store = self._stores.get(unlabeled)
         kept = store is not None and store.where != "live"
 
-        def compute() -> list[torch.Tensor]:
-            checked = kept or self._on_cpu  # otherwise only if the penalty is not finite
-            found = self.activations(X, unlabeled=unlabeled, index=index, checked=checked)
+        places = index if positions is None else positions
+
+        def compute(only: Sequence[int], *, checked: bool) -> list[torch.Tensor]:
+            found = self.activations(
+                X, unlabeled=unlabeled, index=places, checked=checked, only=only
+            )
             return self._prepared(found)
 
-        flat = compute() if store is None else store.get(index, compute)
-        tensors = iter(flat)
-        n_parts = len(flat) // len(self._networks)
-        per_network = [[next(tensors) for _ in range(n_parts)] for _ in self._networks]
-        return [self._regroup(parts) for parts in per_network]
+        # On a GPU the others are checked only if the penalty is not finite.
+        now = partial(compute, self._computed, checked=kept or self._on_cpu)
+        tensors = iter(now() if store is None else store.get(index, now))
+        looked_up = [at for at in range(len(self._sides)) if at not in self._computed]
+        others = iter(compute(looked_up, checked=self._on_cpu))
+        return [
+            self._regroup(tensors if at in self._computed else others)
+            for at in range(len(self._sides))
+        ]
 
-    def _regroup(self, parts: list[torch.Tensor]) -> list[torch.Tensor | Precomputed]:
-        remaining = iter(parts)
+    def _regroup(self, remaining: Iterator[torch.Tensor]) -> list[torch.Tensor | Precomputed]:
         return [
             restore([next(remaining) for _ in range(n_precomputed(metric, aggregation))])
             for metric, aggregation in self._comparisons

@@ -57,7 +57,10 @@ def accepted(function: Callable[..., object] | None, names: Collection[str]) -> 
     """Return those of `names` that a function, if there is one, takes as keyword arguments."""
     if function is None:
         return frozenset()
-    parameters = inspect.signature(function).parameters
+    try:
+        parameters = inspect.signature(function).parameters
+    except ValueError:  # it is not written in Python, as TorchScript is not
+        return frozenset()
     if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values()):
         return frozenset(names)
     return frozenset(names) & parameters.keys()

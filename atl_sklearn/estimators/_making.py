@@ -5,7 +5,6 @@ from __future__ import annotations
 import inspect
 from collections.abc import Iterator
 from contextlib import contextmanager
-from copy import deepcopy
 from typing import Any
 
 import numpy as np
@@ -20,6 +19,7 @@ from atl_sklearn.estimators._outputs import takes_one_score
 from atl_sklearn.estimators._placement import PRECISIONS
 from atl_sklearn.estimators._seeding import own_random_numbers
 from atl_sklearn.modules import get_module
+from atl_sklearn.unrelated import copy_network, why_not_trainable
 
 _FUSED = (torch.optim.Adam, torch.optim.AdamW, torch.optim.SGD)
 _OTHER_FORMS = {"fused", "foreach", "capturable", "differentiable"}
@@ -41,6 +41,13 @@ def waits_for_sizes(net: Net) -> bool:
     return bool(unknown & needed)
 
 
+def _check_trainable(net: Net, module: torch.nn.Module) -> None:
+    reason = why_not_trainable(module)
+    if reason:
+        way_out = f"It {reason}. It can be the unrelated one."
+        raise refuse(net, "module", "a network that can be trained", way_out)
+
+
 def make_module(net: Net) -> torch.nn.Module:
     """Make the network; it is told the sizes of X and y where it asks for them by name.
 
@@ -57,14 +64,15 @@ def make_module(net: Net) -> torch.nn.Module:
     Raises
     ------
     ValueError
-        If the sizes are not known, or something else than a module is made.
+        If the sizes are not known, or something else is made than a module that can be trained.
     """
     kwargs = net.get_params_for("module")
     shape = getattr(net, "input_shape_", None)
     module = net.module
     if isinstance(module, torch.nn.Module):
+        _check_trainable(net, module)
         # Trained in place it would not be the user's any more.
-        made = net.initialized_instance(deepcopy(module), kwargs)
+        made = net.initialized_instance(copy_network(module), kwargs)
     else:
         sizes = {
             "input_shape": shape,
@@ -87,6 +95,7 @@ def make_module(net: Net) -> torch.nn.Module:
         if not isinstance(made, torch.nn.Module):
             way_out = f"It made {shown(made)}."
             raise refuse(net, "module", "what makes a torch.nn.Module", way_out)
+        _check_trainable(net, made)
     return made.to(PRECISIONS[net.precision])
 
 

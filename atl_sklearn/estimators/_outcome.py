@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from atl_sklearn._pipelines import innermost
 from atl_sklearn.estimators._automatic_weight import given_weights
 from atl_sklearn.estimators._convergence import judge_convergence, judge_penalty
 from atl_sklearn.estimators._fit_run import FitRun
 from atl_sklearn.estimators._net import Net
 from atl_sklearn.estimators._summary import ComparisonSummary, FitSummary
 from atl_sklearn.modules import Standardize
+from atl_sklearn.unrelated import source_name
 
 _SCALE = (
     ", or scale X (sklearn.preprocessing.StandardScaler, or atl_sklearn.audio.Standardizer for "
@@ -46,7 +46,7 @@ def _comparisons(net: Net, run: FitRun, rows: Sequence[dict[str, Any]]) -> list[
             weight_from = f"for target_similarity={targets[position]:.3g}"
         found.append(
             ComparisonSummary(
-                unrelated=type(innermost(sources[position])).__name__
+                unrelated=source_name(sources[position])
                 + (f" {position}" if len(sources) > 1 else ""),
                 unrelated_score=scores[position],
                 layer=layer,

@@ -27,12 +27,12 @@ from atl_sklearn.similarity import (
     get_weight_schedule,
     is_batch_metric,
 )
-from atl_sklearn.unrelated import CACHES, as_choices, as_sources, get_memory
+from atl_sklearn.unrelated import CACHES, as_choices, as_sources, get_memory, is_word
 
 _PENALTY_DATA = ("auto", "both", "train", "unlabeled")
 
 
-def _check_weight(net: Net, n_networks: int) -> None:
+def _check_weight(net: Net) -> None:
     several = isinstance(net.weight, list | tuple)
     values = net.weight if several else [net.weight]
     for value in values:
@@ -45,12 +45,28 @@ def _check_weight(net: Net, n_networks: int) -> None:
                 "a float in [0, inf), 'auto', or a list of these, one for each unrelated network",
                 "0 trains the plain network.",
             )
-    if several and len(values) != n_networks:
-        raise refuse(
-            net,
-            "weight",
-            f"a float, or a list of one float for each of the {n_networks} unrelated networks",
-        )
+
+
+def check_lengths(net: Net, n_networks: int) -> None:
+    """Check that parameters that are lists have an entry for each unrelated task.
+
+    Parameters
+    ----------
+    net : AntiTransferClassifier or AntiTransferRegressor
+        The estimator.
+    n_networks : int
+        Number of unrelated tasks.
+
+    Raises
+    ------
+    ValueError
+        If one has another number of entries.
+    """
+    for name, without in (("weight", "a float"), ("target_similarity", "None, a float")):
+        value = getattr(net, name)
+        if isinstance(value, list | tuple) and len(value) != n_networks:
+            of_each = f"one for each of the {n_networks} unrelated networks"
+            raise refuse(net, name, f"{without}, or a list of {of_each}")
 
 
 def _check_classes(net: Net) -> None:
@@ -102,13 +118,8 @@ def _check_comparison(net: Net) -> None:
         )
     if not isinstance(net.penalty_data, str) or net.penalty_data not in _PENALTY_DATA:
         raise refuse(net, "penalty_data", f"one of {sorted(_PENALTY_DATA)}")
-    targets = net.target_similarity
-    if targets is not None:
-        check_target(targets, metrics, type(net).__name__)
-    n_networks = len(as_sources(net.unrelated))
-    if isinstance(targets, list | tuple) and len(targets) != n_networks:
-        must = f"None, a float, or a list of one for each of the {n_networks} unrelated networks"
-        raise refuse(net, "target_similarity", must)
+    if net.target_similarity is not None:
+        check_target(net.target_similarity, metrics, type(net).__name__)
     size = net.penalty_batch_size
     if not is_number(size, Integral) or size < 2:
         raise refuse(net, "penalty_batch_size", "an int in [2, inf)")
@@ -249,7 +260,9 @@ def check_parameters(net: Net) -> None:
     _check_numbers(net)
     _check_of_skorch(net)
     sources = as_sources(net.unrelated)
-    _check_weight(net, len(sources))
+    _check_weight(net)
+    if not is_word(net.unrelated):  # which may stand for several
+        check_lengths(net, len(sources))
     as_choices(net.layer, "layer")
     several = isinstance(net.unrelated, list | tuple) and isinstance(
         net.unrelated_layer, list | tuple

@@ -21,7 +21,7 @@ from atl_sklearn.similarity import (
     AntiTransferPenalty,
     get_weight_schedule,
 )
-from atl_sklearn.unrelated import ActivationHooks, Layer, Trial, choose_layers, is_posterior
+from atl_sklearn.unrelated import ActivationHooks, Layer, Side, Trial, choose_layers, is_posterior
 
 _READER_RATE = 3e-3  # learning rate of what adversarial metrics train
 _N_TRIED = 8  # unlabeled samples with which everything is tried before training
@@ -104,8 +104,8 @@ class PenaltyRun:
         The network in training, as it is without compilation.
     calls : NetworkCalls
         How it is called.
-    sources : list
-        The fitted unrelated estimators or modules.
+    sides : list of Side
+        One for each unrelated task.
     X : Tensor of shape (n_samples, ...) or mapping of these
         A few samples, with which everything is tried before training starts.
     trial : Trial
@@ -133,7 +133,7 @@ class PenaltyRun:
         settings: PenaltySettings,
         network: torch.nn.Module,
         calls: NetworkCalls,
-        sources: Sequence[object],
+        sides: Sequence[Side],
         X: Samples,
         trial: Trial,
         *,
@@ -162,10 +162,11 @@ class PenaltyRun:
         self._hooks = ActivationHooks(network, [layer.point for layer in layers])
         exits.callback(self._hooks.remove)
         comparisons = self._loss.comparisons(len(layers))
-        self._frozen = FrozenSide(settings, network, sources, X, comparisons, exits=exits)
+        self._frozen = FrozenSide(settings, network, sides, X, comparisons, exits=exits)
+        self._frozen.learn_directions(data, calls.to_device)
 
-        several_networks, several_layers = len(sources) > 1, len(layers) > 1
-        suffixes = [f"_{position}" * several_networks for position in range(len(sources))]
+        several_networks, several_layers = len(sides) > 1, len(layers) > 1
+        suffixes = [f"_{position}" * several_networks for position in range(len(sides))]
         names = unique([layer.name for layer in layers])
         self.names = [
             f"penalty{suffix}" + f"_{name}" * several_layers
@@ -174,7 +175,7 @@ class PenaltyRun:
         ]
         self.weight_names = [f"penalty_weight{suffix}" for suffix in suffixes]
         # For each of the names: which unrelated network, and which layer.
-        self.places = [(position, name) for position in range(len(sources)) for name in names]
+        self.places = [(position, name) for position in range(len(sides)) for name in names]
         self._compare(trial.activations(layers) or self._read(X), X, layers, unlabeled=False)
         parameters = list(self._loss.parameters())
         self.readers = torch.optim.AdamW(parameters, lr=_READER_RATE) if parameters else None
@@ -303,7 +304,7 @@ class PenaltyRun:
         if self._unlabeled is not None and self._unlabeled.batch is not None:
             parts.append((True, self._unlabeled.batch))
         for unlabeled, part in parts:
-            index = getattr(part, "index", None)
+            index = getattr(part, "positions", None)
             X = self._calls.to_device(part[0])
             self._frozen.activations(X, unlabeled=unlabeled, index=index)
 
@@ -342,6 +343,7 @@ class PenaltyRun:
         condition: object = None,
         *,
         index: object = None,
+        positions: object = None,
         unlabeled: bool = False,
     ) -> Iterator[Tapped]:
         """Read the activations that the block's forward pass makes, and compare them.
@@ -356,6 +358,8 @@ class PenaltyRun:
             What both networks may know; a callable returns it when the block has ended.
         index : Tensor of shape (n_samples,) or None, default=None
             Positions of the samples in their data set, if they are the same in every epoch.
+        positions : Tensor of shape (n_samples,) or None, default=None
+            The same where the samples may change.
         unlabeled : bool, default=False
             Whether the data set is that of the unlabeled samples.
 
@@ -370,7 +374,7 @@ class PenaltyRun:
         current = self._finished(self._hooks.activations())
         tapped.penalty = self._loss(
             current,
-            *self._frozen(X, index, unlabeled=unlabeled),
+            *self._frozen(X, index, unlabeled=unlabeled, positions=positions),
             sample_weight=sample_weight,
             condition=condition() if callable(condition) else condition,
             generator=self._generator,
@@ -393,7 +397,14 @@ class PenaltyRun:
         with (
             own_random_numbers(seed, self._settings.device),
             kept_buffers(self._network),
-            self.watch(X, None, condition, index=batch.index, unlabeled=True) as tapped,
+            self.watch(
+                X,
+                None,
+                condition,
+                index=batch.index,
+                positions=batch.positions,
+                unlabeled=True,
+            ) as tapped,
         ):
             output.append(self._calls.forward(X))
         return tapped.penalty

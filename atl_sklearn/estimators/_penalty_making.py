@@ -86,7 +86,7 @@ def make_penalty(
         NetworkCalls(
             net.infer, partial(try_out, net), run.placement.batch, net._get_predict_nonlinearity()
         ),
-        run.sources,
+        run.sides,
         rehearsal.tried,
         rehearsal.trial,
         data=data,

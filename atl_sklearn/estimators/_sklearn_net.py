@@ -22,7 +22,12 @@ from atl_sklearn.estimators._unrelated_parameters import (
     has_settable_parameters,
 )
 from atl_sklearn.estimators._weights_files import load_weights, write_weights
-from atl_sklearn.unrelated import clone_unrelated, forget_hooks
+from atl_sklearn.unrelated import (
+    clone_unrelated,
+    copy_network,
+    forget_hooks,
+    portable_state,
+)
 
 # Parameters that skorch does not have, in the order in which they are stored.
 _NOT_OF_SKORCH = (
@@ -186,6 +191,8 @@ class SklearnNet(NeuralNet):
     def __sklearn_clone__(self) -> Self:
         params = self.get_params(deep=False)
         unrelated = clone_unrelated(params.pop("unrelated"))
+        if isinstance(params["module"], torch.nn.Module):
+            params["module"] = copy_network(params["module"])
         params = {name: clone(value, safe=False) for name, value in params.items()}
         cloned = type(self)(**params, unrelated=unrelated)
         for name in ("_metadata_request", "_sklearn_output_config"):
@@ -208,7 +215,7 @@ class SklearnNet(NeuralNet):
         run = state.pop("_run", None)  # a checkpoint in the middle of a fit leaves the fit behind
         if run is not None and run.finished:
             state["_completed"] = True  # and predicts by what it has learnt
-        return state
+        return portable_state(state)
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         device = state["device"]

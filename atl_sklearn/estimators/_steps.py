@@ -126,6 +126,7 @@ class Steps:
                 None if weight is None else weight.to(device=net.device),
                 y if net.conditional else None,
                 index=getattr(batch, "index", None),
+                positions=getattr(batch, "positions", None),
             )
         with watched as tapped:
             y_pred = net.infer(X, **fit_params)

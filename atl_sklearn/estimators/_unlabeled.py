@@ -92,7 +92,7 @@ def check_unlabeled(
     return data
 
 
-def _pipelines_around(estimator: object) -> Iterator[Pipeline]:
+def pipelines_around(estimator: object) -> Iterator[Pipeline]:
     """Yield the pipelines that are running and end in an estimator, those around them too."""
     # What has been transformed looks like what has not, and a Pipeline calls its last step as
     # anybody would, so that there is nothing but the calls themselves to tell.
@@ -119,7 +119,7 @@ def check_pipeline(estimator: object) -> None:
     ValueError
         If it has other steps, and its ``transform_input`` does not name X_unlabeled.
     """
-    for pipeline in _pipelines_around(estimator):
+    for pipeline in pipelines_around(estimator):
         transforms = any(step not in (None, "passthrough") for _, step in pipeline.steps[:-1])
         if transforms and "X_unlabeled" not in (getattr(pipeline, "transform_input", None) or ()):
             name = pipeline.steps[-1][0]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import product
@@ -10,12 +10,13 @@ from typing import Any
 
 import numpy as np
 import torch
+from scipy.sparse import issparse
 from sklearn.base import clone, is_classifier
 from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import _num_samples
 
 from atl_sklearn._generator import forked_generator
-from atl_sklearn._pipelines import as_innermost_sees, innermost, last_step
+from atl_sklearn._pipelines import as_innermost_sees, last_step
 from atl_sklearn.estimators import check_X
 from atl_sklearn.similarity import (
     AntiTransferLoss,
@@ -25,12 +26,14 @@ from atl_sklearn.similarity import (
 )
 from atl_sklearn.tuning._target import find_network
 from atl_sklearn.unrelated import (
-    Layer,
     LayerList,
+    SideMaker,
+    UnrelatedInputs,
     as_sources,
     choose_layers,
     dense_rows,
     freeze,
+    has_network,
     is_fitted,
 )
 
@@ -79,7 +82,7 @@ def _layers(network: LayerList) -> list[str]:
 def _comparable(metric: str, aggregation: str, ours: Any, theirs: Any) -> bool:
     """Try a comparison of activations of two shapes."""
     if theirs == () and not is_batch_metric(metric):
-        return False  # what a network returns, whose shape is another one than the layer's
+        return False
     loss = AntiTransferLoss(metric=metric, aggregation=aggregation)
     try:
         with forked_generator():
@@ -90,16 +93,39 @@ def _comparable(metric: str, aggregation: str, ours: Any, theirs: Any) -> bool:
     return True
 
 
-def _shapes(layer: str, network: LayerList, others: list[tuple[Any, LayerList]]) -> Any:
+def _few_of(values: Any, few: np.ndarray) -> Any:
+    if isinstance(values, Mapping) and not issparse(values):
+        return {name: _safe_indexing(values[name], few) for name in list(values)}
+    return _safe_indexing(values, few)
+
+
+def _layers_of(source: Any, sides: SideMaker, X: np.ndarray) -> LayerList | None:
+    """Return the layers of what is unrelated; None for what has none."""
+    if not has_network(source):
+        return None
+    if not is_fitted(source):
+        source = _untrained(source, sides.views_of([source]).get(0, X))
+    (side,) = sides.make([source], device="cpu", dtype=torch.float32)
+    return side.list_layers(torch.as_tensor(X))
+
+
+def _shapes(layer: str, network: LayerList, others: list[tuple[Any, LayerList | None]]) -> Any:
     """Return the layer's shape in each network; None where a network does not have it."""
     ours = choose_layers(layer, network)[0]
-    theirs: list[Layer] = []
+    theirs: list[tuple[int, ...]] = []
     for choice, listed in others:
+        if listed is None:  # what it says of samples stands in the place of every layer
+            theirs.append(())
+            continue
         try:
-            theirs += choose_layers(layer if choice is None else choice, listed)[:1]
+            wanted = layer if choice is None else choice
+            chosen = choose_layers(wanted, listed, parameter="unrelated_layer")[:1]
         except ValueError:
             return None
-    return ours.output_shape, [other.output_shape for other in theirs]
+        # What a network returns has another shape than a layer, whatever it is in this trial.
+        apart = ("output", "task")
+        theirs += [x.output_shape if x.kind not in apart else () for x in chosen]
+    return ours.output_shape, theirs
 
 
 def find_combinations(
@@ -107,6 +133,7 @@ def find_combinations(
     X: Any,
     y: Any,
     *,
+    X_unrelated: Any = None,
     layers: Iterable[str] | None,
     metrics: Iterable[str],
     aggregations: Iterable[str],
@@ -123,6 +150,8 @@ def find_combinations(
         Data as `estimator` takes them; a few samples are used.
     y : array-like of shape (n_samples,) or None
         Targets, for pipelines that need them to transform X.
+    X_unrelated : array-like of shape (n_samples, ...) or None, default=None
+        What the unrelated side is given instead of X.
     layers : iterable of str or None
         None for ``"last"`` and the hidden layers before it.
     metrics, aggregations : iterable of str
@@ -151,17 +180,19 @@ def find_combinations(
             get(name)
     few = np.arange(min(_FEW, _num_samples(X)))
     y = None if y is None else _safe_indexing(y, few)
-    X = as_innermost_sees(estimator, _safe_indexing(X, few), y, fits=True)
-    made = _untrained(net, X)  # refuses data that cannot be learnt from
-    X = np.array(dense_rows(check_X(made, X), slice(None)))
-    network = _traced(made, X)
+    given = as_innermost_sees(estimator, _safe_indexing(X, few), y, fits=True)
+    made = _untrained(net, given)  # refuses data that cannot be learnt from
+    X = np.array(dense_rows(check_X(made, given), slice(None)))
+    frozen, data = freeze(made, X[:2])
+    network = frozen.list_layers(data)
+    view = None if X_unrelated is None else _few_of(X_unrelated, few)
+    sides = SideMaker(UnrelatedInputs(X_unrelated=view), given, None, {})
     choices = net.unrelated_layer
     several = isinstance(net.unrelated, list | tuple) and isinstance(choices, list | tuple)
     choices = list(choices) if several else [choices] * len(sources)
     others = []
     for choice, source in zip(choices, sources, strict=True):
-        known = source if is_fitted(source) else _untrained(source, X)
-        others.append((choice, _traced(known, X)))
+        others.append((choice, _layers_of(source, sides, X)))
     shapes = {}
     for layer in _layers(network) if layers is None else layers:
         found = _shapes(layer, network, others)
@@ -194,10 +225,3 @@ def find_combinations(
             "'spatial_mean' compare any."
         )
     return Combinations(*map(tuple, axes))
-
-
-def _traced(source: Any, X: Any) -> LayerList:
-    # X is as the target's network takes it, and `fit` hands it to the network itself, too: of a
-    # pipeline, frozen or shared, the other steps are not run.
-    frozen, data = freeze(innermost(source), X[:2])
-    return frozen.list_layers(data)

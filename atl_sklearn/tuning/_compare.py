@@ -18,7 +18,13 @@ from atl_sklearn.estimators import set_seeds
 from atl_sklearn.tuning._checks import check_run, is_count, is_one_of, is_real, listed_names
 from atl_sklearn.tuning._comparison import Comparison
 from atl_sklearn.tuning._evaluation import Data
-from atl_sklearn.tuning._folds import as_splitter, check_not_split, label_codes, make_folds
+from atl_sklearn.tuning._folds import (
+    as_splitter,
+    check_not_split,
+    check_views,
+    label_codes,
+    make_folds,
+)
 from atl_sklearn.tuning._intervals import INTERVALS, paired_interval
 
 
@@ -73,6 +79,10 @@ def compare(
     y_unrelated: Any = None,
     X_unlabeled: Any = None,
     sample_weight: Any = None,
+    X_unrelated: Any = None,
+    Z_unrelated: Any = None,
+    X_unrelated_unlabeled: Any = None,
+    Z_unlabeled: Any = None,
     cv: Any = None,
     n_repeats: int = 1,
     scoring: Any = None,
@@ -102,6 +112,10 @@ def compare(
         Unlabeled data, for the estimators that take them; never split.
     sample_weight : array-like of shape (n_samples,) or None, default=None
         Weights, for the estimators that take them.
+    X_unrelated, Z_unrelated : array-like of shape (n_samples, ...) or None, default=None
+        What the unrelated side is given, for the estimators that take it; split with X.
+    X_unrelated_unlabeled, Z_unlabeled : array-like of shape (n_unlabeled, ...), default=None
+        The same of the unlabeled data; never split.
     cv : int, splitter, iterable or None, default=None
         Folds; None for 5. Numbers are shuffled, stratified for classifiers, or keep groups
         together.
@@ -165,7 +179,11 @@ def compare(
         if labels is not None:
             label_codes(labels, n_samples, name)
     X, y, groups, y_unrelated, sample_weight = indexable(X, y, groups, y_unrelated, sample_weight)
-    data = Data(X, y, groups, y_unrelated, sample_weight, X_unlabeled)
+    data = Data(
+        X, y, groups, y_unrelated, sample_weight, X_unlabeled,
+        X_unrelated, Z_unrelated, X_unrelated_unlabeled, Z_unlabeled,
+    )  # fmt: skip
+    check_views(data, n_samples)
     first = next(iter(named.values()))
     classifier = is_classifier(first)
     rng = check_random_state(random_state)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 import optuna
+from scipy.sparse import issparse
 from sklearn.base import clone
 from sklearn.utils import _safe_indexing
+from sklearn.utils.validation import _num_samples
 
 from atl_sklearn.estimators import set_seeds
 from atl_sklearn.tuning._folds import Fold
@@ -31,6 +34,10 @@ class Data:
         Split with X.
     X_unlabeled : array-like of shape (n_unlabeled, ...) or None
         Never split.
+    X_unrelated, Z_unrelated : array-like of shape (n_samples, ...), lists, mappings or None
+        Split with X.
+    X_unrelated_unlabeled, Z_unlabeled : array-like of shape (n_unlabeled, ...) or None
+        Never split.
     """
 
     X: Any
@@ -39,14 +46,23 @@ class Data:
     y_unrelated: Any = None
     sample_weight: Any = None
     X_unlabeled: Any = None
+    X_unrelated: Any = None
+    Z_unrelated: Any = None
+    X_unrelated_unlabeled: Any = None
+    Z_unlabeled: Any = None
 
     def take(self, index: np.ndarray) -> Data:
         """Return some of the samples, and all of the unlabeled data."""
+        n_samples = _num_samples(self.X)
 
         def of(values: Any) -> Any:
+            if isinstance(values, Mapping) and not issparse(values):
+                return {name: of(values[name]) for name in list(values)}
+            if isinstance(values, list | tuple) and len(values) != n_samples:
+                return [of(array) for array in values]  # several arrays
             return None if values is None else _safe_indexing(values, index)
 
-        names = ("X", "y", "groups", "y_unrelated", "sample_weight")
+        names = ("X", "y", "groups", "y_unrelated", "sample_weight", "X_unrelated", "Z_unrelated")
         return replace(self, **{name: of(getattr(self, name)) for name in names})
 
     def fit(self, estimator: Any) -> Any:
@@ -57,12 +73,7 @@ class Data:
         KeyboardInterrupt
             If the user interrupted it, though its `fit` took that for the end of the training.
         """
-        given = {
-            "groups": self.groups,
-            "y_unrelated": self.y_unrelated,
-            "sample_weight": self.sample_weight,
-            "X_unlabeled": self.X_unlabeled,
-        }
+        given = {name: value for name, value in vars(self).items() if name not in ("X", "y")}
         with noted_interrupts() as noted:
             fitted = estimator.fit(self.X, self.y, **fit_arguments(estimator, **given))
         if noted:

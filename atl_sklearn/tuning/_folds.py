@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -167,6 +167,30 @@ def label_codes(labels: Any, n_samples: int, name: str) -> np.ndarray:
     if labels.ndim == 1:
         return labels
     return np.array([" ".join(map(str, row)) for row in labels.tolist()])
+
+
+def check_views(data: Any, n_samples: int) -> None:
+    """Check that what is split with X has a row for each of its samples.
+
+    Raises
+    ------
+    ValueError
+        If it has not.
+    """
+    for name in ("X_unrelated", "Z_unrelated"):
+        value = getattr(data, name)
+        if value is None:
+            continue
+        several = isinstance(value, list | tuple) and len(value) != n_samples
+        arrays = value if several else [value]
+        if isinstance(value, Mapping):
+            arrays = list(value.values())
+        sizes = {_num_samples(array) for array in arrays}
+        if sizes != {n_samples}:
+            raise ValueError(
+                f"{name} must have a row for each of the {n_samples} samples of X. Got "
+                f"{sorted(sizes)} rows instead."
+            )
 
 
 def check_groups(labels: np.ndarray, folds: list[Fold], name: str, *, grouped: bool) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
+from dataclasses import replace
 from numbers import Real
 from typing import Any
 
@@ -28,6 +29,7 @@ from atl_sklearn.tuning._folds import (
     check_groups,
     check_not_split,
     check_probed,
+    check_views,
     label_codes,
     make_folds,
 )
@@ -35,7 +37,7 @@ from atl_sklearn.tuning._objectives import OBJECTIVES, Objective
 from atl_sklearn.tuning._results import RULES
 from atl_sklearn.tuning._spaces import anti_transfer_distributions
 from atl_sklearn.tuning._study import ALONE, Job, SeededByTrial, space_text
-from atl_sklearn.tuning._target import find_network, needs_labels
+from atl_sklearn.tuning._target import find_network, fits_unrelated, needs_labels
 from atl_sklearn.unrelated import as_sources
 
 _STARTUP = 5  # trials before any is pruned
@@ -113,7 +115,8 @@ def _check_data(search: Any, data: Data) -> Data:
     X, y, groups, y_unrelated, weight = indexable(
         data.X, data.y, data.groups, data.y_unrelated, data.sample_weight
     )
-    return Data(X, y, groups, y_unrelated, weight, data.X_unlabeled)
+    check_views(data, n_samples)
+    return replace(data, X=X, y=y, groups=groups, y_unrelated=y_unrelated, sample_weight=weight)
 
 
 def _make_objective(search: Any, data: Data, folds: list[Any]) -> Objective:
@@ -154,7 +157,9 @@ def _make_space(search: Any, data: Data) -> tuple[dict[str, BaseDistribution], d
             "unfitted estimator and its labels as y_unrelated."
         )
     if space is None:
-        space = anti_transfer_distributions(search.estimator, data.X, data.y)
+        space = anti_transfer_distributions(
+            search.estimator, data.X, data.y, X_unrelated=data.X_unrelated
+        )
     known = search.estimator.get_params()
     for name, distribution in space.items():
         # Arguments of the parts (module__dropout) are told by the part itself.
@@ -298,7 +303,7 @@ def make_job(search: Any, data: Data, deadline: float | None) -> Job:
         n_trials=int(search.n_trials),
         deadline=deadline,
         raises=search.error_score == "raise",
-        remembers=f"{prefix}memory" if needs_labels(network) and network.memory is None else None,
+        remembers=f"{prefix}memory" if fits_unrelated(network) and network.memory is None else None,
     )
 
 

@@ -174,6 +174,10 @@ class AntiTransferSearchCV(MetaEstimatorMixin, BaseEstimator):
     # With metadata routing enabled nothing has to be requested, as of the estimators.
     __metadata_request__fit = {  # noqa: RUF012 - never changed
         "X_unlabeled": True,
+        "X_unrelated": True,
+        "X_unrelated_unlabeled": True,
+        "Z_unlabeled": True,
+        "Z_unrelated": True,
         "groups": True,
         "y_unrelated": True,
     }
@@ -228,6 +232,10 @@ class AntiTransferSearchCV(MetaEstimatorMixin, BaseEstimator):
         y_unrelated: Any = None,
         X_unlabeled: Any = None,
         sample_weight: Any = None,
+        X_unrelated: Any = None,
+        Z_unrelated: Any = None,
+        X_unrelated_unlabeled: Any = None,
+        Z_unlabeled: Any = None,
     ) -> AntiTransferSearchCV:
         """Search, and fit the chosen candidate on all data.
 
@@ -246,6 +254,10 @@ class AntiTransferSearchCV(MetaEstimatorMixin, BaseEstimator):
             Unlabeled data, whole for each fit.
         sample_weight : array-like of shape (n_samples,) or None, default=None
             Weights in fits; the score is not weighted.
+        X_unrelated, Z_unrelated : array-like of shape (n_samples, ...) or None, default=None
+            What the unrelated side is given, as `fit` of the estimator takes it; split with X.
+        X_unrelated_unlabeled, Z_unlabeled : array-like of shape (n_unlabeled, ...), default=None
+            The same of the unlabeled data, whole for each fit.
 
         Returns
         -------
@@ -264,7 +276,10 @@ class AntiTransferSearchCV(MetaEstimatorMixin, BaseEstimator):
         n_jobs = joblib.effective_n_jobs(self.n_jobs)
         check_storage(self, n_jobs)
         deadline = None if self.timeout is None else time.time() + min(self.timeout, _FOR_EVER)
-        data = Data(X, y, groups, y_unrelated, sample_weight, X_unlabeled)
+        data = Data(
+            X, y, groups, y_unrelated, sample_weight, X_unlabeled,
+            X_unrelated, Z_unrelated, X_unrelated_unlabeled, Z_unlabeled,
+        )  # fmt: skip
         job = make_job(self, data, deadline)
         temporary = n_jobs > 1 and self.storage is None
         folder: Any = nullcontext(self.storage)

@@ -12,7 +12,7 @@ from sklearn.frozen import FrozenEstimator
 
 from atl_sklearn._fingerprint import Unidentifiable, fingerprint
 from atl_sklearn.persistence import CannotSaveError, ModelFileError, find, keep, own_parts_of
-from atl_sklearn.unrelated import check_source, is_fitted
+from atl_sklearn.unrelated import as_module, check_source, is_fitted, is_word
 
 _HERE: dict[str, SharedNetwork] = {}  # the networks that this process has
 _LOCK = threading.Lock()
@@ -158,7 +158,10 @@ def share_network(unrelated: Any, where: Any) -> SharedNetwork:
     ...     net.fit(X, y).weight_
     1.0
     """
+    unrelated = as_module(unrelated)
     check_source(unrelated)
+    if is_word(unrelated):
+        raise TypeError(f"share_network takes a fitted network. Got {unrelated!r}, which is none.")
     if not is_fitted(unrelated):
         raise ValueError(
             "share_network takes a fitted network; an unfitted estimator travels light as it is. "

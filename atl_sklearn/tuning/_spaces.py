@@ -32,6 +32,7 @@ def anti_transfer_distributions(
     weights: Iterable[float] = _WEIGHTS,
     schedules: Iterable[str] = _SCHEDULES,
     targets: Iterable[float | None] | None = None,
+    X_unrelated: Any = None,
 ) -> dict[str, BaseDistribution]:
     """Return distributions of layer, metric, aggregation, weight and its schedule.
 
@@ -45,8 +46,8 @@ def anti_transfer_distributions(
     y : array-like of shape (n_samples,) or None, default=None
         Targets, for pipelines whose other steps need them.
     layers : iterable of str or None, default=None
-        Layers to choose from; None for ``"last"`` and all hidden convolutions and linear layers
-        with their nonlinearities.
+        Layers to choose from; None for ``"last"`` and all hidden layers that have an index, with
+        their nonlinearities.
     metrics, aggregations : iterable of str, optional
         What to choose from. Those that cannot compare the two networks in every combination
         are left out.
@@ -58,6 +59,8 @@ def anti_transfer_distributions(
     targets : iterable of float or None, default=None
         Values of ``target_similarity``, None among them for a weight that stays as it is;
         metrics that cannot have a target are left out then. None does not search over targets.
+    X_unrelated : array-like of shape (n_samples, ...) or None, default=None
+        What `unrelated` is given instead of X, as `fit` takes it.
 
     Returns
     -------
@@ -85,7 +88,9 @@ def anti_transfer_distributions(
      'aggregation': ('spatial_mean', 'none'), 'weight': (0.0, 0.1),
      'weight_schedule': ('constant', 'linear_warmup')}
     """
-    choices = _choices(estimator, X, y, layers, metrics, aggregations, weights, schedules, targets)
+    choices = _choices(
+        estimator, X, y, layers, metrics, aggregations, weights, schedules, targets, X_unrelated
+    )
     return {name: CategoricalDistribution(values) for name, values in choices.items()}
 
 
@@ -156,6 +161,7 @@ def anti_transfer_grid(
     weights: Iterable[float] = (0.0, 0.3, 1.0, 3.0),
     schedules: Iterable[str] = ("constant",),
     targets: Iterable[float | None] | None = None,
+    X_unrelated: Any = None,
 ) -> list[dict[str, list[Any]]]:
     """Return a grid in which the plain network occurs once.
 
@@ -179,6 +185,8 @@ def anti_transfer_grid(
     targets : iterable of float or None, default=None
         Values of ``target_similarity``, None among them for a weight that stays as it is;
         metrics that cannot have a target are left out then. None does not search over targets.
+    X_unrelated : array-like of shape (n_samples, ...) or None, default=None
+        What `unrelated` is given instead of X, as `fit` takes it.
 
     Returns
     -------
@@ -201,7 +209,9 @@ def anti_transfer_grid(
     >>> len(ParameterGrid(grid))
     7
     """
-    names = _choices(estimator, X, y, layers, metrics, aggregations, weights, schedules, targets)
+    names = _choices(
+        estimator, X, y, layers, metrics, aggregations, weights, schedules, targets, X_unrelated
+    )
     weight = next(name for name in names if name.endswith("weight"))
     positive = [value for value in names[weight] if value > 0]
     grid: list[dict[str, list[Any]]] = []
@@ -222,6 +232,7 @@ def _choices(
     weights: Iterable[float],
     schedules: Iterable[str],
     targets: Iterable[float | None] | None,
+    X_unrelated: Any,
 ) -> dict[str, list[Any]]:
     owner = "a search space"
     weights = listed_names(owner, "weights", weights)
@@ -249,6 +260,7 @@ def _choices(
         estimator,
         X,
         y,
+        X_unrelated=X_unrelated,
         layers=None if layers is None else listed_names(owner, "layers", layers),
         metrics=metrics,
         aggregations=listed_names(owner, "aggregations", aggregations),

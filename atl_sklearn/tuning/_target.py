@@ -10,7 +10,8 @@ from sklearn.utils.validation import has_fit_parameter
 
 from atl_sklearn._pipelines import last_step
 from atl_sklearn.estimators import AntiTransferEstimator
-from atl_sklearn.unrelated import as_sources, is_fitted
+from atl_sklearn.unrelated import as_sources, is_fitted, is_word
+from atl_sklearn.unrelated import needs_labels as learns_from_labels
 
 
 def find_network(estimator: Any) -> tuple[str, AntiTransferEstimator]:
@@ -44,8 +45,29 @@ def find_network(estimator: Any) -> tuple[str, AntiTransferEstimator]:
 
 
 def needs_labels(network: Any) -> bool:
-    """Tell whether `unrelated` is to be fitted on ``y_unrelated``."""
+    """Tell whether `unrelated` is to be fitted on ``y_unrelated``, or is these labels."""
+    return any(
+        is_word(source, "labels") or (not is_fitted(source) and learns_from_labels(source))
+        for source in as_sources(network.unrelated)
+    )
+
+
+def fits_unrelated(network: Any) -> bool:
+    """Tell whether `unrelated` is to be fitted."""
     return not all(is_fitted(source) for source in as_sources(network.unrelated))
+
+
+def _not_for(network: Any) -> set[str]:
+    """Return the arguments of fit that are in vain for what `unrelated` is."""
+    sources = as_sources(network.unrelated)
+    in_vain = set() if needs_labels(network) else {"y_unrelated"}
+    if not any(is_word(source, "precomputed") for source in sources):
+        in_vain.add("Z_unrelated")
+    if not any(map(is_word, sources)):
+        in_vain.add("Z_unlabeled")
+    if all(map(is_word, sources)):
+        in_vain |= {"X_unrelated", "X_unrelated_unlabeled"}
+    return in_vain
 
 
 def _hands_on(estimator: Any) -> bool:
@@ -65,8 +87,8 @@ def fit_arguments(estimator: Any, **given: Any) -> dict[str, Any]:
         Any; of a Pipeline the last step counts, and of an estimator that hands arguments on to
         one within, such as a SegmentAggregator, that one.
     **given : object
-        ``y_unrelated``, ``X_unlabeled``, ``sample_weight``, ``groups``; those that are None are
-        left out, and labels where there is nothing to fit on them.
+        ``y_unrelated``, ``X_unlabeled``, ``sample_weight``, ``groups`` and so on; those that are
+        None are left out, and those that are in vain for what `unrelated` is.
 
     Returns
     -------
@@ -77,8 +99,8 @@ def fit_arguments(estimator: Any, **given: Any) -> dict[str, Any]:
     prefix, last = last_step(estimator)
     if isinstance(last, AntiTransferEstimator):  # or of a subclass that hands on what it is given
         given.pop("groups", None)
-        if not needs_labels(last):
-            given.pop("y_unrelated", None)
+        in_vain = _not_for(last)
+        given = {name: value for name, value in given.items() if name not in in_vain}
     elif _hands_on(last):
         given = fit_arguments(last.estimator, **given)
     else:

@@ -1,60 +1,89 @@
 """Unrelated networks: what users pass, frozen, and the layers in it."""
 
-from atl_sklearn.unrelated._explained import explained_scores
-from atl_sklearn.unrelated._fitting import fit_sources
-from atl_sklearn.unrelated._frozen import FrozenNetwork, freeze
-from atl_sklearn.unrelated._hooks import ActivationHooks, forget_hooks
-from atl_sklearn.unrelated._kept_files import key_of
-from atl_sklearn.unrelated._layers import (
-    Layer,
+from atl_sklearn.unrelated._choosing import (
     LayerChoice,
-    LayerList,
-    Trial,
     as_choices,
     choose_layers,
     is_posterior,
-    trace_layers,
 )
+from atl_sklearn.unrelated._copies import copy_network
+from atl_sklearn.unrelated._explained import explained_scores
+from atl_sklearn.unrelated._fitting import fit_sources
+from atl_sklearn.unrelated._forms import why_not_trainable
+from atl_sklearn.unrelated._freezing import freeze
+from atl_sklearn.unrelated._frozen import FrozenNetwork
+from atl_sklearn.unrelated._hooks import ActivationHooks, forget_hooks
+from atl_sklearn.unrelated._kept_files import key_of
+from atl_sklearn.unrelated._layers import Layer, LayerList
 from atl_sklearn.unrelated._left_behind import LeftBehind
 from atl_sklearn.unrelated._listing import list_layers
+from atl_sklearn.unrelated._made_elsewhere import as_module
+from atl_sklearn.unrelated._make_sides import SideMaker
 from atl_sklearn.unrelated._memory import get_memory
+from atl_sklearn.unrelated._onnx import OnnxNetwork
+from atl_sklearn.unrelated._portable import portable_state
+from atl_sklearn.unrelated._sides import Side
 from atl_sklearn.unrelated._sources import (
     as_sources,
     check_source,
     clone_unrelated,
     get_network,
-    get_nonlinearity,
+    has_network,
     is_fitted,
-    label_columns,
+    is_word,
+    needs_labels,
+    source_name,
 )
 from atl_sklearn.unrelated._sparse import dense_rows, sliceable
 from atl_sklearn.unrelated._store import CACHES, ActivationStore
+from atl_sklearn.unrelated._task import N_FITTED
+from atl_sklearn.unrelated._tasks import UnrelatedInputs, plan_tasks
+from atl_sklearn.unrelated._tracing import Trial, trace_layers
 
-__all__ = ["FrozenNetwork", "Layer", "LayerList", "explained_scores", "get_network", "list_layers"]
+__all__ = [
+    "FrozenNetwork",
+    "Layer",
+    "LayerList",
+    "OnnxNetwork",
+    "explained_scores",
+    "get_network",
+    "list_layers",
+]
 
 # What the other packages here take besides; nothing of it is promised to users.
 _FOR_PACKAGES = (
     CACHES,
+    N_FITTED,
     ActivationHooks,
     ActivationStore,
     LayerChoice,
     LeftBehind,
+    Side,
+    SideMaker,
     Trial,
+    UnrelatedInputs,
     as_choices,
+    as_module,
     as_sources,
     check_source,
     choose_layers,
     clone_unrelated,
+    copy_network,
     dense_rows,
     fit_sources,
     forget_hooks,
     freeze,
     get_memory,
-    get_nonlinearity,
+    has_network,
     is_fitted,
     is_posterior,
+    is_word,
     key_of,
-    label_columns,
+    needs_labels,
+    plan_tasks,
+    portable_state,
     sliceable,
+    source_name,
     trace_layers,
+    why_not_trainable,
 )

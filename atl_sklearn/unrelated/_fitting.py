@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import sklearn
 import torch
 from sklearn.base import clone, is_classifier
 from sklearn.metrics import balanced_accuracy_score, r2_score
@@ -17,11 +18,13 @@ from sklearn.utils import _safe_indexing
 from skorch.utils import is_dataset
 
 from atl_sklearn._fingerprint import Unidentifiable, fingerprint
+from atl_sklearn._pipelines import innermost
 from atl_sklearn._user_warnings import warn_user
 from atl_sklearn._version import __version__
 from atl_sklearn.persistence import CannotSaveError
 from atl_sklearn.unrelated._kept_fits import KeptFit
 from atl_sklearn.unrelated._memory import get_memory
+from atl_sklearn.unrelated._sources import has_network
 
 _HELD_OUT = 0.2  # of the samples, for measuring what was learnt
 _FEWEST = 10  # samples with which anything can be measured
@@ -87,7 +90,23 @@ def _chance(predicted: np.ndarray, labels: np.ndarray, *, classes: bool) -> floa
     return (1 + reached) / (1 + _N_PERMUTATIONS)
 
 
-def fit_source(source: Any, X: Any, labels: np.ndarray) -> FittedSource:
+def _fitted(source: Any, X: Any, labels: np.ndarray | None) -> Any:
+    """Return a fitted clone; errors say what was given to a user's estimator within `fit`."""
+    try:
+        return clone(source).fit(X) if labels is None else clone(source).fit(X, labels)
+    except (TypeError, ValueError) as error:
+        if has_network(source):  # they name their parameters
+            raise
+        shape = getattr(X, "shape", None)
+        of = type(X).__name__ if shape is None else f"shape {tuple(shape)}"
+        raise ValueError(
+            f"The unrelated {type(innermost(source)).__name__} cannot be fitted on the data, of "
+            f"{of}: {str(error).rstrip('.')}. It is given X as fit was; let a step before it "
+            "bring X to the form that it takes, or pass data of its own as X_unrelated."
+        ) from error
+
+
+def fit_source(source: Any, X: Any, labels: np.ndarray | None) -> FittedSource:
     """Fit one unrelated estimator, and another one for the score on samples held out.
 
     Parameters
@@ -96,22 +115,23 @@ def fit_source(source: Any, X: Any, labels: np.ndarray) -> FittedSource:
         Not fitted; cloned.
     X : array, mapping or Dataset of n_samples
         The training data.
-    labels : ndarray of shape (n_samples,)
-        What the estimator learns.
+    labels : ndarray of shape (n_samples,) or None
+        What the estimator learns; None for one that needs no labels, of which there is no score.
 
     Returns
     -------
     fitted : FittedSource
         The estimator and what it learnt.
     """
-    found = FittedSource(clone(source).fit(X, labels))
-    if len(labels) < _FEWEST or not hasattr(found.estimator, "score"):
+    found = FittedSource(_fitted(source, X, labels))
+    measured = all(hasattr(found.estimator, name) for name in ("predict", "score"))
+    if labels is None or len(labels) < _FEWEST or not measured:
         return found
     classes = is_classifier(source)
     learn, held_out = _split(labels, classes=classes)
     if classes and len(np.unique(labels[learn])) < 2:
         return found
-    judged = clone(source).fit(_rows(X, learn), labels[learn])
+    judged = _fitted(source, _rows(X, learn), labels[learn])
     rest = _rows(X, held_out)
     predicted = np.asarray(judged.predict(rest))
     found.score = float(judged.score(rest, labels[held_out]))
@@ -120,11 +140,11 @@ def fit_source(source: Any, X: Any, labels: np.ndarray) -> FittedSource:
     return found
 
 
-def _key(source: Any, X: Any, labels: np.ndarray) -> str:
+def _key(source: Any, X: Any, labels: np.ndarray | None) -> str:
     """Return what determines a fit, as a string."""
     if is_dataset(X):
         raise Unidentifiable("the samples of a torch Dataset may change")
-    versions = __version__, torch.__version__
+    versions = __version__, torch.__version__, sklearn.__version__
     return fingerprint({"unrelated": clone(source), "X": X, "y": labels, "versions": versions})
 
 
@@ -134,6 +154,7 @@ def fit_sources(
     columns: dict[int, Any],
     memory: Any = None,
     *,
+    views: Mapping[int, Any] | None = None,
     report: Callable[[str], Any] | None = None,
 ) -> tuple[list[Any], list[float | None]]:
     """Fit clones of those of `sources` that are not fitted.
@@ -145,12 +166,14 @@ def fit_sources(
     X : array, mapping or Dataset of n_samples
         The training data; of a cross-validation, those of the fold.
     columns : dict of int to array of shape (n_samples,)
-        What :func:`~atl_sklearn.unrelated._sources.label_columns` returned.
+        What :func:`~atl_sklearn.unrelated._labels.label_columns` returned.
     memory : None, str, path or joblib.Memory, default=None
         Where fits are kept by the estimator's class and parameters, data and labels. What is
         there is not fitted again. What cannot be told faithfully from others is not kept, such
         as fits on a torch Dataset, whose samples may change; nor what no file holds. Nothing in
         the files is run, and they name nothing but what `sources` are made of.
+    views : mapping of int to object, default=None
+        Data that some of `sources` are fitted on instead of `X`, by their positions.
     report : callable, default=None
         Told in a sentence what is not kept, and why.
 
@@ -172,18 +195,19 @@ def fit_sources(
     scores: list[float | None] = [None] * len(sources)
     for position, labels in columns.items():
         source = sources[position]
+        data = (views or {}).get(position, X)
         found, why = None, ""
         kept: KeptFit | None = None
         if folder is not None:
             where = Path(folder.store_backend.location) / "atl_sklearn" / "fits"
             try:
-                kept = KeptFit(where, _key(source, X, labels), clone(source))
+                kept = KeptFit(where, _key(source, data, labels), clone(source))
             except (CannotSaveError, Unidentifiable) as error:
                 why = str(error)
             else:
                 found = kept.load()
         if found is None:
-            found = fit_source(source, X, labels)
+            found = fit_source(source, data, labels)
             if kept is not None:
                 why = kept.save(found)
         if why and report is not None:

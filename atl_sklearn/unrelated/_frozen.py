@@ -2,27 +2,19 @@
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-import numpy as np
 import torch
-from scipy.sparse import issparse
 
-from atl_sklearn._pipelines import as_innermost_sees
+from atl_sklearn.similarity import spatial_mean
+from atl_sklearn.unrelated._choosing import LayerChoice, choose_layers, is_posterior
+from atl_sklearn.unrelated._copies import private_copy
+from atl_sklearn.unrelated._forms import is_exported, lazy_layers, trained_for_good
 from atl_sklearn.unrelated._hooks import ActivationHooks, HookPoint
-from atl_sklearn.unrelated._layers import (
-    Layer,
-    LayerChoice,
-    LayerList,
-    Trial,
-    choose_layers,
-    is_posterior,
-    trace_layers,
-)
-from atl_sklearn.unrelated._sources import get_network, get_nonlinearity
-from atl_sklearn.unrelated._sparse import dense_rows, sliceable
+from atl_sklearn.unrelated._layers import Layer, LayerList
+from atl_sklearn.unrelated._task import TaskDirections, fit_directions
+from atl_sklearn.unrelated._tracing import Trial, trace_layers
 
 
 def floating_dtype(network: torch.nn.Module) -> torch.dtype | None:
@@ -33,93 +25,7 @@ def floating_dtype(network: torch.nn.Module) -> torch.dtype | None:
     return None
 
 
-def private_copy(network: torch.nn.Module) -> torch.nn.Module:
-    """Copy the structure and the buffers of a network and share its parameters.
-
-    Hooks, modes and devices of the copy are its own, so that fits in other threads, and the
-    user's network, never see them; the parameters, which nothing here writes, take no second
-    place in memory.
-
-    Parameters
-    ----------
-    network : torch.nn.Module
-        The network to copy; nothing of it changes.
-
-    Returns
-    -------
-    copied : torch.nn.Module
-        In evaluation mode, its parameters without gradients.
-    """
-    memo: dict[int, Any] = {}
-    for module in network.modules():
-        for parameter in module._parameters.values():
-            if parameter is not None:
-                memo[id(parameter)] = torch.nn.Parameter(parameter.detach(), requires_grad=False)
-        for value in vars(module).values():
-            # Tensors computed from parameters (weight normalisation keeps one) do not deepcopy.
-            if isinstance(value, torch.Tensor):
-                memo[id(value)] = value.detach().clone()
-    return copy.deepcopy(network, memo).eval()
-
-
 _N_SHOWN = 5  # positions that an error names
-
-
-def _takes_indices(network: torch.nn.Module) -> bool:
-    return any(isinstance(m, torch.nn.Embedding | torch.nn.EmbeddingBag) for m in network.modules())
-
-
-class SparseRows:
-    """Sparse data, of which slices are tensors.
-
-    Parameters
-    ----------
-    data : sparse matrix or array of shape (n_samples, n_features)
-        The data.
-    """
-
-    def __init__(self, data: Any) -> None:
-        self._data = sliceable(data)
-
-    def __len__(self) -> int:
-        return int(self._data.shape[0])
-
-    def __getitem__(self, rows: slice) -> torch.Tensor:
-        found = torch.from_numpy(dense_rows(self._data, rows))
-        return found if found.is_floating_point() else found.float()
-
-
-def freeze(estimator: Any, X: Any) -> tuple[FrozenNetwork, Any]:
-    """Return the network in an estimator, frozen where it is, and data as it takes them.
-
-    Parameters
-    ----------
-    estimator : fitted estimator or torch.nn.Module
-        As :func:`get_network` takes it.
-    X : array-like, sparse matrix or Tensor of shape (n_samples, ...)
-        Data as `estimator` takes it.
-
-    Returns
-    -------
-    frozen : FrozenNetwork
-        The network.
-    data : Tensor of shape (n_samples, ...) or SparseRows
-        After the other steps of a pipeline; slices are tensors.
-    """
-    network = get_network(estimator)
-    data = as_innermost_sees(estimator, X)
-    if issparse(data):
-        data = SparseRows(data)
-    else:
-        if not isinstance(data, torch.Tensor):
-            data = torch.as_tensor(np.asarray(data))
-        if not data.is_floating_point() and not _takes_indices(network):
-            data = data.float()
-    devices = {tensor.device for tensor in [*network.parameters(), *network.buffers()]}
-    device = next(iter(devices), torch.device("cpu"))
-    label = type(estimator).__name__
-    nonlinearity = get_nonlinearity(estimator)
-    return FrozenNetwork(network, device=device, label=label, nonlinearity=nonlinearity), data
 
 
 def to_probabilities(output: torch.Tensor) -> torch.Tensor:
@@ -146,6 +52,8 @@ class FrozenNetwork:
     nonlinearity : callable or None, default=None
         Makes the layer ``"posterior"`` of what the network returns; None for
         :func:`to_probabilities`.
+    given : str, default="the data that the target network takes"
+        What errors call the data that it is given.
 
     Examples
     --------
@@ -166,13 +74,17 @@ class FrozenNetwork:
         device: str | torch.device = "cpu",
         label: str = "The unrelated network",
         nonlinearity: Callable[[torch.Tensor], torch.Tensor] | None = None,
+        given: str = "the data that the target network takes",
     ) -> None:
+        _check_ready(network, label)
         self._network = private_copy(network).to(device)
         self._device = device
         self._dtype = floating_dtype(network)
         self._label = label
+        self._given = given
         self._nonlinearity = nonlinearity or to_probabilities
         self._layers: list[Layer] = []
+        self._directions: dict[int, TaskDirections] = {}
         self._hooks = ActivationHooks(self._network, [])
 
     @property
@@ -186,11 +98,25 @@ class FrozenNetwork:
         return self._nonlinearity
 
     @property
-    def chosen(self) -> list[tuple[HookPoint, str]]:
+    def chosen(self) -> list[tuple[HookPoint, object]]:
         """Where the chosen activations are read, and what is made of them."""
-        return [(layer.point, layer.name) for layer in self._layers]
+        return [
+            (layer.point, _parts_of(self._directions.get(place, layer.name)))
+            for place, layer in enumerate(self._layers)
+        ]
 
     def _forward(self, X: Any) -> Any:
+        try:
+            return self._run(X)
+        except Exception as error:
+            if not any(map(is_exported, self._network.modules())):
+                raise
+            raise ValueError(
+                f"{str(error).rstrip('.')}. A network is exported for any number of samples by "
+                "torch.export.export(..., dynamic_shapes=...) with the first axis named in it"
+            ) from error
+
+    def _run(self, X: Any) -> Any:
         if isinstance(X, Mapping):
             return self._network(**{key: self._cast(value) for key, value in X.items()})
         return self._network(self._cast(X))
@@ -227,9 +153,9 @@ class FrozenNetwork:
         except Exception as error:
             shape = tuple(X.shape) if isinstance(X, torch.Tensor) else "that of a mapping"
             raise ValueError(
-                f"{self._label} cannot take the data that the target network takes, of shape "
-                f"{shape} (a few samples): {str(error).rstrip('.')}. It must have been fitted on "
-                "data of the same shape; of a Pipeline only the last step is used."
+                f"{self._label} cannot take {self._given}, of shape {shape} (a few samples): "
+                f"{str(error).rstrip('.')}. It must have been fitted on data of the same shape, or "
+                "be given data of its own as X_unrelated."
             ) from error
 
     def choose(
@@ -259,9 +185,9 @@ class FrozenNetwork:
         trial = self._try_out(X)
         self._layers = choose_layers(layer, trial.layers, parameter=parameter)
         self._hooks.remove()
-        self._hooks = ActivationHooks(
-            self._network, [layer.point for layer in self._layers], stop=True
-        )
+        self._directions = {}
+        points = [layer.point for layer in self._layers]
+        self._hooks = ActivationHooks(self._network, points, stop=True, handed_over=True)
         found = trial.activations(self._layers)
         return self(X) if found is None else self._finished(found)
 
@@ -322,12 +248,102 @@ class FrozenNetwork:
         # Not inference_mode: some losses cannot take its tensors.
         with torch.no_grad():
             with self._hooks.read():
-                self._forward(X)
+                self._hooks.take("", self._forward(X))
             return self._finished(self._hooks.activations())
 
     @torch.no_grad()
     def _finished(self, activations: list[torch.Tensor]) -> list[torch.Tensor]:
-        return [
-            self._nonlinearity(activation) if is_posterior(layer) else activation
-            for layer, activation in zip(self._layers, activations, strict=True)
-        ]
+        finished = []
+        for place, (layer, x) in enumerate(zip(self._layers, activations, strict=True)):
+            if is_posterior(layer):
+                x = self._nonlinearity(x)
+            elif place in self._directions:
+                x = self._directions[place](x).to(x.dtype)
+            finished.append(x)
+        return finished
+
+    @property
+    def learns_directions(self) -> bool:
+        """Whether :meth:`learn_directions` is needed: if a chosen layer is ``"task"``."""
+        return any(layer.kind == "task" for layer in self._layers)
+
+    @torch.no_grad()
+    def learn_directions(self, batches: Iterable[Any]) -> None:
+        """Learn which directions of its features matter for the network's own task.
+
+        Parameters
+        ----------
+        batches : iterable of Tensor of shape (n_samples, ...) or mapping of these
+            The samples to learn from. Calls return the features in these directions afterwards.
+
+        Raises
+        ------
+        ValueError
+            If the network answers the same for all of them, or not for each sample.
+        """
+        chosen, hooks = self._layers, self._hooks
+        self._directions = {}
+        batches = list(batches)
+        answer = choose_layers("posterior", self._try_out(batches[0]).layers)
+        places = [place for place, layer in enumerate(chosen) if layer.kind == "task"]
+        self._layers = [chosen[place] for place in places] + answer
+        points = [layer.point for layer in self._layers]
+        self._hooks = ActivationHooks(self._network, points, handed_over=True)
+        try:
+            rows = [[spatial_mean(x).float().cpu() for x in self(X)] for X in batches]
+        finally:
+            self._hooks.remove()
+            self._layers, self._hooks = chosen, hooks
+        *features, answers = (torch.cat(column) for column in zip(*rows, strict=True))
+        for place, x in zip(places, features, strict=True):
+            weight = self._read_out(chosen[place])
+            try:
+                found = fit_directions(
+                    x,
+                    read_out=weight,
+                    answers=answers.flatten(1),
+                    contrasts=self._compares_scores(weight),
+                )
+            except ValueError as error:
+                raise ValueError(
+                    f"unrelated_layer='task' finds nothing in {self._label[0].lower()}"
+                    f"{self._label[1:]}: {error}. Take another layer, such as 'last'."
+                ) from error
+            self._directions[place] = found.to(self._device)
+
+    def _read_out(self, layer: Layer) -> torch.Tensor | None:
+        """Return the weight of the layer that makes the answers, where one does."""
+        if not layer.of_input:
+            return None
+        weight = getattr(self._network.get_submodule(layer.module), "weight", None)
+        weight = weight() if callable(weight) else weight  # of a quantised one
+        assert isinstance(weight, torch.Tensor)
+        return (weight.dequantize() if weight.is_quantized else weight).float().cpu()
+
+    def _compares_scores(self, weight: torch.Tensor | None) -> bool:
+        """Tell whether what is added to all scores changes no answer, as with a softmax."""
+        if weight is None or len(weight) < 2:
+            return False
+        scores = torch.arange(2.0 * len(weight), device=self._device).reshape(2, -1).sin()
+        return torch.allclose(self._nonlinearity(scores), self._nonlinearity(scores + 1), atol=1e-4)
+
+
+def _parts_of(made: object) -> object:
+    """Return directions as what they are made of, which tells them from others."""
+    return [made.mean, made.basis] if isinstance(made, TaskDirections) else made
+
+
+def _check_ready(network: torch.nn.Module, label: str) -> None:
+    """Refuse networks whose answers mean nothing yet, or change from call to call."""
+    lazy = lazy_layers(network)
+    if lazy:
+        raise ValueError(
+            f"{label} has lazy layers that never ran, so that {lazy[0]!r} has no values: it was "
+            "not trained. Train it, or load its weights, before it is passed."
+        )
+    reason = trained_for_good(network)
+    if reason:
+        raise ValueError(
+            f"{label} was exported in training mode ({reason}), which cannot be changed later. "
+            "Call eval() of the network before torch.export.export."
+        )

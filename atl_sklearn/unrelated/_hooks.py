@@ -9,6 +9,10 @@ from typing import Any
 
 import torch
 
+from atl_sklearn.unrelated._forms import is_script
+from atl_sklearn.unrelated._kinds import Layout, arrange
+from atl_sklearn.unrelated._parts import get_part
+
 
 @dataclass(frozen=True)
 class HookPoint:
@@ -23,24 +27,25 @@ class HookPoint:
         shared between several places (one ReLU for all of them, say) runs several times.
     copy : bool
         Whether the output is copied because something later changes it in place.
+    part : str
+        Which part of what the module returned, as :func:`~atl_sklearn.unrelated._parts.parts_of`
+        names it; empty for a tensor.
+    layout : {"channels_first", "channels_last", "time_first"}
+        Where samples and channels lie in it.
+    of_input : bool
+        Whether what the module was given is read, and not what it returned.
     """
 
     name: str
     run: int = 0
     copy: bool = False
+    part: str = ""
+    layout: Layout = "channels_first"
+    of_input: bool = False
 
 
 class _Stop(BaseException):
     """Ends a forward pass; not an ``Exception``, so that no network swallows it."""
-
-
-def first_tensor(output: Any) -> torch.Tensor | None:
-    """Return the activation in what a module returned: itself, or the first of a tuple."""
-    if isinstance(output, torch.Tensor):
-        return output
-    if isinstance(output, tuple | list) and output and isinstance(output[0], torch.Tensor):
-        return output[0]  # recurrent layers return (output, state)
-    return None
 
 
 class _Hook:
@@ -52,7 +57,7 @@ class _Hook:
 
     def __call__(self, module: torch.nn.Module, args: Any, output: Any) -> None:
         if self._hooks is not None and self._hooks.reads:
-            self._hooks.take(self._name, output)
+            self._hooks.take(self._name, output, args)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _Hook, ()
@@ -79,6 +84,14 @@ class ActivationHooks:
     stop : bool, default=False
         Whether a forward pass ends as soon as all of `points` are read, which saves the deeper
         layers.
+    handed_over : bool, default=False
+        Whether the caller hands over what the network returned, by :meth:`take`, so that the
+        network itself needs no hook.
+
+    Raises
+    ------
+    ValueError
+        If a hook is needed where there can be none.
 
     Examples
     --------
@@ -94,20 +107,34 @@ class ActivationHooks:
     """
 
     def __init__(
-        self, network: torch.nn.Module, points: Sequence[HookPoint], *, stop: bool = False
+        self,
+        network: torch.nn.Module,
+        points: Sequence[HookPoint],
+        *,
+        stop: bool = False,
+        handed_over: bool = False,
     ) -> None:
         self.network = network
         self.reads = False
         self._points = points
-        self._wanted = {(point.name, point.run): point for point in points}
+        self._places = {point: place for place, point in enumerate(dict.fromkeys(points))}
+        self._wanted: dict[tuple[str, int], list[tuple[int, HookPoint]]] = {}
+        for point, place in self._places.items():
+            self._wanted.setdefault((point.name, point.run), []).append((place, point))
         self._stop = stop
         self._runs: dict[str, int] = {}
-        self._found: dict[tuple[str, int], tuple[torch.Tensor, int]] = {}
+        self._found: dict[int, tuple[torch.Tensor, int]] = {}
         modules = dict(network.named_modules())
-        self._handles = [
-            modules[name].register_forward_hook(_Hook(self, name))
-            for name in dict.fromkeys(point.name for point in points)
-        ]
+        self._handles = []
+        for name in dict.fromkeys(point.name for point in points):
+            if not name and handed_over:
+                continue
+            if is_script(modules[name]):
+                raise ValueError(
+                    "A network in TorchScript cannot be compared while it is trained, since hooks "
+                    "do not reach it. Pass the module that it was made of, or weight=0."
+                )
+            self._handles.append(modules[name].register_forward_hook(_Hook(self, name)))
 
     def remove(self) -> None:
         """Take the hooks out of the network."""
@@ -132,17 +159,27 @@ class ActivationHooks:
         finally:
             self.reads = False
 
-    def take(self, name: str, output: Any) -> None:
-        """Keep what a module returned, if it is wanted; called by the hooks."""
+    def take(self, name: str, output: Any, args: tuple[Any, ...] = ()) -> None:
+        """Keep what a module returned, or was given, if it is wanted; called by the hooks.
+
+        Parameters
+        ----------
+        name : str
+            The module; empty for the network itself.
+        output : object
+            What it returned.
+        args : tuple, default=()
+            What it was given.
+        """
         run = self._runs.get(name, 0)
         self._runs[name] = run + 1
-        point = self._wanted.get((name, run))
-        tensor = first_tensor(output)
-        if point is None or tensor is None:
-            return
-        tensor = tensor.clone() if point.copy else tensor
-        self._found[name, run] = (tensor, tensor._version)
-        if self._stop and len(self._found) == len(self._wanted):
+        for place, point in self._wanted.get((name, run), ()):
+            tensor = get_part(args[0] if point.of_input else output, point.part)
+            if tensor is None:
+                continue
+            tensor = tensor.clone() if point.copy else tensor
+            self._found[place] = (tensor, tensor._version)
+        if self._stop and self._wanted and len(self._found) == len(self._places):
             raise _Stop
 
     def activations(self) -> list[torch.Tensor]:
@@ -151,7 +188,7 @@ class ActivationHooks:
         result = []
         for point in self._points:
             try:
-                tensor, version = found[point.name, point.run]
+                tensor, version = found[self._places[point]]
             except KeyError:
                 raise RuntimeError(
                     f"Layer {point.name!r} returned no activation in this forward pass although "
@@ -163,5 +200,5 @@ class ActivationHooks:
                     "but not when the network was examined. Turn off the in-place operation that "
                     "follows it (inplace=False), or use the layer that performs it."
                 )
-            result.append(tensor)
+            result.append(arrange(tensor, point.layout))
         return result

@@ -9,9 +9,10 @@ from sklearn.base import clone
 
 from atl_sklearn._generator import forked_generator
 from atl_sklearn._pipelines import as_innermost_sees, innermost
-from atl_sklearn.unrelated._frozen import freeze
+from atl_sklearn.unrelated._freezing import freeze
 from atl_sklearn.unrelated._layers import LayerList
-from atl_sklearn.unrelated._sources import check_source, is_fitted
+from atl_sklearn.unrelated._made_elsewhere import as_module
+from atl_sklearn.unrelated._sources import check_network, is_fitted
 from atl_sklearn.unrelated._sparse import sliceable
 
 
@@ -34,7 +35,8 @@ def list_layers(estimator: Any, X: Any) -> LayerList:
     estimator : estimator or torch.nn.Module
         An :class:`~atl_sklearn.AntiTransferClassifier`,
         :class:`~atl_sklearn.AntiTransferRegressor` or other skorch net, the same in a
-        ``FrozenEstimator`` or as the last step of a ``Pipeline``, or a module. Of an estimator
+        ``FrozenEstimator`` or as the last step of a ``Pipeline``, a module, an exported program
+        or the path of an ONNX file. Of an estimator
         that is not fitted, the network is made as `fit` would make it for X, with two outputs
         where it does not say how many there are, and one for a regressor; it stays as it is.
     X : array-like, sparse matrix or Tensor of shape (n_samples, ...)
@@ -45,8 +47,10 @@ def list_layers(estimator: Any, X: Any) -> LayerList:
     -------
     layers : LayerList
         A tuple of :class:`Layer` in the order in which they run, each with ``name``,
-        ``index`` (among convolutions and linear layers, else None), ``type`` and
-        ``output_shape`` (without the samples); prints as a table.
+        ``index`` (among convolutions, linear, recurrent and attention layers, else None),
+        ``type`` and ``output_shape`` (without the samples, channels first); prints as a table.
+        Parts of outputs that have names are listed too, and what the network itself returns
+        where it has such parts.
 
     Raises
     ------
@@ -67,7 +71,8 @@ def list_layers(estimator: Any, X: Any) -> LayerList:
            1     ReLU    (n_samples, 8)
     1      2     Linear  (n_samples, 2)
     """
-    check_source(estimator, "estimator")
+    estimator = as_module(estimator)
+    check_network(estimator, "estimator")
     X = sliceable(X)
     if not is_fitted(estimator):
         estimator, X = _untrained(estimator, X)

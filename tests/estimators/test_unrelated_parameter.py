@@ -9,6 +9,7 @@ import pytest
 import torch
 from joblib import Parallel, delayed, parallel_backend
 from sklearn.base import BaseEstimator, clone
+from sklearn.cluster import DBSCAN
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, cross_validate
@@ -50,7 +51,7 @@ def frozen_of(net):
 
 
 def pipeline_of(net):
-    pipeline = make_pipeline(StandardScaler(), clone(net))
+    pipeline = make_pipeline("passthrough", clone(net))
     pipeline.steps[-1] = (pipeline.steps[-1][0], net)
     return pipeline
 
@@ -99,11 +100,12 @@ def test_a_regressor_is_a_source(tabular):
     [
         3,
         "speaker",
-        LogisticRegression(),
         BaseEstimator(),
+        DBSCAN(),  # which says nothing of samples that it was not fitted on
         nn.Linear,
         AntiTransferClassifier,
-        make_pipeline(StandardScaler(), LogisticRegression()),
+        LogisticRegression,
+        make_pipeline(StandardScaler(), DBSCAN()),
     ],
 )
 def test_other_sources_are_refused_before_training(wrong, tabular):

@@ -63,7 +63,7 @@ def test_bad_arguments_are_refused(data):
     X, y, _ = data
     with pytest.raises(NotFittedError):
         probe_score(AntiTransferClassifier(), X, y)
-    with pytest.raises(TypeError, match="must be None, a fitted"):
+    with pytest.raises(TypeError, match=r"must be a fitted Anti.* no layers"):
         probe_score(DummyClassifier(), X, y)
     with pytest.raises(ValueError, match=r"'aggregation' .* \['none', 'spatial_mean'\].*'mean'"):
         extract_activations(nn.Sequential(nn.Linear(5, 2)), X, aggregation="mean")

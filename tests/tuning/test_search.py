@@ -130,7 +130,7 @@ def test_a_resumed_search_ends_in_the_same_fit(tabular, unrelated, tmp_path):
 
 @pytest.mark.parametrize("wrap", [FrozenEstimator, share_network, make_pipeline, list])
 def test_a_wrapped_pipeline_is_searched_as_it_is_fitted(wrap, tabular, tmp_path):
-    """`fit` takes the network at a pipeline's end alone; so does the space."""
+    """Its other steps are applied, in the space as in `fit`."""
     X, y, nuisance = tabular
     learnt = make_pipeline(PCA(4), AntiTransferClassifier(max_epochs=1, random_state=0))
     learnt.fit(X, nuisance)
@@ -143,11 +143,13 @@ def test_a_wrapped_pipeline_is_searched_as_it_is_fitted(wrap, tabular, tmp_path)
     else:
         wrapped = wrap(learnt)
     anti, plain = (
-        make_pipeline(PCA(4), AntiTransferClassifier(unrelated=found, max_epochs=1, random_state=0))
-        for found in (wrapped, learnt[-1])
+        AntiTransferClassifier(unrelated=source, max_epochs=1, random_state=0)
+        for source in (wrapped, learnt)
     )
     space = anti_transfer_distributions(anti, X, y)
     assert space == anti_transfer_distributions(plain, X, y)
+    last = AntiTransferClassifier(unrelated=learnt[-1])
+    assert space == anti_transfer_distributions(last, X, y, X_unrelated=learnt[:-1].transform(X))
     found, expected = (
         AntiTransferSearchCV(of, n_trials=3, cv=2, random_state=0).fit(X, y).cv_results_
         for of in (anti, plain)

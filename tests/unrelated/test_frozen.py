@@ -166,7 +166,7 @@ def test_recurrent_layers_give_their_output():
             return self.head(self.lstm(x)[0][:, -1])
 
     X = torch.zeros(4, 6, 2)
-    assert frozen(Recurrent(), "lstm", X)(X)[0].shape == (4, 6, 3)
+    assert frozen(Recurrent(), "lstm", X)(X)[0].shape == (4, 3, 6)  # time behind the features
 
 
 def test_hooks_leave_with_an_exception_and_the_module_pickles(X):

@@ -12,7 +12,8 @@ from skorch import NeuralNetClassifier
 from torch import nn
 
 from atl_sklearn import AntiTransferClassifier, AntiTransferRegressor, list_layers
-from atl_sklearn.unrelated._layers import choose_layers, trace_layers
+from atl_sklearn.unrelated._choosing import choose_layers
+from atl_sklearn.unrelated._tracing import trace_layers
 
 
 def small_convnet(*, inplace=False):
