@@ -27,5 +27,8 @@ Folds: TypeAlias = "int | BaseCrossValidator | Iterable[tuple[np.ndarray, np.nda
 # What `scoring` may be; a function takes an estimator, X and y.
 Scoring: TypeAlias = "str | Callable[..., float] | None"
 
+# Parameters of a candidate, which a study can store.
+Params: TypeAlias = "dict[str, str | float | bool | None]"
+
 # JSON, as Python has it.
 Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"

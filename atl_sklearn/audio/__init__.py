@@ -3,6 +3,7 @@
 from atl_sklearn.audio._bad_audio import BadAudioError, BadAudioWarning
 from atl_sklearn.audio._clips import Segment
 from atl_sklearn.audio._features import get_feature, get_feature_names
+from atl_sklearn.audio._info import AudioInfo, audio_info
 from atl_sklearn.audio._librosa_features import LibrosaFeatures
 from atl_sklearn.audio._masking import TimeFrequencyMask
 from atl_sklearn.audio._segment_aggregator import SegmentAggregator
@@ -12,6 +13,7 @@ from atl_sklearn.audio._standardizer import Standardizer
 
 __all__ = [
     "AddNoise",
+    "AudioInfo",
     "AudioSegmenter",
     "BadAudioError",
     "BadAudioWarning",
@@ -22,6 +24,7 @@ __all__ = [
     "SegmentAggregator",
     "Standardizer",
     "TimeFrequencyMask",
+    "audio_info",
     "get_feature",
     "get_feature_names",
 ]

@@ -45,6 +45,10 @@ class ClipBatch:
         What was learnt about files, for the index of the cache.
     failure : str or None
         Why the cache could not be written.
+    n_missing : int
+        How many clips were not in the cache.
+    n_written : int
+        How many bytes were put into it.
     """
 
     start: int
@@ -53,6 +57,8 @@ class ClipBatch:
     bad: list[BadFile]
     lines: list[str]
     failure: str | None
+    n_missing: int
+    n_written: int
 
 
 def compute_batches(
@@ -163,6 +169,8 @@ def _compute_batch(
         sorted(bad, key=lambda found: found.position),
         [] if cache is None else cache.take_new_lines(),
         None if cache is None else cache.failure,
+        len(missing),
+        0 if cache is None else cache.n_written,
     )
 
 

@@ -20,6 +20,7 @@ from atl_sklearn._user_warnings import warn_user
 from atl_sklearn.audio._bad_audio import BadFile, report_bad
 from atl_sklearn.audio._batches import compute_batches
 from atl_sklearn.audio._cache import ClipCache, folder_of, key_of_settings
+from atl_sklearn.audio._cache_size import CacheInfo, bytes_of, clear, size_of
 from atl_sklearn.audio._clips import Audio, Segment, as_clips
 from atl_sklearn.audio._features import Features, as_list, compute_features, name_of
 from atl_sklearn.audio._inverse import invert_features
@@ -113,6 +114,9 @@ class LibrosaFeatures(TransformerMixin, BaseEstimator):
         For ``crop="random"``; an int gives a clip the same crop each time.
     memory : path-like or joblib.Memory, default=None
         A folder that keeps the features of each clip, found by its content and the parameters.
+    memory_limit : int or str, default=None
+        How many bytes `memory` may take, as 10**9, "500 MB" or "2 GB"; None for any number. What
+        was used longest ago is removed, by whichever process; its clips are read again.
     memory_map : path-like, default=None
         A folder to which features are written instead of being held in memory; a
         :class:`numpy.memmap` is returned. Files stay there until you delete them.
@@ -131,6 +135,8 @@ class LibrosaFeatures(TransformerMixin, BaseEstimator):
     bad_files_ : list of (int, str or None, str)
         Position, path and reason of each clip that the last `transform` replaced by silence; the
         fields are named `position`, `path` and `reason`.
+    cache_hits_, cache_misses_ : int
+        How many clips the last `transform` found in `memory`, and how many it read.
 
     See Also
     --------
@@ -192,6 +198,7 @@ class LibrosaFeatures(TransformerMixin, BaseEstimator):
         scale: float | str | None = None,
         random_state: Seed = None,
         memory: Memory = None,
+        memory_limit: int | str | None = None,
         memory_map: PathLike | None = None,
         n_jobs: int | None = None,
         verbose: int = 0,
@@ -225,6 +232,7 @@ class LibrosaFeatures(TransformerMixin, BaseEstimator):
         self.scale = scale
         self.random_state = random_state
         self.memory = memory
+        self.memory_limit = memory_limit
         self.memory_map = memory_map
         self.n_jobs = n_jobs
         self.verbose = verbose
@@ -369,6 +377,31 @@ class LibrosaFeatures(TransformerMixin, BaseEstimator):
             return waves
         return waves.reshape(len(features), self.n_channels, -1)
 
+    def cache_info(self) -> CacheInfo:
+        """Return what is in the folder of `memory`, and how much of it was of use.
+
+        Returns
+        -------
+        info : CacheInfo
+            The fields `hits` and `misses` of the last `transform`, `n_entries` and `n_bytes` of
+            the folder, and `limit`.
+        """
+        folder = folder_of(self.memory)
+        n_entries, n_bytes = (0, 0) if folder is None else size_of(folder)
+        hits, misses = getattr(self, "cache_hits_", 0), getattr(self, "cache_misses_", 0)
+        return CacheInfo(hits, misses, n_entries, n_bytes, bytes_of(self.memory_limit))
+
+    def clear_cache(self) -> int:
+        """Remove all that `memory` keeps of features, whatever their parameters.
+
+        Returns
+        -------
+        n_entries : int
+            How many clips had features in it.
+        """
+        folder = folder_of(self.memory)
+        return 0 if folder is None else clear(folder)
+
     def get_feature_names_out(self, input_features: object = None) -> np.ndarray:
         """Return a name for each value of a clip, in the order of the flattened features.
 
@@ -435,15 +468,26 @@ class LibrosaFeatures(TransformerMixin, BaseEstimator):
         bad: dict[int, BadFile] = {}
         lines: list[str] = []
         failure = None
+        limit = bytes_of(self.memory_limit)
+        n_missing = n_written = 0
         for batch in compute_batches(clips, self, shape=shape, seed=seed, cache=cache, rows=rows):
             bad |= {found.position: found for found in batch.bad}
             lines += batch.lines
             failure = failure or batch.failure
             if cache is not None:
                 cache.failure = failure  # later batches do not try again
+                n_missing += batch.n_missing
+                n_written += batch.n_written
+                if limit is not None and n_written > limit / 10:
+                    cache.shrink(limit)
+                    n_written = 0
             if features is not None and batch.features is not None:
                 features[batch.start : batch.start + batch.n_clips] = batch.features
+        self.cache_hits_, self.cache_misses_ = 0, len(clips)
         if cache is not None:
+            self.cache_hits_, self.cache_misses_ = len(clips) - n_missing, n_missing
+            if limit is not None and n_written:
+                cache.shrink(limit)
             cache.save_index(lines)
             if cache.failure:
                 warn_user(

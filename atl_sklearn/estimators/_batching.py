@@ -9,8 +9,9 @@ import numpy as np
 import torch
 from skorch.dataset import Dataset
 from skorch.utils import is_dataset
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, default_collate
 
+from atl_sklearn._generator import forked_generator
 from atl_sklearn.estimators._data import (
     ArrayData,
     BatchedData,
@@ -19,7 +20,6 @@ from atl_sklearn.estimators._data import (
     SingleSamples,
     batch_loader,
     is_own_data,
-    targets_of,
 )
 from atl_sklearn.estimators._fit_run import FitRun
 from atl_sklearn.estimators._input_checks import accepted
@@ -27,6 +27,7 @@ from atl_sklearn.estimators._net import Net
 from atl_sklearn.estimators._scales import adapt_layers
 from atl_sklearn.estimators._side_checks import check_validation
 from atl_sklearn.estimators._splits import get_splitter, split_data
+from atl_sklearn.estimators._user_datasets import targets_of
 
 
 def own_dataset(
@@ -96,16 +97,55 @@ def split_datasets(
         valid = LabelledData(valid, y_valid, is_training=False)
     if run is not None:
         run.dataset = train
+        if run.experts is not None:
+            run.experts.learn(train)
         adapt_layers(net.module_, train)
     return train, valid
 
 
 def makes_batches(
-    dataset: object, net: Net, stage: str = "iterator_train"
+    dataset: IndexedData, net: Net, stage: str = "iterator_train"
 ) -> TypeGuard[BatchedData]:
     """Tell whether batches are made here, and not by an iterator of the user's."""
     customised = net.get_params_for(stage).keys() & {"sampler", "batch_sampler", "collate_fn"}
     return getattr(net, stage) is DataLoader and is_own_data(dataset) and not customised
+
+
+def few_samples(net: Net, dataset: IndexedData, index: list[int]) -> Any:
+    """Return some samples as a batch, as training is given them.
+
+    Parameters
+    ----------
+    net : AntiTransferClassifier or AntiTransferRegressor
+        The estimator.
+    dataset : torch.utils.data.Dataset
+        The training data.
+    index : list of int
+        Which samples; an iterator class of the user's returns those of its first batch instead.
+
+    Returns
+    -------
+    batch : Batch or what the user's iterator yields
+        Of which the first is X, and the second y.
+    """
+    if makes_batches(dataset, net):
+        return dataset.__getitems__(index)
+    if net.iterator_train is DataLoader:
+        single = SingleSamples(dataset) if is_own_data(dataset) else dataset
+        collate = net.get_params_for("iterator_train").get("collate_fn") or default_collate
+        return collate([single[place] for place in index])
+    generators = [
+        value if name == "generator" else getattr(value, "generator", None)
+        for name, value in net.get_params_for("iterator_train").items()
+    ]
+    known = [g for g in generators if isinstance(g, torch.Generator)]
+    states = [generator.get_state() for generator in known]
+    try:
+        with forked_generator():
+            return next(iter(net.get_iterator(dataset, training=True)))
+    finally:
+        for generator, state in zip(known, states, strict=True):
+            generator.set_state(state)
 
 
 def make_iterator(

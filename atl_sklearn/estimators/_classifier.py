@@ -16,6 +16,7 @@ from skorch import NeuralNetClassifier
 from skorch.dataset import Dataset
 from torch.utils.data import DataLoader
 
+from atl_sklearn.estimators._batching import few_samples
 from atl_sklearn.estimators._class_weight import weights_by_class
 from atl_sklearn.estimators._constructors import arguments_of
 from atl_sklearn.estimators._convergence import judge_predictions
@@ -29,11 +30,13 @@ from atl_sklearn.estimators._outputs import (
     as_columns,
     check_one_label,
     check_scores,
+    criterion_of,
     is_one_column,
     nonlinearity_of,
+    takes_logits,
     takes_one_score,
 )
-from atl_sklearn.estimators._wrapped import unwrapped
+from atl_sklearn.estimators._user_datasets import EncodedLabels
 from atl_sklearn.unrelated import LayerChoice
 
 _N_JUDGED = 1000  # training samples whose predictions are looked at after a fit
@@ -117,6 +120,12 @@ class AntiTransferClassifier(AntiTransferEstimator, NeuralNetClassifier):
         Whether what the target explains (for classes their means) is left out of the
         comparison, for a target that may legitimately go along with the unrelated task. On
         unlabeled data the network's predictions stand for the target.
+    product_of_experts : float, default=0.0
+        How much of what the unrelated tasks explain of the target is added to the network's
+        scores while it is trained, and not when it predicts, so that it need not learn that; see
+        :func:`~atl_sklearn.unrelated.explained_scores`. 0 adds nothing, 1 all of it. It needs no
+        ``X_unlabeled``, and works best with a small `weight`, such as 0.1 or 0. Of a regressor
+        what is learnt is the residual.
     cache : {"auto", "memory", "mapped", "live"}, default="auto"
         Where the unrelated networks' activations, which do not change, are kept during `fit`:
         in memory, in memory-mapped files, or nowhere (they are computed in every step).
@@ -289,6 +298,7 @@ class AntiTransferClassifier(AntiTransferEstimator, NeuralNetClassifier):
         penalty_data: str = "auto",
         penalty_batch_size: int = 96,
         conditional: bool = False,
+        product_of_experts: float = 0.0,
         cache: str = "auto",
         cache_size: int = 2**30,
         memory: str | PathLike[str] | Memory | None = None,
@@ -336,7 +346,7 @@ class AntiTransferClassifier(AntiTransferEstimator, NeuralNetClassifier):
             n_classes = len(self.classes_inferred_)
             one_score = n_classes == 2 and takes_one_score(self.criterion)
             self.n_outputs_ = 1 if one_score else n_classes
-        known = self.classes_inferred_
+        known = vars(self).get("classes_inferred_", self.classes)
         order = np.argsort(known)
         places = np.searchsorted(known, y, sorter=order)
         codes = order[np.minimum(places, len(known) - 1)]
@@ -348,6 +358,13 @@ class AntiTransferClassifier(AntiTransferEstimator, NeuralNetClassifier):
                 "or in the first call of partial_fit."
             )
         return codes.astype(np.int64)
+
+    def _with_encoded_labels(self, dataset: Any) -> Any:
+        known = np.asarray(vars(self).get("classes_inferred_", self.classes)).tolist()
+        if known == list(range(len(known))):
+            return dataset
+        places = {label: place for place, label in enumerate(known)}
+        return EncodedLabels(dataset, places)
 
     def _check_output(self, output: object) -> None:
         check_scores(self, output)
@@ -371,18 +388,19 @@ class AntiTransferClassifier(AntiTransferEstimator, NeuralNetClassifier):
         loss : Tensor
             As the criterion returns it.
         """
-        if takes_one_score(self.criterion_) and isinstance(y_pred, torch.Tensor):
+        if takes_one_score(criterion_of(self)) and isinstance(y_pred, torch.Tensor):
             y_true = torch.as_tensor(y_true).to(y_pred).reshape(y_pred.shape)
         return super().get_loss(y_pred, y_true, *args, **kwargs)
 
     def _get_predict_nonlinearity(self) -> Callable[[torch.Tensor], torch.Tensor]:
         is_auto = isinstance(self.predict_nonlinearity, str) and self.predict_nonlinearity == "auto"
-        if is_auto and takes_one_score(self.criterion_):
-            return nonlinearity_of(self.criterion_)
+        criterion = criterion_of(self)
+        if is_auto and takes_one_score(criterion):
+            return nonlinearity_of(criterion)
         return super()._get_predict_nonlinearity()
 
     def _judge_predictions(self, run: FitRun) -> str:
-        if not is_own_data(run.dataset):
+        if not is_own_data(run.dataset) or self.iterator_train is not DataLoader:
             return ""
         n_samples = len(run.dataset)
         # Evenly over all of them, since data are often sorted by class.
@@ -391,13 +409,13 @@ class AntiTransferClassifier(AntiTransferEstimator, NeuralNetClassifier):
         self._set_training(False)
         with torch.no_grad():
             for start in range(0, len(index), _JUDGED_AT_ONCE):
-                batch = run.dataset.__getitems__(index[start : start + _JUDGED_AT_ONCE])
-                output = self.infer(batch.X)
+                X, y = few_samples(self, run.dataset, index[start : start + _JUDGED_AT_ONCE])
+                output = self.infer(X)
                 scores = output[0] if isinstance(output, tuple) else output
                 if not isinstance(scores, torch.Tensor) or scores.ndim != 2:
                     return ""  # a loss of the user's own knows what it is
                 predicted.append(scores.argmax(dim=1).cpu())
-                labels.append(torch.as_tensor(batch.y).cpu())
+                labels.append(torch.as_tensor(y).cpu())
         what = judge_predictions(torch.cat(predicted), torch.cat(labels), len(index))
         if not what:
             return ""
@@ -487,9 +505,9 @@ class AntiTransferClassifier(AntiTransferEstimator, NeuralNetClassifier):
         scores = (output[0] if isinstance(output, tuple) else output).numpy()
         check_predictions(self, scores, X)
         if is_one_column(scores) and len(self.classes_) == 2:
-            if isinstance(unwrapped(self.criterion_), torch.nn.BCEWithLogitsLoss):
+            if takes_logits(criterion_of(self)):
                 return scores.reshape(len(scores))
             scores = np.log(self.predict_proba(X) + np.finfo(scores.dtype).eps)
-        elif isinstance(self.criterion_, torch.nn.NLLLoss):  # probabilities, as skorch has it
+        elif isinstance(criterion_of(self), torch.nn.NLLLoss):  # probabilities, as skorch has it
             scores = np.log(scores + np.finfo(scores.dtype).eps)
         return scores[:, 1] - scores[:, 0] if scores.shape[1] == 2 else scores

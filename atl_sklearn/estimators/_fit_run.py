@@ -13,6 +13,7 @@ from atl_sklearn.estimators._interruption import InterruptWatch
 if TYPE_CHECKING:  # they take a run, or make one
     from atl_sklearn.estimators._checkpoints import Checkpoints
     from atl_sklearn.estimators._data import IndexedData
+    from atl_sklearn.estimators._experts import Experts
     from atl_sklearn.estimators._finiteness import FiniteWeights
     from atl_sklearn.estimators._input_checks import TrainingData
     from atl_sklearn.estimators._learning_rate import LearningRate
@@ -34,6 +35,8 @@ class FitRun:
         What is learnt from.
     placement : Placement
         Where the network runs.
+    max_epochs : int
+        How many epochs are trained.
     sources : list
         The unrelated estimators or modules, fitted once training begins.
     sides : list of Side
@@ -43,6 +46,8 @@ class FitRun:
         on with those of an earlier one.
     forward_params : dict
         Arguments of fit that the network's ``forward`` takes.
+    experts : Experts or None
+        What the unrelated tasks explain of the target, added while training.
     penalty : PenaltyRun or None
         None for a plain network.
     steps : Steps
@@ -75,14 +80,19 @@ class FitRun:
         What must be ended with the fit, whether it succeeds or not.
     checkpoints : Checkpoints or None
         Where the fit goes on from after a kill; None where it does not.
+    trains : bool
+        Whether everything has been made, and tried; before that, a callback may still ask for
+        another network.
     """
 
     data: TrainingData
     placement: Placement
+    max_epochs: int
     sources: list[object]
     unrelated_scores: list[float | None] | None = None
     sides: list[Side] = field(default_factory=list)
     forward_params: dict[str, object] = field(default_factory=dict)
+    experts: Experts | None = None
     penalty: PenaltyRun | None = None
     steps: Steps = field(init=False)
     weights: FiniteWeights = field(init=False)
@@ -99,4 +109,5 @@ class FitRun:
     rates: list[float] = field(default_factory=list)
     progress: TrainingProgress | None = None
     checkpoints: Checkpoints | None = None
+    trains: bool = False
     exits: ExitStack = field(default_factory=ExitStack)

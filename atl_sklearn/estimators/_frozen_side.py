@@ -26,7 +26,7 @@ from atl_sklearn.estimators._seeding import own_random_numbers
 from atl_sklearn.similarity import Precomputed, n_precomputed, prepare, restore
 from atl_sklearn.unrelated import (
     N_FITTED,
-    ActivationStore,
+    ActivationCache,
     Side,
     as_choices,
     get_memory,
@@ -115,7 +115,7 @@ class FrozenSide:
         self._computed = [at for at, side in enumerate(sides) if side.computes]
         tried = _choose_layers(settings, network, sides, X, len(comparisons))
         self._tried = {False: (X, tried)}
-        self._stores: dict[bool, ActivationStore] = {}
+        self._stores: dict[bool, ActivationCache] = {}
         self._on_cpu = next(network.parameters()).device.type == "cpu"
 
     def learn_directions(self, data: Any, to_device: Callable[[Any], Any]) -> None:
@@ -253,7 +253,7 @@ class FrozenSide:
             because = "each sample is seen once"
         whose = f"Unrelated activations of {'unlabeled' if unlabeled else 'training'} data"
         report = (lambda text: print(f"{whose}: {text}")) if settings.verbose else None
-        store = ActivationStore(
+        store = ActivationCache(
             len(data),
             settings.cache_size,
             cache=settings.cache,

@@ -11,8 +11,10 @@ import torch
 from skorch.dataset import unpack_data
 from skorch.utils import TeeGenerator
 
+from atl_sklearn._validation import refuse
 from atl_sklearn.estimators._checkpoints import end_for_good
 from atl_sklearn.estimators._clipping import clip_gradients
+from atl_sklearn.estimators._data import Batch
 from atl_sklearn.estimators._finiteness import non_finite_error
 from atl_sklearn.estimators._fit_run import FitRun
 from atl_sklearn.estimators._net import Net
@@ -89,11 +91,14 @@ class Steps:
         self._net = net
         self._run = run
         self._penalty = None if run is None else run.penalty
+        self._experts = None if run is None else run.experts
         self._scaler = None if run is None else run.scaler
+        # Whether `optimize` makes the running step, and not a train_step of the user's.
+        self._optimizes = False
         # What is clipped: what there is in the first step of an epoch.
         self._parameters: list[torch.nn.Parameter] | None = None
 
-    def losses(self, batch: object, *, training: bool, **fit_params: object) -> Step:
+    def losses(self, batch: Any, *, training: bool, **fit_params: object) -> Step:
         """Return losses and prediction of one batch, and record the penalties.
 
         Parameters
@@ -116,6 +121,9 @@ class Steps:
             If, in a fit, a loss is NaN or infinite.
         """
         net, penalty = self._net, self._penalty
+        if training and penalty is not None and not self._optimizes:
+            penalty.begin_step()
+            penalty.zero_grad()
         X, y = unpack_data(batch)
         X = net._placement().batch(X)
         watched: Any = nullcontext()
@@ -125,12 +133,15 @@ class Steps:
                 X,
                 None if weight is None else weight.to(device=net.device),
                 y if net.conditional else None,
-                index=getattr(batch, "index", None),
-                positions=getattr(batch, "positions", None),
+                # A list, as other iterators bring it, has an index of another kind.
+                index=batch.index if isinstance(batch, Batch) else None,
+                positions=batch.positions if isinstance(batch, Batch) else None,
             )
         with watched as tapped:
             y_pred = net.infer(X, **fit_params)
-        loss = task_loss(net, y_pred, batch, X, y, training=training)
+        experts = self._experts if training else None
+        judged = y_pred if experts is None else experts.added(y_pred, batch.positions)
+        loss = task_loss(net, judged, batch, X, y, training=training)
         if penalty is None:
             if self._run is not None and not math.isfinite(loss.item()):
                 self.stop_for(f"{'train' if training else 'valid'} task loss")
@@ -180,6 +191,10 @@ class Steps:
 
     def scaled(self, objective: torch.Tensor) -> torch.Tensor:
         """Return what is differentiated, which in half precision is larger than the objective."""
+        if self._scaler is not None and not self._optimizes:
+            must = "another one where train_step is your own"
+            way_out = "In float16 gradients are scaled, which an optimizer must be told of. "
+            raise refuse(self._net, "precision", must, way_out + "'bfloat16' needs nothing.")
         return objective if self._scaler is None else self._scaler.scale(objective)
 
     def optimize(self, batch: object, **fit_params: object) -> Step:
@@ -197,6 +212,7 @@ class Steps:
         step : dict
             As ``train_step_single`` returns it.
         """
+        self._optimizes = True
         net, penalty, scaler = self._net, self._penalty, self._scaler
         accumulator = net.get_train_step_accumulator()
         if penalty is not None:
@@ -269,7 +285,7 @@ class Steps:
             if run.progress is None:
                 done = 0 if run.checkpoints is None else run.checkpoints.done
                 name = type(net).__name__
-                run.progress = TrainingProgress(name, net.max_epochs, n_batches, done=done)
+                run.progress = TrainingProgress(name, run.max_epochs, n_batches, done=done)
                 run.exits.callback(run.progress.close)
             run.progress.begin_epoch()
         if run.rate is not None:
@@ -278,14 +294,22 @@ class Steps:
         def step(batch: object, **fit_params: object) -> Step:
             if run.rate is not None:
                 run.rate.begin_step()
+            self._optimizes = False
             made = step_fn(batch, **fit_params)
+            if self._penalty is not None and not self._optimizes:
+                self._penalty.end_step()
             run.losses.append(made["loss"].item())
-            run.rates.append(float(net.optimizer_.param_groups[0]["lr"]))
+            run.rates.append(self._rate())
             if run.progress is not None:
                 run.progress.count(run.losses[-1])
             return made
 
         return step
+
+    def _rate(self) -> float:
+        """Return the learning rate, where the optimizer says what it is."""
+        groups = getattr(vars(self._net).get("optimizer_"), "param_groups", None)
+        return float(groups[0]["lr"] if isinstance(groups, list) else self._net.lr)
 
     def end_epoch(self) -> None:
         """End an epoch of training: its last learning rate is recorded."""

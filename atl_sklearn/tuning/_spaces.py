@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from numpy.typing import ArrayLike
 from optuna.distributions import BaseDistribution, CategoricalDistribution
 from optuna.trial import BaseTrial
+from sklearn.base import BaseEstimator
 
-from atl_sklearn._validation import refuse_value
+from atl_sklearn._types import Params
+from atl_sklearn._validation import is_real, refuse_value
 from atl_sklearn.similarity import can_have_target, check_target, get_weight_schedule, has_target
-from atl_sklearn.tuning._checks import is_real, listed_names
+from atl_sklearn.tuning._checks import listed_names
 from atl_sklearn.tuning._combinations import find_combinations
 from atl_sklearn.tuning._target import find_network
 
@@ -22,9 +25,9 @@ _MOST_WEIGHT = 1e30
 
 
 def anti_transfer_distributions(
-    estimator: Any,
-    X: Any,
-    y: Any = None,
+    estimator: BaseEstimator,
+    X: ArrayLike,
+    y: ArrayLike | None = None,
     *,
     layers: Iterable[str] | None = None,
     metrics: Iterable[str] = _METRICS,
@@ -95,8 +98,12 @@ def anti_transfer_distributions(
 
 
 def suggest_anti_transfer(
-    trial: BaseTrial, estimator: Any, X: Any, y: Any = None, **choices: Any
-) -> dict[str, Any]:
+    trial: BaseTrial,
+    estimator: BaseEstimator,
+    X: ArrayLike,
+    y: ArrayLike | None = None,
+    **choices: Any,
+) -> Params:
     """Let a trial choose layer, metric, aggregation, weight and its schedule.
 
     Parameters
@@ -151,9 +158,9 @@ def suggest_anti_transfer(
 
 
 def anti_transfer_grid(
-    estimator: Any,
-    X: Any,
-    y: Any = None,
+    estimator: BaseEstimator,
+    X: ArrayLike,
+    y: ArrayLike | None = None,
     *,
     layers: Iterable[str] | None = ("last",),
     metrics: Iterable[str] = ("cross_correlation", "cka"),
@@ -161,7 +168,7 @@ def anti_transfer_grid(
     weights: Iterable[float] = (0.0, 0.3, 1.0, 3.0),
     schedules: Iterable[str] = ("constant",),
     targets: Iterable[float | None] | None = None,
-    X_unrelated: Any = None,
+    X_unrelated: object = None,
 ) -> list[dict[str, list[Any]]]:
     """Return a grid in which the plain network occurs once.
 
@@ -214,7 +221,7 @@ def anti_transfer_grid(
     )
     weight = next(name for name in names if name.endswith("weight"))
     positive = [value for value in names[weight] if value > 0]
-    grid: list[dict[str, list[Any]]] = []
+    grid: list[dict[str, list]] = []
     if 0 in names[weight]:
         grid.append({weight: [0.0]})
     if positive:
@@ -223,9 +230,9 @@ def anti_transfer_grid(
 
 
 def _choices(
-    estimator: Any,
-    X: Any,
-    y: Any,
+    estimator: BaseEstimator,
+    X: ArrayLike,
+    y: ArrayLike | None,
     layers: Iterable[str] | None,
     metrics: Iterable[str],
     aggregations: Iterable[str],

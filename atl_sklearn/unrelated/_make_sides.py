@@ -14,8 +14,8 @@ from skorch.utils import is_dataset
 from atl_sklearn._pipelines import as_innermost_sees, has_steps, innermost
 from atl_sklearn.unrelated._answers import Answers
 from atl_sklearn.unrelated._copies import copy_network
-from atl_sklearn.unrelated._freezing import takes_indices
 from atl_sklearn.unrelated._frozen import FrozenNetwork
+from atl_sklearn.unrelated._indices import has_embedding
 from atl_sklearn.unrelated._rows import ArrayRows, Rows, check_finite_rows
 from atl_sklearn.unrelated._sides import FrozenValues, Side
 from atl_sklearn.unrelated._sources import (
@@ -137,7 +137,7 @@ class SideMaker:
         frozen = FrozenNetwork(
             network, device=device, label=label, nonlinearity=get_nonlinearity(source), given=given
         )
-        integers = takes_indices(network)
+        integers = has_embedding(network)
         if has_steps(source):
             label = f"The other steps of the unrelated Pipeline{number}"
             return self._computed(
