@@ -115,6 +115,7 @@ class FrozenSide:
         self._sides = sides
         # What is only looked up is not kept once more.
         self._computed = [at for at, side in enumerate(sides) if side.computes]
+        self._looked_up = [at for at, side in enumerate(sides) if not side.computes]
         tried = _choose_layers(settings, network, sides, X, len(comparisons))
         self._tried = {False: (X, tried)}
         self._stores: dict[bool, ActivationCache] = {}
@@ -374,8 +375,9 @@ class FrozenSide:
         # On a GPU the others are checked only if the penalty is not finite.
         now = partial(compute, self._computed, checked=kept or self._on_cpu)
         tensors = iter(now() if store is None else store.get(index, now))
-        looked_up = [at for at in range(len(self._sides)) if at not in self._computed]
-        others = iter(compute(looked_up, checked=self._on_cpu))
+        others: Iterator[torch.Tensor] = iter(())
+        if self._looked_up:
+            others = iter(compute(self._looked_up, checked=self._on_cpu))
         return [
             self._regroup(tensors if at in self._computed else others)
             for at in range(len(self._sides))

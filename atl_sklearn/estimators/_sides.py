@@ -72,5 +72,6 @@ def _check_positions(
                 "collate_fn of its own, do not say which samples they have. Leave these out; or "
                 "pass a network or an estimator that takes X as 'unrelated'."
             )
-        with torch.no_grad():  # what is computed of a batch must take it as it is
-            side(tried, None, unlabeled=False)
+        if side.rows:
+            with torch.no_grad():  # what is computed of a batch must take it as it is
+                side(tried, None, unlabeled=False)
