@@ -25,6 +25,7 @@ from atl_sklearn.estimators._lookup import in_types_of_network
 from atl_sklearn.estimators._net import Net
 from atl_sklearn.estimators._outcome import summarise
 from atl_sklearn.estimators._penalty_making import make_penalty
+from atl_sklearn.estimators._precision import numpy_dtype
 from atl_sklearn.estimators._rehearsal import Rehearsal, check_forward_params, rehearse
 from atl_sklearn.estimators._scales import rescale_layer
 from atl_sklearn.estimators._seeding import own_random_numbers
@@ -182,10 +183,10 @@ def _fit_sources(net: Net, run: FitRun, plan: FitPlan) -> None:
     """Fit the unrelated estimators that are not fitted."""
     if net.verbose:
         names = ", ".join(source_name(plan.sources[at]) for at in plan.labels)
-        print(f"Fitting what is unrelated on y_unrelated, and its score: {names}")
+        print(f"Fitting what is unrelated, and another one for its score: {names}")
     report = print if net.verbose else None
     with _determined(net, plan) as sources:
-        views = plan.sides.views_of(sources)
+        views = plan.sides.views_of(sources, numpy_dtype(net.precision))
         found = fit_sources(
             sources, run.data.X, plan.labels, net.memory, views=views, report=report
         )
