@@ -9,15 +9,15 @@ import numpy as np
 import torch
 from skorch.dataset import Dataset
 from skorch.utils import is_dataset
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, default_collate
 
+from atl_sklearn._generator import forked_generator
 from atl_sklearn.estimators._data import (
     ArrayData,
     LabelledData,
     SingleSamples,
     batch_loader,
     is_own_data,
-    targets_of,
 )
 from atl_sklearn.estimators._fit_run import FitRun
 from atl_sklearn.estimators._input_checks import accepted
@@ -25,6 +25,7 @@ from atl_sklearn.estimators._net import Net
 from atl_sklearn.estimators._scales import adapt_layers
 from atl_sklearn.estimators._side_checks import check_validation
 from atl_sklearn.estimators._splits import get_splitter, split_data
+from atl_sklearn.estimators._user_datasets import targets_of
 
 
 def own_dataset(
@@ -104,6 +105,43 @@ def makes_batches(net: Net, dataset: object, stage: str = "iterator_train") -> b
     """Tell whether batches are made here, and not by an iterator of the user's."""
     customised = net.get_params_for(stage).keys() & {"sampler", "batch_sampler", "collate_fn"}
     return getattr(net, stage) is DataLoader and is_own_data(dataset) and not customised
+
+
+def few_samples(net: Net, dataset: Any, index: list[int]) -> Any:
+    """Return some samples as a batch, as training is given them.
+
+    Parameters
+    ----------
+    net : AntiTransferClassifier or AntiTransferRegressor
+        The estimator.
+    dataset : torch.utils.data.Dataset
+        The training data.
+    index : list of int
+        Which samples; an iterator class of the user's returns those of its first batch instead.
+
+    Returns
+    -------
+    batch : Batch or what the user's iterator yields
+        Of which the first is X, and the second y.
+    """
+    if makes_batches(net, dataset):
+        return dataset.__getitems__(index)
+    if net.iterator_train is DataLoader:
+        single = SingleSamples(dataset) if is_own_data(dataset) else dataset
+        collate = net.get_params_for("iterator_train").get("collate_fn") or default_collate
+        return collate([single[place] for place in index])
+    generators = [
+        value if name == "generator" else getattr(value, "generator", None)
+        for name, value in net.get_params_for("iterator_train").items()
+    ]
+    known = [g for g in generators if isinstance(g, torch.Generator)]
+    states = [generator.get_state() for generator in known]
+    try:
+        with forked_generator():
+            return next(iter(net.get_iterator(dataset, training=True)))
+    finally:
+        for generator, state in zip(known, states, strict=True):
+            generator.set_state(state)
 
 
 def make_iterator(net: Net, run: FitRun | None, dataset: Any, *, training: bool) -> Iterable[Any]:

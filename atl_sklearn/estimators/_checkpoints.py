@@ -12,6 +12,7 @@ import numpy as np
 from torch.utils.data import Subset
 
 from atl_sklearn._user_warnings import warn_user
+from atl_sklearn._validation import shown
 from atl_sklearn.estimators._checkpoint_files import CheckpointFiles
 from atl_sklearn.estimators._fit_identity import check_resumable, identify_fit
 from atl_sklearn.estimators._fit_state import give_state_back, take_state, unchanging
@@ -92,7 +93,7 @@ class Checkpoints:
             pack_state(state)
         except UnknownStateError as error:
             raise ValueError(
-                f"checkpoint_dir={net.checkpoint_dir!r} cannot be used: {error}. Give it "
+                f"checkpoint_dir={shown(net.checkpoint_dir)} cannot be used: {error}. Give it "
                 "state_dict and load_state_dict, or leave checkpoint_dir out."
             ) from error
         self._unchanging = unchanging(state)
@@ -173,7 +174,7 @@ def end_for_good(net: Net) -> None:
 
 
 def open_checkpoints(
-    net: Net, data: Mapping[str, Any], *, method: str, continues: bool
+    net: Net, data: Mapping[str, Any], *, max_epochs: int, method: str, continues: bool
 ) -> Checkpoints | None:
     """Return the checkpoints of a fit, or None where none are kept.
 
@@ -183,6 +184,8 @@ def open_checkpoints(
         The estimator, with a folder for them; its parameters and data have been checked.
     data : mapping of str to object
         What `fit` was called with.
+    max_epochs : int
+        How many epochs it has.
     method : str
         What the user called.
     continues : bool
@@ -212,5 +215,5 @@ def open_checkpoints(
         return None
     found = Checkpoints(files)
     if found.done and net.verbose:
-        print(f"Going on after epoch {found.done} of {net.max_epochs}, from {files.folder}")
+        print(f"Going on after epoch {found.done} of {max_epochs}, from {files.folder}")
     return found

@@ -16,6 +16,7 @@ from skorch import NeuralNetClassifier
 from skorch.dataset import Dataset
 from torch.utils.data import DataLoader
 
+from atl_sklearn.estimators._batching import few_samples
 from atl_sklearn.estimators._class_weight import weights_by_class
 from atl_sklearn.estimators._constructors import arguments_of
 from atl_sklearn.estimators._convergence import judge_predictions
@@ -28,11 +29,13 @@ from atl_sklearn.estimators._outputs import (
     as_columns,
     check_one_label,
     check_scores,
+    criterion_of,
     is_one_column,
     nonlinearity_of,
+    takes_logits,
     takes_one_score,
 )
-from atl_sklearn.estimators._wrapped import unwrapped
+from atl_sklearn.estimators._user_datasets import EncodedLabels
 from atl_sklearn.unrelated import LayerChoice
 
 _N_JUDGED = 1000  # training samples whose predictions are looked at after a fit
@@ -54,14 +57,17 @@ class AntiTransferClassifier(AntiTransferEstimator, NeuralNetClassifier):
         sample), ``n_features_in`` (the length of its first axis) or ``n_outputs`` is given
         these, unless ``module__input_shape`` and so on are set. An instance is copied, not
         trained itself. It returns a score for each class, or a number for each target.
-    unrelated : fitted estimator, torch.nn.Module, unfitted estimator, list or None, default=None
-        What the network must not lean on: a fitted :class:`AntiTransferClassifier`,
-        :class:`AntiTransferRegressor` or other skorch net, the same in a
-        ``FrozenEstimator``, a fitted ``Pipeline`` that ends in one (its last step is used, so
-        its features must have the shape of X), or a module of any kind: TorchScript, quantised, an
-        exported program, the path of an ONNX file. It is never changed, and clones of this
-        estimator keep it. An unfitted estimator is cloned and fitted inside `fit` on
-        ``y_unrelated``. A list holds several. None trains a plain network.
+    unrelated : estimator, torch.nn.Module, "labels", "precomputed", list or None, default=None
+        What the network must not lean on. A fitted :class:`AntiTransferClassifier`,
+        :class:`AntiTransferRegressor` or other skorch net, or a module of any kind: TorchScript,
+        quantised, an exported program, the path of an ONNX file. Any other fitted estimator of
+        scikit-learn's, by ``predict_proba``, else ``decision_function``, ``transform`` or
+        ``predict``. The same in a ``FrozenEstimator``, or at the end of a ``Pipeline``, whose other
+        steps are applied to what `fit` is given. ``"labels"`` compares with ``y_unrelated``, and
+        ``"precomputed"`` with ``Z_unrelated``. What is fitted is never changed, and clones of this
+        estimator keep it; an estimator that is not fitted is cloned and fitted inside `fit`, on
+        ``y_unrelated`` if it learns from labels. A list holds several. None trains a plain
+        network.
     layer : str, int or list of these, default="last"
         Where this network is compared: ``"last"``, the last convolution, recurrent or attention
         layer with its nonlinearity, or without these the last hidden linear layer with its
@@ -79,7 +85,8 @@ class AntiTransferClassifier(AntiTransferEstimator, NeuralNetClassifier):
         and ONNX files. ``"task"`` is what of its features matters for its own task, whitened on
         the first 2000 training samples: what its linear read-out uses, or where it has none, where
         its answers differ. ``"posterior"`` are the probabilities made of its output (of a plain
-        module: its softmax). With a list as `unrelated`, a list has one entry for each network.
+        module: its softmax). What has no layers takes None, ``"output"`` or, of probabilities,
+        ``"posterior"``. With a list as `unrelated`, a list has one entry for each.
     metric : str, callable or list of these, default="cross_correlation"
         How aggregated activations are compared, a list for each layer; see
         :func:`~atl_sklearn.similarity.activation_similarity`. ``"adversarial"`` trains a
@@ -90,7 +97,7 @@ class AntiTransferClassifier(AntiTransferEstimator, NeuralNetClassifier):
         :func:`~atl_sklearn.similarity.activation_similarity`.
     weight : float, "auto" or list of these, default=1.0
         Weight of the penalty in the loss, in [0, inf); a list has one for each unrelated
-        network. 0 trains a plain network, bit for bit. ``"auto"`` is the share of the target's
+        task. 0 trains a plain network, bit for bit. ``"auto"`` is the share of the target's
         variance in the training data that the unrelated network's answers explain: 1 where they
         give the target away, 0 where there is nothing to lean on.
     target_similarity : float, list of float or None, default=None
@@ -108,7 +115,8 @@ class AntiTransferClassifier(AntiTransferEstimator, NeuralNetClassifier):
     penalty_data : {"auto", "unlabeled", "train", "both"}, default="auto"
         What the penalty is computed on: batches of ``X_unlabeled`` in `fit`, the training
         batches, or the mean of both; ``"auto"`` is ``"unlabeled"`` where there is
-        ``X_unlabeled``, otherwise ``"train"``. BatchNorm normalises unlabeled batches by
+        ``X_unlabeled``, otherwise ``"train"``, as with ``unrelated="labels"`` where nobody knows
+        the labels of the unlabeled data. BatchNorm normalises unlabeled batches by
         themselves, and its running statistics come from the training batches only.
     penalty_batch_size : int, default=96
         Samples in an unlabeled batch; all of ``X_unlabeled`` if it has fewer.
@@ -216,15 +224,15 @@ class AntiTransferClassifier(AntiTransferEstimator, NeuralNetClassifier):
     ----------
     module_ : torch.nn.Module
         The trained network.
-    unrelated_ : estimator, module, list of these or None
-        What `unrelated` was, fitted.
+    unrelated_ : estimator, module, str, list of these or None
+        What `unrelated` was, fitted; a list, too, where one word stood for several tasks.
     unrelated_score_ : float, None or list of these
         How well an unfitted `unrelated` learnt ``y_unrelated``: its score on a fifth of the
         samples, held out, when it is fitted on the others (the network that is avoided is fitted
         on all). `fit` warns where it is at chance. None where nothing was fitted.
     weight_ : float or list of float
-        The weight that was used, with `target_similarity` at the end; a list where `unrelated`
-        is one.
+        The weight that was used, with `target_similarity` at the end; a list where there are
+        several unrelated tasks.
     history : skorch.history.History
         For each epoch ``train_loss`` and ``valid_loss``, which are those of the task;
         ``train_penalty`` and ``valid_penalty``, the similarity before its weight;
@@ -342,7 +350,7 @@ class AntiTransferClassifier(AntiTransferEstimator, NeuralNetClassifier):
             n_classes = len(self.classes_inferred_)
             one_score = n_classes == 2 and takes_one_score(self.criterion)
             self.n_outputs_ = 1 if one_score else n_classes
-        known = self.classes_inferred_
+        known = vars(self).get("classes_inferred_", self.classes)
         order = np.argsort(known)
         places = np.searchsorted(known, y, sorter=order)
         codes = order[np.minimum(places, len(known) - 1)]
@@ -354,6 +362,13 @@ class AntiTransferClassifier(AntiTransferEstimator, NeuralNetClassifier):
                 "or in the first call of partial_fit."
             )
         return codes.astype(np.int64)
+
+    def _with_encoded_labels(self, dataset: Any) -> Any:
+        known = np.asarray(vars(self).get("classes_inferred_", self.classes)).tolist()
+        if known == list(range(len(known))):
+            return dataset
+        places = {label: place for place, label in enumerate(known)}
+        return EncodedLabels(dataset, places)
 
     def _check_output(self, output: object) -> None:
         check_scores(self, output)
@@ -377,18 +392,19 @@ class AntiTransferClassifier(AntiTransferEstimator, NeuralNetClassifier):
         loss : Tensor
             As the criterion returns it.
         """
-        if takes_one_score(self.criterion_) and isinstance(y_pred, torch.Tensor):
+        if takes_one_score(criterion_of(self)) and isinstance(y_pred, torch.Tensor):
             y_true = torch.as_tensor(y_true).to(y_pred).reshape(y_pred.shape)
         return super().get_loss(y_pred, y_true, *args, **kwargs)
 
     def _get_predict_nonlinearity(self) -> Any:
         is_auto = isinstance(self.predict_nonlinearity, str) and self.predict_nonlinearity == "auto"
-        if is_auto and takes_one_score(self.criterion_):
-            return nonlinearity_of(self.criterion_)
+        criterion = criterion_of(self)
+        if is_auto and takes_one_score(criterion):
+            return nonlinearity_of(criterion)
         return super()._get_predict_nonlinearity()
 
     def _judge_predictions(self, run: Any) -> str:
-        if not is_own_data(run.dataset):
+        if not is_own_data(run.dataset) or self.iterator_train is not DataLoader:
             return ""
         n_samples = len(run.dataset)
         # Evenly over all of them, since data are often sorted by class.
@@ -397,13 +413,13 @@ class AntiTransferClassifier(AntiTransferEstimator, NeuralNetClassifier):
         self._set_training(False)
         with torch.no_grad():
             for start in range(0, len(index), _JUDGED_AT_ONCE):
-                batch = run.dataset.__getitems__(index[start : start + _JUDGED_AT_ONCE])
-                output = self.infer(batch.X)
+                X, y = few_samples(self, run.dataset, index[start : start + _JUDGED_AT_ONCE])
+                output = self.infer(X)
                 scores = output[0] if isinstance(output, tuple) else output
                 if not isinstance(scores, torch.Tensor) or scores.ndim != 2:
                     return ""  # a loss of the user's own knows what it is
                 predicted.append(scores.argmax(dim=1).cpu())
-                labels.append(torch.as_tensor(batch.y).cpu())
+                labels.append(torch.as_tensor(y).cpu())
         what = judge_predictions(torch.cat(predicted), torch.cat(labels), len(index))
         if not what:
             return ""
@@ -493,9 +509,9 @@ class AntiTransferClassifier(AntiTransferEstimator, NeuralNetClassifier):
         scores = (output[0] if isinstance(output, tuple) else output).numpy()
         check_predictions(self, scores, X)
         if is_one_column(scores) and len(self.classes_) == 2:
-            if isinstance(unwrapped(self.criterion_), torch.nn.BCEWithLogitsLoss):
+            if takes_logits(criterion_of(self)):
                 return scores.reshape(len(scores))
             scores = np.log(self.predict_proba(X) + np.finfo(scores.dtype).eps)
-        elif isinstance(self.criterion_, torch.nn.NLLLoss):  # probabilities, as skorch has it
+        elif isinstance(criterion_of(self), torch.nn.NLLLoss):  # probabilities, as skorch has it
             scores = np.log(scores + np.finfo(scores.dtype).eps)
         return scores[:, 1] - scores[:, 0] if scores.shape[1] == 2 else scores

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy as np
 import torch
 from skorch.dataset import Dataset, get_len
-from skorch.utils import data_from_dataset
 from torch.utils.data import (
     BatchSampler,
     DataLoader,
@@ -20,7 +19,6 @@ from torch.utils.data import (
     default_collate,
 )
 
-from atl_sklearn._validation import check_no_missing
 from atl_sklearn.unrelated import dense_rows
 
 
@@ -243,11 +241,20 @@ class UnlabeledData(torch.utils.data.Dataset):
         Returns X, or pairs (X, y).
     same : bool, default=False
         Whether its samples are the same in every epoch.
+    collate : callable or None, default=None
+        Makes a batch of pairs (X, y), as the user makes those of the training data.
     """
 
-    def __init__(self, dataset: IndexedData, *, same: bool = False) -> None:
+    def __init__(
+        self,
+        dataset: IndexedData,
+        *,
+        same: bool = False,
+        collate: Callable[[list[Any]], Any] | None = None,
+    ) -> None:
         self.dataset = dataset
         self.same = same
+        self.collate = collate
 
     def __len__(self) -> int:
         return len(self.dataset)
@@ -257,7 +264,11 @@ class UnlabeledData(torch.utils.data.Dataset):
         return item[0] if isinstance(item, tuple | list) else item
 
     def __getitems__(self, index: Sequence[int]) -> Batch:
-        X, places = default_collate([self[i] for i in index]), torch.as_tensor(index)
+        items, places = [self[i] for i in index], torch.as_tensor(index)
+        if self.collate is None:
+            X = default_collate(items)
+        else:
+            X = self.collate([(item, 0) for item in items])[0]
         return Batch(X, None, index=places if self.same else None, positions=places)
 
 
@@ -273,24 +284,16 @@ class SingleSamples(torch.utils.data.Dataset):
     def __init__(self, dataset: IndexedData) -> None:
         self.dataset = dataset
 
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__") or name == "dataset":  # whole batches are what it does not take
+            raise AttributeError(name)
+        return getattr(self.dataset, name)
+
     def __len__(self) -> int:
         return len(self.dataset)
 
     def __getitem__(self, index: int) -> Any:
         return self.dataset[index]
-
-
-def targets_of(dataset: IndexedData) -> np.ndarray:
-    """Return the targets that a torch dataset holds, reading it sample by sample if need be."""
-    try:
-        _, y = data_from_dataset(dataset)
-    except AttributeError:
-        y = None
-    if y is None:
-        y = [dataset[index][1] for index in range(len(dataset))]
-    # Before they become an array, in which a None or NaN beside strings is a string.
-    check_no_missing(y, "y")
-    return np.asarray([np.asarray(value) for value in y])
 
 
 def is_own_data(dataset: object) -> bool:

@@ -8,6 +8,7 @@ from typing import Any, Self
 import numpy as np
 import torch
 from sklearn.base import is_classifier
+from skorch.utils import is_dataset
 
 from atl_sklearn._validation import refuse, shown
 from atl_sklearn.estimators._batching import make_iterator, own_dataset, split_datasets
@@ -28,6 +29,7 @@ from atl_sklearn.estimators._placement import Placement
 from atl_sklearn.estimators._precision import HALF_PRECISIONS, autocast, in_single
 from atl_sklearn.estimators._sklearn_net import SklearnNet
 from atl_sklearn.estimators._steps import Steps
+from atl_sklearn.estimators._wrapped import hooks_guarded
 from atl_sklearn.unrelated import UnrelatedInputs
 
 # What `fit` takes besides what any other takes.
@@ -69,6 +71,10 @@ class AntiTransferEstimator(SklearnNet):
     def _encode_targets(self, y: object, *, reset: bool) -> Any:
         raise NotImplementedError  # pragma: no cover
 
+    def _with_encoded_labels(self, dataset: Any) -> Any:
+        """Return a user's Dataset with its targets as the criterion takes them."""
+        return dataset
+
     def _task_weight(self, y: object, sample_weight: object) -> Any:
         """Return the weights of the samples in the task loss; `y` as the user gave it."""
         return sample_weight
@@ -103,6 +109,11 @@ class AntiTransferEstimator(SklearnNet):
 
     def _make_parts(self) -> None:
         super().initialize()
+        if "module_" not in vars(self):
+            raise TypeError(
+                f"{type(self).__name__}.initialize_module must set module_, the network that "
+                "predicts and is compared; others can be set beside it."
+            )
         if hasattr(self, "_initialize_accelerator"):  # of skorch's AccelerateMixin
             self._initialize_accelerator()
 
@@ -210,6 +221,11 @@ class AntiTransferEstimator(SklearnNet):
         dataset : torch.utils.data.Dataset
             Arrays are sliced a batch at a time.
         """
+        if self._run is None and self._completed and hasattr(self, "n_outputs_"):
+            if y is not None:
+                y = self._encode_targets(y, reset=False)
+            elif is_dataset(X):
+                X = self._with_encoded_labels(X)
         own = own_dataset(self, self._run, X, y)
         return super().get_dataset(X, y) if own is None else own
 
@@ -271,9 +287,14 @@ class AntiTransferEstimator(SklearnNet):
         y_pred : Tensor
             What the network returns.
         """
-        run = self._run
-        if run is not None:
-            fit_params = run.forward_params
+        if self.compile:
+            with hooks_guarded():
+                return self._infer(x, **fit_params)
+        return self._infer(x, **fit_params)
+
+    def _infer(self, x: Any, **fit_params: Any) -> Any:
+        if self._run is not None:
+            fit_params = self._run.forward_params
         place = self._placement()
         x = place.batch(x)
         if self.precision in HALF_PRECISIONS:
@@ -416,6 +437,30 @@ class AntiTransferEstimator(SklearnNet):
 
     # Fitting.
 
+    def fit_loop(self, X: Any, y: Any = None, epochs: int | None = None, **fit_params: Any) -> Self:
+        """Train for some more epochs; the same as :meth:`partial_fit`. See skorch.
+
+        Parameters
+        ----------
+        X : array-like or sparse of shape (n_samples, ...), mapping or torch Dataset
+            Training data.
+        y : array-like of shape (n_samples,) or (n_samples, n_targets), default=None
+            Class labels or targets, as in `fit`.
+        epochs : int or None, default=None
+            How many epochs; None for `max_epochs`.
+        **fit_params : dict
+            Further arguments of :meth:`partial_fit`.
+
+        Returns
+        -------
+        self : object
+            The fitted estimator.
+        """
+        if self._run is None:
+            fit_params.pop("_routing_method", None)
+            return self.partial_fit(X, y, epochs=epochs, **fit_params)
+        return super().fit_loop(X, y, epochs=epochs, **fit_params)
+
     def fit(
         self,
         X: object,
@@ -470,7 +515,8 @@ class AntiTransferEstimator(SklearnNet):
             that is precomputed or labels. With labels alone it may be left out; the training
             batches are compared then.
         **fit_params : dict
-            Passed on to the network's ``forward`` and to ``train_split``.
+            Passed on to the network's ``forward`` and to ``train_split``; but ``epochs``, an int,
+            takes the place of `max_epochs` in this call.
 
         Returns
         -------
@@ -533,7 +579,7 @@ class AntiTransferEstimator(SklearnNet):
         Z_unlabeled : array-like of shape (n_unlabeled, ...), list or mapping, default=None
             `Z_unrelated` of the unlabeled data, or their labels.
         **fit_params : dict
-            Passed on to the network's ``forward`` and to ``train_split``.
+            Passed on to the network's ``forward`` and to ``train_split``; ``epochs`` as in `fit`.
 
         Returns
         -------

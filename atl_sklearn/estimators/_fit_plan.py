@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from numbers import Integral
 from typing import Any
 
-from atl_sklearn._validation import check_no_missing
+from atl_sklearn._validation import check_no_missing, is_number, refuse_value
 from atl_sklearn.estimators._input_checks import TrainingData, as_array, check_training_data
 from atl_sklearn.estimators._net import Net
 from atl_sklearn.estimators._parameters import check_classes, check_lengths, check_parameters
@@ -40,6 +41,21 @@ class FitCall:
     method: str
     classes: Any = None
 
+    def epochs_of(self, net: Net) -> int:
+        """Return how many epochs are trained: as many as the call says, or the estimator."""
+        epochs = self.params.get("epochs")
+        if epochs is None:
+            return net.max_epochs
+        if not is_number(epochs, Integral) or epochs < 0:
+            owner = f"{type(net).__name__}.{self.method}"
+            raise refuse_value(owner, "epochs", "None or an int in [0, inf)", epochs)
+        return int(epochs)
+
+    @property
+    def passed_on(self) -> dict[str, Any]:
+        """The further arguments that are the network's or those of ``train_split``."""
+        return {name: value for name, value in self.params.items() if name != "epochs"}
+
 
 @dataclass(frozen=True)
 class FitPlan:
@@ -49,6 +65,8 @@ class FitPlan:
     ----------
     continues : bool
         Whether it goes on with the network that is there.
+    max_epochs : int
+        How many epochs it trains.
     data : TrainingData
         What it learns from.
     sources : list of estimator, torch.nn.Module or str
@@ -62,6 +80,7 @@ class FitPlan:
     """
 
     continues: bool
+    max_epochs: int
     data: TrainingData
     sources: list[Any]
     labels: dict[int, Any]
@@ -97,6 +116,7 @@ def plan_fit(net: Net, call: FitCall) -> FitPlan:
     check_parameters(net)
     if call.classes is not None:
         check_classes(net, call.classes)
+    epochs = call.epochs_of(net)
     wants_more = call.method == "partial_fit" or net.warm_start
     continues = bool(net.initialized_ and wants_more and not net._module_changed)
     data = check_training_data(
@@ -126,4 +146,4 @@ def plan_fit(net: Net, call: FitCall) -> FitPlan:
     sees_unlabeled = data.unlabeled is not None and net.penalty_data != "train"
     unlabeled = as_array(call.X_unlabeled) if sees_unlabeled else None
     sides = SideMaker(call.inputs, as_array(call.X), unlabeled, tasks.rows)
-    return FitPlan(continues, data, tasks.sources, tasks.labels, sides, keeps_sources=keeps)
+    return FitPlan(continues, epochs, data, tasks.sources, tasks.labels, sides, keeps_sources=keeps)

@@ -34,6 +34,8 @@ class FitRun:
         What is learnt from.
     placement : Placement
         Where the network runs.
+    max_epochs : int
+        How many epochs are trained.
     sources : list
         The unrelated estimators or modules, fitted once training begins.
     sides : list of Side
@@ -77,10 +79,14 @@ class FitRun:
         What must be ended with the fit, whether it succeeds or not.
     checkpoints : Checkpoints or None
         Where the fit goes on from after a kill; None where it does not.
+    trains : bool
+        Whether everything has been made, and tried; before that, a callback may still ask for
+        another network.
     """
 
     data: TrainingData
     placement: Placement
+    max_epochs: int
     sources: list[Any]
     unrelated_scores: list[float | None] | None = None
     sides: list[Side] = field(default_factory=list)
@@ -102,6 +108,7 @@ class FitRun:
     rates: list[float] = field(default_factory=list)
     progress: TrainingProgress | None = None
     checkpoints: Checkpoints | None = None
+    trains: bool = False
     exits: ExitStack = field(default_factory=ExitStack)
 
     def count_step(self, loss: float, rate: float) -> None:

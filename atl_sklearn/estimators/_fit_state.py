@@ -26,7 +26,8 @@ _OF_ESTIMATORS = frozenset(
     | {"feature_names_in_", "history_", "init_context_", "initialized_", "input_shape_"}
     | {"n_features_in_", "n_outputs_", "prefixes_", "summary_", "unrelated_", "unrelated_score_"}
     | {"virtual_params_", "weight_", "_completed", "_criteria", "_declared_classes", "_kwargs"}
-    | {"_metadata_request", "_module_changed", "_modules", "_optimizers", "_params_to_validate"}
+    | {"_keeps_history", "_looks_up", "_metadata_request", "_module_changed", "_modules"}
+    | {"_optimizers", "_params_to_validate"}
     | {"_penalty_state", "_random_stream", "_run", "_sklearn_output_config", "_unrelated_given"}
 )
 _OF_MODULES = frozenset(vars(torch.nn.Module()))

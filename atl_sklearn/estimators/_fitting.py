@@ -21,9 +21,11 @@ from atl_sklearn.estimators._finiteness import FiniteWeights
 from atl_sklearn.estimators._fit_plan import FitCall, FitPlan, plan_fit
 from atl_sklearn.estimators._fit_run import FitRun
 from atl_sklearn.estimators._learning_rate import learning_rate_of
+from atl_sklearn.estimators._lookup import in_types_of_network
 from atl_sklearn.estimators._net import Net
 from atl_sklearn.estimators._outcome import summarise
 from atl_sklearn.estimators._penalty_making import make_penalty
+from atl_sklearn.estimators._precision import numpy_dtype
 from atl_sklearn.estimators._rehearsal import Rehearsal, check_forward_params, rehearse
 from atl_sklearn.estimators._scales import rescale_layer
 from atl_sklearn.estimators._seeding import own_random_numbers
@@ -60,12 +62,12 @@ def fit(net: Net, call: FitCall) -> None:
     net.check_training_readiness()
     if call.X_unlabeled is not None:
         check_pipeline(net)
-    before = dict(vars(net))
+    before, rows = dict(vars(net)), _kept_rows(net)
     try:
         run = _prepare(net, call)
     except BaseException:
         _forget_run(net)
-        _restore(net, before)
+        _restore(net, before, rows)
         raise
     summary = None
     try:
@@ -82,7 +84,7 @@ def fit(net: Net, call: FitCall) -> None:
     if summary is None:
         assert interrupt is not None
         # Nothing was learnt, so that what was there before is what is left.
-        _restore(net, before)
+        _restore(net, before, rows)
         raise interrupt
     _complete(net, run)
     net.summary_ = summary
@@ -94,9 +96,18 @@ def fit(net: Net, call: FitCall) -> None:
         warn_user(text, ConvergenceWarning)
 
 
-def _restore(net: Net, before: dict[str, Any]) -> None:
+def _kept_rows(net: Net) -> list[Any] | None:
+    """Return what is in a history that the user has passed, which a fit clears."""
+    history: Any = net.history_
+    kept = net._keeps_history and isinstance(history, list)
+    return list(list.__iter__(history)) if kept else None
+
+
+def _restore(net: Net, before: dict[str, Any], rows: list[Any] | None) -> None:
     net.__dict__.clear()
     net.__dict__.update(before)
+    if rows is not None:
+        net.history[:] = rows
 
 
 def _forget_run(net: Net) -> None:
@@ -110,18 +121,21 @@ def _prepare(net: Net, call: FitCall) -> FitRun:
     plan = plan_fit(net, call)
     scores: list[float | None] | None
     scores = None if plan.keeps_sources else [None] * len(plan.sources)
-    run = FitRun(plan.data, net._placement(), plan.sources, scores)
+    run = FitRun(plan.data, net._placement(), plan.max_epochs, plan.sources, scores)
     net._run = run
     if not plan.continues:
         # Popped, and not cleared, for the case that this fit fails before training.
         for name in _OF_ONE_TRAINING:
-            net.__dict__.pop(name, None)
+            if name != "history_" or not net._keeps_history:
+                net.__dict__.pop(name, None)
     if net.checkpoint_dir is not None:
         _open_checkpoints(net, run, call, continues=plan.continues)
     with net._stream().active(net.device):
         if not plan.continues:
             net._make_parts()
-        run.forward_params = check_forward_params(net, call.params)
+        _begin_callbacks(net, run)
+        run.data = in_types_of_network(net, run.data)
+        run.forward_params = check_forward_params(net, call.passed_on)
         compares = any(given_weights(net.weight, len(run.sources)))
         uses_sources = compares or bool(net.product_of_experts)
         rehearsal = rehearse(net, run.data.X, run.data.y, compares=compares)
@@ -131,7 +145,20 @@ def _prepare(net: Net, call: FitCall) -> FitRun:
         if uses_sources:
             run.sides = make_sides(net, run, plan.sides, rehearsal)
         _begin(net, run, rehearsal)
+    run.trains = True
     return run
+
+
+def _begin_callbacks(net: Net, run: FitRun) -> None:
+    """Let the callbacks begin, which may load weights or ask for another network."""
+    run.rate = learning_rate_of(net, run.max_epochs)
+    optimizers = [getattr(net, f"{name}_") for name in net._optimizers]
+    net.notify("on_train_begin", X=run.data.X, y=run.data.y)
+    made = [getattr(net, f"{name}_") for name in net._optimizers]
+    if any(new is not old for new, old in zip(made, optimizers, strict=True)):
+        run.rate = learning_rate_of(net, run.max_epochs)
+    elif run.rate is not None:
+        run.rate.follow_loaded()
 
 
 def _open_checkpoints(net: Net, run: FitRun, call: FitCall, *, continues: bool) -> None:
@@ -141,7 +168,9 @@ def _open_checkpoints(net: Net, run: FitRun, call: FitCall, *, continues: bool) 
         "sample_weight": call.sample_weight, "X_unlabeled": call.X_unlabeled,
         "fit_params": call.params, **call.inputs.named(),
     }  # fmt: skip
-    found = open_checkpoints(net, data, method=call.method, continues=continues)
+    found = open_checkpoints(
+        net, data, max_epochs=run.max_epochs, method=call.method, continues=continues
+    )
     if found is None:
         return
     run.checkpoints = found
@@ -154,12 +183,12 @@ def _fit_sources(net: Net, run: FitRun, plan: FitPlan) -> None:
     """Fit the unrelated estimators that are not fitted."""
     if net.verbose:
         names = ", ".join(source_name(plan.sources[at]) for at in plan.labels)
-        print(f"Fitting what is unrelated on y_unrelated, and its score: {names}")
+        print(f"Fitting what is unrelated, and another one for its score: {names}")
     report = print if net.verbose else None
     with _determined(net, plan) as sources:
-        views = plan.sides.views_of(sources)
+        views = plan.sides.views_of(sources, numpy_dtype(net.precision))
         found = fit_sources(
-            sources, plan.data.X, plan.labels, net.memory, views=views, report=report
+            sources, run.data.X, plan.labels, net.memory, views=views, report=report
         )
     run.sources, run.unrelated_scores = found
 
@@ -185,7 +214,6 @@ def _begin(net: Net, run: FitRun, rehearsal: Rehearsal) -> None:
     run.begun = run.finished = len(net.history)
     if net.precision == "float16":
         run.scaler = torch.amp.GradScaler(next(net.module_.parameters()).device.type)
-    run.rate = learning_rate_of(net)
     if run.rate is not None:
         run.exits.callback(run.rate.restore)
     run.max_grad_norm = max_norm_of(net)
@@ -220,25 +248,18 @@ def _train(net: Net, run: FitRun, call: FitCall) -> KeyboardInterrupt | None:
     X, y = run.data.X, run.data.y
     params = dict(call.params) | ({"_routing_method": call.method} if _ROUTES else {})
     interrupt = None
-    begun = False
     try:
-        net.notify("on_train_begin", X=X, y=y)
-        begun = True
-        run.begun = run.finished = len(net.history)  # some may have been loaded
-        if run.rate is not None:
-            run.rate.follow_loaded()
         if run.checkpoints is not None:
-            run.checkpoints.check(net)
-            params["epochs"] = net.max_epochs - run.checkpoints.done
+            params["epochs"] = run.max_epochs - run.checkpoints.done
         net.fit_loop(X, y, **params)
         if run.checkpoints is not None:
             run.checkpoints.go_on(net)  # if there was no epoch left
     except KeyboardInterrupt as error:
-        # What has not begun no callback can end, in skorch neither.
-        if not (begun and run.ended_by_callback):
+        if not run.ended_by_callback:
             interrupt = error
             run.weights.go_back()
-            del net.history[run.finished :]
+            if isinstance(net.history, list):  # one of several processes keeps what it has
+                del net.history[run.finished :]
     net.notify("on_train_end", X=X, y=y)
     return interrupt
 

@@ -52,8 +52,10 @@ def _choose_layers(
 ) -> list[list[torch.Tensor]]:
     """Choose layers of the unrelated sides, and return their activations of X."""
     tried = []
-    parameter = settings.of_layer
     for side, choice in zip(sides, settings.unrelated_layers, strict=True):
+        parameter = settings.of_layer
+        if choice is None:  # in a list, as alone: the same as `layer`
+            parameter, choice = "layer", settings.layer
         if len(as_choices(choice, parameter)) != n_layers:
             raise ValueError(
                 f"The 'unrelated_layer' parameter must choose as many layers as 'layer', "

@@ -14,14 +14,22 @@ from sklearn.utils.validation import _check_sample_weight, validate_data
 from skorch.dataset import Dataset, get_len
 from skorch.helper import SliceDataset
 from skorch.utils import is_dataset
-from torch.utils.data import IterableDataset
+from torch.utils.data import DataLoader, IterableDataset
 
-from atl_sklearn._validation import check_no_missing
-from atl_sklearn.estimators._data import targets_of
+from atl_sklearn._validation import check_no_missing, shown
 from atl_sklearn.estimators._net import Net
 from atl_sklearn.estimators._precision import numpy_dtype
 from atl_sklearn.estimators._unlabeled import check_unlabeled
+from atl_sklearn.estimators._user_datasets import (
+    check_indexed,
+    check_one_shape,
+    check_pairs,
+    refuse_loader,
+    targets_of,
+)
 from atl_sklearn.unrelated import sliceable
+
+_INTEGERS = [np.dtype(f"{kind}{size}") for kind in "iu" for size in (1, 2, 4, 8)]
 
 
 @dataclass(frozen=True)
@@ -97,18 +105,55 @@ def check_X(net: Net, X: object) -> Any:
     ValueError
         If it is not of the kind and shape of X in `fit`.
     """
-    if is_dataset(X) or is_mapping(X):
+    refuse_loader(X, "X")
+    if is_mapping(X):
         return X
-    X = validate_data(
-        net,
-        as_array(X),
-        reset=False,
-        dtype=numpy_dtype(net.precision),
-        allow_nd=True,
-        accept_sparse="csr",
-    )
-    _check_shape(net, X)
+    if is_dataset(X):
+        own = net.get_params_for("iterator_valid").keys() & {"collate_fn", "batch_sampler"}
+        by_index = net.iterator_valid is DataLoader and not isinstance(X, IterableDataset)
+        if net._run is None and by_index and not own and get_len(X):
+            check_pairs(X, "X")
+        return X
+    return in_type_of_network(net, _of_known_shape(net, X))
+
+
+def _of_known_shape(net: Net, X: Any) -> Any:
+    """Return arrays of the shape of X in `fit`, and mappings as they are."""
+    if not is_mapping(X):
+        X = _checked(net, X, reset=False)
+        _check_shape(net, X)
     return X
+
+
+def _checked(net: Net, *data: Any, reset: bool, **checks: Any) -> Any:
+    """Return X, or X and y, as arrays; integers stay where the network may look them up."""
+    dtype: Any = numpy_dtype(net.precision)
+    if not isinstance(net.module, str):
+        dtype = [dtype, *_INTEGERS]
+    arrays = [as_array(values) for values in data]
+    try:
+        return validate_data(
+            net, *arrays, reset=reset, dtype=dtype, allow_nd=True, accept_sparse="csr", **checks
+        )
+    except ValueError:
+        check_one_shape(data[0], "X")
+        raise
+
+
+def in_type_of_network(net: Net, X: Any) -> Any:
+    """Return X as floats, or as integers for a network that looks its input up.
+
+    Parameters
+    ----------
+    net : AntiTransferClassifier or AntiTransferRegressor
+        It is known which of the two its network takes.
+    X : ndarray or sparse array of shape (n_samples, ...), or mapping of arrays
+        The samples; mappings stay as they are.
+    """
+    if is_mapping(X) or X.dtype.kind not in "iu":
+        return X
+    takes_ids = net._looks_up and not issparse(X)
+    return X.astype(np.int64 if takes_ids else numpy_dtype(net.precision))
 
 
 def _check_shape(net: Net, X: Any) -> None:
@@ -159,9 +204,10 @@ def check_training_data(
         unlabeled = check_unlabeled(
             X_unlabeled,
             n_samples=len(y),
-            check_X=lambda X: check_X(net, X),
+            check_X=lambda X: _of_known_shape(net, X),
             shape=net.input_shape_,
             same=net.cache in ("mapped", "memory"),
+            collate=net.get_params_for("iterator_train").get("collate_fn"),
         )
     elif net.penalty_data in ("unlabeled", "both"):
         raise ValueError(
@@ -174,16 +220,14 @@ def check_training_data(
 def _check_samples(net: Net, X: Any, y: Any, *, reset: bool) -> tuple[Any, Any]:
     """Return X and y; y comes back as the user's labels."""
     name = type(net).__name__
+    refuse_loader(X, "X")
     check_no_missing(list(y) if isinstance(y, SliceDataset) else y, "y")
     net._check_target(y)
     if is_dataset(X):
-        if isinstance(X, IterableDataset):
-            raise TypeError(
-                f"{name} needs a torch Dataset with a length and an index. Got "
-                f"{type(X).__name__}, which is iterable only."
-            )
+        check_indexed(X, f"{name} needs")
         if len(X) == 0:
             raise ValueError("The Dataset has 0 samples; at least 1 is required.")
+        check_pairs(X, "X")
         y = targets_of(X) if y is None else np.asarray(y)
         shape = np.shape(X[0][0]) if not is_mapping(X[0][0]) else None
     elif is_mapping(X):
@@ -192,16 +236,7 @@ def _check_samples(net: Net, X: Any, y: Any, *, reset: bool) -> tuple[Any, Any]:
         X = {k: sliceable(v) if issparse(v) else np.asarray(v) for k, v in X.items()}
         y, shape = np.asarray(y), None
     else:
-        X, y = validate_data(
-            net,
-            as_array(X),
-            as_array(y),
-            reset=reset,
-            dtype=numpy_dtype(net.precision),
-            allow_nd=True,
-            accept_sparse="csr",
-            **net._target_checks,
-        )
+        X, y = _checked(net, X, y, reset=reset, **net._target_checks)
         shape = X.shape[1:]
     if get_len(X) != len(y):
         raise ValueError(f"X has {get_len(X)} samples, but y has {len(y)}.")
@@ -233,6 +268,6 @@ def _check_weights(
     if net.dataset is not Dataset:
         raise ValueError(
             "sample_weight and class_weight need the default 'dataset' parameter. "
-            f"Got {net.dataset!r}. Leave it out, or pass a torch Dataset as X."
+            f"Got {shown(net.dataset)}. Leave it out, or pass a torch Dataset as X."
         )
     return (task_weight / np.mean(task_weight)).astype(dtype), sample_weight

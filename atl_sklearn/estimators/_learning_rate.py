@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from skorch.callbacks import LRScheduler
 
+from atl_sklearn._validation import shown
 from atl_sklearn.estimators._net import Net
 from atl_sklearn.similarity import check_factor, look_up
 
@@ -233,20 +234,22 @@ def _assign(group: dict[str, Any], lr: float) -> None:
         group["lr"] = lr
 
 
-def learning_rate_of(net: Net) -> LearningRate | None:
+def learning_rate_of(net: Net, max_epochs: int) -> LearningRate | None:
     """Return what sets the learning rate of each step, or None where something else does.
 
     Parameters
     ----------
     net : AntiTransferClassifier or AntiTransferRegressor
         Initialised.
+    max_epochs : int
+        How many epochs the fit has.
     """
     schedulers = (c for _, c in net.callbacks_ if isinstance(c, LRScheduler))
     scheduler = next(schedulers, None)
     if scheduler is not None and net.verbose:
         print(
             f"The callback {type(scheduler).__name__} sets the learning rate; "
-            f"lr_schedule={net.lr_schedule!r} is not used."
+            f"lr_schedule={shown(net.lr_schedule)} is not used."
         )
     named = isinstance(net.lr_schedule, str)
     if scheduler is not None or (named and net.lr_schedule == "constant"):
@@ -254,7 +257,7 @@ def learning_rate_of(net: Net) -> LearningRate | None:
     return LearningRate(
         [getattr(net, f"{name}_") for name in net._optimizers],
         get_lr_schedule(net.lr_schedule),
-        net.max_epochs,
+        max_epochs,
         cycles_momentum=named
         and net.lr_schedule == "one_cycle"
         and "betas" not in net.get_params_for("optimizer"),

@@ -165,7 +165,7 @@ def optimizer_arguments(
     optimizer = get_optimizer(getattr(net, prefix, None))
     if "weight_decay" in accepted(optimizer, ("weight_decay",)) - kwargs.keys():
         kwargs["weight_decay"] = net.weight_decay
-    sparse = sparse_weights(net.module_)
+    sparse = set().union(*(sparse_weights(getattr(net, f"{name}_")) for name in net._modules))
     fits = all(
         parameter.is_floating_point()
         and id(parameter) not in sparse

@@ -139,9 +139,10 @@ def check_gradients(net: Net) -> None:
     ValueError
         The message names a parameter of the network.
     """
-    optimizer, sparse = net.optimizer_, sparse_weights(net.module_)
-    if not isinstance(optimizer, torch.optim.Optimizer):
+    optimizer = net.optimizer_
+    if not isinstance(optimizer, torch.optim.Optimizer) or "module_" not in vars(net):
         return
+    sparse = sparse_weights(net.module_)
     trained = {id(p) for group in optimizer.param_groups for p in group["params"]}
     names = {id(p): name for name, p in net.module_.named_parameters() if id(p) in trained}
     dense = [name for key, name in names.items() if key not in sparse]

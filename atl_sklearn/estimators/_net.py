@@ -88,6 +88,8 @@ class Net(Parameters, Protocol):
     _params_to_validate: set[str]
     _run: FitRun | None
     _completed: bool
+    _keeps_history: bool
+    _looks_up: bool
     _trimmed_for_prediction: bool
     _module_changed: bool
     # Arguments of validate_data for y.

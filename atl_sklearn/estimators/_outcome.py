@@ -88,7 +88,7 @@ def summarise(net: Net, run: FitRun, *, interrupted: bool, judged: bool) -> FitS
     summary : FitSummary
         Its warnings are those that `fit` gives.
     """
-    rows = list(list.__iter__(net.history))[run.begun :]
+    rows = net.history.to_list()[run.begun :]
     ended_by = "interruption" if interrupted else "max_epochs"
     if run.ended_by_callback:
         ended_by = "callback"
@@ -120,7 +120,7 @@ def summarise(net: Net, run: FitRun, *, interrupted: bool, judged: bool) -> FitS
     return FitSummary(
         estimator=type(net).__name__,
         n_epochs=len(rows),
-        max_epochs=net.max_epochs,
+        max_epochs=run.max_epochs,
         ended_by=ended_by,
         converged=converged,
         train_loss=losses,

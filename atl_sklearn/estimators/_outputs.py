@@ -29,6 +29,11 @@ def takes_one_score(criterion: object) -> bool:
     return isinstance(_plain(criterion), _OF_ONE_SCORE)
 
 
+def criterion_of(net: Net) -> Any:
+    """Return the criterion, whatever its attribute is called; None where there are several."""
+    return getattr(net, f"{net._criteria[0]}_", None) if len(net._criteria) == 1 else None
+
+
 def check_one_label(y: Any, name: str) -> None:
     """Refuse a target of several labels for each sample.
 
@@ -76,7 +81,12 @@ def _of_logit(output: torch.Tensor) -> torch.Tensor:
 
 def nonlinearity_of(criterion: Any) -> Any:
     """Return what makes probabilities of two classes of one score, for its criterion."""
-    return _of_logit if isinstance(unwrapped(criterion), _OF_ONE_SCORE[0]) else as_columns
+    return _of_logit if takes_logits(criterion) else as_columns
+
+
+def takes_logits(criterion: Any) -> bool:
+    """Tell whether a criterion takes one score for two classes that is no probability yet."""
+    return isinstance(_plain(criterion), _OF_ONE_SCORE[0])
 
 
 def is_one_column(output: Any) -> bool:
@@ -114,8 +124,14 @@ def check_scores(net: ClassifierNet, output: object) -> None:
     UserWarning
         If the criterion would take probabilities for scores.
     """
-    criterion = _plain(net.criterion_)
+    criterion = _plain(criterion_of(net))
     _refuse_several(output, criterion)
+    first = output[0] if isinstance(output, tuple) and output else output
+    if not isinstance(first, torch.Tensor):
+        return
+    as_it_is = net.predict_nonlinearity is None or net.predict_nonlinearity == "auto"
+    if as_it_is:
+        _refuse_more_than_classes(first, len(net.classes_inferred_))
     if not isinstance(output, torch.Tensor):
         return
     n_classes, got = len(net.classes_inferred_), f"Got {tuple(output.shape)} for {len(output)}"
@@ -123,25 +139,34 @@ def check_scores(net: ClassifierNet, output: object) -> None:
         _check_one_score(criterion, output, n_classes, got)
     elif isinstance(criterion, torch.nn.CrossEntropyLoss | torch.nn.NLLLoss):
         if output.ndim < 2 or output.shape[1] != n_classes:
-            more = output.ndim > 1 and output.shape[1] > n_classes
             raise ValueError(
                 f"The network must return scores of shape (n_samples, {n_classes}), one for "
                 f"each class. {got} samples. A module whose constructor has an argument n_outputs "
                 "is told their number."
-                + f" If there are {output.shape[1]} classes, of which y has {n_classes}, name all "
-                "of them, in the order of the outputs, in the 'classes' parameter, or in the first "
-                "call of partial_fit."
-                * more
                 + " One score for two classes goes with criterion=torch.nn.BCEWithLogitsLoss."
                 * (n_classes == 2 and is_one_column(output))
             )
         _check_probabilities(criterion, output)
-    elif n_classes == 2 and is_one_column(output) and net.predict_nonlinearity in ("auto", None):
+    elif n_classes == 2 and is_one_column(output) and as_it_is:
         raise ValueError(
-            f"The network returns one score for two classes, and {type(net.criterion_).__name__} "
+            f"The network returns one score for two classes, and {type(criterion).__name__} "
             "does not say how it becomes a probability. Set predict_nonlinearity to what makes "
             "the probability of the second class of it, such as torch.sigmoid."
         )
+
+
+def _refuse_more_than_classes(scores: torch.Tensor, n_classes: int) -> None:
+    """Refuse scores of classes that there are not, whose positions would be predicted."""
+    if scores.ndim != 2 or scores.shape[1] <= max(n_classes, 1) or n_classes < 1:
+        return
+    n_scores = scores.shape[1]
+    raise ValueError(
+        f"The network must return scores of shape (n_samples, {n_classes}), one for each class. "
+        f"Got {tuple(scores.shape)} for {len(scores)} samples. A module whose constructor has an "
+        f"argument n_outputs is told their number. If there are {n_scores} classes, of which y "
+        f"has {n_classes}, name all of them, in the order of the outputs, in the 'classes' "
+        "parameter, or in the first call of partial_fit."
+    )
 
 
 def _check_one_score(criterion: object, output: torch.Tensor, n_classes: int, got: str) -> None:
@@ -206,12 +231,12 @@ def check_numbers(net: Net, output: object) -> None:
     ValueError
         If it is not what the criterion takes.
     """
-    criterion = _plain(net.criterion_)
+    criterion = _plain(criterion_of(net))
     _refuse_several(output, criterion)
     of_torch = type(criterion).__module__.startswith("torch.nn")
     if not (of_torch and isinstance(output, torch.Tensor)):
         return  # a loss of the user's own knows what it takes
-    if output.shape[1:] != (net.n_outputs_,):
+    if output.shape[1:] != (net.n_outputs_,) and (output.ndim != 1 or net.n_outputs_ != 1):
         raise ValueError(
             f"The network must return numbers of shape (n_samples, {net.n_outputs_}), one for "
             f"each target. Got {tuple(output.shape)} for {len(output)} samples. A module whose "

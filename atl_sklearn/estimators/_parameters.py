@@ -253,7 +253,7 @@ def check_classes(net: Net, classes: ArrayLike) -> None:
     if labels.ndim != 1 or len(labels) == 0 or len(np.unique(labels)) < len(labels):
         raise ValueError(
             f"The 'classes' parameter of {type(net).__name__} must be None or an array-like of "
-            f"shape (n_classes,), each label once. Got {shown(classes)} instead."
+            f"shape (n_classes,), each label once and at least one. Got {shown(classes)} instead."
         )
 
 

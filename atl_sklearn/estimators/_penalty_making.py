@@ -14,8 +14,9 @@ from atl_sklearn.estimators._penalty_settings import (
     PenaltySettings,
     unrelated_choices,
 )
-from atl_sklearn.estimators._rehearsal import Rehearsal, try_out
+from atl_sklearn.estimators._rehearsal import Rehearsal
 from atl_sklearn.estimators._splits import get_splitter
+from atl_sklearn.estimators._trying import try_out
 from atl_sklearn.estimators._wrapped import unwrapped
 
 
@@ -43,7 +44,7 @@ def _settings(net: Net, run: FitRun, weights: list[float], compared: str) -> Pen
         memory=net.memory,
         precision=net.precision,
         device=run.placement.device,
-        max_epochs=net.max_epochs,
+        max_epochs=run.max_epochs,
         seed=net._stream().seed,
         validates=get_splitter(net) is not None,
         keeps_in_order=net.checkpoint_dir is not None,

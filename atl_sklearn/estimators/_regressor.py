@@ -177,6 +177,9 @@ class AntiTransferRegressor(AntiTransferEstimator, NeuralNetRegressor):
         if layer is not None and not layer.is_identity and isinstance(y_pred, torch.Tensor):
             y_true = layer.standardized(to_tensor(y_true, device=self.device))
             y_pred = layer.standardized(y_pred)
+        if isinstance(y_pred, torch.Tensor) and y_pred.shape[1:] in ((), (1,)):
+            # (n_samples,) beside (n_samples, 1) would be compared each with each.
+            y_true = torch.as_tensor(y_true).reshape(y_pred.shape)
         return super().get_loss(y_pred, y_true, X=X, training=training)
 
     @property
@@ -202,4 +205,5 @@ class AntiTransferRegressor(AntiTransferEstimator, NeuralNetRegressor):
         X = check_X(self, X)
         y = NeuralNet.predict_proba(self, X).astype(self._target_dtype)
         check_predictions(self, y, X)
+        y = y.reshape(len(y), -1)
         return y[:, 0] if self._one_target and y.shape[1] == 1 else y

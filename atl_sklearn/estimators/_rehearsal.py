@@ -13,15 +13,17 @@ import torch
 
 from atl_sklearn._generator import forked_generator
 from atl_sklearn._validation import is_number, refuse, shown
-from atl_sklearn.estimators._batching import makes_batches
+from atl_sklearn.estimators._batching import few_samples, makes_batches
 from atl_sklearn.estimators._callbacks import check_watched
-from atl_sklearn.estimators._data import is_own_data
+from atl_sklearn.estimators._data import Batch, is_own_data
 from atl_sklearn.estimators._input_checks import accepted, is_mapping
+from atl_sklearn.estimators._lookup import refusing_floats
 from atl_sklearn.estimators._names import with_arguments
 from atl_sklearn.estimators._net import Net
 from atl_sklearn.estimators._penalty import kept_buffers
 from atl_sklearn.estimators._splits import get_splitter, split_data
 from atl_sklearn.estimators._steps import task_loss
+from atl_sklearn.estimators._trying import try_out
 from atl_sklearn.estimators._wrapped import unwrapped
 from atl_sklearn.unrelated import Trial, trace_layers
 
@@ -52,8 +54,8 @@ def check_forward_params(net: Net, fit_params: dict[str, Any]) -> dict[str, Any]
     unknown = fit_params.keys() - of_forward - accepted(get_splitter(net), fit_params)
     if unknown:
         raise TypeError(
-            f"{type(net).__name__}.fit got arguments {sorted(unknown)} that neither the "
-            "network's forward nor train_split takes."
+            f"{type(net).__name__}.fit got unexpected arguments {sorted(unknown)}: neither the "
+            "network's forward nor train_split takes them."
         )
     return {name: fit_params[name] for name in of_forward}
 
@@ -75,24 +77,6 @@ class Rehearsal:
     data: Any
     tried: Any
     trial: Trial | None
-
-
-def try_out(net: Net, X: object, *, training: bool = False) -> Any:
-    """Return what the network makes of a few samples, which leaves no trace in it.
-
-    In training mode the caller takes care of its buffers.
-    """
-    net._set_training(training)
-    module = net.module_
-    # A compiled network would never run hooks that come after its first call.
-    net.__dict__["module_"] = unwrapped(module)
-    try:
-        with torch.no_grad(), forked_generator():
-            return net.infer(X)
-    finally:
-        net.__dict__["module_"] = module
-        if training:
-            net._set_training(False)
 
 
 def rehearse(net: Net, X: object, y: object, *, compares: bool) -> Rehearsal:
@@ -124,24 +108,26 @@ def rehearse(net: Net, X: object, y: object, *, compares: bool) -> Rehearsal:
     except TypeError as error:
         must = "a class that takes X, y and dataset__ arguments"
         raise refuse(net, "dataset", must, f"{error}.") from error
+    if not hasattr(data, "__len__") or not hasattr(data, "__getitem__"):
+        must = "a class that makes a torch Dataset"
+        raise refuse(net, "dataset", must, f"It made {shown(data)}.")
+    _try_iterators(net, data)
     few = list(range(min(_N_TRIED, len(data))))
-    batch = data.__getitems__(few) if is_own_data(data) else None
-    if batch is None:
-        tried = torch.utils.data.default_collate([data[place][0] for place in few])
-    else:
-        tried = batch.X
-    tried = net._placement().batch(tried)
+    batch = few_samples(net, data, few)
+    tried = net._placement().batch(batch[0])
     trial = None
-    if compares:
-        trial = trace_layers(unwrapped(net.module_), lambda: try_out(net, tried))
-    output = try_out(net, tried) if trial is None else trial.output
+    with refusing_floats(net, tried):
+        if compares:
+            trial = trace_layers(unwrapped(net.module_), lambda: try_out(net, tried))
+        output = try_out(net, tried) if trial is None else trial.output
     net._check_output(output)
     if callable(net.predict_nonlinearity):
         _try_predicting(net, output)
-    if batch is not None:
+    if is_own_data(data) and len(batch) == 2 and isinstance(batch[1], torch.Tensor):
+        batch = Batch(*batch)
+    if isinstance(batch, Batch):
         _try_loss(net, output, batch, tried)
     _try_single_sample(net, data, tried)
-    _try_iterators(net, data)
     if get_splitter(net) is None:
         check_watched(net)
     elif is_number(net.train_split):
@@ -228,7 +214,7 @@ def _may_be_single(net: Net, data: Any) -> bool:
 
 
 def _try_single_sample(net: Net, data: Any, tried: Any) -> None:
-    if not _may_be_single(net, data):
+    if not _may_be_single(net, data) or not (is_mapping(tried) or torch.is_tensor(tried)):
         return
 
     def trains_on(count: int) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import os
 from collections.abc import Callable
 from typing import Any
 
@@ -15,7 +16,7 @@ from atl_sklearn._user_warnings import warn_user
 from atl_sklearn.estimators._net import Net
 from atl_sklearn.estimators._wrapped import unwrapped
 from atl_sklearn.persistence import HERE_ONLY_OF_NETS, CannotSaveError, allowed_name, shadows
-from atl_sklearn.unrelated import LeftBehind, is_fitted, is_word
+from atl_sklearn.unrelated import LeftBehind, is_fitted
 
 # What is made anew: skorch's own lists of its parts, and what belongs to this process.
 _MADE_ANEW = frozenset(
@@ -54,8 +55,8 @@ def _left_behind(unrelated: object) -> Any:
     """Return `unrelated` with what is fitted in it replaced."""
     if isinstance(unrelated, list | tuple):
         return type(unrelated)(map(_left_behind, unrelated))
-    stays = unrelated is None or isinstance(unrelated, LeftBehind) or is_word(unrelated)
-    if stays or not is_fitted(unrelated):
+    light = unrelated is None or isinstance(unrelated, LeftBehind | str | os.PathLike)
+    if light or not is_fitted(unrelated):
         return unrelated
     return LeftBehind(type(unrelated).__name__)
 

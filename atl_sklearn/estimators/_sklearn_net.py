@@ -44,6 +44,16 @@ _MAY_BE_MODULES = frozenset(
 )
 
 
+def _one_file(f_params: Any, kwargs: dict[str, Any]) -> Any:
+    """Return the file of the weights, for which skorch has two names."""
+    f_module = kwargs.pop("f_module", None)
+    if f_params is not None and f_module is not None:
+        raise TypeError(
+            "Pass f_params or f_module, not both: they are two names for the network's weights."
+        )
+    return f_module if f_params is None else f_params
+
+
 class SklearnNet(NeuralNet):
     """A skorch net whose parameters, clones and pickles are as scikit-learn has them.
 
@@ -61,19 +71,40 @@ class SklearnNet(NeuralNet):
     _completed: bool = False
     # Whether the network was described anew since it was made.
     _module_changed: bool = False
+    # Whether the network looks its input up in an Embedding, so that integers stay what they are.
+    _looks_up: bool = False
+    # Whether the history is an object of the user's, which fits clear and do not replace.
+    _keeps_history: bool = False
 
     __repr__ = BaseEstimator.__repr__
 
     def __init__(self, module: object, **params: object) -> None:
         for name in _NOT_OF_SKORCH:
             self.__dict__[name] = params.pop(name)
+        history = params.pop("history", None)
         super().__init__(module, **params)
         for name in ("history_", "initialized_", "virtual_params_"):
             del self.__dict__[name]
+        if history is not None:
+            self.history = history
+
+    @property
+    def history(self) -> Any:
+        """What was recorded of the epochs; one that is set is kept, and cleared by each fit."""
+        return self.history_
+
+    @history.setter
+    def history(self, value: Any) -> None:
+        self.__dict__["history_"] = value
+        self.__dict__["_keeps_history"] = value is not None
 
     def __setattr__(self, name: str, value: object) -> None:
-        # skorch takes every module or optimizer assigned to the net for one of its own.
-        if name == "unrelated_" or name in _MAY_BE_MODULES:
+        # skorch takes every module or optimizer assigned to the net for one of its own; but what
+        # a subclass sets in its constructor is a parameter, and what takes its place too.
+        known = "_params_to_validate" not in vars(self) or (
+            name in vars(self) and not name.endswith("_")
+        )
+        if known or name == "unrelated_" or name in _MAY_BE_MODULES:
             object.__setattr__(self, name, value)
         else:
             super().__setattr__(name, value)
@@ -169,9 +200,10 @@ class SklearnNet(NeuralNet):
             if self.initialized_:
                 self._initialize_callbacks()
         of_module = {n: v for n, v in own.items() if n == "module" or n.startswith("module__")}
-        if self.initialized_ and of_module:
+        begins = self._run is not None and not self._run.trains
+        if self.initialized_ and of_module and not begins:
             # skorch would make a new network at once, and the fitted one would be lost; here the
-            # next fit makes it.
+            # next fit makes it. Where a fit begins it is made at once.
             self.__dict__.update(of_module)
             self._params_to_validate.update(of_module)
             self._module_changed = True
@@ -260,8 +292,7 @@ class SklearnNet(NeuralNet):
         **kwargs : object
             Passed on to skorch.
         """
-        if f_params is None:  # skorch has two names for it
-            f_params = kwargs.pop("f_module", None)
+        f_params = _one_file(f_params, kwargs)
         others = {"f_optimizer": f_optimizer, "f_criterion": f_criterion, "f_history": f_history}
         others = {name: f for name, f in others.items() if f is not None} | kwargs
         if f_params is not None and self.initialized_:
@@ -303,8 +334,7 @@ class SklearnNet(NeuralNet):
             If the weights are those of another network or of samples of another shape; nothing
             was changed then.
         """
-        if f_params is None:  # skorch has two names for it
-            f_params = kwargs.pop("f_module", None)
+        f_params = _one_file(f_params, kwargs)
         others = {"f_optimizer": f_optimizer, "f_criterion": f_criterion, "f_history": f_history}
         others = {name: f for name, f in others.items() if f is not None} | kwargs
         if checkpoint is not None:

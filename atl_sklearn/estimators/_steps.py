@@ -11,6 +11,7 @@ import torch
 from skorch.dataset import unpack_data
 from skorch.utils import TeeGenerator
 
+from atl_sklearn._validation import refuse
 from atl_sklearn.estimators._checkpoints import end_for_good
 from atl_sklearn.estimators._clipping import clip_gradients
 from atl_sklearn.estimators._data import Batch
@@ -92,6 +93,8 @@ class Steps:
         self._penalty = None if run is None else run.penalty
         self._experts = None if run is None else run.experts
         self._scaler = None if run is None else run.scaler
+        # Whether `optimize` makes the running step, and not a train_step of the user's.
+        self._optimizes = False
         # What is clipped: what there is in the first step of an epoch.
         self._parameters: list[torch.nn.Parameter] | None = None
 
@@ -118,6 +121,9 @@ class Steps:
             If, in a fit, a loss is NaN or infinite.
         """
         net, penalty = self._net, self._penalty
+        if training and penalty is not None and not self._optimizes:
+            penalty.begin_step()
+            penalty.zero_grad()
         X, y = unpack_data(batch)
         X = net._placement().batch(X)
         watched: Any = nullcontext()
@@ -185,6 +191,10 @@ class Steps:
 
     def scaled(self, objective: torch.Tensor) -> torch.Tensor:
         """Return what is differentiated, which in half precision is larger than the objective."""
+        if self._scaler is not None and not self._optimizes:
+            must = "another one where train_step is your own"
+            way_out = "In float16 gradients are scaled, which an optimizer must be told of. "
+            raise refuse(self._net, "precision", must, way_out + "'bfloat16' needs nothing.")
         return objective if self._scaler is None else self._scaler.scale(objective)
 
     def optimize(self, batch: object, **fit_params: object) -> Step:
@@ -202,6 +212,7 @@ class Steps:
         step : dict
             As ``train_step_single`` returns it.
         """
+        self._optimizes = True
         net, penalty, scaler = self._net, self._penalty, self._scaler
         accumulator = net.get_train_step_accumulator()
         if penalty is not None:
@@ -274,7 +285,7 @@ class Steps:
             if run.progress is None:
                 done = 0 if run.checkpoints is None else run.checkpoints.done
                 name = type(net).__name__
-                run.progress = TrainingProgress(name, net.max_epochs, n_batches, done=done)
+                run.progress = TrainingProgress(name, run.max_epochs, n_batches, done=done)
                 run.exits.callback(run.progress.close)
             run.progress.begin_epoch()
         if run.rate is not None:
@@ -283,11 +294,19 @@ class Steps:
         def step(batch: object, **fit_params: object) -> Step:
             if run.rate is not None:
                 run.rate.begin_step()
+            self._optimizes = False
             made = step_fn(batch, **fit_params)
-            run.count_step(made["loss"].item(), float(net.optimizer_.param_groups[0]["lr"]))
+            if self._penalty is not None and not self._optimizes:
+                self._penalty.end_step()
+            run.count_step(made["loss"].item(), self._rate())
             return made
 
         return step
+
+    def _rate(self) -> float:
+        """Return the learning rate, where the optimizer says what it is."""
+        groups = getattr(vars(self._net).get("optimizer_"), "param_groups", None)
+        return float(groups[0]["lr"] if isinstance(groups, list) else self._net.lr)
 
     def end_epoch(self) -> None:
         """End an epoch of training: its last learning rate is recorded."""

@@ -10,10 +10,10 @@ import torch
 from sklearn.pipeline import Pipeline
 from skorch.helper import SliceDataset
 from skorch.utils import is_dataset
-from torch.utils.data import IterableDataset
 
 from atl_sklearn._validation import ENABLE_ROUTING
 from atl_sklearn.estimators._data import ArrayData, UnlabeledData
+from atl_sklearn.estimators._user_datasets import check_indexed, refuse_loader
 
 _WAY_OUT_OF_SPLITS = (
     "scikit-learn's cross-validation splits an array that has as many samples as X together with "
@@ -24,7 +24,13 @@ _WAY_OUT_OF_SPLITS = (
 
 
 def check_unlabeled(
-    X_unlabeled: Any, *, n_samples: int, check_X: Any, shape: Any, same: bool = False
+    X_unlabeled: Any,
+    *,
+    n_samples: int,
+    check_X: Any,
+    shape: Any,
+    same: bool = False,
+    collate: Any = None,
 ) -> Any:
     """Check unlabeled data.
 
@@ -40,6 +46,8 @@ def check_unlabeled(
         Shape of a sample of X, where it has one.
     same : bool, default=False
         Whether a Dataset's samples are the same in every epoch.
+    collate : callable or None, default=None
+        Makes a batch of a Dataset's samples, which may have different shapes then.
 
     Returns
     -------
@@ -59,13 +67,10 @@ def check_unlabeled(
             f"many samples as X. {_WAY_OUT_OF_SPLITS}"
         )
     data: Any
+    refuse_loader(X_unlabeled, "X_unlabeled")
     if is_dataset(X_unlabeled):
-        if isinstance(X_unlabeled, IterableDataset):
-            raise TypeError(
-                "X_unlabeled must be an array or a torch Dataset with a length and an index. Got "
-                f"{type(X_unlabeled).__name__}, which is iterable only."
-            )
-        data = UnlabeledData(X_unlabeled, same=same)
+        check_indexed(X_unlabeled, "X_unlabeled must be an array or")
+        data = UnlabeledData(X_unlabeled, same=same, collate=collate)
     else:
         try:
             data = ArrayData(check_X(X_unlabeled), None)
@@ -78,7 +83,8 @@ def check_unlabeled(
             )
     if len(data) < 2:
         raise ValueError(f"X_unlabeled must have at least 2 samples. Got {len(data)}.")
-    got = getattr(data[0], "shape", None) if is_dataset(X_unlabeled) else None
+    one_shape = is_dataset(X_unlabeled) and collate is None
+    got = getattr(data[0], "shape", None) if one_shape else None
     if shape is not None and got is not None and tuple(got) != tuple(shape):
         raise ValueError(
             f"The samples of X_unlabeled must have shape {tuple(shape)}, as those of X. "

@@ -29,6 +29,8 @@ def _facts(net: Net) -> str:
         array = vars(net).get(name)
         if array is not None and array.dtype.kind in "biufUO":
             found[name] = {"values": array.tolist(), "dtype": array.dtype.str}
+    if net._looks_up:
+        found["_looks_up"] = True
     if hasattr(net, "_target_dtype"):
         found["_target_dtype"] = np.dtype(net._target_dtype).str
     try:
@@ -52,7 +54,7 @@ def _read_facts(text: object) -> dict[str, Any]:
             found["input_shape_"] = tuple(found["input_shape_"])
     except (KeyError, TypeError, ValueError, AttributeError):
         return {}  # somebody else's
-    known = {*_SIZES, *_ARRAYS, "_target_dtype"}
+    known = {*_SIZES, *_ARRAYS, "_looks_up", "_target_dtype"}
     return {name: value for name, value in found.items() if name in known}
 
 

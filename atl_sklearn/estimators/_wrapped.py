@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
+
 import torch
 
 
@@ -14,3 +16,14 @@ def unwrapped(module: torch.nn.Module) -> torch.nn.Module:
             module = module._orig_mod  # type: ignore[assignment]
         else:
             return module
+
+
+def hooks_guarded() -> AbstractContextManager[object]:
+    """Return a context in which what torch compiled is not used for networks with other hooks.
+
+    torch shares what it has compiled between networks of one class, and does not look for hooks
+    by default: after a plain network, those that read activations would never run.
+    """
+    import torch._dynamo.config as config  # slow, and private: there is no public name
+
+    return config.patch(skip_nnmodule_hook_guards=False)

@@ -14,7 +14,9 @@ from atl_sklearn.unrelated._fitting import fit_sources
 from atl_sklearn.unrelated._forms import why_not_trainable
 from atl_sklearn.unrelated._freezing import as_tensors, freeze, freeze_network
 from atl_sklearn.unrelated._frozen import FrozenNetwork
+from atl_sklearn.unrelated._groups import GroupedNetwork, find_groups
 from atl_sklearn.unrelated._hooks import ActivationHooks, forget_hooks
+from atl_sklearn.unrelated._indices import has_embedding
 from atl_sklearn.unrelated._layers import Layer, LayerList
 from atl_sklearn.unrelated._left_behind import LeftBehind
 from atl_sklearn.unrelated._listing import list_layers
@@ -42,10 +44,12 @@ from atl_sklearn.unrelated._tracing import Trial, trace_layers
 
 __all__ = [
     "FrozenNetwork",
+    "GroupedNetwork",
     "Layer",
     "LayerList",
     "OnnxNetwork",
     "explained_scores",
+    "find_groups",
     "get_network",
     "list_layers",
 ]
@@ -76,6 +80,7 @@ _FOR_PACKAGES = (
     freeze,
     freeze_network,
     get_memory,
+    has_embedding,
     has_network,
     is_fitted,
     is_posterior,

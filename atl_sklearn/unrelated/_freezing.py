@@ -10,13 +10,9 @@ from scipy.sparse import issparse
 
 from atl_sklearn._pipelines import as_innermost_sees
 from atl_sklearn.unrelated._frozen import FrozenNetwork
+from atl_sklearn.unrelated._indices import has_embedding
 from atl_sklearn.unrelated._sources import get_network, get_nonlinearity
 from atl_sklearn.unrelated._sparse import dense_rows, sliceable
-
-
-def takes_indices(network: torch.nn.Module) -> bool:
-    """Tell whether a network embeds integers, which must stay integers then."""
-    return any(isinstance(m, torch.nn.Embedding | torch.nn.EmbeddingBag) for m in network.modules())
 
 
 class SparseRows:
@@ -57,7 +53,7 @@ def as_tensors(network: torch.nn.Module, X: object) -> torch.Tensor | SparseRows
     if issparse(X):
         return SparseRows(X)
     data = X if isinstance(X, torch.Tensor) else torch.as_tensor(np.asarray(X))
-    return data if data.is_floating_point() or takes_indices(network) else data.float()
+    return data if data.is_floating_point() or has_embedding(network) else data.float()
 
 
 def freeze_network(estimator: Any, network: torch.nn.Module | None = None) -> FrozenNetwork:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import torch
@@ -12,6 +13,7 @@ from atl_sklearn.unrelated._choosing import LayerChoice, choose_layers, is_poste
 from atl_sklearn.unrelated._copies import private_copy
 from atl_sklearn.unrelated._forms import is_exported, lazy_layers, trained_for_good
 from atl_sklearn.unrelated._hooks import ActivationHooks, HookPoint
+from atl_sklearn.unrelated._indices import as_indices
 from atl_sklearn.unrelated._layers import Layer, LayerList
 from atl_sklearn.unrelated._task import TaskDirections, fit_directions
 from atl_sklearn.unrelated._tracing import Trial, trace_layers
@@ -80,6 +82,8 @@ class FrozenNetwork:
         self._network = private_copy(network).to(device)
         self._device = device
         self._dtype = floating_dtype(network)
+        # Whether it takes as integers what the target network takes as floats, or the reverse.
+        self._other_kind = False
         self._label = label
         self._given = given
         self._nonlinearity = nonlinearity or to_probabilities
@@ -124,8 +128,11 @@ class FrozenNetwork:
     def _cast(self, X: Any) -> Any:
         if not isinstance(X, torch.Tensor):
             return X
-        floating = X.is_floating_point() and self._dtype is not None
-        return X.to(device=self._device, dtype=self._dtype if floating else X.dtype)
+        if self._other_kind and X.is_floating_point():
+            return as_indices(X.to(device=self._device))
+        floating = X.is_floating_point() or self._other_kind
+        kind = self._dtype if floating and self._dtype is not None else X.dtype
+        return X.to(device=self._device, dtype=kind)
 
     def list_layers(self, X: Any) -> LayerList:
         """List the layers that run on a batch.
@@ -151,6 +158,10 @@ class FrozenNetwork:
         try:
             return trace_layers(self._network, lambda: self._forward(X))
         except Exception as error:
+            self._other_kind = isinstance(X, torch.Tensor)
+            with suppress(Exception):
+                return trace_layers(self._network, lambda: self._forward(X))
+            self._other_kind = False
             shape = tuple(X.shape) if isinstance(X, torch.Tensor) else "that of a mapping"
             raise ValueError(
                 f"{self._label} cannot take {self._given}, of shape {shape} (a few samples): "

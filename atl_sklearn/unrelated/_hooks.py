@@ -123,7 +123,7 @@ class ActivationHooks:
             self._wanted.setdefault((point.name, point.run), []).append((place, point))
         self._stop = stop
         self._runs: dict[str, int] = {}
-        self._found: dict[int, tuple[torch.Tensor, int]] = {}
+        self._found: dict[int, tuple[torch.Tensor, int | None]] = {}
         modules = dict(network.named_modules())
         self._handles = []
         for name in dict.fromkeys(point.name for point in points):
@@ -178,7 +178,9 @@ class ActivationHooks:
             if tensor is None:
                 continue
             tensor = tensor.clone() if point.copy else tensor
-            self._found[place] = (tensor, tensor._version)
+            # What is compiled writes into its own results, and knows what a later layer changes.
+            version = None if torch.compiler.is_compiling() else tensor._version
+            self._found[place] = (tensor, version)
         if self._stop and self._wanted and len(self._found) == len(self._places):
             raise _Stop
 
@@ -192,9 +194,10 @@ class ActivationHooks:
             except KeyError:
                 raise RuntimeError(
                     f"Layer {point.name!r} returned no activation in this forward pass although "
-                    "it did when the network was examined; use a layer that always runs."
+                    "it did when the network was examined. Use a layer that always runs; or, if "
+                    "others of the class were compiled before, call torch.compiler.reset()."
                 ) from None
-            if tensor._version != version:
+            if version is not None and tensor._version != version:
                 raise RuntimeError(
                     f"The output of layer {point.name!r} was changed in place after it was read, "
                     "but not when the network was examined. Turn off the in-place operation that "

@@ -417,7 +417,7 @@ def test_fit_arguments_reach_the_network(tabular, unrelated):
     net.fit(X, y, scale=0.0)
     assert net.history[0, "train_loss"] == pytest.approx(np.log(2))
     proba = net.predict_proba(X)
-    with pytest.raises(TypeError, match=r"arguments \['scales'\] that neither"):
+    with pytest.raises(TypeError, match=r"arguments \['scales'\]: neither"):
         net.fit(X, y, scales=0.0)
     np.testing.assert_array_equal(net.predict_proba(X), proba)
 
