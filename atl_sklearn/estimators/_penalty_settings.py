@@ -8,6 +8,8 @@ from typing import Any
 
 import torch
 
+from atl_sklearn._validation import shown
+
 # What a network takes: a batch of samples.
 Samples = torch.Tensor | Mapping[str, torch.Tensor]
 
@@ -134,7 +136,7 @@ def unrelated_choices(
         if len(unrelated_layer) != n_networks:
             raise ValueError(
                 f"The 'unrelated_layer' parameter must have one entry for each of the {n_networks} "
-                f"unrelated networks. Got {unrelated_layer!r} instead."
+                f"unrelated networks. Got {shown(unrelated_layer)} instead."
             )
         # None in a list is what it is alone: the same as `layer`.
         return "unrelated_layer", [layer if c is None else c for c in unrelated_layer]

@@ -21,7 +21,7 @@ from skorch.utils import is_dataset
 
 from atl_sklearn._fingerprint import Unidentifiable, fingerprint
 from atl_sklearn._user_warnings import warn_user
-from atl_sklearn._validation import ENABLE_ROUTING, check_no_missing, is_bool, refuse
+from atl_sklearn._validation import ENABLE_ROUTING, check_no_missing, is_bool, refuse, shown
 from atl_sklearn.estimators import is_mapping
 from atl_sklearn.tuning._checks import check_run, is_count, is_one_of, is_real
 from atl_sklearn.tuning._evaluation import Data, Evaluation
@@ -177,7 +177,7 @@ def _make_space(search: Any, data: Data) -> tuple[dict[str, BaseDistribution], d
         if not all(v is None or isinstance(v, str | int | float | bool) for v in choices):
             raise TypeError(
                 f"The choices of {name!r} in 'param_distributions' must be strings, numbers, "
-                f"bools or None, which studies can store. Got {choices!r} instead."
+                f"bools or None, which studies can store. Got {shown(choices)} instead."
             )
     if weight not in space:
         own = network.weight if isinstance(network.weight, str | Real) and network.weight else 1.0
@@ -191,7 +191,7 @@ def _make_space(search: Any, data: Data) -> tuple[dict[str, BaseDistribution], d
                 raise ValueError(
                     f"The distribution of {name!r} must contain 0, since every search begins with "
                     "the plain network: FloatDistribution(0, 10), or CategoricalDistribution((0, "
-                    f"0.1, 0.3, 1, 3, 10)), say. Got {distribution!r} instead."
+                    f"0.1, 0.3, 1, 3, 10)), say. Got {shown(distribution)} instead."
                 )
             choices = getattr(distribution, "choices", None)
             value = distribution.low if choices is None else choices[0]

@@ -12,6 +12,7 @@ from optuna.storages import BaseStorage, InMemoryStorage, JournalStorage, RDBSto
 from optuna.study import Study
 from sqlalchemy.engine import make_url
 
+from atl_sklearn._validation import shown
 from atl_sklearn.tuning._database_url import (
     DatabaseUrl,
     as_url,
@@ -106,7 +107,7 @@ def open_storage(storage: Any) -> BaseStorage:
         return _open_folder(Path(storage))
     raise ValueError(
         "The 'storage' parameter must be None, a folder, the URL of a database, or an Optuna "
-        f"storage. Got {storage!r}."
+        f"storage. Got {shown(storage)}."
     )
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import joblib
 
 from atl_sklearn._user_warnings import warn_user
+from atl_sklearn._validation import shown
 
 # Of the errors of the system these say that the folder is right, and cannot be made now.
 _NOT_NOW = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT}
@@ -59,11 +60,11 @@ def get_memory(memory: Any, *, warn: bool = False) -> joblib.Memory | None:
                     return None
                 raise ValueError(
                     f"The 'memory' parameter must be a folder that can be made: {error}. "
-                    f"Got {memory!r} instead."
+                    f"Got {shown(memory)} instead."
                 ) from error
     elif memory is None or isinstance(memory, joblib.Memory):
         return None if memory is None or memory.location is None else memory
     raise ValueError(
         "The 'memory' parameter must be None, a folder (a str or path), or a joblib.Memory. "
-        f"Got {memory!r} instead."
+        f"Got {shown(memory)} instead."
     )
