@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import functools
-import io
 import os
 import stat
 import time
@@ -15,13 +14,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.lib.format import read_array
 from numpy.typing import NDArray
 
 from atl_sklearn._fingerprint import fingerprint, fingerprint_file
 from atl_sklearn._partial_files import partial_path, remove_left_over
 from atl_sklearn._types import Memory, PathLike
+from atl_sklearn.audio._cache_size import INDEX, shrink
 from atl_sklearn.audio._clips import Segment
+from atl_sklearn.audio._entries import from_bytes, put, to_bytes
 from atl_sklearn.audio._features import as_list
 from atl_sklearn.audio._lengths import LENGTHS, signature_of
 
@@ -35,7 +35,6 @@ _FORMAT = 3
 _IRRELEVANT = {"flatten", "memory", "memory_map", "n_jobs", "on_error", "random_state", "root"}
 _IRRELEVANT |= {"column", "memory_limit", "scale", "verbose"}
 
-_CHECKSUM = 4  # bytes at the end of an entry
 _MOST_HEADER = 4096  # bytes before the array in a .npy file; here they are 128
 _LENGTHS = "frames-"  # before the stamp of a file whose frames had to be counted
 # A file that changed as recently as this may change again without another time stamp.
@@ -105,11 +104,12 @@ class ClipCache:
     def __init__(self, folder: PathLike, key: str) -> None:
         self._folder = os.path.join(folder, key)
         self._partial = Path(folder) / "partial"
-        self._index = Path(folder) / "files.txt"
+        self._index = Path(folder) / INDEX
         self._digests: dict[str, str] = {}  # of contents, by stamps of files
         self._known: dict[str, tuple[tuple[int, ...], str]] = {}  # signature and digest, by path
         self._lengths: dict[str, tuple[tuple[int, ...], tuple[int, ...]]] = {}
         self._new: list[str] = []
+        self.n_written = 0  # bytes
         self.failure: str | None = None
 
     def load_index(self) -> None:
@@ -221,10 +221,12 @@ class ClipCache:
                 content = file.readall()
         except OSError:
             return False
-        kept = _from_bytes(content)
+        kept = from_bytes(content)
         if kept is None or kept.dtype != row.dtype or kept.shape != row.shape:
             return False
         row[...] = kept
+        with suppress(OSError):
+            os.utime(path)  # when it was used last, for the limit
         return True
 
     def save(self, key: str, clip: Segment, row: NDArray[np.float32]) -> None:
@@ -235,45 +237,27 @@ class ClipCache:
             return  # it changed after its key was made
         path = self._path(key)
         partial = partial_path(self._partial / f"{key}.npy")
-        content = _to_bytes(row)
+        content = to_bytes(row)
         try:
             try:
-                _put(content, partial, path)
+                put(content, partial, path)
             except FileNotFoundError:
                 for folder in (self._partial, os.path.dirname(path)):
                     os.makedirs(folder, exist_ok=True)
-                _put(content, partial, path)
+                put(content, partial, path)
+            self.n_written += len(content)
         except OSError as error:
             self.failure = str(error)
         finally:
             with suppress(OSError):
                 partial.unlink(missing_ok=True)
 
+    def shrink(self, limit: int) -> None:
+        """Remove what was used longest ago, if there is more than the limit, in bytes."""
+        shrink(self._index.parent, limit)
+
     def _path(self, key: str) -> str:
         return os.path.join(self._folder, key[:2], f"{key[2:]}.npy")
-
-
-def _to_bytes(row: NDArray[np.float32]) -> bytes:
-    file = io.BytesIO()
-    np.save(file, row, allow_pickle=False)
-    content = file.getvalue()
-    return content + zlib.crc32(content).to_bytes(_CHECKSUM, "little")
-
-
-def _from_bytes(content: bytes) -> np.ndarray | None:
-    """Return the array; None if something is wrong with what was read."""
-    content, checksum = content[:-_CHECKSUM], content[-_CHECKSUM:]
-    if zlib.crc32(content).to_bytes(_CHECKSUM, "little") != checksum:
-        return None
-    try:
-        return read_array(io.BytesIO(content), allow_pickle=False)
-    except ValueError:  # of another program
-        return None
-
-
-def _put(content: bytes, partial: Path, path: str) -> None:
-    partial.write_bytes(content)
-    os.replace(partial, path)
 
 
 def _check_of(stamp: str, digest: str) -> str:

@@ -30,6 +30,7 @@ _ENDED_EARLY = re.compile(
 )
 
 
+_POINTER = b"version https://git-lfs"
 _PIECES: OfFiles[list[Piece]] = OfFiles()
 
 
@@ -63,7 +64,12 @@ def open_audio(source: str | bytes, *, until: float | None = None) -> Iterator[R
             file: BinaryIO = io.BytesIO(b"" if isinstance(source, str) else source)
             if isinstance(source, str):
                 file = stack.enter_context(open(source, "rb"))
-            kind = foreign_format(file.read(HEAD))
+            head = file.read(HEAD)
+            if head.startswith(_POINTER):
+                raise UnusableClipError(
+                    "it is what Git LFS has in its place; 'git lfs pull' fetches the recording"
+                )
+            kind = foreign_format(head)
             if kind is not None:
                 known = LENGTHS.get(source, signature) if isinstance(source, str) else None
                 decoded = stack.enter_context(

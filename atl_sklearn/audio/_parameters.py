@@ -11,6 +11,7 @@ from sklearn.base import BaseEstimator
 
 from atl_sklearn._seeds import SEED, is_seed
 from atl_sklearn._validation import is_number, refuse
+from atl_sklearn.audio._cache_size import bytes_of
 from atl_sklearn.audio._clips import LONGEST_SECONDS, Segment
 from atl_sklearn.audio._features import as_list, get_feature, get_feature_names, name_of
 from atl_sklearn.audio._reading import n_times_of
@@ -107,6 +108,11 @@ def check_parameters(settings: LibrosaFeatures) -> None:
     folders = (str, os.PathLike)
     if not (settings.memory is None or isinstance(settings.memory, (*folders, joblib.Memory))):
         raise refuse(settings, "memory", "a folder, a joblib.Memory or None")
+    try:
+        bytes_of(settings.memory_limit)
+    except ValueError:
+        must = "a number of bytes above 0, such as 10**9, '500 MB' or '2 GB', or None"
+        raise refuse(settings, "memory_limit", must) from None
     check_memory_map(settings)
     check_input(settings)
     check_random_state(settings)
@@ -234,8 +240,13 @@ def _check_bands(settings: LibrosaFeatures) -> None:
 def _check_decibels(settings: LibrosaFeatures) -> None:
     for name in ("top_db", "trim_silence"):
         value = getattr(settings, name)
+        if name == "trim_silence" and (
+            callable(value) or (isinstance(value, str) and value == "energy")
+        ):
+            continue
         if value is not None and (not is_number(value) or value < 0):
-            raise refuse(settings, name, "a float in [0, inf), in dB, or None")
+            others = ", 'energy', a callable" if name == "trim_silence" else ""
+            raise refuse(settings, name, f"a float in [0, inf), in dB{others}, or None")
     ref = settings.ref
     if not (isinstance(ref, str) and ref == "max") and (not is_number(ref) or ref <= 0):
         raise refuse(settings, "ref", "'max' or a float in (0, inf)")

@@ -1,5 +1,6 @@
 """Estimators: anti-transfer training in scikit-learn's and skorch's contracts."""
 
+from atl_sklearn.estimators._automatic_weight import confounding
 from atl_sklearn.estimators._checkpoints import end_for_good
 from atl_sklearn.estimators._classifier import AntiTransferClassifier
 from atl_sklearn.estimators._estimator import AntiTransferEstimator
@@ -23,6 +24,7 @@ _FOR_PACKAGES = (
     AntiTransferEstimator,
     check_X,
     check_pipeline,
+    confounding,
     end_for_good,
     is_mapping,
     set_seeds,

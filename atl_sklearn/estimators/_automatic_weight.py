@@ -5,13 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import torch
 
-from atl_sklearn.estimators._data import batch_loader
+from atl_sklearn.estimators._answers import answers_of
 from atl_sklearn.estimators._fit_run import FitRun
 from atl_sklearn.estimators._net import Net
 
-_AT_ONCE = 256  # samples of which answers are looked up
 _RIDGE = 1e-3  # of the mean variance of the answers
 
 
@@ -39,24 +37,9 @@ def measured_weights(net: Net, run: FitRun, data: object, tried: Any) -> list[fl
     auto = {at: side for at, side in enumerate(run.sides) if weights[at] == "auto"}
     if not auto:
         return weights
-    for side in auto.values():
-        side.choose("posterior", tried, parameter="layer")
-    answers: dict[int, list[np.ndarray]] = {position: [] for position in auto}
-    targets = []
-    batches: Any = net.get_iterator(data, training=False)
-    if any(side.needs_positions(unlabeled=False) for side in auto.values()):
-        batches = batch_loader(data, batch_size=_AT_ONCE, shuffle=False, training=False)
-    for batch in batches:
-        X, y = batch
-        targets.append(y.cpu().numpy() if isinstance(y, torch.Tensor) else np.asarray(y))
-        X = run.placement.batch(X)
-        for position, side in auto.items():
-            answer = side(X, getattr(batch, "positions", None), unlabeled=False)
-            side.frozen.check_finite(answer, "X")
-            answers[position].append(answer[0].flatten(1).cpu().numpy())
-    y = np.concatenate(targets)
+    answers = answers_of(net, run, auto, data, tried)
     for position, found in answers.items():
-        weights[position] = confounding(np.concatenate(found), y, run.data.sample_weight)
+        weights[position] = confounding(found, run.data.y, run.data.sample_weight)
     return weights
 
 

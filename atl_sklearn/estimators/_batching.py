@@ -95,6 +95,8 @@ def split_datasets(
         valid = LabelledData(valid, y_valid, is_training=False)
     if run is not None:
         run.dataset = train
+        if run.experts is not None:
+            run.experts.learn(train)
         adapt_layers(net.module_, train)
     return train, valid
 

@@ -57,14 +57,17 @@ class AntiTransferClassifier(AntiTransferEstimator, NeuralNetClassifier):
         sample), ``n_features_in`` (the length of its first axis) or ``n_outputs`` is given
         these, unless ``module__input_shape`` and so on are set. An instance is copied, not
         trained itself. It returns a score for each class, or a number for each target.
-    unrelated : fitted estimator, torch.nn.Module, unfitted estimator, list or None, default=None
-        What the network must not lean on: a fitted :class:`AntiTransferClassifier`,
-        :class:`AntiTransferRegressor` or other skorch net, the same in a
-        ``FrozenEstimator``, a fitted ``Pipeline`` that ends in one (its last step is used, so
-        its features must have the shape of X), or a module of any kind: TorchScript, quantised, an
-        exported program, the path of an ONNX file. It is never changed, and clones of this
-        estimator keep it. An unfitted estimator is cloned and fitted inside `fit` on
-        ``y_unrelated``. A list holds several. None trains a plain network.
+    unrelated : estimator, torch.nn.Module, "labels", "precomputed", list or None, default=None
+        What the network must not lean on. A fitted :class:`AntiTransferClassifier`,
+        :class:`AntiTransferRegressor` or other skorch net, or a module of any kind: TorchScript,
+        quantised, an exported program, the path of an ONNX file. Any other fitted estimator of
+        scikit-learn's, by ``predict_proba``, else ``decision_function``, ``transform`` or
+        ``predict``. The same in a ``FrozenEstimator``, or at the end of a ``Pipeline``, whose other
+        steps are applied to what `fit` is given. ``"labels"`` compares with ``y_unrelated``, and
+        ``"precomputed"`` with ``Z_unrelated``. What is fitted is never changed, and clones of this
+        estimator keep it; an estimator that is not fitted is cloned and fitted inside `fit`, on
+        ``y_unrelated`` if it learns from labels. A list holds several. None trains a plain
+        network.
     layer : str, int or list of these, default="last"
         Where this network is compared: ``"last"``, the last convolution, recurrent or attention
         layer with its nonlinearity, or without these the last hidden linear layer with its
@@ -82,7 +85,8 @@ class AntiTransferClassifier(AntiTransferEstimator, NeuralNetClassifier):
         and ONNX files. ``"task"`` is what of its features matters for its own task, whitened on
         the first 2000 training samples: what its linear read-out uses, or where it has none, where
         its answers differ. ``"posterior"`` are the probabilities made of its output (of a plain
-        module: its softmax). With a list as `unrelated`, a list has one entry for each network.
+        module: its softmax). What has no layers takes None, ``"output"`` or, of probabilities,
+        ``"posterior"``. With a list as `unrelated`, a list has one entry for each.
     metric : str, callable or list of these, default="cross_correlation"
         How aggregated activations are compared, a list for each layer; see
         :func:`~atl_sklearn.similarity.activation_similarity`. ``"adversarial"`` trains a
@@ -93,7 +97,7 @@ class AntiTransferClassifier(AntiTransferEstimator, NeuralNetClassifier):
         :func:`~atl_sklearn.similarity.activation_similarity`.
     weight : float, "auto" or list of these, default=1.0
         Weight of the penalty in the loss, in [0, inf); a list has one for each unrelated
-        network. 0 trains a plain network, bit for bit. ``"auto"`` is the share of the target's
+        task. 0 trains a plain network, bit for bit. ``"auto"`` is the share of the target's
         variance in the training data that the unrelated network's answers explain: 1 where they
         give the target away, 0 where there is nothing to lean on.
     target_similarity : float, list of float or None, default=None
@@ -111,7 +115,8 @@ class AntiTransferClassifier(AntiTransferEstimator, NeuralNetClassifier):
     penalty_data : {"auto", "unlabeled", "train", "both"}, default="auto"
         What the penalty is computed on: batches of ``X_unlabeled`` in `fit`, the training
         batches, or the mean of both; ``"auto"`` is ``"unlabeled"`` where there is
-        ``X_unlabeled``, otherwise ``"train"``. BatchNorm normalises unlabeled batches by
+        ``X_unlabeled``, otherwise ``"train"``, as with ``unrelated="labels"`` where nobody knows
+        the labels of the unlabeled data. BatchNorm normalises unlabeled batches by
         themselves, and its running statistics come from the training batches only.
     penalty_batch_size : int, default=96
         Samples in an unlabeled batch; all of ``X_unlabeled`` if it has fewer.
@@ -119,6 +124,12 @@ class AntiTransferClassifier(AntiTransferEstimator, NeuralNetClassifier):
         Whether what the target explains (for classes their means) is left out of the
         comparison, for a target that may legitimately go along with the unrelated task. On
         unlabeled data the network's predictions stand for the target.
+    product_of_experts : float, default=0.0
+        How much of what the unrelated tasks explain of the target is added to the network's
+        scores while it is trained, and not when it predicts, so that it need not learn that; see
+        :func:`~atl_sklearn.unrelated.explained_scores`. 0 adds nothing, 1 all of it. It needs no
+        ``X_unlabeled``, and works best with a small `weight`, such as 0.1 or 0. Of a regressor
+        what is learnt is the residual.
     cache : {"auto", "memory", "mapped", "live"}, default="auto"
         Where the unrelated networks' activations, which do not change, are kept during `fit`:
         in memory, in memory-mapped files, or nowhere (they are computed in every step).
@@ -213,15 +224,15 @@ class AntiTransferClassifier(AntiTransferEstimator, NeuralNetClassifier):
     ----------
     module_ : torch.nn.Module
         The trained network.
-    unrelated_ : estimator, module, list of these or None
-        What `unrelated` was, fitted.
+    unrelated_ : estimator, module, str, list of these or None
+        What `unrelated` was, fitted; a list, too, where one word stood for several tasks.
     unrelated_score_ : float, None or list of these
         How well an unfitted `unrelated` learnt ``y_unrelated``: its score on a fifth of the
         samples, held out, when it is fitted on the others (the network that is avoided is fitted
         on all). `fit` warns where it is at chance. None where nothing was fitted.
     weight_ : float or list of float
-        The weight that was used, with `target_similarity` at the end; a list where `unrelated`
-        is one.
+        The weight that was used, with `target_similarity` at the end; a list where there are
+        several unrelated tasks.
     history : skorch.history.History
         For each epoch ``train_loss`` and ``valid_loss``, which are those of the task;
         ``train_penalty`` and ``valid_penalty``, the similarity before its weight;
@@ -291,6 +302,7 @@ class AntiTransferClassifier(AntiTransferEstimator, NeuralNetClassifier):
         penalty_data: str = "auto",
         penalty_batch_size: int = 96,
         conditional: bool = False,
+        product_of_experts: float = 0.0,
         cache: str = "auto",
         cache_size: int = 2**30,
         memory: str | PathLike[str] | Memory | None = None,

@@ -13,6 +13,7 @@ from skorch.utils import is_dataset
 
 from atl_sklearn._validation import refuse, shown
 from atl_sklearn.estimators._batching import make_iterator, own_dataset, split_datasets
+from atl_sklearn.estimators._diagram import visual_block
 from atl_sklearn.estimators._fit_plan import FitCall
 from atl_sklearn.estimators._fit_run import FitRun
 from atl_sklearn.estimators._fitting import fit
@@ -56,6 +57,9 @@ class AntiTransferEstimator(SklearnNet):
     # requested as everywhere in scikit-learn, since a Pipeline may mean them for other steps.
     __metadata_request__fit = dict.fromkeys(OWN_ARGUMENTS, True)
     __metadata_request__partial_fit = dict.fromkeys(OWN_ARGUMENTS, True)
+
+    def _sk_visual_block_(self) -> Any:
+        return visual_block(self)
 
     # Arguments of validate_data for y.
     _target_checks: dict[str, Any] = {}  # noqa: RUF012 - never changed

@@ -12,6 +12,7 @@ from atl_sklearn.estimators._interruption import InterruptWatch
 
 if TYPE_CHECKING:  # they take a run, or make one
     from atl_sklearn.estimators._checkpoints import Checkpoints
+    from atl_sklearn.estimators._experts import Experts
     from atl_sklearn.estimators._finiteness import FiniteWeights
     from atl_sklearn.estimators._input_checks import TrainingData
     from atl_sklearn.estimators._learning_rate import LearningRate
@@ -44,6 +45,8 @@ class FitRun:
         on with those of an earlier one.
     forward_params : dict
         Arguments of fit that the network's ``forward`` takes.
+    experts : Experts or None
+        What the unrelated tasks explain of the target, added while training.
     penalty : PenaltyRun or None
         None for a plain network.
     steps : Steps
@@ -88,6 +91,7 @@ class FitRun:
     unrelated_scores: list[float | None] | None = None
     sides: list[Side] = field(default_factory=list)
     forward_params: dict[str, Any] = field(default_factory=dict)
+    experts: Experts | None = None
     penalty: PenaltyRun | None = None
     steps: Steps = field(init=False)
     weights: FiniteWeights = field(init=False)

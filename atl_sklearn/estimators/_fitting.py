@@ -16,6 +16,7 @@ from atl_sklearn._user_warnings import warn_user
 from atl_sklearn.estimators._automatic_weight import given_weights, measured_weights
 from atl_sklearn.estimators._checkpoints import open_checkpoints
 from atl_sklearn.estimators._clipping import max_norm_of
+from atl_sklearn.estimators._experts import make_experts
 from atl_sklearn.estimators._finiteness import FiniteWeights
 from atl_sklearn.estimators._fit_plan import FitCall, FitPlan, plan_fit
 from atl_sklearn.estimators._fit_run import FitRun
@@ -24,6 +25,7 @@ from atl_sklearn.estimators._lookup import in_types_of_network
 from atl_sklearn.estimators._net import Net
 from atl_sklearn.estimators._outcome import summarise
 from atl_sklearn.estimators._penalty_making import make_penalty
+from atl_sklearn.estimators._precision import numpy_dtype
 from atl_sklearn.estimators._rehearsal import Rehearsal, check_forward_params, rehearse
 from atl_sklearn.estimators._scales import rescale_layer
 from atl_sklearn.estimators._seeding import own_random_numbers
@@ -135,11 +137,12 @@ def _prepare(net: Net, call: FitCall) -> FitRun:
         run.data = in_types_of_network(net, run.data)
         run.forward_params = check_forward_params(net, call.passed_on)
         compares = any(given_weights(net.weight, len(run.sources)))
+        uses_sources = compares or bool(net.product_of_experts)
         rehearsal = rehearse(net, run.data.X, run.data.y, compares=compares)
-    if plan.labels and compares:
+    if plan.labels and uses_sources:
         _fit_sources(net, run, plan)
     with net._stream().active(net.device):
-        if compares:
+        if uses_sources:
             run.sides = make_sides(net, run, plan.sides, rehearsal)
         _begin(net, run, rehearsal)
     run.trains = True
@@ -180,10 +183,10 @@ def _fit_sources(net: Net, run: FitRun, plan: FitPlan) -> None:
     """Fit the unrelated estimators that are not fitted."""
     if net.verbose:
         names = ", ".join(source_name(plan.sources[at]) for at in plan.labels)
-        print(f"Fitting what is unrelated on y_unrelated, and its score: {names}")
+        print(f"Fitting what is unrelated, and another one for its score: {names}")
     report = print if net.verbose else None
     with _determined(net, plan) as sources:
-        views = plan.sides.views_of(sources)
+        views = plan.sides.views_of(sources, numpy_dtype(net.precision))
         found = fit_sources(
             sources, run.data.X, plan.labels, net.memory, views=views, report=report
         )
@@ -221,6 +224,7 @@ def _begin(net: Net, run: FitRun, rehearsal: Rehearsal) -> None:
     else:
         weights = measured_weights(net, run, rehearsal.data, rehearsal.tried)
     _set_weight(net, run, weights)
+    run.experts = make_experts(net, run, rehearsal)
     state = vars(net).get("_penalty_state")
     run.penalty = make_penalty(net, run, weights, rehearsal, state)
     run.steps = Steps(net, run)

@@ -19,7 +19,7 @@ from atl_sklearn.estimators._seeding import own_random_numbers
 from atl_sklearn.similarity import Precomputed, n_precomputed, prepare, restore
 from atl_sklearn.unrelated import (
     N_FITTED,
-    ActivationStore,
+    ActivationCache,
     Side,
     as_choices,
     get_memory,
@@ -52,8 +52,10 @@ def _choose_layers(
 ) -> list[list[torch.Tensor]]:
     """Choose layers of the unrelated sides, and return their activations of X."""
     tried = []
-    parameter = settings.of_layer
     for side, choice in zip(sides, settings.unrelated_layers, strict=True):
+        parameter = settings.of_layer
+        if choice is None:  # in a list, as alone: the same as `layer`
+            parameter, choice = "layer", settings.layer
         if len(as_choices(choice, parameter)) != n_layers:
             raise ValueError(
                 f"The 'unrelated_layer' parameter must choose as many layers as 'layer', "
@@ -112,7 +114,7 @@ class FrozenSide:
         self._computed = [at for at, side in enumerate(sides) if side.computes]
         tried = _choose_layers(settings, network, sides, X, len(comparisons))
         self._tried = {False: (X, tried)}
-        self._stores: dict[bool, ActivationStore] = {}
+        self._stores: dict[bool, ActivationCache] = {}
         self._on_cpu = next(network.parameters()).device.type == "cpu"
 
     def learn_directions(self, data: Any, to_device: Callable[[Any], Any]) -> None:
@@ -250,7 +252,7 @@ class FrozenSide:
             because = "each sample is seen once"
         whose = f"Unrelated activations of {'unlabeled' if unlabeled else 'training'} data"
         report = (lambda text: print(f"{whose}: {text}")) if settings.verbose else None
-        store = ActivationStore(
+        store = ActivationCache(
             len(data),
             settings.cache_size,
             cache=settings.cache,

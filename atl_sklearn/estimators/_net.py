@@ -36,6 +36,7 @@ class Parameters(Protocol):
     penalty_data: str
     penalty_batch_size: int
     conditional: bool
+    product_of_experts: float
     cache: str
     cache_size: int
     memory: Any

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from numbers import Integral
 from typing import cast
@@ -116,6 +117,7 @@ def _check_comparison(net: Net) -> None:
             "False for metrics that compare sample by sample",
             f"Got metric={shown(net.metric)} with it; 'cka' compares how samples are arranged.",
         )
+    _check_experts(net)
     if not isinstance(net.penalty_data, str) or net.penalty_data not in _PENALTY_DATA:
         raise refuse(net, "penalty_data", f"one of {sorted(_PENALTY_DATA)}")
     if net.target_similarity is not None:
@@ -129,6 +131,20 @@ def _check_comparison(net: Net) -> None:
         raise refuse(net, "cache_size", "an int in [0, inf), a number of bytes")
     if net.memory is not None:
         get_memory(net.memory, warn=True)
+
+
+def _check_experts(net: Net) -> None:
+    strength = net.product_of_experts
+    if not is_number(strength) or not 0 <= strength < math.inf:
+        raise refuse(net, "product_of_experts", "a float in [0, inf)")
+    kind = net.criterion if isinstance(net.criterion, type) else type(net.criterion)
+    if strength and issubclass(kind, torch.nn.NLLLoss | torch.nn.BCELoss):
+        raise refuse(
+            net,
+            "product_of_experts",
+            f"0 with criterion={kind.__name__}, which takes probabilities",
+            "It is added to scores: take torch.nn.CrossEntropyLoss or BCEWithLogitsLoss.",
+        )
 
 
 def _check_checkpoint_dir(net: Net, folder: str | os.PathLike[str]) -> None:

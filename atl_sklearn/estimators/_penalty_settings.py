@@ -138,6 +138,5 @@ def unrelated_choices(
                 f"The 'unrelated_layer' parameter must have one entry for each of the {n_networks} "
                 f"unrelated networks. Got {shown(unrelated_layer)} instead."
             )
-        # None in a list is what it is alone: the same as `layer`.
-        return "unrelated_layer", [layer if c is None else c for c in unrelated_layer]
+        return "unrelated_layer", list(unrelated_layer)
     return "unrelated_layer", [unrelated_layer] * n_networks

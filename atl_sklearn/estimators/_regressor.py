@@ -88,6 +88,7 @@ class AntiTransferRegressor(AntiTransferEstimator, NeuralNetRegressor):
         penalty_data: str = "auto",
         penalty_batch_size: int = 96,
         conditional: bool = False,
+        product_of_experts: float = 0.0,
         cache: str = "auto",
         cache_size: int = 2**30,
         memory: str | PathLike[str] | Memory | None = None,

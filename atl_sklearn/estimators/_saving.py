@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import os
 from collections.abc import Callable
 from typing import Any
 
@@ -54,7 +55,8 @@ def _left_behind(unrelated: object) -> Any:
     """Return `unrelated` with what is fitted in it replaced."""
     if isinstance(unrelated, list | tuple):
         return type(unrelated)(map(_left_behind, unrelated))
-    if unrelated is None or isinstance(unrelated, LeftBehind) or not is_fitted(unrelated):
+    light = unrelated is None or isinstance(unrelated, LeftBehind | str | os.PathLike)
+    if light or not is_fitted(unrelated):
         return unrelated
     return LeftBehind(type(unrelated).__name__)
 

@@ -33,6 +33,7 @@ from atl_sklearn.unrelated import (
 _NOT_OF_SKORCH = (
     *("unrelated", "layer", "unrelated_layer", "metric", "aggregation", "weight"),
     *("weight_schedule", "penalty_data", "penalty_batch_size", "conditional", "target_similarity"),
+    "product_of_experts",
     *("cache", "cache_size", "memory", "random_state", "precision", "checkpoint_dir"),
     *("lr_schedule", "max_grad_norm", "weight_decay"),
 )

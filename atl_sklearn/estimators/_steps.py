@@ -14,6 +14,7 @@ from skorch.utils import TeeGenerator
 from atl_sklearn._validation import refuse
 from atl_sklearn.estimators._checkpoints import end_for_good
 from atl_sklearn.estimators._clipping import clip_gradients
+from atl_sklearn.estimators._data import Batch
 from atl_sklearn.estimators._finiteness import non_finite_error
 from atl_sklearn.estimators._fit_run import FitRun
 from atl_sklearn.estimators._net import Net
@@ -90,13 +91,14 @@ class Steps:
         self._net = net
         self._run = run
         self._penalty = None if run is None else run.penalty
+        self._experts = None if run is None else run.experts
         self._scaler = None if run is None else run.scaler
         # Whether `optimize` makes the running step, and not a train_step of the user's.
         self._optimizes = False
         # What is clipped: what there is in the first step of an epoch.
         self._parameters: list[torch.nn.Parameter] | None = None
 
-    def losses(self, batch: object, *, training: bool, **fit_params: object) -> Step:
+    def losses(self, batch: Any, *, training: bool, **fit_params: object) -> Step:
         """Return losses and prediction of one batch, and record the penalties.
 
         Parameters
@@ -131,12 +133,15 @@ class Steps:
                 X,
                 None if weight is None else weight.to(device=net.device),
                 y if net.conditional else None,
-                index=getattr(batch, "index", None),
-                positions=getattr(batch, "positions", None),
+                # A list, as other iterators bring it, has an index of another kind.
+                index=batch.index if isinstance(batch, Batch) else None,
+                positions=batch.positions if isinstance(batch, Batch) else None,
             )
         with watched as tapped:
             y_pred = net.infer(X, **fit_params)
-        loss = task_loss(net, y_pred, batch, X, y, training=training)
+        experts = self._experts if training else None
+        judged = y_pred if experts is None else experts.added(y_pred, batch.positions)
+        loss = task_loss(net, judged, batch, X, y, training=training)
         if penalty is None:
             if self._run is not None and not math.isfinite(loss.item()):
                 self.stop_for(f"{'train' if training else 'valid'} task loss")

@@ -9,8 +9,8 @@ from __future__ import annotations
 import importlib
 import inspect
 import sys
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Callable, Iterable
+from typing import TypeAlias
 
 from atl_sklearn._validation import refuse_value
 from atl_sklearn.persistence._errors import ModelFileError, UntrustedClassError
@@ -55,6 +55,11 @@ _FUNCTIONS_OF = (
 )
 _OF_TORCH_FUNCTIONAL = {"torch.nn.functional", "torch._C._nn", "torch"}
 
+# What has a name by which it is found again.
+Code: TypeAlias = type | Callable
+# What `trusted` may be.
+Trusted: TypeAlias = str | Code | Iterable[str | Code]
+
 
 def _lies_in(module: str, packages: Iterable[str]) -> bool:
     parts = module.split(".")
@@ -63,7 +68,7 @@ def _lies_in(module: str, packages: Iterable[str]) -> bool:
     return any(module == name or module.startswith(f"{name}.") for name in packages)
 
 
-def _is_allowed_class(module: str, name: str, found: Any) -> bool:
+def _is_allowed_class(module: str, name: str, found: object) -> bool:
     """Tell whether a class is of a kind that may be named; `found` lies in `module` as `name`."""
     if not isinstance(found, type) or "." in name:
         return False
@@ -95,7 +100,7 @@ def _is_allowed_class(module: str, name: str, found: Any) -> bool:
     return False
 
 
-def _is_allowed_function(module: str, name: str, found: Any) -> bool:
+def _is_allowed_function(module: str, name: str, found: object) -> bool:
     if module in _SINGLE_FUNCTIONS and name in _SINGLE_FUNCTIONS[module]:
         return True
     if module not in _FUNCTIONS_OF or name.startswith("_") or isinstance(found, type):
@@ -117,14 +122,14 @@ def _may_be_imported(module: str) -> bool:
     return module in known or _lies_in(module, packages)
 
 
-def _homes(value: Any) -> list[str]:
+def _homes(value: object) -> list[str]:
     """Return the modules in which something may be found, the most public ones first."""
     module = getattr(value, "__module__", None) or ""
     parts = module.split(".")
     return [".".join(parts[:n]) for n in range(2, len(parts))] + [module]
 
 
-def allowed_name(value: Any) -> str | None:
+def allowed_name(value: object) -> str | None:
     """Return the name under which every reader finds a class or function; None without one.
 
     Examples
@@ -155,7 +160,7 @@ def allowed_name(value: Any) -> str | None:
     return None
 
 
-def full_name(value: Any) -> str:
+def full_name(value: Code) -> str:
     """Return where a class or function was defined, as ``module:qualified.name``."""
     return f"{value.__module__}:{value.__qualname__}"
 
@@ -171,22 +176,28 @@ class Trust:
         What makes a class or function from source code that came with the file, by name.
     """
 
-    def __init__(self, trusted: Any, sources: dict[str, Any] | None = None) -> None:
+    def __init__(
+        self, trusted: Trusted, sources: dict[str, Callable[[], Code]] | None = None
+    ) -> None:
         self._sources = sources or {}
         if isinstance(trusted, str) or not isinstance(trusted, Iterable):
             trusted = (trusted,)
         self._names: set[str] = set()
-        self._here: dict[str, Any] = {}
+        self._here: dict[str, Code] = {}
         for entry in trusted:
             if isinstance(entry, str) and "." in entry:
                 self._names.add(entry)
-            elif hasattr(entry, "__qualname__") and hasattr(entry, "__module__"):
+            elif (
+                not isinstance(entry, str)
+                and hasattr(entry, "__qualname__")
+                and hasattr(entry, "__module__")
+            ):
                 self._here[full_name(entry)] = entry
             else:
                 must = "a list of classes, functions or names such as 'my_package.MyModule'"
                 raise refuse_value("load", "trusted", must, entry)
 
-    def find(self, name: Any, at: str) -> Any:
+    def find(self, name: object, at: str) -> object:
         """Return the class or function of a name.
 
         Raises
@@ -207,7 +218,7 @@ class Trust:
             return self._sources[name]()
         if not trusted and not _may_be_imported(module):
             raise self._untrusted(dotted, name, at)
-        found: Any = None
+        found: object
         try:
             found = importlib.import_module(module)
             for part in qualname.split("."):

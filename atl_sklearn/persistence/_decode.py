@@ -123,7 +123,7 @@ class Decoder(ValueDecoder):
         vars(made).update(self._with_defaults(cls, state, at))
         return made
 
-    def _with_defaults(self, cls: type, state: dict[str, Any], at: str) -> dict[str, Any]:
+    def _with_defaults(self, cls: type, state: dict[str, object], at: str) -> dict[str, object]:
         """Return the state of an estimator, without what belongs to another machine."""
         state = {k: HERE_ONLY.get(k, lambda v: v)(v) for k, v in state.items()}
         if not hasattr(cls, "_get_param_names"):

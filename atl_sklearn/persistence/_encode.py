@@ -13,7 +13,7 @@ import torch
 
 from atl_sklearn._types import Json
 from atl_sklearn._validation import shown
-from atl_sklearn.persistence._allowed import allowed_name, full_name
+from atl_sklearn.persistence._allowed import Code, allowed_name, full_name
 from atl_sklearn.persistence._errors import CannotSaveError
 from atl_sklearn.persistence._modules import module_state
 from atl_sklearn.persistence._plain import (
@@ -69,7 +69,7 @@ class Encoder(ValueEncoder):
     def __init__(self, keep: Keep) -> None:
         super().__init__()
         self.keep = keep
-        self.own: dict[str, object] = {}
+        self.own: dict[str, Code] = {}
         self.sources: dict[str, str] = {}
 
     def encode(self, value: object) -> Json:

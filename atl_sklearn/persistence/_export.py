@@ -5,23 +5,30 @@ from __future__ import annotations
 import copy
 import json
 import logging
-import os
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from atl_sklearn._partial_files import written_at_once
+from atl_sklearn._types import PathLike
 from atl_sklearn._validation import refuse_value
 from atl_sklearn.persistence._save import best_of
+
+if TYPE_CHECKING:
+    import torch
+    from numpy.typing import ArrayLike
+    from sklearn.base import BaseEstimator
+    from skorch import NeuralNet
+    from torch.export import ExportedProgram
 
 _N_TRIED = 3  # samples on which the exported network is compared
 _TOLERANCE = 1e-5
 
 
-def _scaling_of(step: Any, name: str, n_dims: int) -> tuple[Any, Any]:
+def _scaling_of(step: BaseEstimator, name: str, n_dims: int) -> tuple[ArrayLike, ArrayLike]:
     """Return what a step subtracts, and what it divides by, for a batch of some dimension."""
     from sklearn.preprocessing import StandardScaler
 
@@ -39,12 +46,12 @@ def _scaling_of(step: Any, name: str, n_dims: int) -> tuple[Any, Any]:
     )
 
 
-def _steps_of(estimator: Any) -> tuple[list[tuple[str, Any]], Any]:
+def _steps_of(estimator: BaseEstimator) -> tuple[list[tuple[str, BaseEstimator]], BaseEstimator]:
     """Return the steps before the network, by name, and the estimator of the network."""
     from sklearn.frozen import FrozenEstimator
     from sklearn.pipeline import Pipeline
 
-    steps: list[tuple[str, Any]] = []
+    steps: list[tuple[str, BaseEstimator]] = []
     while True:
         if isinstance(estimator, FrozenEstimator):
             estimator = estimator.estimator
@@ -55,7 +62,9 @@ def _steps_of(estimator: Any) -> tuple[list[tuple[str, Any]], Any]:
             return steps, estimator
 
 
-def _predictor(estimator: Any, owner: str) -> tuple[Any, Any, Any]:
+def _predictor(
+    estimator: BaseEstimator, owner: str
+) -> tuple[torch.nn.Module, torch.Tensor, NeuralNet]:
     """Return the network with all that is around it, an input for it, and its estimator.
 
     The estimator's own network is neither changed nor set to another mode.
@@ -111,7 +120,7 @@ def _predictor(estimator: Any, owner: str) -> tuple[Any, Any, Any]:
     return Predictor().eval(), torch.zeros(2, *shape, dtype=dtype), net
 
 
-def export_program(estimator: Any) -> Any:
+def export_program(estimator: BaseEstimator) -> ExportedProgram:
     """Return what predicts as a program of torch.export.
 
     Parameters
@@ -147,7 +156,7 @@ def export_program(estimator: Any) -> Any:
     return _exported(predictor, example, net)
 
 
-def _exported(predictor: Any, example: Any, net: Any) -> Any:
+def _exported(predictor: torch.nn.Module, example: torch.Tensor, net: NeuralNet) -> ExportedProgram:
     import torch
 
     sizes = {"X": {0: torch.export.Dim("n_samples")}}
@@ -175,7 +184,7 @@ def _quiet() -> Iterator[None]:
         logger.disabled = before
 
 
-def export_onnx(estimator: Any, path: str | os.PathLike[str]) -> None:
+def export_onnx(estimator: BaseEstimator, path: PathLike) -> None:
     """Write what predicts as a file of ONNX, for programs without Python.
 
     It takes X, a batch of any size, and returns probabilities, or of a regressor the targets in

@@ -14,7 +14,10 @@ import stat
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import torch
+
 from atl_sklearn._partial_files import written_at_once
+from atl_sklearn._types import Json, PathLike
 from atl_sklearn._user_warnings import warn_user
 from atl_sklearn._validation import shown
 from atl_sklearn._version import __version__
@@ -44,23 +47,21 @@ class Content(NamedTuple):
         Of the content, once it was written.
     """
 
-    model: Any
-    tensors: dict[str, Any]
+    model: Json
+    tensors: dict[str, torch.Tensor]
     sources: dict[str, str]
     versions: dict[str, str]
     digest: str = ""
 
 
-def _digest(texts: list[str], tensors: dict[str, Any]) -> str:
-    import torch
-
+def _digest(texts: list[str], tensors: dict[str, torch.Tensor]) -> str:
     found = hashlib.sha256()
     for text in texts:
         found.update(f"{len(text)}:{text}".encode())
     for name in sorted(tensors):
         tensor = tensors[name]
         found.update(f"{name!r} {tensor.dtype} {tuple(tensor.shape)}".encode())
-        found.update(memoryview(tensor.reshape(-1).view(torch.uint8).numpy()))
+        found.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
     return found.hexdigest()
 
 
@@ -83,7 +84,7 @@ def pack(content: Content) -> tuple[bytes, str]:
     return save(content.tensors, metadata=texts), texts["digest"]
 
 
-def write(content: Content, path: str | os.PathLike[str]) -> str:
+def write(content: Content, path: PathLike) -> str:
     """Write a file, all of it or nothing, and return the digest of its content."""
     packed, digest = pack(content)
     with written_at_once(path) as partial:
@@ -91,7 +92,7 @@ def write(content: Content, path: str | os.PathLike[str]) -> str:
     return digest
 
 
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _once(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
     found = dict(pairs)
     if len(found) != len(pairs):
         names = [name for name, _ in pairs]
@@ -109,7 +110,7 @@ def _parse(text: str | bytes, what: str) -> Any:
         raise ModelFileError(f"The file's {what} cannot be read: {error}.") from error
 
 
-def _no_constant(name: str) -> Any:
+def _no_constant(name: str) -> Json:
     raise ModelFileError(f"The file has {name} as a number.")
 
 
@@ -178,7 +179,7 @@ def unpack(data: bytes) -> Content:
     return Content(_parse(texts["model"], "model"), tensors, sources, versions, digest)
 
 
-def read(path: str | os.PathLike[str]) -> Content:
+def read(path: PathLike) -> Content:
     """Return what is in a file; see :func:`unpack`."""
     mode = os.stat(path).st_mode
     if not stat.S_ISREG(mode):  # a pipe or a device may have no end
@@ -186,7 +187,7 @@ def read(path: str | os.PathLike[str]) -> Content:
     return unpack(Path(path).read_bytes())
 
 
-def warn_of_versions(versions: dict[str, str], path: Any) -> bool:
+def warn_of_versions(versions: dict[str, str], path: PathLike) -> bool:
     """Warn if other versions wrote a file, and return whether they did."""
     here = versions_here()
     differ = [f"{name} {versions.get(name, 'unknown')} (here {here[name]})" for name in here

@@ -6,16 +6,21 @@ digest, and may name no classes and functions besides those that the reader has 
 
 from __future__ import annotations
 
-import os
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from atl_sklearn._partial_files import written_at_once
+from atl_sklearn._types import PathLike
 from atl_sklearn._versions import versions_here
+from atl_sklearn.persistence._allowed import Code, Trusted
 from atl_sklearn.persistence._errors import ModelFileError
 
+if TYPE_CHECKING:
+    from sklearn.base import BaseEstimator
 
-def own_parts_of(value: Any) -> list[Any]:
+
+def own_parts_of(value: BaseEstimator) -> list[Code]:
     """Return the classes and functions of others in an object, which reading it again trusts.
 
     Parameters
@@ -40,7 +45,9 @@ def own_parts_of(value: Any) -> list[Any]:
     return list(encoder.own.values())
 
 
-def keep(value: Any, name: str, path_of: Any, *, optimizer: bool) -> tuple[Path, str]:
+def keep(
+    value: object, name: str, path_of: Callable[[str], PathLike], *, optimizer: bool
+) -> tuple[Path, str]:
     """Keep an object in a file.
 
     Parameters
@@ -82,7 +89,7 @@ def keep(value: Any, name: str, path_of: Any, *, optimizer: bool) -> tuple[Path,
     return path, digest
 
 
-def find(name: str, path: str | os.PathLike[str], trusted: Any, digest: str | None = None) -> Any:
+def find(name: str, path: PathLike, trusted: Trusted, digest: str | None = None) -> Any:
     """Return what was kept in a file.
 
     Parameters

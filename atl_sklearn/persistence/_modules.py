@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable
-from typing import Any
+
+import torch
 
 from atl_sklearn._user_warnings import warn_user
 from atl_sklearn.persistence._errors import ModelFileError
@@ -22,8 +23,8 @@ _MACHINERY = {*_PARTS, *_HOOKS, "_is_full_backward_hook", "_compiled_call_impl"}
 
 
 def module_state(
-    module: Any, refuse: Callable[[Any, str], Exception], *, whole: bool
-) -> dict[str, dict[str, Any]]:
+    module: torch.nn.Module, refuse: Callable[[object, str], Exception], *, whole: bool
+) -> dict[str, dict[str, object]]:
     """Return the parts of a network's state by name.
 
     Parameters
@@ -67,10 +68,8 @@ def module_state(
     }
 
 
-def check_parts(cls: type, state: dict[str, dict[str, Any]], at: str) -> None:
+def check_parts(cls: type, state: dict[str, dict[str, object]], at: str) -> None:
     """Check that the parts of a network from a file are of their kinds."""
-    import torch
-
     kinds = {
         "parameters": torch.nn.Parameter,
         "buffers": torch.Tensor,
@@ -98,9 +97,9 @@ def check_parts(cls: type, state: dict[str, dict[str, Any]], at: str) -> None:
         raise ModelFileError(f"The file has no set of names at {at}.")
 
 
-def fill_module(module: Any, state: dict[str, dict[str, Any]]) -> None:
+def fill_module(module: torch.nn.Module, state: dict[str, dict[str, object]]) -> None:
     """Give a network, made without its constructor, the state from a file."""
-    made: dict[str, Any] = {name: OrderedDict() for name in _HOOKS}
+    made: dict[str, object] = {name: OrderedDict() for name in _HOOKS}
     made |= {"_is_full_backward_hook": None, **state["plain"]}
     for part in ("parameters", "buffers", "modules"):
         made[f"_{part}"] = dict(state[part])

@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from atl_sklearn._types import PathLike
 from atl_sklearn._validation import refuse_value
 from atl_sklearn._versions import versions_here
 from atl_sklearn.persistence._errors import ModelFileError
 
+if TYPE_CHECKING:
+    from sklearn.base import BaseEstimator
+
+    from atl_sklearn.persistence._allowed import Code, Trusted
+    from atl_sklearn.persistence._encode import Keep
+    from atl_sklearn.persistence._file import Content
+
 
 def save(
-    estimator: Any,
-    path: str | os.PathLike[str],
+    estimator: BaseEstimator,
+    path: PathLike,
     *,
     include_optimizer: bool = False,
     include_unrelated: bool = False,
@@ -87,7 +96,7 @@ def save(
     _file.write(as_content(estimator, what), path)
 
 
-def best_of(estimator: Any, owner: str) -> Any:
+def best_of(estimator: BaseEstimator, owner: str) -> BaseEstimator:
     """Return the best estimator of a search, or the estimator itself.
 
     Raises
@@ -109,7 +118,7 @@ def best_of(estimator: Any, owner: str) -> Any:
     return estimator.best_estimator_
 
 
-def as_content(value: Any, keep: Any) -> Any:
+def as_content(value: object, keep: Keep) -> Content:
     """Return what a file holds of an object."""
     from atl_sklearn.persistence._encode import Encoder
     from atl_sklearn.persistence._file import Content
@@ -119,7 +128,7 @@ def as_content(value: Any, keep: Any) -> Any:
     return Content(model, encoder.tensors, encoder.sources, versions_here())
 
 
-def load(path: str | os.PathLike[str], trusted: Any = ()) -> Any:
+def load(path: PathLike, trusted: Trusted = ()) -> BaseEstimator:
     """Load what :func:`save` saved, without running anything that is in the file.
 
     Parameters
@@ -176,11 +185,13 @@ def load(path: str | os.PathLike[str], trusted: Any = ()) -> Any:
         raise type(error)(f"{os.fspath(path)!r} cannot be loaded. {error}") from error
 
 
-def from_content(content: Any, trusted: Any = (), *, older: bool = False) -> Any:
+def from_content(content: Content, trusted: Trusted = (), *, older: bool = False) -> Any:
     """Return the object that a file holds; see :func:`load`."""
     from atl_sklearn.persistence._allowed import Trust
     from atl_sklearn.persistence._decode import Decoder
     from atl_sklearn.persistence._source import run_source
 
-    makers = {name: partial(run_source, name, text) for name, text in content.sources.items()}
+    makers: dict[str, Callable[[], Code]] = {
+        name: partial(run_source, name, text) for name, text in content.sources.items()
+    }
     return Decoder(content.tensors, Trust(trusted, makers), older=older).decode(content.model)

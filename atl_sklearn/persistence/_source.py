@@ -12,13 +12,14 @@ import textwrap
 import types
 from typing import Any
 
+from atl_sklearn.persistence._allowed import Code
 from atl_sklearn.persistence._errors import CannotSaveError, ModelFileError
 
 _CONSTANTS = (bool, int, float, str, bytes, tuple, frozenset, type(None))
-_MADE: dict[str, Any] = {}  # what came in files, by name and source
+_MADE: dict[str, Code] = {}  # what came in files, by name and source
 
 
-def _own_source(value: Any) -> str:
+def _own_source(value: Code) -> str:
     came = vars(value).get("_came_in_a_file")
     if came is not None:
         return str(came)
@@ -36,7 +37,7 @@ def _names_in(source: str) -> list[str]:
     return sorted({node.id for node in ast.walk(tree) if isinstance(node, ast.Name)})
 
 
-def source_of(value: Any) -> str:
+def source_of(value: Code) -> str:
     """Return source code that makes a class or function in an empty module.
 
     Parameters
@@ -62,7 +63,7 @@ def source_of(value: Any) -> str:
     return "\n\n".join(lines) + "\n"
 
 
-def _add(value: Any, module: Any, lines: list[str], done: set[str]) -> None:
+def _add(value: Code, module: types.ModuleType, lines: list[str], done: set[str]) -> None:
     done.add(value.__name__)
     source = _own_source(value)
     for name in _names_in(source):
@@ -89,7 +90,7 @@ def _add(value: Any, module: Any, lines: list[str], done: set[str]) -> None:
     lines.append(source.rstrip())
 
 
-def _not_alone(value: Any, name: str) -> CannotSaveError:
+def _not_alone(value: Code, name: str) -> CannotSaveError:
     return CannotSaveError(
         f"The source code of {value.__module__}.{value.__qualname__} uses {name!r}, which cannot "
         "go with it: a constant, an import, a class or a function can. Save with "
@@ -97,7 +98,7 @@ def _not_alone(value: Any, name: str) -> CannotSaveError:
     )
 
 
-def run_source(name: str, source: str) -> Any:
+def run_source(name: str, source: str) -> Code:
     """Return the class or function that source code from a file makes, by running it.
 
     Parameters

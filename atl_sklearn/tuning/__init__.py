@@ -1,7 +1,6 @@
 """Tuning: search spaces, studies with Optuna, and comparisons on the same folds."""
 
-from atl_sklearn.tuning._compare import compare
-from atl_sklearn.tuning._comparison import Comparison
+from atl_sklearn.tuning._compare import Comparison, compare
 from atl_sklearn.tuning._intervals import PairedInterval
 from atl_sklearn.tuning._pruning import TrialPruning
 from atl_sklearn.tuning._results import ParetoPoint

@@ -3,32 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from numbers import Integral, Real
-from typing import Any
+from typing import TypeVar
 
 from atl_sklearn._seeds import SEED, is_seed
-from atl_sklearn._validation import refuse_value
+from atl_sklearn._validation import is_integer, refuse_value
 
 _MOST_JOBS = 10_000
+_T = TypeVar("_T")
 
 
-def is_count(value: Any, least: int = 1) -> bool:
-    """Tell whether a value is an int from `least` on; True and False are none."""
-    is_int = isinstance(value, Integral) and not isinstance(value, bool)
-    return bool(is_int and value >= least)
-
-
-def is_real(value: Any) -> bool:
-    """Tell whether a value is a number on the real line; True and False are none."""
-    return isinstance(value, Real) and not isinstance(value, bool)
-
-
-def is_one_of(value: Any, choices: Iterable[str]) -> bool:
+def is_one_of(value: object, choices: Iterable[str]) -> bool:
     """Tell whether a value is one of some names."""
     return isinstance(value, str) and value in choices
 
 
-def check_run(owner: str, *, n_jobs: Any, random_state: Any, scoring: Any) -> None:
+def check_run(owner: str, *, n_jobs: object, random_state: object, scoring: object) -> None:
     """Check the parameters that say how something is run and scored.
 
     Raises
@@ -36,8 +25,7 @@ def check_run(owner: str, *, n_jobs: Any, random_state: Any, scoring: Any) -> No
     ValueError
         If one is not what it must be.
     """
-    is_number = is_count(n_jobs, -_MOST_JOBS) and 0 != n_jobs <= _MOST_JOBS
-    if n_jobs is not None and not is_number:
+    if n_jobs is not None and not (is_integer(n_jobs, -_MOST_JOBS) and 0 != n_jobs <= _MOST_JOBS):
         must = f"None or an int in [{-_MOST_JOBS}, {_MOST_JOBS}], but not 0"
         raise refuse_value(owner, "n_jobs", must, n_jobs, "-1 stands for all processors.")
     if not is_seed(random_state):
@@ -49,7 +37,7 @@ def check_run(owner: str, *, n_jobs: Any, random_state: Any, scoring: Any) -> No
         raise refuse_value(owner, "scoring", must, scoring, "There is one score at a time.")
 
 
-def listed_names(owner: str, name: str, values: Any) -> list[Any]:
+def listed_names(owner: str, name: str, values: Iterable[_T]) -> list[_T]:
     """Return the values of an argument that is a list of them.
 
     Raises

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import product
-from typing import Any
+from typing import TypeAlias
 
 import numpy as np
 import torch
-from scipy.sparse import issparse
-from sklearn.base import clone, is_classifier
+from numpy.typing import ArrayLike
+from sklearn.base import BaseEstimator, clone, is_classifier
 from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import _num_samples
 
 from atl_sklearn._generator import forked_generator
 from atl_sklearn._pipelines import as_innermost_sees, last_step
+from atl_sklearn._types import Views
 from atl_sklearn.estimators import check_X
 from atl_sklearn.similarity import (
     AntiTransferLoss,
@@ -24,6 +25,7 @@ from atl_sklearn.similarity import (
     get_metric,
     is_batch_metric,
 )
+from atl_sklearn.tuning._folds import take_rows
 from atl_sklearn.tuning._target import find_network
 from atl_sklearn.unrelated import (
     LayerList,
@@ -38,6 +40,7 @@ from atl_sklearn.unrelated import (
 )
 
 _FEW = 8  # samples with which the networks are run
+Shape: TypeAlias = tuple[int, ...]
 _TRIED = 3  # samples with which a comparison is tried
 
 
@@ -56,7 +59,7 @@ class Combinations:
     aggregations: tuple[str, ...]
 
 
-def _untrained(estimator: Any, X: Any) -> Any:
+def _untrained(estimator: BaseEstimator, X: ArrayLike) -> BaseEstimator:
     """Return a copy of an estimator that has its network, made for X, but was not trained."""
     prefix, last = last_step(estimator)
     labels = getattr(last, "classes", None)
@@ -79,7 +82,7 @@ def _layers(network: LayerList) -> list[str]:
 
 
 @lru_cache(maxsize=4096)
-def _comparable(metric: str, aggregation: str, ours: Any, theirs: Any) -> bool:
+def _comparable(metric: str, aggregation: str, ours: Shape, theirs: Shape) -> bool:
     """Try a comparison of activations of two shapes."""
     if theirs == () and not is_batch_metric(metric):
         return False
@@ -93,13 +96,7 @@ def _comparable(metric: str, aggregation: str, ours: Any, theirs: Any) -> bool:
     return True
 
 
-def _few_of(values: Any, few: np.ndarray) -> Any:
-    if isinstance(values, Mapping) and not issparse(values):
-        return {name: _safe_indexing(values[name], few) for name in list(values)}
-    return _safe_indexing(values, few)
-
-
-def _layers_of(source: Any, sides: SideMaker, X: np.ndarray) -> LayerList | None:
+def _layers_of(source: object, sides: SideMaker, X: np.ndarray) -> LayerList | None:
     """Return the layers of what is unrelated; None for what has none."""
     if not has_network(source):
         return None
@@ -109,7 +106,9 @@ def _layers_of(source: Any, sides: SideMaker, X: np.ndarray) -> LayerList | None
     return side.list_layers(torch.as_tensor(X))
 
 
-def _shapes(layer: str, network: LayerList, others: list[tuple[Any, LayerList | None]]) -> Any:
+def _shapes(
+    layer: str, network: LayerList, others: list[tuple[str | int | None, LayerList | None]]
+) -> tuple[Shape, list[Shape]] | None:
     """Return the layer's shape in each network; None where a network does not have it."""
     ours = choose_layers(layer, network)[0]
     theirs: list[tuple[int, ...]] = []
@@ -129,11 +128,11 @@ def _shapes(layer: str, network: LayerList, others: list[tuple[Any, LayerList | 
 
 
 def find_combinations(
-    estimator: Any,
-    X: Any,
-    y: Any,
+    estimator: BaseEstimator,
+    X: ArrayLike,
+    y: ArrayLike | None,
     *,
-    X_unrelated: Any = None,
+    X_unrelated: Views | None = None,
     layers: Iterable[str] | None,
     metrics: Iterable[str],
     aggregations: Iterable[str],
@@ -178,21 +177,22 @@ def find_combinations(
     for names, get in ((metrics, get_metric), (aggregations, get_aggregation)):
         for name in names:
             get(name)
-    few = np.arange(min(_FEW, _num_samples(X)))
+    n_samples = _num_samples(X)
+    few = np.arange(min(_FEW, n_samples))
     y = None if y is None else _safe_indexing(y, few)
     given = as_innermost_sees(estimator, _safe_indexing(X, few), y, fits=True)
     made = _untrained(net, given)  # refuses data that cannot be learnt from
-    X = np.array(dense_rows(check_X(made, given), slice(None)))
-    frozen, data = freeze(made, X[:2])
+    rows = np.array(dense_rows(check_X(made, given), slice(None)))
+    frozen, data = freeze(made, rows[:2])
     network = frozen.list_layers(data)
-    view = None if X_unrelated is None else _few_of(X_unrelated, few)
+    view = None if X_unrelated is None else take_rows(X_unrelated, few, n_samples)
     sides = SideMaker(UnrelatedInputs(X_unrelated=view), given, None, {})
     choices = net.unrelated_layer
     several = isinstance(net.unrelated, list | tuple) and isinstance(choices, list | tuple)
     choices = list(choices) if several else [choices] * len(sources)
     others = []
     for choice, source in zip(choices, sources, strict=True):
-        others.append((choice, _layers_of(source, sides, X)))
+        others.append((choice, _layers_of(source, sides, rows)))
     shapes = {}
     for layer in _layers(network) if layers is None else layers:
         found = _shapes(layer, network, others)

@@ -1,34 +1,187 @@
-"""A paired comparison of estimators on the same folds and seeds."""
+"""A paired comparison of estimators on the same folds and seeds, as a table and a drawing."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+import html
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import joblib
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, clone, is_classifier
 from sklearn.metrics import check_scoring
 from sklearn.model_selection import KFold, StratifiedKFold
-from sklearn.utils import check_random_state, indexable
+from sklearn.utils import check_random_state
 from sklearn.utils.validation import _num_samples
 
-from atl_sklearn._validation import check_no_missing, refuse_value
+from atl_sklearn._types import Folds, Scoring, Seed, Views
+from atl_sklearn._validation import is_integer, is_real, refuse_value
 from atl_sklearn.estimators import set_seeds
-from atl_sklearn.tuning._checks import check_run, is_count, is_one_of, is_real, listed_names
-from atl_sklearn.tuning._comparison import Comparison
+from atl_sklearn.tuning._checks import check_run, is_one_of, listed_names
 from atl_sklearn.tuning._evaluation import Data
 from atl_sklearn.tuning._folds import (
+    Splitter,
     as_splitter,
     check_not_split,
-    check_views,
-    label_codes,
     make_folds,
 )
-from atl_sklearn.tuning._intervals import INTERVALS, paired_interval
+from atl_sklearn.tuning._intervals import INTERVALS, PairedInterval, paired_interval
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+
+# What may be compared; in a list they are named by their classes.
+Estimators: TypeAlias = Mapping[str, BaseEstimator] | Iterable[BaseEstimator]
+_COLUMNS = ("estimator", "mean", "std", "difference", "interval", "won : lost")
 
 
-def _named(estimators: Any) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Comparison:
+    """Scores of several estimators on the same folds.
+
+    Attributes
+    ----------
+    names : tuple of str
+        The estimators; differences are to the first.
+    scores : ndarray of shape (n_estimators, n_repeats, n_folds)
+        Scores on the test folds.
+    differences : dict of str to PairedInterval
+        For each estimator but the first, what it gains over that, with its interval.
+    interval : {"corrected_t", "bootstrap"}
+        How the intervals were made.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.dummy import DummyClassifier
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from atl_sklearn.tuning import compare
+    >>> X, y = load_iris(return_X_y=True)
+    >>> estimators = {"dummy": DummyClassifier(), "logistic": LogisticRegression(max_iter=500)}
+    >>> found = compare(estimators, X, y, cv=5, n_repeats=2)
+    >>> found.scores.shape
+    (2, 2, 5)
+    >>> found.differences["logistic"].wins
+    10
+    >>> found  # doctest: +ELLIPSIS
+    Comparison on 5 folds in 2 repetitions; differences to dummy with 95 % intervals (corrected_t)
+    estimator   mean    std  difference          interval    won : lost
+    dummy      0.333  0.000
+    logistic   0.9...      +0.6...  [+0...]  10 : 0 of 10
+    """
+
+    names: tuple[str, ...]
+    scores: np.ndarray
+    differences: dict[str, PairedInterval]
+    interval: str
+
+    def __repr__(self) -> str:
+        rows = [_COLUMNS, *self._rows()]
+        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        lines = []
+        for row in rows:
+            cells = [row[0].ljust(widths[0])]
+            cells += [cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True)]
+            lines.append("  ".join(cells).rstrip())
+        return "\n".join([self._title(), *lines])
+
+    def _repr_html_(self) -> str:
+        def line(cells: Sequence[str], tag: str) -> str:
+            return "".join(f"<{tag}>{html.escape(cell)}</{tag}>" for cell in cells)
+
+        rows = "".join(f"<tr>{line(row, 'td')}</tr>" for row in self._rows())
+        head = f"<tr>{line(_COLUMNS, 'th')}</tr>"
+        return (
+            f"<table><caption>{html.escape(self._title())}</caption>"
+            f"<thead>{head}</thead><tbody>{rows}</tbody></table>"
+        )
+
+    def _title(self) -> str:
+        n_repeats, n_folds = self.scores.shape[1:]
+        folds = f"{n_folds} fold{'s' if n_folds > 1 else ''}"
+        again = f" in {n_repeats} repetitions" if n_repeats > 1 else ""
+        confidence = {found.confidence for found in self.differences.values()}
+        of = f"{100 * confidence.pop():g} % " if len(confidence) == 1 else ""
+        return (
+            f"Comparison on {folds}{again}; differences to {self.names[0]} with {of}"
+            f"intervals ({self.interval})"
+        )
+
+    def _rows(self) -> list[tuple[str, ...]]:
+        """Return what the columns have for each estimator, as text."""
+        means, stds = self.scores.mean(axis=(1, 2)), self.scores.std(axis=(1, 2))
+        largest = float(np.nanmax(np.abs(self.scores), initial=0.0))
+        form = ".3f" if 0.1 <= largest < 1000 or largest == 0 else ".3g"
+        rows = []
+        for name, mean, std in zip(self.names, means, stds, strict=True):
+            row = [str(name), f"{mean:{form}}", f"{std:{form}}"]
+            found = self.differences.get(name)
+            if found is None:
+                row += [""] * 3
+            else:
+                ends = f"[{found.low:+{form}}, {found.high:+{form}}]"
+                row += [f"{found.mean:+{form}}", ends if np.isfinite(found.low) else ""]
+                row.append(f"{found.wins} : {found.losses} of {found.n_folds}")
+            rows.append(tuple(row))
+        return rows
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return a row for each estimator.
+
+        Returns
+        -------
+        frame : pandas.DataFrame
+            Mean and standard deviation of the scores over all folds; for all but the first
+            ``difference``, ``low``, ``high``, ``wins`` and ``losses``.
+
+        Raises
+        ------
+        ImportError
+            If pandas is not installed.
+        """
+        try:
+            import pandas as pd
+        except ImportError as error:
+            raise ImportError("Comparison.to_frame needs pandas: pip install pandas") from error
+        rows = []
+        for name, scores in zip(self.names, self.scores, strict=True):
+            row = {"mean": scores.mean(), "std": scores.std()}
+            if name in self.differences:
+                found = self.differences[name]
+                row |= {"difference": found.mean, "low": found.low, "high": found.high}
+                row |= {"wins": found.wins, "losses": found.losses, "n_folds": found.n_folds}
+            rows.append(row)
+        return pd.DataFrame(rows, index=pd.Index(self.names, name="estimator"))
+
+    def plot(self, *, ax: Axes | None = None, **kwargs: Any) -> Axes:
+        """Draw the differences to the first estimator, with their intervals and all folds.
+
+        Parameters
+        ----------
+        ax : matplotlib.axes.Axes or None, default=None
+            Where to draw; None for a new figure.
+        **kwargs : dict
+            Passed on to ``Axes.errorbar``.
+
+        Returns
+        -------
+        ax : matplotlib.axes.Axes
+            The drawing.
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is not installed.
+        """
+        from atl_sklearn.inspection import ComparisonDisplay
+
+        return ComparisonDisplay.from_comparison(self).plot(ax=ax, **kwargs).ax_
+
+
+def _named(estimators: Estimators) -> dict[str, BaseEstimator]:
     if not isinstance(estimators, Mapping):
         several = listed_names("compare", "estimators", estimators)
         classes = [type(estimator).__name__ for estimator in several]
@@ -51,7 +204,9 @@ def _named(estimators: Any) -> dict[str, Any]:
     return dict(estimators)
 
 
-def _repeated(cv: Any, repeat: int, seed: int, *, classifier: bool, groups: Any) -> Any:
+def _repeated(
+    cv: Splitter, repeat: int, seed: int, *, classifier: bool, groups: ArrayLike | None
+) -> Splitter:
     """Return the splitter of a repetition: another shuffle, where it can be shuffled."""
     if isinstance(cv, int | np.integer):
         if groups is not None:
@@ -64,32 +219,39 @@ def _repeated(cv: Any, repeat: int, seed: int, *, classifier: bool, groups: Any)
     return cv
 
 
-def _score(estimator: Any, data: Data, train: Any, test: Any, seed: int, scoring: Any) -> float:
+def _score(
+    estimator: BaseEstimator,
+    data: Data,
+    train: np.ndarray,
+    test: np.ndarray,
+    seed: int,
+    scoring: Scoring,
+) -> float:
     fitted = data.take(train).fit(set_seeds(estimator, seed, all_of_them=True))
     held_out = data.take(test)
     return float(check_scoring(fitted, scoring=scoring)(fitted, held_out.X, held_out.y))
 
 
 def compare(
-    estimators: Any,
-    X: Any,
-    y: Any,
+    estimators: Estimators,
+    X: ArrayLike,
+    y: ArrayLike,
     *,
-    groups: Any = None,
-    y_unrelated: Any = None,
-    X_unlabeled: Any = None,
-    sample_weight: Any = None,
-    X_unrelated: Any = None,
-    Z_unrelated: Any = None,
-    X_unrelated_unlabeled: Any = None,
-    Z_unlabeled: Any = None,
-    cv: Any = None,
+    groups: ArrayLike | None = None,
+    y_unrelated: ArrayLike | None = None,
+    X_unlabeled: ArrayLike | None = None,
+    sample_weight: ArrayLike | None = None,
+    X_unrelated: Views | None = None,
+    Z_unrelated: Views | None = None,
+    X_unrelated_unlabeled: Views | None = None,
+    Z_unlabeled: Views | None = None,
+    cv: Folds = None,
     n_repeats: int = 1,
-    scoring: Any = None,
+    scoring: Scoring = None,
     interval: str = "corrected_t",
     confidence: float = 0.95,
     n_jobs: int | None = None,
-    random_state: Any = 0,
+    random_state: Seed = 0,
 ) -> Comparison:
     """Compare estimators on the same folds with the same seeds.
 
@@ -167,23 +329,16 @@ def compare(
     named = _named(estimators)
     if not is_one_of(interval, INTERVALS):
         raise refuse_value("compare", "interval", f"one of {list(INTERVALS)}", interval)
-    if not is_count(n_repeats):
+    if not is_integer(n_repeats, 1):
         raise refuse_value("compare", "n_repeats", "an int in [1, inf)", n_repeats)
     if not is_real(confidence) or not 0 < confidence < 1:
         raise refuse_value("compare", "confidence", "a float in (0, 1)", confidence)
     check_run("compare", n_jobs=n_jobs, random_state=random_state, scoring=scoring)
-    n_samples = _num_samples(X)
-    check_no_missing(y, "y")
-    check_no_missing(sample_weight, "sample_weight")
-    for name, labels in (("groups", groups), ("y_unrelated", y_unrelated)):
-        if labels is not None:
-            label_codes(labels, n_samples, name)
-    X, y, groups, y_unrelated, sample_weight = indexable(X, y, groups, y_unrelated, sample_weight)
     data = Data(
         X, y, groups, y_unrelated, sample_weight, X_unlabeled,
         X_unrelated, Z_unrelated, X_unrelated_unlabeled, Z_unlabeled,
-    )  # fmt: skip
-    check_views(data, n_samples)
+    ).checked()  # fmt: skip
+    n_samples = _num_samples(data.X)
     first = next(iter(named.values()))
     classifier = is_classifier(first)
     rng = check_random_state(random_state)
@@ -192,7 +347,7 @@ def compare(
     for repeat in range(n_repeats):
         seed = int(rng.randint(np.iinfo(np.int32).max))
         splitter = _repeated(cv, repeat, seed, classifier=classifier, groups=groups)
-        folds.append(make_folds(splitter, X, y, groups, classifier=classifier))
+        folds.append(make_folds(splitter, data.X, data.y, data.groups, classifier=classifier))
         seeds.append(rng.randint(np.iinfo(np.int32).max, size=len(folds[-1])).tolist())
     check_not_split(X_unlabeled, n_samples, [fold for repeat in folds for fold in repeat])
     scores = joblib.Parallel(n_jobs=n_jobs)(

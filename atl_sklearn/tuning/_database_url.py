@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import TypeGuard, TypeVar
 from urllib.parse import quote, quote_plus
 
 from sqlalchemy.engine import URL, make_url
@@ -11,6 +11,7 @@ from sqlalchemy.exc import ArgumentError
 
 _SECRET = re.compile("pass(wd|word|phrase)?$|secret$|token$", re.IGNORECASE)
 _HIDDEN = "***"
+_T = TypeVar("_T")
 
 
 class DatabaseUrl(str):
@@ -29,12 +30,12 @@ class DatabaseUrl(str):
         return repr(shown_url(self))
 
 
-def is_url(storage: Any) -> bool:
+def is_url(storage: object) -> TypeGuard[str]:
     """Tell whether a `storage` is the URL of a database."""
     return isinstance(storage, str) and "://" in storage
 
 
-def as_url(storage: Any) -> Any:
+def as_url(storage: _T) -> _T | DatabaseUrl:
     """Return a `storage`, the URL of a database as one whose password is not shown."""
     if is_url(storage) and not isinstance(storage, DatabaseUrl):
         return DatabaseUrl(storage)
@@ -48,7 +49,7 @@ def _parsed(url: str) -> URL | None:
         return None
 
 
-def _secrets(url: URL) -> dict[str, Any]:
+def _secrets(url: URL) -> dict[str, str | tuple[str, ...]]:
     """Return the passwords among the arguments behind the question mark."""
     return {name: value for name, value in url.query.items() if _SECRET.search(name)}
 

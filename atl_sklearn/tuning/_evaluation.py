@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 import numpy as np
 import optuna
-from scipy.sparse import issparse
-from sklearn.base import clone
-from sklearn.utils import _safe_indexing
+from numpy.typing import ArrayLike
+from optuna.trial import Trial
+from sklearn.base import BaseEstimator, clone
+from sklearn.utils import indexable
 from sklearn.utils.validation import _num_samples
 
+from atl_sklearn._types import Params, Views
+from atl_sklearn._validation import check_no_missing
 from atl_sklearn.estimators import set_seeds
-from atl_sklearn.tuning._folds import Fold
-from atl_sklearn.tuning._objectives import Objective
+from atl_sklearn.tuning._folds import Fold, check_views, label_codes, take_rows
+from atl_sklearn.tuning._objectives import Measured, Objective
 from atl_sklearn.tuning._pruning import HeldOutValue, TrialPruning
 from atl_sklearn.tuning._target import find_network, fit_arguments
 from atl_sklearn.tuning._workers import noted_interrupts
+
+_INDEXABLE = ("X", "y", "groups", "y_unrelated", "sample_weight")
+_VIEWS = ("X_unrelated", "Z_unrelated")
 
 
 @dataclass(frozen=True)
@@ -40,32 +44,43 @@ class Data:
         Never split.
     """
 
-    X: Any
-    y: Any
-    groups: Any = None
-    y_unrelated: Any = None
-    sample_weight: Any = None
-    X_unlabeled: Any = None
-    X_unrelated: Any = None
-    Z_unrelated: Any = None
-    X_unrelated_unlabeled: Any = None
-    Z_unlabeled: Any = None
+    X: ArrayLike
+    y: ArrayLike | None
+    groups: ArrayLike | None = None
+    y_unrelated: ArrayLike | None = None
+    sample_weight: ArrayLike | None = None
+    X_unlabeled: ArrayLike | None = None
+    X_unrelated: Views | None = None
+    Z_unrelated: Views | None = None
+    X_unrelated_unlabeled: Views | None = None
+    Z_unlabeled: Views | None = None
+
+    def checked(self) -> Data:
+        """Return the same as what can be split, after checks of the labels.
+
+        Raises
+        ------
+        ValueError
+            If some are missing, or there are not as many as samples.
+        """
+        n_samples = _num_samples(self.X)
+        check_no_missing(self.y, "y")
+        check_no_missing(self.sample_weight, "sample_weight")
+        for name in ("groups", "y_unrelated"):
+            if getattr(self, name) is not None:
+                label_codes(getattr(self, name), n_samples, name)
+        split = indexable(*(getattr(self, name) for name in _INDEXABLE))
+        check_views(self, n_samples)
+        return replace(self, **dict(zip(_INDEXABLE, split, strict=True)))
 
     def take(self, index: np.ndarray) -> Data:
         """Return some of the samples, and all of the unlabeled data."""
+        given = {name: getattr(self, name) for name in (*_INDEXABLE, *_VIEWS)}
         n_samples = _num_samples(self.X)
+        split = {n: take_rows(x, index, n_samples) for n, x in given.items() if x is not None}
+        return replace(self, **split)
 
-        def of(values: Any) -> Any:
-            if isinstance(values, Mapping) and not issparse(values):
-                return {name: of(values[name]) for name in list(values)}
-            if isinstance(values, list | tuple) and len(values) != n_samples:
-                return [of(array) for array in values]  # several arrays
-            return None if values is None else _safe_indexing(values, index)
-
-        names = ("X", "y", "groups", "y_unrelated", "sample_weight", "X_unrelated", "Z_unrelated")
-        return replace(self, **{name: of(getattr(self, name)) for name in names})
-
-    def fit(self, estimator: Any) -> Any:
+    def fit(self, estimator: BaseEstimator) -> BaseEstimator:
         """Fit an estimator on these data, with those of the arguments that it takes.
 
         Raises
@@ -106,33 +121,33 @@ class Evaluation:
         Parameters that are set besides a candidate's.
     """
 
-    estimator: Any
+    estimator: BaseEstimator
     data: Data
     folds: list[Fold]
     objective: Objective
     seeds: list[int]
     steps_per_fold: int
     prunes: bool
-    fixed: dict[str, Any] = field(default_factory=dict)
+    fixed: Params = field(default_factory=dict)
 
-    def candidate(self, params: dict[str, Any], seed: int) -> Any:
+    def candidate(self, params: Params, seed: int) -> BaseEstimator:
         """Return an unfitted estimator with a candidate's parameters."""
         estimator = clone(self.estimator).set_params(**params)
         return set_seeds(estimator, seed).set_params(**self.fixed)
 
-    def refit(self, params: dict[str, Any]) -> Any:
+    def refit(self, params: Params) -> BaseEstimator:
         """Return a candidate fitted on all data; its seed comes of those of the folds."""
         seed = int(np.random.SeedSequence(self.seeds).generate_state(1)[0])
         return self.data.fit(self.candidate(params, seed))
 
-    def run(self, params: dict[str, Any], trial: Any = None) -> list[dict[str, Any]]:
+    def run(self, params: Params, trial: Trial) -> list[Measured]:
         """Fit and measure a candidate on each fold.
 
         Parameters
         ----------
         params : dict
             The candidate.
-        trial : optuna.trial.Trial or None, default=None
+        trial : optuna.trial.Trial
             Is told of each epoch and fold, and may be pruned; its attribute ``folds`` has what
             was measured so far.
 
@@ -148,13 +163,11 @@ class Evaluation:
         KeyboardInterrupt
             If the user interrupted a training.
         """
-        done: list[dict[str, Any]] = []
+        done: list[Measured] = []
         for position, (train, test) in enumerate(self.folds):
             estimator = self.candidate(params, self.seeds[position])
             held_out = self.data.take(test)
-            by_epoch = trial is not None and self.prunes
-            if by_epoch:
-                by_epoch = self._watch(estimator, trial, position, held_out, test, done)
+            by_epoch = self.prunes and self._watch(estimator, trial, position, held_out, test, done)
             start = time.perf_counter()
             self.data.take(train).fit(estimator)
             fitted = time.perf_counter()
@@ -162,8 +175,6 @@ class Evaluation:
             found["fit_time"] = fitted - start
             found["score_time"] = time.perf_counter() - fitted
             done.append(found)
-            if trial is None:
-                continue
             trial.set_user_attr("folds", done)
             if self.prunes and position + 1 < len(self.folds):
                 if not by_epoch:
@@ -174,7 +185,13 @@ class Evaluation:
         return done
 
     def _watch(
-        self, estimator: Any, trial: Any, position: int, held_out: Data, test: Any, done: list[Any]
+        self,
+        estimator: BaseEstimator,
+        trial: Trial,
+        position: int,
+        held_out: Data,
+        test: np.ndarray,
+        done: list[Measured],
     ) -> bool:
         """Add the callback that reports each epoch; False where callbacks are disabled."""
         prefix, network = find_network(estimator)
@@ -182,7 +199,7 @@ class Evaluation:
         if isinstance(callbacks, str):
             return False
 
-        def value(view: Any, X: Any) -> float:
+        def value(view: BaseEstimator, X: ArrayLike) -> float:
             return self.objective.values([*done, self.objective.score(view, X, held_out.y, test)])[
                 0
             ]

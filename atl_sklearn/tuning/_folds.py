@@ -4,20 +4,30 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
-from sklearn.model_selection import GroupKFold, StratifiedGroupKFold, check_cv
+from numpy.typing import ArrayLike
+from scipy.sparse import issparse
+from sklearn.model_selection import BaseCrossValidator, GroupKFold, StratifiedGroupKFold, check_cv
+from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import _num_samples
 
+from atl_sklearn._types import Folds, Views
 from atl_sklearn._validation import ENABLE_ROUTING, check_no_missing, shown
 
-Fold = tuple[np.ndarray, np.ndarray]
+if TYPE_CHECKING:
+    from atl_sklearn.tuning._evaluation import Data
+
+Fold: TypeAlias = tuple[np.ndarray, np.ndarray]
+Splitter: TypeAlias = int | BaseCrossValidator | list[Fold]
 
 _CV = "None, an int, a splitter, or an iterable of pairs of training and test positions"
 
 
-def make_folds(cv: Any, X: Any, y: Any, groups: Any, *, classifier: bool) -> list[Fold]:
+def make_folds(
+    cv: Folds, X: ArrayLike, y: ArrayLike | None, groups: ArrayLike | None, *, classifier: bool
+) -> list[Fold]:
     """Return the training and test positions of each fold.
 
     Parameters
@@ -92,7 +102,7 @@ def make_folds(cv: Any, X: Any, y: Any, groups: Any, *, classifier: bool) -> lis
     return folds
 
 
-def as_splitter(cv: Any, n_samples: int) -> Any:
+def as_splitter(cv: Folds, n_samples: int) -> Splitter:
     """Return a number of folds, a splitter or a list of folds.
 
     Parameters
@@ -128,7 +138,7 @@ def as_splitter(cv: Any, n_samples: int) -> Any:
     return [_as_positions(fold, n_samples) for fold in cv]
 
 
-def _as_positions(fold: Any, n_samples: int) -> Fold:
+def _as_positions(fold: Iterable[ArrayLike], n_samples: int) -> Fold:
     """Return the positions of a fold's training and test samples."""
     try:
         train, test = map(np.asarray, fold)
@@ -148,7 +158,7 @@ def _as_positions(fold: Any, n_samples: int) -> Fold:
     return positions[0], positions[1]
 
 
-def label_codes(labels: Any, n_samples: int, name: str) -> np.ndarray:
+def label_codes(labels: ArrayLike, n_samples: int, name: str) -> np.ndarray:
     """Return labels of shape (n_samples,); of several columns their combinations.
 
     Raises
@@ -169,7 +179,16 @@ def label_codes(labels: Any, n_samples: int, name: str) -> np.ndarray:
     return np.array([" ".join(map(str, row)) for row in labels.tolist()])
 
 
-def check_views(data: Any, n_samples: int) -> None:
+def take_rows(values: Views, index: np.ndarray, n_samples: int) -> Any:
+    """Return some rows of data, or of each array in a list or mapping of several."""
+    if isinstance(values, Mapping) and not issparse(values):
+        return {name: take_rows(values[name], index, n_samples) for name in list(values)}
+    if isinstance(values, list | tuple) and len(values) != n_samples:
+        return [take_rows(array, index, n_samples) for array in values]
+    return _safe_indexing(values, index)
+
+
+def check_views(data: Data, n_samples: int) -> None:
     """Check that what is split with X has a row for each of its samples.
 
     Raises
@@ -234,7 +253,7 @@ def check_probed(labels: np.ndarray, folds: list[Fold], name: str) -> None:
             )
 
 
-def check_not_split(X_unlabeled: Any, n_samples: int, folds: list[Fold]) -> None:
+def check_not_split(X_unlabeled: ArrayLike | None, n_samples: int, folds: list[Fold]) -> None:
     """Refuse unlabeled data that cannot be told from a part of X.
 
     Raises

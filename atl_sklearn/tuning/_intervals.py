@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy import stats
 
 _N_RESAMPLES = 10_000
@@ -50,7 +50,7 @@ class PairedInterval:
 
 
 def paired_interval(
-    differences: Any,
+    differences: ArrayLike,
     *,
     method: str = "corrected_t",
     test_ratio: float = 0.25,

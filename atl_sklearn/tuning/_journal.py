@@ -7,9 +7,11 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock, JournalFileSymlinkLock
+
+from atl_sklearn._types import Json
 
 _SHOWN = 60  # characters of a line in an error
 _BLOCK = 4096  # bytes
@@ -39,7 +41,9 @@ class Journal(JournalFileBackend):
                 "regular file. Remove it, or name another folder."
             )
         # Symbolic links, which network drives make at once, need rights on Windows.
-        kind: Any = JournalFileOpenLock if os.name == "nt" else JournalFileSymlinkLock
+        kind: type[JournalFileOpenLock | JournalFileSymlinkLock] = (
+            JournalFileOpenLock if os.name == "nt" else JournalFileSymlinkLock
+        )
         self._path = path
         self._writers = kind(str(path))
         super().__init__(str(path), lock_obj=self._writers)
@@ -63,7 +67,7 @@ class Journal(JournalFileBackend):
         finally:
             self._writers.release()
 
-    def append_logs(self, logs: list[dict[str, Any]]) -> None:
+    def append_logs(self, logs: list[dict[str, Json]]) -> None:
         """Write lines, all of them or none; see Optuna."""
         lines = "".join(json.dumps(log, separators=(",", ":")) + "\n" for log in logs).encode()
         with self._opened() as file:
@@ -77,7 +81,7 @@ class Journal(JournalFileBackend):
                 file.truncate(end)
                 raise
 
-    def read_logs(self, log_number_from: int) -> Iterator[dict[str, Any]]:  # type: ignore[override]
+    def read_logs(self, log_number_from: int) -> Iterator[dict[str, Json]]:  # type: ignore[override]
         """Read lines; see Optuna.
 
         Raises

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Literal, TypedDict
 
 import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.base import BaseEstimator
 from sklearn.model_selection import StratifiedKFold
 from sklearn.utils import _safe_indexing
 
@@ -13,6 +16,16 @@ from atl_sklearn.inspection import probe_score
 
 OBJECTIVES = ("accuracy", "trade_off", "worst_group")
 _PROBE_FOLDS = 5
+
+
+class Measured(TypedDict, total=False):
+    """What was measured on a fold, all of it JSON."""
+
+    score: float
+    groups: dict[str, tuple[float, int]]  # the score of a group, and its number of samples
+    probe: float
+    fit_time: float  # seconds
+    score_time: float
 
 
 @dataclass(frozen=True)
@@ -30,15 +43,17 @@ class Objective:
     """
 
     name: str
-    scorer: Any
-    labels: Any = None
+    scorer: Callable[..., float]
+    labels: np.ndarray | None = None
 
     @property
-    def directions(self) -> Any:
+    def directions(self) -> list[Literal["maximize", "minimize"]]:
         """How Optuna names what is wished for."""
         return ["maximize", "minimize"] if self.name == "trade_off" else ["maximize"]
 
-    def score(self, estimator: Any, X: Any, y: Any, index: np.ndarray) -> dict[str, Any]:
+    def score(
+        self, estimator: BaseEstimator, X: ArrayLike, y: ArrayLike | None, index: np.ndarray
+    ) -> Measured:
         """Measure an estimator on the samples of a fold.
 
         Parameters
@@ -57,21 +72,25 @@ class Objective:
             trade-off ``probe``: what JSON can hold.
         """
         if self.name == "worst_group":
-            labels = self.labels[index]
+            labels = self._labels(index)
             groups = {}
             for label in np.unique(labels):
                 rows = np.flatnonzero(labels == label)
                 value = self.scorer(estimator, _safe_indexing(X, rows), _safe_indexing(y, rows))
-                groups[str(label)] = [float(value), len(rows)]
+                groups[str(label)] = float(value), len(rows)
             return {"score": min(score for score, _ in groups.values()), "groups": groups}
-        found = {"score": float(self.scorer(estimator, X, y))}
+        found: Measured = {"score": float(self.scorer(estimator, X, y))}
         if self.name == "trade_off":
-            labels = self.labels[index]
+            labels = self._labels(index)
             folds = min(_PROBE_FOLDS, int(np.unique(labels, return_counts=True)[1].min()))
             found["probe"] = probe_score(estimator, X, labels, cv=StratifiedKFold(folds))
         return found
 
-    def values(self, folds: list[dict[str, Any]]) -> list[float]:
+    def _labels(self, index: np.ndarray) -> np.ndarray:
+        assert self.labels is not None
+        return self.labels[index]
+
+    def values(self, folds: list[Measured]) -> list[float]:
         """Return what the study is told of the folds: the score, and for a trade-off the probe.
 
         The worst group is that of all folds together, each group's score being its mean over

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import optuna
+from numpy.typing import ArrayLike
+from optuna.trial import Trial
+from sklearn.base import BaseEstimator
 from skorch.callbacks import Callback
 
 from atl_sklearn._pipelines import as_innermost_sees
-from atl_sklearn._validation import refuse_value
-from atl_sklearn.estimators import end_for_good
-from atl_sklearn.tuning._checks import is_count
+from atl_sklearn._validation import is_integer, refuse_value
+from atl_sklearn.estimators import AntiTransferEstimator, end_for_good
 
 
 class TrialPruning(Callback):
@@ -52,7 +53,10 @@ class TrialPruning(Callback):
     """
 
     def __init__(
-        self, trial: Any, monitor: str | Callable[[Any], float] = "valid_loss", first_step: int = 0
+        self,
+        trial: Trial,
+        monitor: str | Callable[[AntiTransferEstimator], float] = "valid_loss",
+        first_step: int = 0,
     ) -> None:
         self.trial = trial
         self.monitor = monitor
@@ -62,10 +66,10 @@ class TrialPruning(Callback):
         # A copy of the trial would be another one, which the study knows nothing of.
         return type(self)(self.trial, self.monitor, self.first_step)
 
-    def __deepcopy__(self, memo: Any) -> TrialPruning:
+    def __deepcopy__(self, memo: object) -> TrialPruning:
         return self.__sklearn_clone__()
 
-    def state_dict(self) -> dict[str, Any]:
+    def state_dict(self) -> dict[str, object]:
         """Return nothing: a fit that goes on after a kill belongs to another trial.
 
         Returns
@@ -75,7 +79,7 @@ class TrialPruning(Callback):
         """
         return {}
 
-    def load_state_dict(self, state: dict[str, Any]) -> None:
+    def load_state_dict(self, state: dict[str, object]) -> None:
         """Take what :meth:`state_dict` returned.
 
         Parameters
@@ -84,7 +88,7 @@ class TrialPruning(Callback):
             Empty.
         """
 
-    def on_train_begin(self, net: Any, *args: Any, **kwargs: Any) -> None:
+    def on_train_begin(self, net: AntiTransferEstimator, *args: object, **kwargs: object) -> None:
         """Check the parameters."""
         owner = type(self).__name__
         trial, monitor = self.trial, self.monitor
@@ -95,10 +99,10 @@ class TrialPruning(Callback):
         if not (isinstance(monitor, str) or callable(monitor)) or isinstance(monitor, type):
             must = "a column of the network's history or a function of the network"
             raise refuse_value(owner, "monitor", must, monitor)
-        if not is_count(self.first_step, 0):
+        if not is_integer(self.first_step, 0):
             raise refuse_value(owner, "first_step", "an int in [0, inf)", self.first_step)
 
-    def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
+    def on_epoch_end(self, net: AntiTransferEstimator, **kwargs: object) -> None:
         """Report, and end the training if the trial is to be pruned."""
         if callable(self.monitor):
             value = self.monitor(net)
@@ -133,20 +137,25 @@ class HeldOutValue:
         From estimator and data, as its last step sees them, to a number.
     """
 
-    def __init__(self, estimator: Any, X: Any, value: Callable[[Any, Any], float]) -> None:
+    def __init__(
+        self,
+        estimator: BaseEstimator,
+        X: ArrayLike,
+        value: Callable[[BaseEstimator, ArrayLike], float],
+    ) -> None:
         self._estimator = estimator
         self._X = X
         self._value = value
         self._ready = False
 
-    def __call__(self, net: Any) -> float:
+    def __call__(self, net: AntiTransferEstimator) -> float:
         if not self._ready:
             self._X = as_innermost_sees(self._estimator, self._X)
             self._ready = True
         return self._value(as_fitted(net), self._X)
 
 
-def as_fitted(net: Any) -> Any:
+def as_fitted(net: AntiTransferEstimator) -> AntiTransferEstimator:
     """Return a view of a network in training that predicts as it will when it is fitted.
 
     It shares the weights. During training a classifier speaks of classes by number.

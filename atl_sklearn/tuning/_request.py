@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
-from dataclasses import replace
 from numbers import Real
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from optuna.distributions import BaseDistribution, CategoricalDistribution
@@ -15,21 +14,29 @@ from optuna.samplers import BaseSampler
 from optuna.storages import InMemoryStorage
 from sklearn.base import clone, is_classifier
 from sklearn.metrics import check_scoring
-from sklearn.utils import check_random_state, indexable
+from sklearn.utils import check_random_state
 from sklearn.utils.validation import _num_samples
 from skorch.utils import is_dataset
 
 from atl_sklearn._fingerprint import Unidentifiable, fingerprint
+from atl_sklearn._types import Params
 from atl_sklearn._user_warnings import warn_user
-from atl_sklearn._validation import ENABLE_ROUTING, check_no_missing, is_bool, refuse, shown
+from atl_sklearn._validation import (
+    ENABLE_ROUTING,
+    is_bool,
+    is_integer,
+    is_real,
+    refuse,
+    shown,
+)
 from atl_sklearn.estimators import is_mapping
-from atl_sklearn.tuning._checks import check_run, is_count, is_one_of, is_real
+from atl_sklearn.tuning._checks import check_run, is_one_of
 from atl_sklearn.tuning._evaluation import Data, Evaluation
 from atl_sklearn.tuning._folds import (
+    Fold,
     check_groups,
     check_not_split,
     check_probed,
-    check_views,
     label_codes,
     make_folds,
 )
@@ -40,11 +47,14 @@ from atl_sklearn.tuning._study import ALONE, Job, SeededByTrial, space_text
 from atl_sklearn.tuning._target import find_network, fits_unrelated, needs_labels
 from atl_sklearn.unrelated import as_sources
 
+if TYPE_CHECKING:
+    from atl_sklearn.tuning._search import AntiTransferSearchCV
+
 _STARTUP = 5  # trials before any is pruned
 _WARMUP = 1 / 3  # of the first fold's epochs, before any is pruned
 
 
-def check_parameters(search: Any) -> None:
+def check_parameters(search: AntiTransferSearchCV) -> None:
     """Check what can be checked without data.
 
     Raises
@@ -71,7 +81,7 @@ def check_parameters(search: Any) -> None:
         random_state=search.random_state,
         scoring=search.scoring,
     )
-    if not is_count(search.n_trials):
+    if not is_integer(search.n_trials, 1):
         raise refuse(search, "n_trials", "an int in [1, inf)")
     timeout = search.timeout
     if timeout is not None and not (is_real(timeout) and timeout > 0):
@@ -96,7 +106,7 @@ def check_parameters(search: Any) -> None:
         raise refuse(search, "error_score", "'raise' or np.nan")
 
 
-def _check_data(search: Any, data: Data) -> Data:
+def _check_data(search: AntiTransferSearchCV, data: Data) -> Data:
     if data.y is None:
         raise ValueError(
             f"{type(search).__name__} requires y to be passed, but the target y is None."
@@ -106,20 +116,10 @@ def _check_data(search: Any, data: Data) -> Data:
             f"{type(search).__name__} splits X into folds, so it must be an array, a list or a "
             f"DataFrame. Got {type(data.X).__name__} instead."
         )
-    n_samples = _num_samples(data.X)
-    for name in ("y", "sample_weight"):
-        check_no_missing(getattr(data, name), name)
-    for name in ("groups", "y_unrelated"):
-        if getattr(data, name) is not None:
-            label_codes(getattr(data, name), n_samples, name)
-    X, y, groups, y_unrelated, weight = indexable(
-        data.X, data.y, data.groups, data.y_unrelated, data.sample_weight
-    )
-    check_views(data, n_samples)
-    return replace(data, X=X, y=y, groups=groups, y_unrelated=y_unrelated, sample_weight=weight)
+    return data.checked()
 
 
-def _make_objective(search: Any, data: Data, folds: list[Any]) -> Objective:
+def _make_objective(search: AntiTransferSearchCV, data: Data, folds: list[Fold]) -> Objective:
     scorer = check_scoring(search.estimator, scoring=search.scoring)
     if search.objective == "accuracy":
         return Objective("accuracy", scorer)
@@ -145,7 +145,9 @@ def _make_objective(search: Any, data: Data, folds: list[Any]) -> Objective:
     return Objective(search.objective, scorer, labels)
 
 
-def _make_space(search: Any, data: Data) -> tuple[dict[str, BaseDistribution], dict[str, Any], str]:
+def _make_space(
+    search: AntiTransferSearchCV, data: Data
+) -> tuple[dict[str, BaseDistribution], Params, str]:
     """Return the space, the baseline in it, and the name of the weight."""
     prefix, network = find_network(search.estimator)
     weight = f"{prefix}weight"
@@ -183,7 +185,7 @@ def _make_space(search: Any, data: Data) -> tuple[dict[str, BaseDistribution], d
         own = network.weight if isinstance(network.weight, str | Real) and network.weight else 1.0
         own = own if isinstance(own, str) else float(own)
         space = {**space, weight: CategoricalDistribution((0.0, own))}
-    baseline: dict[str, Any] = {}
+    baseline: Params = {}
     for name, distribution in space.items():
         value = 0.0 if name == weight else known.get(name)
         if not _contains(distribution, value):
@@ -194,19 +196,19 @@ def _make_space(search: Any, data: Data) -> tuple[dict[str, BaseDistribution], d
                     f"0.1, 0.3, 1, 3, 10)), say. Got {shown(distribution)} instead."
                 )
             choices = getattr(distribution, "choices", None)
-            value = distribution.low if choices is None else choices[0]
+            value = getattr(distribution, "low", None) if choices is None else choices[0]
         baseline[name] = value
     return dict(space), baseline, weight
 
 
-def _contains(distribution: BaseDistribution, value: Any) -> bool:
+def _contains(distribution: BaseDistribution, value: object) -> bool:
     try:
         return bool(distribution._contains(distribution.to_internal_repr(value)))
     except (TypeError, ValueError):
         return False
 
 
-def _make_pruner(search: Any, n_epochs: int) -> BasePruner:
+def _make_pruner(search: AntiTransferSearchCV, n_epochs: int) -> BasePruner:
     if search.pruner is None or search.objective == "trade_off":
         return NopPruner()
     if isinstance(search.pruner, BasePruner):
@@ -214,7 +216,7 @@ def _make_pruner(search: Any, n_epochs: int) -> BasePruner:
     return MedianPruner(n_startup_trials=_STARTUP, n_warmup_steps=int(_WARMUP * n_epochs))
 
 
-def _identify(**values: Any) -> tuple[str, str]:
+def _identify(**values: object) -> tuple[str, str]:
     """Return what tells values from others, and why nothing does.
 
     Values that cannot be told from others are those of this search alone.
@@ -225,7 +227,7 @@ def _identify(**values: Any) -> tuple[str, str]:
         return f"{ALONE} {uuid.uuid4().hex}", str(error)
 
 
-def make_job(search: Any, data: Data, deadline: float | None) -> Job:
+def make_job(search: AntiTransferSearchCV, data: Data, deadline: float | None) -> Job:
     """Check everything, and return what the processes of a search need.
 
     Parameters
@@ -307,7 +309,7 @@ def make_job(search: Any, data: Data, deadline: float | None) -> Job:
     )
 
 
-def check_storage(search: Any, n_jobs: int) -> None:
+def check_storage(search: AntiTransferSearchCV, n_jobs: int) -> None:
     """Check that several processes can see the study.
 
     Raises

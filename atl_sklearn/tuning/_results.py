@@ -5,14 +5,18 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 from scipy.stats import rankdata
 
+from atl_sklearn._types import Params
 from atl_sklearn.tuning._workers import counts
+
+# `cv_results_`: arrays with a row for each trial, and ``params``, a list.
+Table: TypeAlias = dict[str, Any]
 
 RULES = ("best", "one_standard_error")
 
@@ -40,7 +44,7 @@ class ParetoPoint:
     """
 
     index: int
-    params: dict[str, Any]
+    params: Params
     score: float
     probe: float
 
@@ -62,13 +66,13 @@ def _column(trials: list[FrozenTrial], n_splits: int, key: str) -> np.ndarray:
 
 def make_table(
     trials: list[FrozenTrial], names: list[str], n_splits: int, *, probes: bool
-) -> dict[str, Any]:
+) -> Table:
     """Return ``cv_results_`` as scikit-learn's searches have it, a row for each trial.
 
     The mean is what the study maximised, for the worst group that of all folds; NaN for trials
     that did not end. Further columns are the trial's number and state.
     """
-    table: dict[str, Any] = {}
+    table: Table = {}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # means of nothing are NaN
         for key in ("fit_time", "score_time"):
@@ -96,13 +100,13 @@ def make_table(
     return table
 
 
-def split_scores(table: dict[str, Any], index: int, key: str = "score") -> np.ndarray:
+def split_scores(table: Table, index: int, key: str = "score") -> np.ndarray:
     """Return the scores of one candidate on the folds."""
     n_splits = sum(name.startswith("split") and name.endswith(f"_test_{key}") for name in table)
     return np.array([table[f"split{split}_test_{key}"][index] for split in range(n_splits)])
 
 
-def pareto_front(table: dict[str, Any]) -> tuple[ParetoPoint, ...]:
+def pareto_front(table: Table) -> tuple[ParetoPoint, ...]:
     """Return the candidates that no other beats, best score first; equal ones once."""
     scores, probes = table["mean_test_score"], table["mean_test_probe"]
     front: list[ParetoPoint] = []
@@ -116,7 +120,7 @@ def pareto_front(table: dict[str, Any]) -> tuple[ParetoPoint, ...]:
     return tuple(front)
 
 
-def choose(table: dict[str, Any], rule: str | Callable[[Any], int], weight: str | None) -> int:
+def choose(table: Table, rule: str | Callable[[Table], int], weight: str | None) -> int:
     """Return the row of the candidate to refit.
 
     Parameters

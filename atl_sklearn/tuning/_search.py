@@ -4,26 +4,45 @@ from __future__ import annotations
 
 import tempfile
 import time
-from contextlib import nullcontext
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from copy import deepcopy
 from dataclasses import replace
-from typing import Any
+from typing import Self
 
 import joblib
 import numpy as np
 import optuna
+from numpy.typing import ArrayLike
+from optuna.distributions import BaseDistribution
+from optuna.pruners import BasePruner
+from optuna.samplers import BaseSampler
 from sklearn.base import BaseEstimator, MetaEstimatorMixin
-from sklearn.utils import get_tags
+from sklearn.utils import Tags, get_tags
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
+from atl_sklearn._types import Folds, Scoring, Seed, Views
 from atl_sklearn.estimators import check_pipeline
 from atl_sklearn.tuning._database_url import as_url
 from atl_sklearn.tuning._evaluation import Data
 from atl_sklearn.tuning._intervals import paired_interval
 from atl_sklearn.tuning._request import check_parameters, check_storage, make_job
-from atl_sklearn.tuning._results import choose, listed, make_table, pareto_front, split_scores
-from atl_sklearn.tuning._storages import close_storage, kept_with, open_storage, reopen_study
+from atl_sklearn.tuning._results import (
+    Table,
+    choose,
+    listed,
+    make_table,
+    pareto_front,
+    split_scores,
+)
+from atl_sklearn.tuning._storages import (
+    Storage,
+    close_storage,
+    kept_with,
+    open_storage,
+    reopen_study,
+)
 from atl_sklearn.tuning._study import (
     Job,
     kept_study,
@@ -37,8 +56,8 @@ from atl_sklearn.tuning._watching import TrialsProgress
 _FOR_EVER = 1e12  # seconds
 
 
-def _refitted_has(name: str) -> Any:
-    def check(search: Any) -> bool:
+def _refitted_has(name: str) -> Callable[[AntiTransferSearchCV], bool]:
+    def check(search: AntiTransferSearchCV) -> bool:
         getattr(getattr(search, "best_estimator_", search.estimator), name)
         return True
 
@@ -184,24 +203,24 @@ class AntiTransferSearchCV(MetaEstimatorMixin, BaseEstimator):
 
     def __init__(
         self,
-        estimator: Any,
-        param_distributions: Any = None,
+        estimator: BaseEstimator,
+        param_distributions: Mapping[str, BaseDistribution] | None = None,
         *,
         objective: str = "accuracy",
-        scoring: Any = None,
+        scoring: Scoring = None,
         group_by: str = "auto",
-        cv: Any = None,
+        cv: Folds = None,
         n_trials: int = 30,
         timeout: float | None = None,
-        sampler: Any = None,
-        pruner: Any = "auto",
-        storage: Any = None,
+        sampler: BaseSampler | None = None,
+        pruner: BasePruner | str | None = "auto",
+        storage: Storage = None,
         study_name: str | None = None,
         resume: bool = True,
-        refit: Any = True,
-        error_score: Any = "raise",
+        refit: bool | str | Callable[[Table], int] = True,
+        error_score: str | float = "raise",
         n_jobs: int | None = None,
-        random_state: Any = None,
+        random_state: Seed = None,
         progress_bar: bool = False,
     ) -> None:
         self.estimator = estimator
@@ -225,18 +244,18 @@ class AntiTransferSearchCV(MetaEstimatorMixin, BaseEstimator):
 
     def fit(
         self,
-        X: Any,
-        y: Any = None,
+        X: ArrayLike,
+        y: ArrayLike | None = None,
         *,
-        groups: Any = None,
-        y_unrelated: Any = None,
-        X_unlabeled: Any = None,
-        sample_weight: Any = None,
-        X_unrelated: Any = None,
-        Z_unrelated: Any = None,
-        X_unrelated_unlabeled: Any = None,
-        Z_unlabeled: Any = None,
-    ) -> AntiTransferSearchCV:
+        groups: ArrayLike | None = None,
+        y_unrelated: ArrayLike | None = None,
+        X_unlabeled: ArrayLike | None = None,
+        sample_weight: ArrayLike | None = None,
+        X_unrelated: Views | None = None,
+        Z_unrelated: Views | None = None,
+        X_unrelated_unlabeled: Views | None = None,
+        Z_unlabeled: Views | None = None,
+    ) -> Self:
         """Search, and fit the chosen candidate on all data.
 
         Parameters
@@ -282,7 +301,7 @@ class AntiTransferSearchCV(MetaEstimatorMixin, BaseEstimator):
         )  # fmt: skip
         job = make_job(self, data, deadline)
         temporary = n_jobs > 1 and self.storage is None
-        folder: Any = nullcontext(self.storage)
+        folder: AbstractContextManager[Storage] = nullcontext(self.storage)
         if temporary:  # what threads still write after an interrupt does not matter
             folder = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
         with folder as place:
@@ -361,12 +380,12 @@ class AntiTransferSearchCV(MetaEstimatorMixin, BaseEstimator):
             self.refit_time_ = time.perf_counter() - start
 
     @property
-    def storage(self) -> Any:
+    def storage(self) -> Storage:
         """Where the study is kept; the URL of a database is shown without its password."""
         return self.__dict__["storage"]
 
     @storage.setter
-    def storage(self, storage: Any) -> None:
+    def storage(self, storage: Storage) -> None:
         self.__dict__["storage"] = as_url(storage)
 
     @property
@@ -389,10 +408,10 @@ class AntiTransferSearchCV(MetaEstimatorMixin, BaseEstimator):
                 ) from error
         return self._study
 
-    def __getstate__(self) -> dict[str, Any]:
+    def __getstate__(self) -> dict[str, object]:
         return kept_with(dict(super().__getstate__()))
 
-    def _refitted(self) -> Any:
+    def _refitted(self) -> BaseEstimator:
         check_is_fitted(self, "cv_results_")
         if not hasattr(self, "best_estimator_"):
             raise AttributeError(
@@ -402,7 +421,7 @@ class AntiTransferSearchCV(MetaEstimatorMixin, BaseEstimator):
         return self.best_estimator_
 
     @available_if(_refitted_has("predict"))
-    def predict(self, X: Any) -> np.ndarray:
+    def predict(self, X: ArrayLike) -> np.ndarray:
         """Predict with the chosen candidate.
 
         Parameters
@@ -418,7 +437,7 @@ class AntiTransferSearchCV(MetaEstimatorMixin, BaseEstimator):
         return self._refitted().predict(X)
 
     @available_if(_refitted_has("predict_proba"))
-    def predict_proba(self, X: Any) -> np.ndarray:
+    def predict_proba(self, X: ArrayLike) -> np.ndarray:
         """Return the probabilities of the classes by the chosen candidate.
 
         Parameters
@@ -434,7 +453,7 @@ class AntiTransferSearchCV(MetaEstimatorMixin, BaseEstimator):
         return self._refitted().predict_proba(X)
 
     @available_if(_refitted_has("predict_log_proba"))
-    def predict_log_proba(self, X: Any) -> np.ndarray:
+    def predict_log_proba(self, X: ArrayLike) -> np.ndarray:
         """Return the logarithms of the probabilities of the classes.
 
         Parameters
@@ -449,7 +468,7 @@ class AntiTransferSearchCV(MetaEstimatorMixin, BaseEstimator):
         """
         return self._refitted().predict_log_proba(X)
 
-    def score(self, X: Any, y: Any = None) -> float:
+    def score(self, X: ArrayLike, y: ArrayLike | None = None) -> float:
         """Return the score of the chosen candidate.
 
         Parameters
@@ -482,7 +501,7 @@ class AntiTransferSearchCV(MetaEstimatorMixin, BaseEstimator):
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "cv_results_")
 
-    def __sklearn_tags__(self) -> Any:
+    def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         of_estimator = get_tags(self.estimator)
         tags.estimator_type = of_estimator.estimator_type

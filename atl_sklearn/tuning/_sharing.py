@@ -5,15 +5,21 @@ from __future__ import annotations
 import os
 import pickle
 import threading
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
+from sklearn.base import BaseEstimator
 from sklearn.frozen import FrozenEstimator
 
 from atl_sklearn._fingerprint import Unidentifiable, fingerprint
+from atl_sklearn._types import PathLike
 from atl_sklearn._validation import shown
 from atl_sklearn.persistence import CannotSaveError, ModelFileError, find, keep, own_parts_of
 from atl_sklearn.unrelated import as_module, check_source, is_fitted, is_word
+
+if TYPE_CHECKING:
+    from distributed import Client, Worker
 
 _HERE: dict[str, SharedNetwork] = {}  # the networks that this process has
 _LOCK = threading.Lock()
@@ -42,7 +48,9 @@ class SharedNetwork(FrozenEstimator):
     True
     """
 
-    def __init__(self, estimator: Any, path: str | None = None, name: str | None = None) -> None:
+    def __init__(
+        self, estimator: BaseEstimator, path: str | None = None, name: str | None = None
+    ) -> None:
         super().__init__(estimator)
         self.path = path
         self.name = name
@@ -51,7 +59,7 @@ class SharedNetwork(FrozenEstimator):
         self._digest: str | None = None
         self._needs: tuple[str, ...] = ()
 
-    def __reduce__(self) -> Any:
+    def __reduce__(self) -> tuple[Callable[..., SharedNetwork], tuple[object, ...]]:
         name = _name(self.estimator) if self.name is None else self.name
         if self._shared_as not in (None, name):
             raise RuntimeError(
@@ -66,7 +74,7 @@ class SharedNetwork(FrozenEstimator):
         return FrozenEstimator(self.estimator)
 
 
-def _name(estimator: Any) -> str:
+def _name(estimator: BaseEstimator) -> str:
     try:
         return fingerprint(estimator)
     except Unidentifiable as error:
@@ -112,12 +120,12 @@ class _Delivery:
         self._network = name
         self._content = content
 
-    def setup(self, worker: Any) -> None:
+    def setup(self, worker: Worker) -> None:
         with _LOCK:
             _HERE[self._network] = SharedNetwork(pickle.loads(self._content), None, self._network)
 
 
-def share_network(unrelated: Any, where: Any) -> SharedNetwork:
+def share_network(unrelated: BaseEstimator, where: PathLike | Client) -> SharedNetwork:
     """Return an unrelated network that other processes get once each.
 
     An estimator is sent with every task of a distributed search, and its fitted `unrelated`

@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from optuna import load_study
 from optuna.storages import BaseStorage, InMemoryStorage, JournalStorage, RDBStorage
 from optuna.study import Study
 from sqlalchemy.engine import make_url
 
+from atl_sklearn._types import PathLike
 from atl_sklearn._validation import shown
 from atl_sklearn.tuning._database_url import (
     DatabaseUrl,
@@ -25,6 +26,9 @@ from atl_sklearn.tuning._journal import Journal
 _JOURNAL = "studies.log"
 _DATABASES = ("mysql", "postgresql", "sqlite")
 _ATTEMPTS = 5
+
+# What `storage` may be.
+Storage: TypeAlias = "PathLike | BaseStorage | None"
 
 
 def _open_folder(folder: Path) -> BaseStorage:
@@ -52,7 +56,9 @@ def _open_database(url: DatabaseUrl) -> BaseStorage:
             f"an Optuna storage. Got {url!r}."
         )
     # Others may hold the lock of a SQLite file for a moment.
-    engine: dict[str, Any] = {"connect_args": {"timeout": 60}} if kind == "sqlite" else {}
+    engine: dict[str, dict[str, int]] = (
+        {"connect_args": {"timeout": 60}} if kind == "sqlite" else {}
+    )
     for attempt in range(_ATTEMPTS):
         try:
             return RDBStorage(str(url), engine_kwargs=engine)
@@ -76,7 +82,7 @@ def _open_database(url: DatabaseUrl) -> BaseStorage:
     raise AssertionError("unreachable")  # pragma: no cover
 
 
-def open_storage(storage: Any) -> BaseStorage:
+def open_storage(storage: Storage) -> BaseStorage:
     """Return an Optuna storage.
 
     Parameters
@@ -111,7 +117,7 @@ def open_storage(storage: Any) -> BaseStorage:
     )
 
 
-def reopen_study(storage: Any, name: str) -> Study:
+def reopen_study(storage: Storage, name: str) -> Study:
     """Return a study that is in a storage, to be looked at.
 
     Parameters
@@ -131,7 +137,7 @@ def reopen_study(storage: Any, name: str) -> Study:
     ImportError, OSError, ValueError
         If the storage or the study is not there.
     """
-    if not isinstance(storage, BaseStorage):
+    if storage is not None and not isinstance(storage, BaseStorage):
         path = Path(_file_of(storage)) if is_url(storage) else Path(storage) / _JOURNAL
         if not path.exists():
             raise FileNotFoundError(f"there is no file {str(path)!r}")
@@ -141,7 +147,7 @@ def reopen_study(storage: Any, name: str) -> Study:
         raise ValueError("the storage is there, and the study is not") from error
 
 
-def kept_with(search: dict[str, Any]) -> dict[str, Any]:
+def kept_with(search: dict[str, Any]) -> dict[str, object]:
     """Return the attributes of a search as they are pickled.
 
     Of one that is fitted, a study that is in a folder or a database stays there, and passwords are
@@ -167,6 +173,6 @@ def close_storage(storage: BaseStorage) -> None:
         storage.engine.dispose()
 
 
-def is_shared(storage: Any) -> bool:
+def is_shared(storage: Storage) -> bool:
     """Tell whether other processes can see a storage."""
     return not (storage is None or isinstance(storage, InMemoryStorage))

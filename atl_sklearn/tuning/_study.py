@@ -8,23 +8,24 @@ import time
 import uuid
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
-from typing import Any
 
 import joblib
 import numpy as np
 import optuna
 from optuna.distributions import BaseDistribution, distribution_to_json
 from optuna.exceptions import DuplicatedStudyError, UpdateFinishedTrialError
+from optuna.pruners import BasePruner
 from optuna.samplers import BaseSampler, TPESampler
-from optuna.storages import InMemoryStorage
+from optuna.storages import BaseStorage, InMemoryStorage
 from optuna.study import Study
-from optuna.trial import FrozenTrial, TrialState
+from optuna.trial import FrozenTrial, Trial, TrialState
 from sklearn.exceptions import FitFailedWarning
 
+from atl_sklearn._types import Params
 from atl_sklearn.tuning._evaluation import Evaluation
-from atl_sklearn.tuning._storages import close_storage, is_shared, open_storage
+from atl_sklearn.tuning._storages import Storage, close_storage, is_shared, open_storage
 from atl_sklearn.tuning._watching import TrialsProgress
 from atl_sklearn.tuning._workers import (
     claim,
@@ -82,17 +83,25 @@ class SeededByTrial(BaseSampler):
             self._of = trial.number, TPESampler(seed=seed)
         return self._of[1]
 
-    def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> Any:
+    def infer_relative_search_space(
+        self, study: Study, trial: FrozenTrial
+    ) -> dict[str, BaseDistribution]:
         """Return what the sampler of the trial does; see Optuna."""
         return self._sampler(trial).infer_relative_search_space(study, trial)
 
-    def sample_relative(self, study: Study, trial: FrozenTrial, search_space: Any) -> Any:
+    def sample_relative(
+        self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
+    ) -> dict[str, object]:
         """Return what the sampler of the trial does; see Optuna."""
         return self._sampler(trial).sample_relative(study, trial, search_space)
 
     def sample_independent(
-        self, study: Study, trial: FrozenTrial, param_name: str, param_distribution: Any
-    ) -> Any:
+        self,
+        study: Study,
+        trial: FrozenTrial,
+        param_name: str,
+        param_distribution: BaseDistribution,
+    ) -> object:
         """Return what the sampler of the trial does; see Optuna."""
         sampler = self._sampler(trial)
         return sampler.sample_independent(study, trial, param_name, param_distribution)
@@ -134,20 +143,20 @@ class Job:
 
     evaluation: Evaluation
     space: dict[str, BaseDistribution]
-    baseline: dict[str, Any]
+    baseline: Params
     weight: str | None
     purpose: dict[str, str]
     study_name: str
-    storage: Any
-    sampler: Any
-    pruner: Any
+    storage: Storage
+    sampler: BaseSampler
+    pruner: BasePruner
     n_trials: int
     deadline: float | None
     raises: bool
     remembers: str | None = None
     run: str | None = None
 
-    def canonical(self, params: dict[str, Any]) -> str:
+    def canonical(self, params: Params) -> str:
         """Return what two candidates that are the same network have in common."""
         if self.weight is not None and params.get(self.weight) == 0:
             prefix = self.weight.removesuffix("weight")
@@ -169,7 +178,7 @@ def _begin(study: Study, job: Job) -> Study:
     return study
 
 
-def open_study(job: Job, storage: Any, *, resume: bool = True) -> Study:
+def open_study(job: Job, storage: BaseStorage, *, resume: bool = True) -> Study:
     """Make the study, or load it if it is there and was made for the same.
 
     Parameters
@@ -192,13 +201,21 @@ def open_study(job: Job, storage: Any, *, resume: bool = True) -> Study:
         If there is a study of that name that was made for something else, or is not to be gone
         on with.
     """
-    common = {"storage": storage, "sampler": job.sampler, "pruner": job.pruner}
     directions = job.evaluation.objective.directions
+    name, sampler, pruner = job.study_name, job.sampler, job.pruner
     with quiet():
         try:
-            study = optuna.create_study(study_name=job.study_name, directions=directions, **common)
+            study = optuna.create_study(
+                storage=storage,
+                sampler=sampler,
+                pruner=pruner,
+                study_name=name,
+                directions=directions,
+            )
         except DuplicatedStudyError:
-            study = optuna.load_study(study_name=job.study_name, **common)
+            study = optuna.load_study(
+                study_name=name, storage=storage, sampler=sampler, pruner=pruner
+            )
         else:
             return _begin(study, job)
     if not resume:
@@ -245,7 +262,7 @@ def _twin(study: Study, job: Job, trial: FrozenTrial) -> FrozenTrial | None:
     return None
 
 
-def _run_trial(study: Study, job: Job, trial: Any) -> None:
+def _run_trial(study: Study, job: Job, trial: Trial) -> None:
     params = trial.params
     is_baseline = job.canonical(params) == job.canonical(job.baseline)
     twin = _twin(study, job, frozen(study, trial))
@@ -299,7 +316,9 @@ def work(job: Job, study: Study | None = None, progress: TrialsProgress | None =
         storage = open_storage(job.storage)
         study = open_study(job, storage)
     shared = is_shared(study._storage)
-    folder: Any = tempfile.TemporaryDirectory() if job.remembers else nullcontext()
+    folder: AbstractContextManager[str | None] = (
+        tempfile.TemporaryDirectory() if job.remembers else nullcontext()
+    )
     with folder as path, quiet():
         if job.remembers:
             fixed = {**job.evaluation.fixed, job.remembers: path}
@@ -339,7 +358,9 @@ def work_in_processes(
     """
     run = uuid.uuid4().hex
     job = replace(job, run=run)
-    watching: Any = nullcontext() if progress is None else progress.watching()
+    watching: AbstractContextManager[None] = (
+        nullcontext() if progress is None else progress.watching()
+    )
     try:
         with watching:
             tasks = (joblib.delayed(_work_for)(identity(), job) for _ in range(n_jobs))

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from inspect import Parameter, signature
-from typing import Any
 
 from sklearn import get_config
+from sklearn.base import BaseEstimator
 from sklearn.utils.validation import has_fit_parameter
 
 from atl_sklearn._pipelines import last_step
@@ -15,7 +15,7 @@ from atl_sklearn.unrelated import as_sources, is_fitted, is_word
 from atl_sklearn.unrelated import needs_labels as learns_from_labels
 
 
-def find_network(estimator: Any) -> tuple[str, AntiTransferEstimator]:
+def find_network(estimator: BaseEstimator) -> tuple[str, AntiTransferEstimator]:
     """Return the anti-transfer estimator and what its parameters' names begin with.
 
     Parameters
@@ -45,7 +45,7 @@ def find_network(estimator: Any) -> tuple[str, AntiTransferEstimator]:
     return prefix, found
 
 
-def needs_labels(network: Any) -> bool:
+def needs_labels(network: AntiTransferEstimator) -> bool:
     """Tell whether `unrelated` is to be fitted on ``y_unrelated``, or is these labels."""
     return any(
         is_word(source, "labels") or (not is_fitted(source) and learns_from_labels(source))
@@ -53,12 +53,12 @@ def needs_labels(network: Any) -> bool:
     )
 
 
-def fits_unrelated(network: Any) -> bool:
+def fits_unrelated(network: AntiTransferEstimator) -> bool:
     """Tell whether `unrelated` is to be fitted."""
     return not all(is_fitted(source) for source in as_sources(network.unrelated))
 
 
-def _not_for(network: Any) -> set[str]:
+def _not_for(network: AntiTransferEstimator) -> set[str]:
     """Return the arguments of fit that are in vain for what `unrelated` is."""
     sources = as_sources(network.unrelated)
     in_vain = set() if needs_labels(network) else {"y_unrelated"}
@@ -71,7 +71,7 @@ def _not_for(network: Any) -> set[str]:
     return in_vain
 
 
-def _hands_on(estimator: Any) -> bool:
+def _hands_on(estimator: BaseEstimator) -> bool:
     """Tell whether `fit` hands all arguments that it does not know on to the estimator within."""
     if not hasattr(estimator, "estimator"):
         return False
@@ -79,7 +79,7 @@ def _hands_on(estimator: Any) -> bool:
     return Parameter.VAR_KEYWORD in kinds
 
 
-def fit_arguments(estimator: Any, **given: Any) -> dict[str, Any]:
+def fit_arguments(estimator: BaseEstimator, **given: object) -> dict[str, object]:
     """Return those of `given` that ``estimator.fit`` takes, under the names that it takes.
 
     Parameters

@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from types import FrameType
 
 from optuna.distributions import BaseDistribution
 from optuna.exceptions import UpdateFinishedTrialError
@@ -196,7 +196,7 @@ def noted_interrupts() -> Iterator[list[int]]:
         yield noted
         return
 
-    def note(number: int, frame: Any) -> None:
+    def note(number: int, frame: FrameType | None) -> None:
         noted.append(number)
         if callable(before):
             before(number, frame)
@@ -248,6 +248,6 @@ def heartbeat(trial: Trial, *, shared: bool) -> Iterator[None]:
             thread.join()
 
 
-def frozen(study: Study, trial: Trial) -> Any:
+def frozen(study: Study, trial: Trial) -> FrozenTrial:
     """Return the stored state of a trial."""
     return study._storage.get_trial(trial._trial_id)

@@ -1,5 +1,7 @@
 """Unrelated networks: what users pass, frozen, and the layers in it."""
 
+from atl_sklearn.unrelated._activation_cache import CACHES, ActivationCache
+from atl_sklearn.unrelated._activation_files import key_of
 from atl_sklearn.unrelated._choosing import (
     LayerChoice,
     as_choices,
@@ -10,11 +12,11 @@ from atl_sklearn.unrelated._copies import copy_network
 from atl_sklearn.unrelated._explained import explained_scores
 from atl_sklearn.unrelated._fitting import fit_sources
 from atl_sklearn.unrelated._forms import why_not_trainable
-from atl_sklearn.unrelated._freezing import freeze
+from atl_sklearn.unrelated._freezing import as_tensors, freeze, freeze_network
 from atl_sklearn.unrelated._frozen import FrozenNetwork
+from atl_sklearn.unrelated._groups import GroupedNetwork, find_groups
 from atl_sklearn.unrelated._hooks import ActivationHooks, forget_hooks
 from atl_sklearn.unrelated._indices import has_embedding
-from atl_sklearn.unrelated._kept_files import key_of
 from atl_sklearn.unrelated._layers import Layer, LayerList
 from atl_sklearn.unrelated._left_behind import LeftBehind
 from atl_sklearn.unrelated._listing import list_layers
@@ -36,17 +38,18 @@ from atl_sklearn.unrelated._sources import (
     source_name,
 )
 from atl_sklearn.unrelated._sparse import dense_rows, sliceable
-from atl_sklearn.unrelated._store import CACHES, ActivationStore
 from atl_sklearn.unrelated._task import N_FITTED
 from atl_sklearn.unrelated._tasks import UnrelatedInputs, plan_tasks
 from atl_sklearn.unrelated._tracing import Trial, trace_layers
 
 __all__ = [
     "FrozenNetwork",
+    "GroupedNetwork",
     "Layer",
     "LayerList",
     "OnnxNetwork",
     "explained_scores",
+    "find_groups",
     "get_network",
     "list_layers",
 ]
@@ -56,7 +59,7 @@ _FOR_PACKAGES = (
     CACHES,
     N_FITTED,
     ActivationHooks,
-    ActivationStore,
+    ActivationCache,
     LayerChoice,
     LeftBehind,
     Side,
@@ -66,6 +69,7 @@ _FOR_PACKAGES = (
     as_choices,
     as_module,
     as_sources,
+    as_tensors,
     check_source,
     choose_layers,
     clone_unrelated,
@@ -74,6 +78,7 @@ _FOR_PACKAGES = (
     fit_sources,
     forget_hooks,
     freeze,
+    freeze_network,
     get_memory,
     has_embedding,
     has_network,

@@ -22,8 +22,7 @@ from atl_sklearn._pipelines import innermost
 from atl_sklearn._user_warnings import warn_user
 from atl_sklearn._version import __version__
 from atl_sklearn.persistence import CannotSaveError
-from atl_sklearn.unrelated._kept_fits import KeptFit
-from atl_sklearn.unrelated._memory import get_memory
+from atl_sklearn.unrelated._memory import KeptFit, get_memory
 from atl_sklearn.unrelated._sources import has_network
 
 _HELD_OUT = 0.2  # of the samples, for measuring what was learnt

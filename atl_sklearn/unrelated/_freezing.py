@@ -35,6 +35,50 @@ class SparseRows:
         return found if found.is_floating_point() else found.float()
 
 
+def as_tensors(network: torch.nn.Module, X: object) -> torch.Tensor | SparseRows:
+    """Return data of which slices are tensors that a network takes.
+
+    Parameters
+    ----------
+    network : torch.nn.Module
+        Whole numbers stay what they are where it looks them up in a table.
+    X : array-like, sparse matrix or Tensor of shape (n_samples, ...)
+        The data, as the network itself is to see them.
+
+    Returns
+    -------
+    data : Tensor of shape (n_samples, ...) or SparseRows
+        Without a copy where none is needed.
+    """
+    if issparse(X):
+        return SparseRows(X)
+    data = X if isinstance(X, torch.Tensor) else torch.as_tensor(np.asarray(X))
+    return data if data.is_floating_point() or has_embedding(network) else data.float()
+
+
+def freeze_network(estimator: Any, network: torch.nn.Module | None = None) -> FrozenNetwork:
+    """Return the network in an estimator, frozen where it is.
+
+    Parameters
+    ----------
+    estimator : fitted estimator or torch.nn.Module
+        As :func:`get_network` takes it.
+    network : torch.nn.Module or None, default=None
+        Another one that is frozen in its place.
+
+    Returns
+    -------
+    frozen : FrozenNetwork
+        The network.
+    """
+    network = get_network(estimator) if network is None else network
+    devices = {tensor.device for tensor in [*network.parameters(), *network.buffers()]}
+    device = next(iter(devices), torch.device("cpu"))
+    label = type(estimator).__name__
+    nonlinearity = get_nonlinearity(estimator)
+    return FrozenNetwork(network, device=device, label=label, nonlinearity=nonlinearity)
+
+
 def freeze(estimator: Any, X: Any) -> tuple[FrozenNetwork, Any]:
     """Return the network in an estimator, frozen where it is, and data as it takes them.
 
@@ -52,17 +96,5 @@ def freeze(estimator: Any, X: Any) -> tuple[FrozenNetwork, Any]:
     data : Tensor of shape (n_samples, ...) or SparseRows
         After the other steps of a pipeline; slices are tensors.
     """
-    network = get_network(estimator)
-    data = as_innermost_sees(estimator, X)
-    if issparse(data):
-        data = SparseRows(data)
-    else:
-        if not isinstance(data, torch.Tensor):
-            data = torch.as_tensor(np.asarray(data))
-        if not data.is_floating_point() and not has_embedding(network):
-            data = data.float()
-    devices = {tensor.device for tensor in [*network.parameters(), *network.buffers()]}
-    device = next(iter(devices), torch.device("cpu"))
-    label = type(estimator).__name__
-    nonlinearity = get_nonlinearity(estimator)
-    return FrozenNetwork(network, device=device, label=label, nonlinearity=nonlinearity), data
+    frozen = freeze_network(estimator)
+    return frozen, as_tensors(frozen.network, as_innermost_sees(estimator, X))

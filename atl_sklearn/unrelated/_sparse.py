@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 from scipy.sparse import issparse
 
 
@@ -12,7 +13,7 @@ def sliceable(X: Any) -> Any:
     return X.tocsr() if issparse(X) else X
 
 
-def dense_rows(X: Any, index: Any) -> Any:
+def dense_rows(X: Any, index: slice | np.ndarray) -> Any:
     """Return some rows of sparse data as an array, of other data as their indexing does.
 
     Parameters

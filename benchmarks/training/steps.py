@@ -13,9 +13,9 @@ from atl_sklearn import AntiTransferLoss
 from atl_sklearn.modules import MLP, VGG, ConvNet
 from atl_sklearn.similarity._precomputed import prepare, restore
 from atl_sklearn.unrelated import FrozenNetwork
+from atl_sklearn.unrelated._activation_cache import ActivationCache
 from atl_sklearn.unrelated._hooks import ActivationHooks
 from atl_sklearn.unrelated._layers import choose_layers, trace_layers
-from atl_sklearn.unrelated._store import ActivationStore
 
 FORMS = ("plain", "cached", "live", "published")
 _LARGEST_MATRIX = 2**25  # elements of the published matrices that are still built: 128 MiB
@@ -107,7 +107,7 @@ class Steps:
         self.metric, self.aggregation = metric, aggregation
         self.loss = AntiTransferLoss(metric=metric, aggregation=aggregation)
         self.generator = torch.Generator().manual_seed(0)
-        self.store = ActivationStore(n_samples, 2**40)
+        self.store = ActivationCache(n_samples, 2**40)
         for _ in range(_N_BATCHES):
             self.cached()
 

@@ -42,7 +42,8 @@ def pipeline():
 @pytest.mark.parametrize("method", ["fit", "partial_fit"])
 def test_what_is_asked_for(estimator, method, routing):
     requests = getattr(estimator()._get_metadata_request(), method).requests
-    assert requests == {"X_unlabeled": True, "y_unrelated": True, "sample_weight": None}
+    own = ("X_unlabeled", "X_unrelated", "X_unrelated_unlabeled", "Z_unlabeled", "Z_unrelated")
+    assert requests == dict.fromkeys((*own, "y_unrelated"), True) | {"sample_weight": None}
     changed = getattr(estimator(), f"set_{method}_request")(y_unrelated=False)
     assert getattr(changed._get_metadata_request(), method).requests["y_unrelated"] is False
 

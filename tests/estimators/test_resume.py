@@ -35,7 +35,7 @@ from atl_sklearn._fingerprint import fingerprint
 from atl_sklearn._partial_files import partial_path
 from atl_sklearn.estimators import _checkpoint_files, _checkpoints
 from atl_sklearn.tuning import AntiTransferSearchCV, TrialPruning
-from atl_sklearn.unrelated._store import ActivationStore
+from atl_sklearn.unrelated._activation_cache import ActivationCache
 from tests.estimators import resuming
 from tests.slow import all_but_slow
 
@@ -437,14 +437,14 @@ def test_the_folder_makes_no_other_estimator(tmp_path):
 def test_activations_that_are_kept_are_computed_in_order(tabular, unrelated, monkeypatch, tmp_path):
     X, y, _ = tabular
     asked = []
-    get = ActivationStore.get
+    get = ActivationCache.get
 
     def noting(self, index, compute):
         return get(
             self, index, lambda: (asked.append(torch.as_tensor(index).tolist()), compute())[1]
         )
 
-    monkeypatch.setattr(ActivationStore, "get", noting)
+    monkeypatch.setattr(ActivationCache, "get", noting)
     make(tmp_path, unrelated=unrelated).fit(X, y)
     # The batches of the first epoch, which a fit that goes on does not have, round otherwise.
     assert asked == [list(range(80))]
@@ -784,7 +784,7 @@ def test_partial_fit_and_warm_start_say_that_they_keep_none(tabular, tmp_path):
 def test_activations_are_kept_if_they_were(tabular, unrelated, tmp_path, monkeypatch):
     X, y, _ = tabular
     interrupted(make(tmp_path, unrelated=unrelated), X, y, at=16)
-    monkeypatch.setattr(ActivationStore, "_decide", lambda self, *args: self._settle("live", ""))
+    monkeypatch.setattr(ActivationCache, "_decide", lambda self, *args: self._settle("live", ""))
     with pytest.raises(RuntimeError, match="kept activations would not be what it was"):
         make(tmp_path, unrelated=unrelated).fit(X, y)
 

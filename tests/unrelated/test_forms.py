@@ -12,7 +12,7 @@ import torch
 from sklearn.base import clone
 from torch import nn
 
-from atl_sklearn import AntiTransferClassifier, list_layers
+from atl_sklearn import AntiTransferClassifier, list_layers, load, save
 from atl_sklearn.tuning import share_network
 from atl_sklearn.unrelated import FrozenNetwork, OnnxNetwork
 
@@ -124,6 +124,7 @@ def test_exported_programs_are_modules():
     net = fitted(program)
     assert net.history[-1, "train_penalty"] == pytest.approx(penalty(plain), rel=1e-4)
     assert clone(net).unrelated is program
+    assert "ExportedProgram" in net._repr_html_()
     assert fitted([program, plain]).unrelated_[0] is net.unrelated_
     assert "torch.export" in str(list_layers(program, X))
 
@@ -170,6 +171,20 @@ class TestOnnx:
         assert net.history[-1, "train_penalty"] == penalty(OnnxNetwork(path))
         with pytest.raises(FileNotFoundError, match=r"no ONNX file '.*other\.onnx'"):
             fitted(str(tmp_path / "other.onnx"))
+
+    @pytest.mark.parametrize("include_unrelated", [True, False])
+    def test_files_of_estimators(self, tmp_path, include_unrelated):
+        plain = networks.seeded(lambda: nn.Linear(6, 2))
+        path = written(plain, tmp_path / "encoder.onnx")
+        file = tmp_path / "net.safetensors"
+        save(fitted(path), file, include_unrelated=include_unrelated)
+        assert load(file).unrelated == path  # which is where it was
+        save(fitted(OnnxNetwork(path)), file, include_unrelated=include_unrelated)
+        if include_unrelated:
+            torch.testing.assert_close(load(file).unrelated(X), plain(X))
+        else:
+            with pytest.raises(ValueError, match="did not travel with the file"):
+                load(file).fit(X.numpy(), Y)
 
     def test_its_activations_are_kept_by_its_content(self, tmp_path):
         plain = networks.seeded(lambda: nn.Linear(6, 2))

@@ -17,9 +17,9 @@ import pytest
 import torch
 
 from atl_sklearn import AntiTransferClassifier
-from atl_sklearn.unrelated._kept_files import load
+from atl_sklearn.unrelated._activation_cache import ActivationCache
+from atl_sklearn.unrelated._activation_files import load
 from atl_sklearn.unrelated._memory import get_memory
-from atl_sklearn.unrelated._store import ActivationStore
 from tests.bad_folders import folder_of_another, largest_file, needs_posix, small_disk
 
 N = 300
@@ -38,7 +38,7 @@ def use(folder, cache="memory", on_compute=None, reports=None):
         return [x[index].clone() for x in VALUES]
 
     report = None if reports is None else reports.append
-    store = ActivationStore(N, 0, cache=cache, report=report)
+    store = ActivationCache(N, 0, cache=cache, report=report)
     store.fill(Path(folder), FEW, compute)
     for start in range(0, N, 100):
         index = list(range(start, start + 100))
@@ -132,11 +132,11 @@ class Harm:
 def test_nothing_in_a_file_is_executed(tmp_path, monkeypatch):
     """Whoever can write to the folder can make the checksums right too."""
     monkeypatch.setenv("HARM", str(tmp_path / "done"))
-    from atl_sklearn.unrelated import _kept_files
+    from atl_sklearn.unrelated import _activation_files
 
     def harm(folder):
         np.save(folder / "0.npy", np.array([Harm()], object), allow_pickle=True)
-        checksums = _kept_files._checksums(folder, 2)
+        checksums = _activation_files._checksums(folder, 2)
         (folder / "checksums.json").write_text(json.dumps(checksums))
 
     check_damage(tmp_path / "key", harm)
@@ -190,7 +190,7 @@ def test_a_full_disk_for_maps_is_done_without(tmp_path, monkeypatch, kept):
         if kept:
             use(tmp_path / "key", "mapped", reports=reports)
         else:
-            store = ActivationStore(N, 0, cache="mapped", report=reports.append)
+            store = ActivationCache(N, 0, cache="mapped", report=reports.append)
             for _ in range(2):
                 found = store.get([0, 1], lambda: [x[:2].clone() for x in VALUES])
                 assert torch.equal(found[0], VALUES[0][:2])
@@ -373,14 +373,14 @@ KILLED = """
 import itertools, os, shutil, signal, sys, time, traceback
 import numpy as np, torch
 from pathlib import Path
-from atl_sklearn.unrelated._store import ActivationStore
+from atl_sklearn.unrelated._activation_cache import ActivationCache
 
 folder, n_kills, n_processes = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
 N = 4000
 VALUES = [torch.arange(N * 60.0).reshape(N, 60), torch.arange(N, dtype=torch.int64)]
 
 def use(key):
-    store = ActivationStore(N, 0, cache="memory")
+    store = ActivationCache(N, 0, cache="memory")
     store.fill(folder / key, [x[:4] for x in VALUES], lambda index: [x[index] for x in VALUES])
     found = store.get(range(N), lambda: [x.clone() for x in VALUES])  # if others removed it
     assert all(torch.equal(a, b) for a, b in zip(found, VALUES))

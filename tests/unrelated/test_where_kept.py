@@ -18,7 +18,7 @@ from torch.utils.data import TensorDataset, default_collate
 
 from atl_sklearn import AntiTransferClassifier
 from atl_sklearn.estimators._data import ArrayData
-from atl_sklearn.unrelated._store import ActivationStore
+from atl_sklearn.unrelated._activation_cache import ActivationCache
 
 TRIED = 8 + 4  # the first samples, and the half of them alone
 FAST = {"max_epochs": 4, "random_state": 0, "module__channels": (4, 6), "module__pool_after": (0,)}
@@ -65,7 +65,7 @@ class TestWhere:
     )
     def test_it_is_chosen_and_said(self, params, where, report):
         said = []
-        store = ActivationStore(10, report=said.append, **params)
+        store = ActivationCache(10, report=said.append, **params)
         assert self.get_twice(store) == (2 if where == "live" else 1)
         assert store.where == where
         assert len(said) == 1
@@ -75,13 +75,13 @@ class TestWhere:
     def test_a_full_disk(self, monkeypatch):
         monkeypatch.setattr(shutil, "disk_usage", lambda folder: SimpleNamespace(free=200))
         said = []
-        store = ActivationStore(10, 1, report=said.append)
+        store = ActivationCache(10, 1, report=said.append)
         assert self.get_twice(store) == 2
         assert "half of what is free" in said[0]
 
     def test_files_go_with_the_store(self, monkeypatch, tmp_path):
         monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-        store = ActivationStore(10, 1)
+        store = ActivationCache(10, 1)
         self.get_twice(store)
         assert store.where == "mapped"
         if os.name == "posix":  # they have no name any more

@@ -8,12 +8,11 @@ import tempfile
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import torch
 
 from atl_sklearn._user_warnings import warn_user
-from atl_sklearn.unrelated._kept_files import ROWS_AT_ONCE, load, make_maps, save
+from atl_sklearn.unrelated._activation_files import ROWS_AT_ONCE, load, make_maps, save
 
 CACHES = ("auto", "live", "mapped", "memory")
 
@@ -28,7 +27,7 @@ def readable(n_bytes: float) -> str:
 
     Examples
     --------
-    >>> from atl_sklearn.unrelated._store import readable
+    >>> from atl_sklearn.unrelated._activation_cache import readable
     >>> readable(512), readable(3 * 2**20)
     ('512 B', '3.0 MiB')
     """
@@ -38,7 +37,7 @@ def readable(n_bytes: float) -> str:
     return f"{n_bytes / 1024**power:.1f} {' KMGT'[power]}iB"
 
 
-class ActivationStore:
+class ActivationCache:
     """Activations of the samples of one data set, computed when first asked for.
 
     Parameters
@@ -59,9 +58,9 @@ class ActivationStore:
     Examples
     --------
     >>> import torch
-    >>> from atl_sklearn.unrelated._store import ActivationStore
+    >>> from atl_sklearn.unrelated._activation_cache import ActivationCache
     >>> X = torch.arange(6.0).reshape(3, 2)
-    >>> store = ActivationStore(n_samples=3, limit=1000)
+    >>> store = ActivationCache(n_samples=3, limit=1000)
     >>> for _ in range(2):
     ...     found = store.get([2, 0], lambda: [print("computed") or X[[2, 0]] ** 2])
     computed
@@ -77,7 +76,7 @@ class ActivationStore:
         *,
         cache: str = "auto",
         live_because: str = "",
-        report: Callable[[str], Any] | None = None,
+        report: Callable[[str], object] | None = None,
     ) -> None:
         self._n_samples = n_samples
         self._limit = limit

@@ -8,7 +8,6 @@ import shutil
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -57,7 +56,7 @@ def make_maps(
     return maps
 
 
-def key_of(networks: Sequence[torch.nn.Module], how: Any, data: Any) -> str:
+def key_of(networks: Sequence[torch.nn.Module], how: object, data: object) -> str:
     """Return the name under which activations are kept.
 
     Parameters

@@ -8,7 +8,7 @@ from torch.utils.data import TensorDataset
 
 from atl_sklearn import AntiTransferClassifier, AntiTransferRegressor, activation_similarity
 from atl_sklearn.similarity import get_aggregation, get_aggregation_names, get_metric_names
-from atl_sklearn.unrelated._store import ActivationStore
+from atl_sklearn.unrelated._activation_cache import ActivationCache
 
 
 def normal(shape, seed=0):
@@ -19,7 +19,7 @@ class TestStore:
     def make(self, limit=10**6):
         self.calls = []
         self.values = [normal((10, 3)), normal((10, 2, 2), 1)]
-        return ActivationStore(10, limit)
+        return ActivationCache(10, limit)
 
     def get(self, store, index):
         places = torch.as_tensor(index)

@@ -1,0 +1,144 @@
+"""What the unrelated tasks explain of the target, added to the scores while training."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import numpy as np
+import torch
+from sklearn.base import is_classifier
+from torch.utils.data import Dataset, Subset
+
+from atl_sklearn.estimators._answers import answers_of
+from atl_sklearn.estimators._batching import makes_batches
+from atl_sklearn.estimators._fit_run import FitRun
+from atl_sklearn.estimators._net import ClassifierNet, Net
+from atl_sklearn.estimators._rehearsal import Rehearsal
+from atl_sklearn.unrelated import explained_scores
+
+
+def _positions_of(dataset: Dataset) -> np.ndarray | None:
+    """Return which samples of the whole data are in a part of them; None for all."""
+    if not isinstance(dataset, Subset):
+        return None
+    of_parent = _positions_of(dataset.dataset)
+    own = np.asarray(dataset.indices)
+    return own if of_parent is None else of_parent[own]
+
+
+class Experts:
+    """The fixed experts of a product: what the unrelated tasks explain of the target.
+
+    Parameters
+    ----------
+    answers : ndarray of shape (n_samples, n_answers)
+        What the unrelated tasks answer, side by side.
+    y : ndarray of shape (n_samples, ...)
+        The encoded targets; integers are classes.
+    sample_weight : ndarray of shape (n_samples,) or None
+        Weights of the samples.
+    strength : float
+        Factor of what is added.
+    n_classes : int or None
+        Number of classes; None for numbers.
+    """
+
+    def __init__(
+        self,
+        answers: np.ndarray,
+        y: np.ndarray,
+        sample_weight: np.ndarray | None,
+        strength: float,
+        n_classes: int | None,
+    ) -> None:
+        self._answers = answers
+        self._y = y
+        self._sample_weight = sample_weight
+        self._strength = strength
+        self._n_classes = n_classes
+        self._scores = torch.zeros(0)
+
+    def learn(self, train: Dataset) -> None:
+        """Find out what is explained, from the part of the data that is trained on alone.
+
+        Parameters
+        ----------
+        train : torch.utils.data.Dataset
+            That part, or all of the data.
+        """
+        chosen = _positions_of(train)
+        part: Any = slice(None) if chosen is None else chosen
+        scores = explained_scores(
+            self._answers[part],
+            self._y[part],
+            n_classes=self._n_classes,
+            sample_weight=None if self._sample_weight is None else self._sample_weight[part],
+        )
+        everywhere = np.zeros((len(self._y), *scores.shape[1:]))
+        everywhere[part] = self._strength * scores
+        self._scores = torch.from_numpy(everywhere)
+
+    def added(self, y_pred: Any, positions: torch.Tensor) -> Any:
+        """Return what the network returned with what is explained added to it.
+
+        Parameters
+        ----------
+        y_pred : Tensor of shape (n_samples, ...), or a tuple that begins with it
+            Scores of classes, or numbers.
+        positions : Tensor of shape (n_samples,)
+            Which samples they are.
+
+        Returns
+        -------
+        judged : Tensor of shape (n_samples, ...), or tuple
+            What the loss is computed of.
+        """
+        if isinstance(y_pred, tuple):
+            return (self.added(y_pred[0], positions), *y_pred[1:])
+        scores = self._scores[positions.cpu()].to(y_pred)
+        if self._n_classes == 2 and y_pred[:1].numel() == 1:  # one score for two classes
+            scores = scores[:, 1] - scores[:, 0]
+        return y_pred + scores.reshape_as(y_pred)
+
+
+def make_experts(net: Net, run: FitRun, rehearsal: Rehearsal) -> Experts | None:
+    """Return the experts of a fit; None where there are none.
+
+    Parameters
+    ----------
+    net : AntiTransferClassifier or AntiTransferRegressor
+        Initialised.
+    run : FitRun
+        Its fit, with the unrelated sides.
+    rehearsal : Rehearsal
+        The training data, and their first samples.
+
+    Returns
+    -------
+    experts : Experts or None
+        To learn once it is known which samples are trained on.
+
+    Raises
+    ------
+    ValueError
+        If batches do not say which samples they have.
+    """
+    if not net.product_of_experts or not run.sources:
+        return None
+    data = rehearsal.data
+    if not makes_batches(net, data):
+        raise ValueError(
+            "product_of_experts needs batches that say which samples they have: the default "
+            "'dataset', and 'iterator_train' without a sampler or a collate_fn of its own. Leave "
+            "these out, or set product_of_experts=0."
+        )
+    answers = answers_of(net, run, dict(enumerate(run.sides)), data, rehearsal.tried)
+    classes = is_classifier(net)
+    y = np.asarray(run.data.y)
+    return Experts(
+        np.hstack(list(answers.values())),
+        y.astype(np.int64) if classes else y.astype(np.float64),
+        run.data.sample_weight,
+        float(net.product_of_experts),
+        len(cast(ClassifierNet, net).classes_inferred_) if classes else None,
+    )

@@ -1,0 +1,1 @@
+"""Drawings: an object each that remembers what it has drawn."""

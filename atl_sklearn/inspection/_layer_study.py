@@ -1,0 +1,261 @@
+"""At which layer, and how much: one network for each layer and weight."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import joblib
+import numpy as np
+from sklearn.base import clone, is_classifier
+from sklearn.model_selection import check_cv
+from sklearn.utils import indexable
+from sklearn.utils.validation import _num_samples
+
+from atl_sklearn._fingerprint import Unidentifiable, fingerprint
+from atl_sklearn._partial_files import written_at_once
+from atl_sklearn._pipelines import last_step
+from atl_sklearn._validation import is_number, refuse_value
+from atl_sklearn.estimators import AntiTransferEstimator
+from atl_sklearn.inspection._invariance_report import invariance_report
+from atl_sklearn.inspection._labels import check_length, make_groups
+from atl_sklearn.inspection._streaming import rows_of
+from atl_sklearn.inspection._study_result import LayerStudy, StudyPoint
+from atl_sklearn.unrelated import as_sources, choose_layers, is_fitted, list_layers
+
+_OWNER = "layer_study"
+_NUMBERS = ("score", "worst_group_score", "probe", "n_test")
+
+
+def _check(estimator: Any, weights: Sequence[float]) -> str:
+    prefix, step = last_step(estimator)
+    if not isinstance(step, AntiTransferEstimator):
+        must = "an AntiTransferClassifier or AntiTransferRegressor, or a Pipeline that ends in one"
+        raise refuse_value(_OWNER, "estimator", must, estimator)
+    if step.unrelated is None:
+        way_out = "Set unrelated, fitted, or not fitted where y_unrelated is for it."
+        raise refuse_value(_OWNER, "estimator", "one with an unrelated task", estimator, way_out)
+    if not len(weights) or not all(is_number(w) and w > 0 for w in weights):
+        must = "a list of positive numbers (the plain network, weight 0, is always there)"
+        raise refuse_value(_OWNER, "weights", must, weights)
+    return prefix
+
+
+def _fit_and_measure(
+    estimator: Any, fit: dict[str, Any], test: tuple[Any, Any, Any], settings: dict[str, Any]
+) -> dict[str, float]:
+    """Return score, worst group and probe of one network."""
+    fitted = estimator.fit(**fit)
+    X, y, label = test
+    report = invariance_report(fitted, X, y, label, layers="last", probes=["linear"], **settings)
+    found = {name: report.value(name) for name in _NUMBERS[:3]}
+    return {**found, "n_test": float(len(y))}
+
+
+class _Kept:
+    """Results in a folder, found by what they are results of.
+
+    Parameters
+    ----------
+    folder : path-like or None
+        None keeps nothing.
+    """
+
+    def __init__(self, folder: Any) -> None:
+        self._folder = None if folder is None else Path(folder)
+        if self._folder is not None:
+            self._folder.mkdir(parents=True, exist_ok=True)
+
+    def path(self, *values: object) -> Path | None:
+        """Return the file of a result; None where it cannot be told from others."""
+        if self._folder is None:
+            return None
+        try:
+            return self._folder / f"{fingerprint(*values)}.json"
+        except Unidentifiable:
+            return None
+
+    @staticmethod
+    def read(path: Path | None) -> dict[str, float] | None:
+        """Return what is in a file; None where there is none, or a damaged one."""
+        try:
+            found: Any = None if path is None else json.loads(path.read_text("utf-8"))
+        except (OSError, ValueError):
+            return None
+        whole = isinstance(found, dict) and found.keys() == {*_NUMBERS}
+        return found if whole and all(map(is_number, found.values())) else None
+
+    @staticmethod
+    def write(path: Path | None, found: dict[str, float]) -> None:
+        """Keep a result; it is there as a whole or not at all."""
+        if path is not None:
+            with written_at_once(path) as partial:
+                partial.write_text(json.dumps(found), "utf-8")
+
+
+def _run(
+    job: tuple[Any, dict[str, Any], tuple[Any, Any, Any]], settings: dict[str, Any], path: Any
+) -> dict[str, float]:
+    found = _fit_and_measure(*job, settings)
+    _Kept.write(path, found)
+    return found
+
+
+def _layers_of(estimator: Any, X: Any) -> list[str | int]:
+    """Return the indices of all layers but the last one, which gives the output."""
+    n = _num_samples(X)
+    listed = list_layers(estimator, rows_of(X, slice(0, min(n, 32))))
+    found: list[str | int] = [layer.index for layer in listed if layer.index is not None]
+    return found[:-1] or found
+
+
+def layer_study(
+    estimator: Any,
+    X: Any,
+    y: Any,
+    y_unrelated: Any,
+    *,
+    layers: Sequence[str | int] | None = None,
+    weights: Sequence[float] = (0.3, 1.0, 3.0),
+    test: tuple[Any, Any, Any] | None = None,
+    X_unlabeled: Any = None,
+    groups: Any = None,
+    cv: Any = 3,
+    folder: Any = None,
+    n_jobs: int | None = None,
+    random_state: int = 0,
+) -> LayerStudy:
+    """Fit a network for each layer and weight, and recommend one of each.
+
+    Parameters
+    ----------
+    estimator : AntiTransferClassifier, AntiTransferRegressor or Pipeline
+        With an `unrelated`. One that is not fitted is fitted on `y_unrelated` in each fit.
+    X : array-like of shape (n_samples, ...)
+        Data.
+    y, y_unrelated : array-like of shape (n_samples,)
+        The target, and the unrelated label.
+    layers : list of str or int, or None, default=None
+        Layers, as the estimators take them; None for all convolutions and linear layers but the
+        output.
+    weights : list of float, default=(0.3, 1.0, 3.0)
+        Weights; the plain network, weight 0, is fitted besides.
+    test : (X, y, y_unrelated) or None, default=None
+        Samples to be measured on, of which none is in X: such in which target and unrelated label
+        do not go along with each other, if there are any. None measures on the folds of `cv`.
+    X_unlabeled : array-like of shape (n_unlabeled, ...) or None, default=None
+        Passed on to `fit`.
+    groups : array-like of shape (n_samples,) or None, default=None
+        Groups for a `cv` that keeps them together.
+    cv : int or splitter, default=3
+        Folds; not used with `test`.
+    folder : path-like or None, default=None
+        Where each result is kept when it is there: the next call with the same estimator and data
+        goes on from them. What cannot be told from others by its content is not kept.
+    n_jobs : int or None, default=None
+        Fits at a time, in processes of joblib's backend.
+    random_state : int, default=0
+        Determines the measurements; the networks are those of the estimator's own.
+
+    Returns
+    -------
+    study : LayerStudy
+        All results, and the recommended layer and weight.
+
+    Raises
+    ------
+    ValueError
+        If an argument is not what it must be, or a layer is not there.
+
+    Notes
+    -----
+    Recommended is, of all networks whose score is at most one standard error below the best, the
+    one from whose last layer a linear probe reads the unrelated label least. The standard error is
+    that of the mean over the folds; with `test`, that of an accuracy on so many samples, and 0 for
+    a regressor.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from atl_sklearn import AntiTransferClassifier
+    >>> from atl_sklearn.inspection import layer_study
+    >>> X = np.random.default_rng(0).normal(size=(60, 4)).astype("float32")
+    >>> y, other = (X[:, 0] > 0).astype(int), (X[:, 1] > 0).astype(int)
+    >>> unrelated = AntiTransferClassifier(max_epochs=2, random_state=0).fit(X, other)
+    >>> net = AntiTransferClassifier(unrelated=unrelated, max_epochs=2, random_state=0)
+    >>> study = layer_study(net, X, y, other, layers=["last"], weights=[1], cv=2)
+    >>> len(study.points), study.best_weight in (0, 1)
+    (2, True)
+    """
+    prefix = _check(estimator, weights)
+    n_samples = _num_samples(X)
+    target = check_length(_OWNER, "y", y, n_samples)
+    label = make_groups(_OWNER, "y_unrelated", y_unrelated, n_samples).labels
+    chosen = _layers_of(estimator, X) if layers is None else list(layers)
+    if not chosen:
+        raise refuse_value(_OWNER, "layers", "None or at least one layer", layers)
+    known = [None if layer == "last" else layer for layer in chosen]
+    few = rows_of(X, slice(0, min(n_samples, 32)))
+    listed = list_layers(estimator, few)
+    for layer in filter(lambda found: found is not None, known):
+        _check_layer(layer, listed)
+    if test is None:
+        X, target, label, groups = indexable(X, target, label, groups)
+        splitter = check_cv(cv, target, classifier=is_classifier(estimator))
+        folds = list(splitter.split(np.zeros(n_samples), target, groups))
+        parts = [(train, (rows_of(X, held), target[held], label[held])) for train, held in folds]
+    else:
+        parts = [(np.arange(n_samples), test)]
+    names = [(None, 0.0), *((layer, float(w)) for layer in chosen for w in weights)]
+    unfitted = not _is_fitted_unrelated(last_step(estimator)[1])
+    jobs = []
+    for layer, weight in names:
+        changed = {f"{prefix}weight": weight} | ({f"{prefix}layer": layer} if weight else {})
+        for train, held_out in parts:
+            candidate = clone(estimator).set_params(**changed)
+            fit = {"X": rows_of(X, train), "y": target[train]}
+            if unfitted:
+                fit[f"{prefix}y_unrelated"] = label[train]
+            if X_unlabeled is not None:
+                fit[f"{prefix}X_unlabeled"] = X_unlabeled
+            jobs.append((candidate, fit, held_out))
+    settings = {"cv": 3, "n_resamples": 1, "random_state": random_state}
+    kept = _Kept(folder)
+    paths = (
+        [kept.path(*job, settings) for job in jobs] if folder is not None else [None] * len(jobs)
+    )
+    results = [_Kept.read(path) for path in paths]
+    missing = [at for at, found in enumerate(results) if found is None]
+    made = joblib.Parallel(n_jobs=n_jobs)(
+        joblib.delayed(_run)(jobs[at], settings, paths[at]) for at in missing
+    )
+    for at, found in zip(missing, made, strict=True):
+        results[at] = found
+    classifies = bool(is_classifier(estimator))
+    points = []
+    for at, (layer, weight) in enumerate(names):
+        of_folds: Any = results[at * len(parts) : (at + 1) * len(parts)]
+        points.append(_point(layer, weight, of_folds, classifies=classifies))
+    return LayerStudy(tuple(points), n_fitted=len(missing), on_folds=test is None)
+
+
+def _is_fitted_unrelated(step: Any) -> bool:
+    return all(is_fitted(source) for source in as_sources(step.unrelated))
+
+
+def _check_layer(layer: Any, listed: Any) -> None:
+    choose_layers(layer, listed, parameter="layers")
+
+
+def _point(
+    layer: str | int | None, weight: float, folds: list[dict[str, float]], *, classifies: bool
+) -> StudyPoint:
+    means = {name: float(np.mean([fold[name] for fold in folds])) for name in _NUMBERS[:3]}
+    score, n = means["score"], sum(fold["n_test"] for fold in folds)
+    if len(folds) > 1:
+        error = float(np.std([f["score"] for f in folds], ddof=1) / np.sqrt(len(folds)))
+    else:
+        error = float(np.sqrt(max(score * (1 - score), 0) / n)) if classifies else 0.0
+    return StudyPoint(layer=layer, weight=weight, standard_error=error, **means)
