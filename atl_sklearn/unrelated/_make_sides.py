@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any
 
 import torch
 from sklearn.base import BaseEstimator
@@ -53,8 +52,8 @@ class SideMaker:
     def __init__(
         self,
         inputs: UnrelatedInputs,
-        X: Any,
-        X_unlabeled: Any,
+        X: object,
+        X_unlabeled: object,
         rows: Mapping[int, Mapping[bool, Rows]],
     ) -> None:
         self._rows = rows
@@ -68,7 +67,7 @@ class SideMaker:
             return {False: "X_unrelated", True: "X_unrelated_unlabeled"}
         return {False: "X", True: "X_unlabeled"}
 
-    def views_of(self, sources: Sequence[Any]) -> dict[int, Any]:
+    def views_of(self, sources: Sequence[object]) -> dict[int, object]:
         """Return the data that estimators are fitted on where these are not the checked X."""
         return {
             position: self._data[False]
@@ -78,7 +77,7 @@ class SideMaker:
 
     def make(
         self,
-        sources: Sequence[Any],
+        sources: Sequence[object],
         *,
         device: str | torch.device,
         dtype: torch.dtype,
@@ -124,7 +123,7 @@ class SideMaker:
         return found
 
     def _of_network(
-        self, source: Any, number: str, device: str | torch.device, ours: set[int]
+        self, source: object, number: str, device: str | torch.device, ours: set[int]
     ) -> Side:
         network = get_network(source)
         if ours & set(map(id, network.parameters())):
@@ -200,7 +199,7 @@ class SideMaker:
         return Side(frozen, rows=rows, function=batches)
 
 
-def _takes_X_as_it_is(source: Any) -> bool:
+def _takes_X_as_it_is(source: object) -> bool:
     """Tell whether a source is given the very batches of the network in training."""
     return has_network(source) and not has_steps(source)
 
