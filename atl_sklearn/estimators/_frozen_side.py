@@ -12,9 +12,16 @@ import torch
 from skorch.dataset import get_len
 
 from atl_sklearn._fingerprint import Unidentifiable
-from atl_sklearn.estimators._data import ArrayData, LabelledData, UnlabeledData, is_own_data
-from atl_sklearn.estimators._penalty_settings import PenaltySettings, Samples
-from atl_sklearn.estimators._precision import autocast
+from atl_sklearn.estimators._data import (
+    ArrayData,
+    LabelledData,
+    Samples,
+    UnlabeledData,
+    first_samples,
+    is_own_data,
+)
+from atl_sklearn.estimators._penalty_settings import PenaltySettings
+from atl_sklearn.estimators._placement import autocast
 from atl_sklearn.estimators._seeding import own_random_numbers
 from atl_sklearn.similarity import Precomputed, n_precomputed, prepare, restore
 from atl_sklearn.unrelated import (
@@ -64,10 +71,6 @@ def _choose_layers(
         with autocast(settings.precision, settings.device, network):
             tried.append(_choose(side, choice, X, parameter))
     return tried
-
-
-def _first(X: Any, count: int) -> Any:
-    return {key: x[:count] for key, x in X.items()} if isinstance(X, dict) else X[:count]
 
 
 def _samples(data: Any, index: list[int]) -> Any:
@@ -221,7 +224,7 @@ class FrozenSide:
     def keep(
         self,
         data: Any,
-        to_device: Callable[[Any], Any],
+        to_device: Callable[[object], Samples],
         *,
         unlabeled: bool,
         n_seen: float,
@@ -313,7 +316,10 @@ class FrozenSide:
         # With other random numbers than the first pass, or what is random would look the same.
         with own_random_numbers(settings.seed ^ _OTHER_STREAM, settings.device):
             few = self.activations(
-                _first(X, count), unlabeled=unlabeled, index=range(count), only=self._computed
+                first_samples(X, count),
+                unlabeled=unlabeled,
+                index=range(count),
+                only=self._computed,
             )
             apart = self._prepared(few)
         for whole, part in zip(together, apart, strict=True):
