@@ -10,20 +10,26 @@ from atl_sklearn.audio._segment_aggregator import SegmentAggregator
 from atl_sklearn.audio._segmenter import AudioSegmenter
 from atl_sklearn.audio._sound_augmentation import AddNoise, RandomGain, RandomShift
 from atl_sklearn.audio._standardizer import Standardizer
+from atl_sklearn.audio._two_views import TwoViews
+from atl_sklearn.audio._views import AudioViews
+from atl_sklearn.audio._windows import RecordingWindows
 
 __all__ = [
     "AddNoise",
     "AudioInfo",
     "AudioSegmenter",
+    "AudioViews",
     "BadAudioError",
     "BadAudioWarning",
     "LibrosaFeatures",
     "RandomGain",
     "RandomShift",
+    "RecordingWindows",
     "Segment",
     "SegmentAggregator",
     "Standardizer",
     "TimeFrequencyMask",
+    "TwoViews",
     "audio_info",
     "get_feature",
     "get_feature_names",

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,7 +17,7 @@ from atl_sklearn.audio._cache import ClipCache
 from atl_sklearn.audio._clips import Segment
 from atl_sklearn.audio._features import compute_features
 from atl_sklearn.audio._npy_file import NpyFile
-from atl_sklearn.audio._reading import n_times_of, read_clip
+from atl_sklearn.audio._reading import SharedReading, n_times_of, read_clip
 
 if TYPE_CHECKING:
     from atl_sklearn.audio._librosa_features import LibrosaFeatures
@@ -61,21 +61,12 @@ class ClipBatch:
     n_written: int
 
 
-def compute_batches(
-    clips: list[Segment],
-    settings: LibrosaFeatures,
-    *,
-    shape: tuple[int, ...],
-    seed: int | None,
-    cache: ClipCache | None,
-    rows: NpyFile | None,
-) -> Iterator[ClipBatch]:
-    """Compute the features of clips.
+@dataclass
+class BatchJob:
+    """What is made of clips: one kind of features.
 
     Parameters
     ----------
-    clips : list of Segment
-        The clips.
     settings : LibrosaFeatures
         The parameters.
     shape : tuple of int
@@ -86,44 +77,71 @@ def compute_batches(
         Where features are looked up and kept.
     rows : NpyFile or None
         Where features are written to.
+    """
+
+    settings: LibrosaFeatures
+    shape: tuple[int, ...]
+    seed: int | None
+    cache: ClipCache | None
+    rows: NpyFile | None
+
+    def for_part(self, clips: list[Segment]) -> BatchJob:
+        """Return the job with what is known of these clips alone, to be sent to a worker."""
+        return replace(self, cache=None if self.cache is None else self.cache.part_for(clips))
+
+
+def compute_batches(
+    clips: list[Segment], jobs: Sequence[BatchJob]
+) -> Iterator[tuple[ClipBatch, ...]]:
+    """Compute one or more kinds of features of clips, each of which is read once.
+
+    Parameters
+    ----------
+    clips : list of Segment
+        The clips.
+    jobs : sequence of BatchJob
+        What is made of them. Processes and progress are as the first of them says.
 
     Yields
     ------
-    batch : ClipBatch
-        Batches in the order of the clips.
+    batches : tuple of ClipBatch
+        Of each job one, in the order of the clips.
     """
     import librosa
 
     librosa.feature  # noqa: B018 - loaded here once instead of in all threads at once
-    n_values = (settings.n_channels or 1) * n_times_of(settings)
-    share = -(-len(clips) // effective_n_jobs(settings.n_jobs))
+    first = jobs[0].settings
+    n_values = max((j.settings.n_channels or 1) * n_times_of(j.settings) for j in jobs)
+    share = -(-len(clips) // effective_n_jobs(first.n_jobs))
     size = max(1, min(_BATCH_CLIPS, _BATCH_SAMPLES // n_values, share))
     tasks = (
-        delayed(_compute_batch)(
-            part, start, settings, shape, seed, cache and cache.part_for(part), rows
-        )
+        delayed(_compute_all)(part, start, [job.for_part(part) for job in jobs])
         for start in range(0, len(clips), size)
         for part in [clips[start : start + size]]
     )
-    parallel = Parallel(n_jobs=settings.n_jobs, prefer="threads", return_as="generator")
-    if not settings.verbose:
+    parallel = Parallel(n_jobs=first.n_jobs, prefer="threads", return_as="generator")
+    if not first.verbose:
         yield from parallel(tasks)
         return
-    with Progress(len(clips), type(settings).__name__, unit="clip") as progress:
-        for batch in parallel(tasks):
-            progress.update(batch.n_clips)
-            yield batch
+    with Progress(len(clips), type(first).__name__, unit="clip") as progress:
+        for batches in parallel(tasks):
+            progress.update(batches[0].n_clips)
+            yield batches
+
+
+def _compute_all(
+    clips: list[Segment], start: int, jobs: Sequence[BatchJob]
+) -> tuple[ClipBatch, ...]:
+    shared = None
+    if len(jobs) > 1:
+        shared = SharedReading([(job.settings, job.seed) for job in jobs])
+    return tuple(_compute_batch(clips, start, job, shared) for job in jobs)
 
 
 def _compute_batch(
-    clips: list[Segment],
-    start: int,
-    settings: LibrosaFeatures,
-    shape: tuple[int, ...],
-    seed: int | None,
-    cache: ClipCache | None,
-    rows: NpyFile | None,
+    clips: list[Segment], start: int, job: BatchJob, shared: SharedReading | None
 ) -> ClipBatch:
+    settings, shape, cache, rows = job.settings, job.shape, job.cache, job.rows
     keys = [None if cache is None else cache.key_of(clip) for clip in clips]
     if cache is not None:
         cache.tell_lengths()
@@ -138,7 +156,7 @@ def _compute_batch(
     bad: list[BadFile] = []
     for wave, i in zip(waves, missing, strict=True):
         try:
-            wave[...] = read_clip(clips[i], settings, seed)
+            wave[...] = read_clip(clips[i], settings, job.seed, shared)
         except UnusableClipError as error:
             bad.append(BadFile(start + i, clips[i].path, str(error)))
     done: NDArray[np.float32] | None = None

@@ -95,10 +95,15 @@ def _one_by_one(
     feature: Callable[..., ArrayLike], clips: Clips, settings: LibrosaFeatures
 ) -> np.ndarray:
     # Not all at once: librosa's own may compare the clips of an array with each other.
-    parameters = inspect.signature(feature).parameters
+    return np.stack([call_on(feature, clip, settings.sr) for clip in clips])
+
+
+def call_on(function: Callable[..., ArrayLike], clip: np.ndarray, sr: float) -> ArrayLike:
+    """Call a function as librosa's are called, with the rate if it takes one."""
+    parameters = inspect.signature(function).parameters
     takes_any = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
-    options = {"sr": settings.sr} if takes_any or "sr" in parameters else {}
-    return np.stack([feature(y=clip, **options) for clip in clips])
+    options = {"sr": sr} if takes_any or "sr" in parameters else {}
+    return function(y=clip, **options)
 
 
 def as_list(feature: Features) -> list[FeatureLike]:

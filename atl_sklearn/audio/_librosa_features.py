@@ -2,32 +2,25 @@
 
 from __future__ import annotations
 
-import os
-import uuid
 from numbers import Integral
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
-from sklearn.utils import Tags, check_array, check_random_state
-from sklearn.utils._set_output import _get_output_config
+from sklearn.utils import Tags, check_array
 from sklearn.utils.validation import check_is_fitted
 
-from atl_sklearn._fingerprint import Unidentifiable, fingerprint
 from atl_sklearn._types import Memory, PathLike, Seed
-from atl_sklearn._user_warnings import warn_user
-from atl_sklearn.audio._bad_audio import BadFile, report_bad
-from atl_sklearn.audio._batches import compute_batches
-from atl_sklearn.audio._cache import ClipCache, folder_of, key_of_settings
+from atl_sklearn.audio._bad_audio import BadFile
+from atl_sklearn.audio._cache import folder_of
 from atl_sklearn.audio._cache_size import CacheInfo, bytes_of, clear, size_of
-from atl_sklearn.audio._clips import Audio, Segment, as_clips
-from atl_sklearn.audio._features import Features, as_list, compute_features, name_of
+from atl_sklearn.audio._clips import Audio
+from atl_sklearn.audio._features import Features, as_list, name_of
 from atl_sklearn.audio._inverse import invert_features
-from atl_sklearn.audio._lengths import signature_of
-from atl_sklearn.audio._npy_file import NpyFile
 from atl_sklearn.audio._parameters import check_parameters, check_windows, is_number
-from atl_sklearn.audio._reading import n_times_of
+from atl_sklearn.audio._transformation import clips_of, feature_shape, transform_together
+from atl_sklearn.audio._trimming import Trim
 
 
 class LibrosaFeatures(TransformerMixin, BaseEstimator):
@@ -57,9 +50,12 @@ class LibrosaFeatures(TransformerMixin, BaseEstimator):
     pad : {"zeros", "wrap", "repeat"}, default="zeros"
         What follows shorter clips: silence; the clip again and again, the last time cut; or the
         clip as often as it fits, then silence.
-    trim_silence : float, default=None
-        Cut off what is this many dB below the loudest part, at the start and the end, before
-        clips are cropped (``top_db`` of ``librosa.effects.trim``).
+    trim_silence : float, "energy" or callable, default=None
+        What is cut off at the start and the end, before clips are cropped: what is this many dB
+        below the loudest part (``top_db`` of ``librosa.effects.trim``); or what is not clearly
+        louder than the noise of the clip itself, where it has louder and softer parts. A
+        callable, such as a detector of speech, is called as ``trim_silence(y=clip, sr=sr)`` and
+        returns the samples at which speech begins and ends, an array of shape (n_intervals, 2).
     normalize : {"peak", "rms"}, default=None
         Bring the peak, or the root mean square, of each clip to 1 before it is padded.
     n_channels : int, default=None
@@ -175,7 +171,7 @@ class LibrosaFeatures(TransformerMixin, BaseEstimator):
         offset: float = 0.0,
         crop: str = "start",
         pad: str = "zeros",
-        trim_silence: float | None = None,
+        trim_silence: Trim = None,
         normalize: str | None = None,
         n_channels: int | None = None,
         n_fft: int = 512,
@@ -260,9 +256,9 @@ class LibrosaFeatures(TransformerMixin, BaseEstimator):
             If waveforms in X are empty, not finite or not floating-point.
         """
         check_parameters(self)
-        clips = self._clips(X, None if self.on_error == "raise" else [])
+        clips = clips_of(self, X, None if self.on_error == "raise" else [])
         check_windows(self, clips)
-        shape = self._feature_shape()
+        shape = feature_shape(self)
         self.output_shape_ = (int(np.prod(shape)),) if self.flatten else shape
         self.bad_files_: list[BadFile] = []
         return self
@@ -294,37 +290,8 @@ class LibrosaFeatures(TransformerMixin, BaseEstimator):
         OSError
             If the folder of `memory_map` cannot be written to, or its disk has too little space.
         """
-        check_parameters(self)
-        self._check_container()
-        bad: list[BadFile] = []
-        clips = self._clips(X, bad)
-        check_windows(self, clips)
-        shape = self._feature_shape()
-        seed = None
-        if self.crop == "random":
-            seed = int(check_random_state(self.random_state).randint(2**31 - 1))
-        folder = folder_of(self.memory)
-        key = uuid.uuid4().hex
-        if folder is not None or self.memory_map is not None:
-            try:
-                key = key_of_settings(self, seed)
-            except Unidentifiable as error:
-                if folder is not None and self.verbose:
-                    print(f"Features are not kept in 'memory': {error}")
-                folder = None
-        # Crops that are drawn anew each time are never found again.
-        lasting = self.crop != "random" or isinstance(self.random_state, int | np.integer)
-        cache = ClipCache(folder, key) if folder is not None and lasting else None
-        if cache is not None:
-            cache.load_index()
-        if self.memory_map is None:
-            features = np.empty((len(clips), *shape), np.float32)
-            self._fill(clips, shape, seed, cache, features, None, bad)
-        else:
-            with NpyFile(self.memory_map, (len(clips), *shape), np.float32) as rows:
-                self._fill(clips, shape, seed, cache, None, rows, bad)
-                features = rows.finish(f"features-{_name_of(clips, key)}.npy")
-        return features.reshape(len(clips), -1) if self.flatten else features
+        (features,) = transform_together([self], X)
+        return features
 
     def inverse_transform(self, X: ArrayLike, *, n_iter: int = 32) -> NDArray[np.float32]:
         """Return sound with given features, to listen to.
@@ -371,7 +338,7 @@ class LibrosaFeatures(TransformerMixin, BaseEstimator):
                 f"X must have shape (n_samples, *output_shape_) with output_shape_ = "
                 f"{self.output_shape_}. Got shape {features.shape} instead."
             )
-        shape = self._feature_shape()
+        shape = feature_shape(self)
         waves = invert_features(features.reshape(-1, *shape[-2:]), self, n_iter)
         if self.n_channels is None:
             return waves
@@ -421,83 +388,11 @@ class LibrosaFeatures(TransformerMixin, BaseEstimator):
         if self.n_channels is not None and self.n_channels > 1:
             channels = range(self.n_channels)
             labels = [f"channel{i}_{label}" for i in channels for label in labels]
-        shape = self._feature_shape()
+        shape = feature_shape(self)
         if isinstance(self.feature, list | tuple) or self.n_channels is not None:
             shape = shape[1:]
         places = ["_".join(map(str, place)) for place in np.ndindex(shape)]
         return np.asarray([f"{label}_{place}" for label in labels for place in places], object)
-
-    def _clips(self, X: Audio, bad: list[BadFile] | None) -> list[Segment]:
-        return as_clips(X, bad, self.root, column=self.column, scale=self.scale)
-
-    def _feature_shape(self) -> tuple[int, ...]:
-        # noise, as some features warn of silence
-        size = (1, self.n_channels or 1, n_times_of(self))
-        noise = np.random.default_rng(0).normal(0.0, 0.1, size).astype(np.float32)
-        with np.errstate(over="ignore", divide="ignore", invalid="ignore"):  # told below
-            features = compute_features(noise, self)
-        ours = not any(map(callable, as_list(self.feature)))
-        if ours and not np.isfinite(features).all():  # as all clips' would be
-            raise ValueError(
-                f"With these parameters {self.feature!r} is not finite, even of noise. Look at "
-                f"those that are unusual, such as exponent={self.exponent} or "
-                f"feature_params={self.feature_params}."
-            )
-        return features.shape[1:]
-
-    def _check_container(self) -> None:
-        container = _get_output_config("transform", self)["dense"]
-        if container != "default" and not self.flatten:
-            raise ValueError(
-                f"A {container} DataFrame has two dimensions, but the features of a clip have "
-                f"more. Use {type(self).__name__}(flatten=True), or its "
-                "set_output(transform='default')."
-            )
-
-    def _fill(
-        self,
-        clips: list[Segment],
-        shape: tuple[int, ...],
-        seed: int | None,
-        cache: ClipCache | None,
-        features: NDArray[np.float32] | None,
-        rows: NpyFile | None,
-        known_bad: list[BadFile],
-    ) -> None:
-        """Compute the features into an array or a file."""
-        bad: dict[int, BadFile] = {}
-        lines: list[str] = []
-        failure = None
-        limit = bytes_of(self.memory_limit)
-        n_missing = n_written = 0
-        for batch in compute_batches(clips, self, shape=shape, seed=seed, cache=cache, rows=rows):
-            bad |= {found.position: found for found in batch.bad}
-            lines += batch.lines
-            failure = failure or batch.failure
-            if cache is not None:
-                cache.failure = failure  # later batches do not try again
-                n_missing += batch.n_missing
-                n_written += batch.n_written
-                if limit is not None and n_written > limit / 10:
-                    cache.shrink(limit)
-                    n_written = 0
-            if features is not None and batch.features is not None:
-                features[batch.start : batch.start + batch.n_clips] = batch.features
-        self.cache_hits_, self.cache_misses_ = 0, len(clips)
-        if cache is not None:
-            self.cache_hits_, self.cache_misses_ = len(clips) - n_missing, n_missing
-            if limit is not None and n_written:
-                cache.shrink(limit)
-            cache.save_index(lines)
-            if cache.failure:
-                warn_user(
-                    f"Features could not be kept in the 'memory' folder ({cache.failure}). They "
-                    "are computed, and complete, but will have to be computed again."
-                )
-        # Of waveforms more is known than that they have no samples any more.
-        bad |= {found.position: found for found in known_bad}
-        report_bad(list(bad.values()), len(clips), self.on_error)
-        self.bad_files_ = list(bad.values())
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
@@ -506,15 +401,3 @@ class LibrosaFeatures(TransformerMixin, BaseEstimator):
         tags.requires_fit = False
         tags.transformer_tags.preserves_dtype = []
         return tags
-
-
-def _name_of(clips: list[Segment], key: str) -> str:
-    """Return a name for the features of clips: the same when they are computed again."""
-    parts: list[object] = [key]
-    for clip in clips:
-        if clip.path is None:
-            parts.append(clip.samples() if clip.file is None else clip.file)
-        else:
-            parts += [os.path.abspath(clip.path), signature_of(clip.path)]
-        parts.append((clip.rate, clip.start, clip.duration))
-    return fingerprint(parts)[:24]

@@ -240,8 +240,13 @@ def _check_bands(settings: LibrosaFeatures) -> None:
 def _check_decibels(settings: LibrosaFeatures) -> None:
     for name in ("top_db", "trim_silence"):
         value = getattr(settings, name)
+        if name == "trim_silence" and (
+            callable(value) or (isinstance(value, str) and value == "energy")
+        ):
+            continue
         if value is not None and (not is_number(value) or value < 0):
-            raise refuse(settings, name, "a float in [0, inf), in dB, or None")
+            others = ", 'energy', a callable" if name == "trim_silence" else ""
+            raise refuse(settings, name, f"a float in [0, inf), in dB{others}, or None")
     ref = settings.ref
     if not (isinstance(ref, str) and ref == "max") and (not is_number(ref) or ref <= 0):
         raise refuse(settings, "ref", "'max' or a float in (0, inf)")

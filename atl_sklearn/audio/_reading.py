@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ from atl_sklearn.audio._clips import Segment
 from atl_sklearn.audio._files import open_audio
 from atl_sklearn.audio._joined import Readable
 from atl_sklearn.audio._sound_file import LONGEST_VALUES
+from atl_sklearn.audio._trimming import trim
 from atl_sklearn.audio._waveforms import describe_samples
 
 if TYPE_CHECKING:
@@ -42,13 +44,79 @@ class _Samples:
         return self._samples[:, start:stop]
 
 
+class _Part:
+    """A part of a file that was read before, as if it were the file."""
+
+    def __init__(self, source: Readable, start: int, stop: int | None) -> None:
+        self._start = start
+        self._samples = source.read(start, stop)
+        self.rate, self.n_channels, self.n_frames = source.rate, source.n_channels, source.n_frames
+
+    def count_frames(self) -> int:
+        # Whoever asks for it had it counted when the part was chosen.
+        assert self.n_frames is not None
+        return self.n_frames
+
+    def read(self, start: int, stop: int | None) -> NDArray[np.float32]:
+        last = None if stop is None else stop - self._start
+        return self._samples[:, start - self._start : last]
+
+
+class SharedReading:
+    """Files of one batch, each read once for several settings.
+
+    Parameters
+    ----------
+    views : sequence of (LibrosaFeatures, int or None)
+        The settings, and the seeds of their crops.
+    """
+
+    def __init__(self, views: Sequence[tuple[LibrosaFeatures, int | None]]) -> None:
+        self._views = views
+        self._parts: dict[int, _Part | UnusableClipError] = {}
+
+    def read(self, clip: Segment) -> Readable:
+        """Return what all settings need of a file.
+
+        Raises
+        ------
+        UnusableClipError
+            If it cannot be read, each time.
+        """
+        if id(clip) not in self._parts:
+            try:
+                self._parts[id(clip)] = self._read(clip)
+            except UnusableClipError as error:
+                self._parts[id(clip)] = error
+        found = self._parts[id(clip)]
+        if isinstance(found, UnusableClipError):
+            raise found
+        return found
+
+    def _read(self, clip: Segment) -> _Part:
+        assert clip.file is not None
+        ends = [_until(clip, settings) for settings, _ in self._views]
+        until = None if None in ends else max(end for end in ends if end is not None)
+        with open_audio(clip.file, until=until) as source:
+            spans = []
+            for settings, seed in self._views:
+                fraction = _draw(clip, seed) if settings.crop == "random" else 0.0
+                spans.append(_span(source, clip, settings, fraction))
+            stops = [stop for _, stop in spans]
+            last = None if None in stops else max(stop for stop in stops if stop is not None)
+            return _Part(source, min(start for start, _ in spans), last)
+
+
 def n_times_of(settings: LibrosaFeatures) -> int:
     """Return the length of a clip in samples."""
     return round(settings.duration * settings.sr)
 
 
 def read_clip(
-    clip: Segment, settings: LibrosaFeatures, seed: int | None = None
+    clip: Segment,
+    settings: LibrosaFeatures,
+    seed: int | None = None,
+    shared: SharedReading | None = None,
 ) -> NDArray[np.float32]:
     """Read a clip: the part that counts, at the right rate, length and loudness.
 
@@ -60,6 +128,8 @@ def read_clip(
         The parameters from `sr` to `n_channels`, and `allow_silence`.
     seed : int or None, default=None
         For ``crop="random"``.
+    shared : SharedReading or None, default=None
+        What reads files once for several settings.
 
     Returns
     -------
@@ -72,10 +142,11 @@ def read_clip(
         If the file is missing, empty, truncated or no audio, or if samples are not finite.
     """
     sr = settings.sr
-    if clip.file is not None:
-        opened: AbstractContextManager[Readable] = open_audio(
-            clip.file, until=_until(clip, settings)
-        )
+    opened: AbstractContextManager[Readable]
+    if shared is not None and clip.file is not None:
+        opened = nullcontext(shared.read(clip))
+    elif clip.file is not None:
+        opened = open_audio(clip.file, until=_until(clip, settings))
     else:
         assert isinstance(clip.source, np.ndarray)
         opened = nullcontext(_Samples(clip.source, sr if clip.rate is None else clip.rate))
@@ -97,12 +168,7 @@ def read_clip(
     if settings.n_channels is None and len(samples) > 1:
         wave = samples.mean(axis=0, keepdims=True)
     wave = resample(wave, rate, sr)
-    if settings.trim_silence is not None:
-        import librosa
-
-        wave, _ = librosa.effects.trim(wave, top_db=settings.trim_silence)
-        if wave.shape[1] == 0:
-            raise UnusableClipError(f"trim_silence={settings.trim_silence} dB leaves nothing of it")
+    wave = trim(wave, sr, settings.trim_silence)
     wave = _crop(wave, n_times_of(settings), settings.crop, fraction)
     if not settings.allow_silence and not wave.any():
         raise UnusableClipError("it is silent: all samples are 0 (see allow_silence)")
