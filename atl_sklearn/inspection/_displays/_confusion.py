@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.base import BaseEstimator
 from sklearn.utils.validation import _num_samples
 
 from atl_sklearn._validation import refuse_value
@@ -19,6 +21,7 @@ from atl_sklearn.inspection._streaming import read_predictions, unwrapped_search
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure, SubFigure
 
 _CELLS, _SMALLEST = 110.0, 5.0  # points: the width of a matrix, and a number that can be read
 
@@ -51,7 +54,7 @@ class GroupConfusionDisplay:
     """
 
     ax_: np.ndarray
-    figure_: Any
+    figure_: Figure | SubFigure
 
     def __init__(
         self, confusion: np.ndarray, *, groups: Sequence[str], classes: Sequence[str]
@@ -61,7 +64,9 @@ class GroupConfusionDisplay:
         self.classes = tuple(classes)
 
     @classmethod
-    def from_predictions(cls, y: Any, y_pred: Any, groups: Any) -> GroupConfusionDisplay:
+    def from_predictions(
+        cls, y: ArrayLike, y_pred: ArrayLike, groups: ArrayLike
+    ) -> GroupConfusionDisplay:
         """Count predictions.
 
         Parameters
@@ -87,7 +92,13 @@ class GroupConfusionDisplay:
 
     @classmethod
     def from_estimator(
-        cls, estimator: Any, X: Any, y: Any, y_unrelated: Any, *, batch_size: int = 256
+        cls,
+        estimator: BaseEstimator,
+        X: ArrayLike,
+        y: ArrayLike,
+        y_unrelated: ArrayLike,
+        *,
+        batch_size: int = 256,
     ) -> GroupConfusionDisplay:
         """Predict, and count.
 
@@ -159,7 +170,7 @@ class GroupConfusionDisplay:
         columns = ("group", "true", "predicted", "n_samples")
         return make_frame(rows, columns, "GroupConfusionDisplay.frame")
 
-    def plot(self, *, ax: Any = None) -> GroupConfusionDisplay:
+    def plot(self, *, ax: Axes | None = None) -> GroupConfusionDisplay:
         """Draw a matrix for each group, its rows as shares of the class.
 
         Parameters
