@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
 if TYPE_CHECKING:
     import joblib
+    from numpy.typing import ArrayLike
     from sklearn.model_selection import BaseCrossValidator
 
 # A file or a folder.
@@ -26,6 +27,9 @@ Folds: TypeAlias = "int | BaseCrossValidator | Iterable[tuple[np.ndarray, np.nda
 
 # What `scoring` may be; a function takes an estimator, X and y.
 Scoring: TypeAlias = "str | Callable[..., float] | None"
+
+# Data of the unrelated side: for all tasks, one for each, or by the name of an input.
+Views: TypeAlias = "ArrayLike | list[ArrayLike] | Mapping[str, ArrayLike]"
 
 # Parameters of a candidate, which a study can store.
 Params: TypeAlias = "dict[str, str | float | bool | None]"

@@ -12,6 +12,7 @@ from atl_sklearn.audio._sound_augmentation import AddNoise, RandomGain, RandomSh
 from atl_sklearn.audio._standardizer import Standardizer
 from atl_sklearn.audio._two_views import TwoViews
 from atl_sklearn.audio._views import AudioViews
+from atl_sklearn.audio._windows import RecordingWindows
 
 __all__ = [
     "AddNoise",
@@ -23,6 +24,7 @@ __all__ = [
     "LibrosaFeatures",
     "RandomGain",
     "RandomShift",
+    "RecordingWindows",
     "Segment",
     "SegmentAggregator",
     "Standardizer",

@@ -12,13 +12,13 @@ from atl_sklearn._partial_files import remove_left_over
 from atl_sklearn._validation import refuse_value
 from atl_sklearn.datasets._checks import check_flag, check_folder
 from atl_sklearn.datasets._data_home import get_data_home
+from atl_sklearn.datasets._published_file import find_file, not_found
 from atl_sklearn.datasets._recordings import (
     BadArchiveError,
     Release,
     complete_recordings,
     download,
     extract,
-    find_archive,
 )
 
 _FSDD = Release(
@@ -53,10 +53,7 @@ def _find_or_get(home: Path, *, download_if_missing: bool) -> list[Path]:
     extracted = complete_recordings(home / _FSDD.name, _FSDD)
     if extracted:
         return extracted
-    places = [home]
-    if os.environ.get("ATL_SKLEARN_DATA"):
-        places.append(Path(os.environ["ATL_SKLEARN_DATA"]).expanduser())
-    archive = find_archive(places, _FSDD)
+    archive = find_file(_FSDD.archives, home)
     if archive is not None:
         try:
             return extract(archive, home, _FSDD)
@@ -66,12 +63,7 @@ def _find_or_get(home: Path, *, download_if_missing: bool) -> list[Path]:
                 "downloaded."
             ) from error
     if not download_if_missing:
-        looked = " or ".join(map(str, places))
-        raise OSError(
-            f"The Free Spoken Digit Dataset was not found in {looked}, and download_if_missing "
-            f"is False. Set it to True, or put the archive from {_FSDD.url} there as "
-            f"{_FSDD.archives[0]}."
-        )
+        raise not_found("The Free Spoken Digit Dataset", _FSDD.archives[:1], _FSDD.url, home)
     return download(home, _FSDD)
 
 

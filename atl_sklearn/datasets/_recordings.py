@@ -107,12 +107,6 @@ def complete_recordings(folder: Path, release: Release) -> list[Path]:
     return paths if digest == release.sha256 else []
 
 
-def find_archive(folders: Iterable[Path], release: Release) -> Path | None:
-    """Return the first local archive in `folders`, or None."""
-    paths = (folder / name for folder in folders for name in release.archives)
-    return next((path for path in paths if path.is_file()), None)
-
-
 def extract(archive: Path, home: Path, release: Release) -> list[Path]:
     """Extract the recordings of `archive` into `home`, all of them or none.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from os import PathLike
 from typing import Any
 
@@ -23,6 +23,7 @@ from atl_sklearn.estimators._convergence import judge_predictions
 from atl_sklearn.estimators._data import is_own_data
 from atl_sklearn.estimators._estimator import AntiTransferEstimator
 from atl_sklearn.estimators._finiteness import check_predictions
+from atl_sklearn.estimators._fit_run import FitRun
 from atl_sklearn.estimators._input_checks import check_X
 from atl_sklearn.estimators._net import Choice, Choices
 from atl_sklearn.estimators._outputs import (
@@ -57,14 +58,17 @@ class AntiTransferClassifier(AntiTransferEstimator, NeuralNetClassifier):
         sample), ``n_features_in`` (the length of its first axis) or ``n_outputs`` is given
         these, unless ``module__input_shape`` and so on are set. An instance is copied, not
         trained itself. It returns a score for each class, or a number for each target.
-    unrelated : fitted estimator, torch.nn.Module, unfitted estimator, list or None, default=None
-        What the network must not lean on: a fitted :class:`AntiTransferClassifier`,
-        :class:`AntiTransferRegressor` or other skorch net, the same in a
-        ``FrozenEstimator``, a fitted ``Pipeline`` that ends in one (its last step is used, so
-        its features must have the shape of X), or a module of any kind: TorchScript, quantised, an
-        exported program, the path of an ONNX file. It is never changed, and clones of this
-        estimator keep it. An unfitted estimator is cloned and fitted inside `fit` on
-        ``y_unrelated``. A list holds several. None trains a plain network.
+    unrelated : estimator, torch.nn.Module, "labels", "precomputed", list or None, default=None
+        What the network must not lean on. A fitted :class:`AntiTransferClassifier`,
+        :class:`AntiTransferRegressor` or other skorch net, or a module of any kind: TorchScript,
+        quantised, an exported program, the path of an ONNX file. Any other fitted estimator of
+        scikit-learn's, by ``predict_proba``, else ``decision_function``, ``transform`` or
+        ``predict``. The same in a ``FrozenEstimator``, or at the end of a ``Pipeline``, whose other
+        steps are applied to what `fit` is given. ``"labels"`` compares with ``y_unrelated``, and
+        ``"precomputed"`` with ``Z_unrelated``. What is fitted is never changed, and clones of this
+        estimator keep it; an estimator that is not fitted is cloned and fitted inside `fit`, on
+        ``y_unrelated`` if it learns from labels. A list holds several. None trains a plain
+        network.
     layer : str, int or list of these, default="last"
         Where this network is compared: ``"last"``, the last convolution, recurrent or attention
         layer with its nonlinearity, or without these the last hidden linear layer with its
@@ -82,7 +86,8 @@ class AntiTransferClassifier(AntiTransferEstimator, NeuralNetClassifier):
         and ONNX files. ``"task"`` is what of its features matters for its own task, whitened on
         the first 2000 training samples: what its linear read-out uses, or where it has none, where
         its answers differ. ``"posterior"`` are the probabilities made of its output (of a plain
-        module: its softmax). With a list as `unrelated`, a list has one entry for each network.
+        module: its softmax). What has no layers takes None, ``"output"`` or, of probabilities,
+        ``"posterior"``. With a list as `unrelated`, a list has one entry for each.
     metric : str, callable or list of these, default="cross_correlation"
         How aggregated activations are compared, a list for each layer; see
         :func:`~atl_sklearn.similarity.activation_similarity`. ``"adversarial"`` trains a
@@ -93,7 +98,7 @@ class AntiTransferClassifier(AntiTransferEstimator, NeuralNetClassifier):
         :func:`~atl_sklearn.similarity.activation_similarity`.
     weight : float, "auto" or list of these, default=1.0
         Weight of the penalty in the loss, in [0, inf); a list has one for each unrelated
-        network. 0 trains a plain network, bit for bit. ``"auto"`` is the share of the target's
+        task. 0 trains a plain network, bit for bit. ``"auto"`` is the share of the target's
         variance in the training data that the unrelated network's answers explain: 1 where they
         give the target away, 0 where there is nothing to lean on.
     target_similarity : float, list of float or None, default=None
@@ -111,7 +116,8 @@ class AntiTransferClassifier(AntiTransferEstimator, NeuralNetClassifier):
     penalty_data : {"auto", "unlabeled", "train", "both"}, default="auto"
         What the penalty is computed on: batches of ``X_unlabeled`` in `fit`, the training
         batches, or the mean of both; ``"auto"`` is ``"unlabeled"`` where there is
-        ``X_unlabeled``, otherwise ``"train"``. BatchNorm normalises unlabeled batches by
+        ``X_unlabeled``, otherwise ``"train"``, as with ``unrelated="labels"`` where nobody knows
+        the labels of the unlabeled data. BatchNorm normalises unlabeled batches by
         themselves, and its running statistics come from the training batches only.
     penalty_batch_size : int, default=96
         Samples in an unlabeled batch; all of ``X_unlabeled`` if it has fewer.
@@ -219,15 +225,15 @@ class AntiTransferClassifier(AntiTransferEstimator, NeuralNetClassifier):
     ----------
     module_ : torch.nn.Module
         The trained network.
-    unrelated_ : estimator, module, list of these or None
-        What `unrelated` was, fitted.
+    unrelated_ : estimator, module, str, list of these or None
+        What `unrelated` was, fitted; a list, too, where one word stood for several tasks.
     unrelated_score_ : float, None or list of these
         How well an unfitted `unrelated` learnt ``y_unrelated``: its score on a fifth of the
         samples, held out, when it is fitted on the others (the network that is avoided is fitted
         on all). `fit` warns where it is at chance. None where nothing was fitted.
     weight_ : float or list of float
-        The weight that was used, with `target_similarity` at the end; a list where `unrelated`
-        is one.
+        The weight that was used, with `target_similarity` at the end; a list where there are
+        several unrelated tasks.
     history : skorch.history.History
         For each epoch ``train_loss`` and ``valid_loss``, which are those of the task;
         ``train_penalty`` and ``valid_penalty``, the similarity before its weight;
@@ -280,7 +286,7 @@ class AntiTransferClassifier(AntiTransferEstimator, NeuralNetClassifier):
     ['penalty_weight', 'train_penalty']
     """
 
-    _declared_classes: Any = None
+    _declared_classes: ArrayLike | None = None
 
     def __init__(
         self,
@@ -302,7 +308,7 @@ class AntiTransferClassifier(AntiTransferEstimator, NeuralNetClassifier):
         cache_size: int = 2**30,
         memory: str | PathLike[str] | Memory | None = None,
         checkpoint_dir: str | PathLike[str] | None = None,
-        class_weight: Mapping[Any, float] | str | None = None,
+        class_weight: Mapping[object, float] | str | None = None,
         random_state: int | np.random.RandomState | None = None,
         precision: str = "float32",
         criterion: torch.nn.Module | Callable[..., Any] = torch.nn.CrossEntropyLoss,
@@ -313,18 +319,18 @@ class AntiTransferClassifier(AntiTransferEstimator, NeuralNetClassifier):
         weight_decay: float = 1e-4,
         max_epochs: int = 30,
         batch_size: int = 32,
-        iterator_train: Callable[..., Any] = DataLoader,
-        iterator_valid: Callable[..., Any] = DataLoader,
-        dataset: Callable[..., Any] = Dataset,
+        iterator_train: Callable[..., Iterable[object]] = DataLoader,
+        iterator_valid: Callable[..., Iterable[object]] = DataLoader,
+        dataset: Callable[..., torch.utils.data.Dataset] = Dataset,
         train_split: float | Callable[..., Any] | None = None,
-        callbacks: list[Any] | str | None = None,
+        callbacks: list[object] | str | None = None,
         predict_nonlinearity: Choice | None = "auto",
         warm_start: bool = False,
         verbose: int = 0,
         device: str | torch.device | None = "auto",
         compile: bool = False,
         use_caching: bool | str = "auto",
-        torch_load_kwargs: dict[str, Any] | None = None,
+        torch_load_kwargs: dict[str, object] | None = None,
         classes: ArrayLike | None = None,
         **kwargs: object,
     ) -> None:
@@ -391,14 +397,14 @@ class AntiTransferClassifier(AntiTransferEstimator, NeuralNetClassifier):
             y_true = torch.as_tensor(y_true).to(y_pred).reshape(y_pred.shape)
         return super().get_loss(y_pred, y_true, *args, **kwargs)
 
-    def _get_predict_nonlinearity(self) -> Any:
+    def _get_predict_nonlinearity(self) -> Callable[[torch.Tensor], torch.Tensor]:
         is_auto = isinstance(self.predict_nonlinearity, str) and self.predict_nonlinearity == "auto"
         criterion = criterion_of(self)
         if is_auto and takes_one_score(criterion):
             return nonlinearity_of(criterion)
         return super()._get_predict_nonlinearity()
 
-    def _judge_predictions(self, run: Any) -> str:
+    def _judge_predictions(self, run: FitRun) -> str:
         if not is_own_data(run.dataset) or self.iterator_train is not DataLoader:
             return ""
         n_samples = len(run.dataset)
@@ -424,7 +430,7 @@ class AntiTransferClassifier(AntiTransferEstimator, NeuralNetClassifier):
         label = self.classes_inferred_.tolist()[int(predicted[0][0])]
         return f"{what}: {label!r}. {remedy}"
 
-    def _task_weight(self, y: object, sample_weight: object) -> Any:
+    def _task_weight(self, y: object, sample_weight: np.ndarray | None) -> np.ndarray | None:
         if self.class_weight is None:
             return sample_weight
         weight = weights_by_class(self, column_or_1d(y), self.classes_inferred_)

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import ArrayLike
 from scipy.sparse import issparse
 from sklearn.utils.validation import _check_sample_weight, validate_data
 from skorch.dataset import Dataset, get_len
@@ -17,8 +18,9 @@ from skorch.utils import is_dataset
 from torch.utils.data import DataLoader, IterableDataset
 
 from atl_sklearn._validation import check_no_missing, shown
+from atl_sklearn.estimators._data import ArrayData, UnlabeledData
 from atl_sklearn.estimators._net import Net
-from atl_sklearn.estimators._precision import numpy_dtype
+from atl_sklearn.estimators._placement import numpy_dtype
 from atl_sklearn.estimators._unlabeled import check_unlabeled
 from atl_sklearn.estimators._user_datasets import (
     check_indexed,
@@ -52,7 +54,7 @@ class TrainingData:
     y: np.ndarray
     task_weight: np.ndarray | None
     sample_weight: np.ndarray | None
-    unlabeled: Any
+    unlabeled: ArrayData | UnlabeledData | None
 
 
 def is_mapping(X: object) -> bool:
@@ -248,7 +250,7 @@ def _check_samples(net: Net, X: Any, y: Any, *, reset: bool) -> tuple[Any, Any]:
 
 
 def _check_weights(
-    net: Net, y: Any, sample_weight: Any
+    net: Net, y: ArrayLike, sample_weight: Any
 ) -> tuple[np.ndarray | None, np.ndarray | None]:
     """Return the weights in the task loss, of mean 1, and in the penalty; None without."""
     dtype = numpy_dtype(net.precision)

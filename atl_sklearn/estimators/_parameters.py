@@ -18,7 +18,7 @@ from atl_sklearn.estimators._class_weight import check_class_weight
 from atl_sklearn.estimators._learning_rate import get_lr_schedule
 from atl_sklearn.estimators._names import check_names, check_optimizer, get_optimizer
 from atl_sklearn.estimators._net import ClassifierNet, Net
-from atl_sklearn.estimators._precision import PRECISIONS
+from atl_sklearn.estimators._placement import PRECISIONS
 from atl_sklearn.estimators._splits import check_train_split
 from atl_sklearn.modules import get_module_names
 from atl_sklearn.similarity import (

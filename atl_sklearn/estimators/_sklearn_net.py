@@ -8,7 +8,7 @@ from typing import Any, Self
 import numpy as np
 import torch
 from sklearn.base import BaseEstimator, clone
-from sklearn.utils import check_random_state
+from sklearn.utils import Tags, check_random_state
 from skorch import NeuralNet
 
 from atl_sklearn.estimators._fit_run import FitRun
@@ -236,7 +236,7 @@ class SklearnNet(NeuralNet):
     def __sklearn_is_fitted__(self) -> bool:
         return self._completed
 
-    def __sklearn_tags__(self) -> Any:
+    def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.input_tags.three_d_array = True
         tags.input_tags.sparse = True

@@ -130,19 +130,23 @@ def _recommended(report: dict[str, Any]) -> tuple[str, ...]:
             "go along with each other, and pass them as X_unlabeled: that gains most. There are "
             f"{report['n_unlabeled']}."
         )
+        texts.append(
+            "On the training data alone take product_of_experts=1 with weight=0.1 or 0, which "
+            "needs no other samples."
+        )
         few = _FEW * report["n_classes"]
         if report["n_contradicting"] < few:
             texts.append(
                 f"Only {report['n_contradicting']} samples contradict the label, fewer than "
-                f"{_FEW} for each class: on the training data alone a penalty also forbids what "
-                f"is to be learnt. Expect little; take weight='auto' (here about {share:.2f}) "
-                "rather than more."
+                f"{_FEW} for each class: a penalty on the training data forbids much of what is "
+                f"to be learnt as well; rather than weight=1 take weight='auto' (here about "
+                f"{share:.2f}) or less."
             )
         else:
             texts.append(
-                f"{report['n_contradicting']} samples contradict the label: the penalty may also "
-                "be computed on the training data, with weight='auto' (here about "
-                f"{share:.2f}) or layer_study for layer and weight."
+                f"{report['n_contradicting']} samples contradict the label, so that a penalty on "
+                f"the training data may help too: weight='auto' (here about {share:.2f}), or "
+                "layer_study for layer and weight."
             )
     if report["feature_share"] is not None and report["feature_share"] > share + _BEYOND:
         texts.append(
@@ -222,6 +226,7 @@ def confounding_report(
     >>> confounding_report(word, speaker, n_resamples=20)  # doctest: +ELLIPSIS
     The unrelated label explains 0.9... of the target; 2 of 100 samples contradict it.
     - Gather at least 192 samples without labels, ... There are 0.
+    - On the training data alone take product_of_experts=1 ...
     - Only 2 samples contradict the label, fewer than 5 for each class: ...
     """
     for name, value, least in (

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import product
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 import torch
 from numpy.typing import ArrayLike
-from scipy.sparse import issparse
 from sklearn.base import BaseEstimator, clone, is_classifier
 from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import _num_samples
 
 from atl_sklearn._generator import forked_generator
 from atl_sklearn._pipelines import as_innermost_sees, last_step
+from atl_sklearn._types import Views
 from atl_sklearn.estimators import check_X
 from atl_sklearn.similarity import (
     AntiTransferLoss,
@@ -25,6 +25,7 @@ from atl_sklearn.similarity import (
     get_metric,
     is_batch_metric,
 )
+from atl_sklearn.tuning._folds import take_rows
 from atl_sklearn.tuning._target import find_network
 from atl_sklearn.unrelated import (
     LayerList,
@@ -95,12 +96,6 @@ def _comparable(metric: str, aggregation: str, ours: Shape, theirs: Shape) -> bo
     return True
 
 
-def _few_of(values: Any, few: np.ndarray) -> Any:
-    if isinstance(values, Mapping) and not issparse(values):
-        return {name: _safe_indexing(values[name], few) for name in list(values)}
-    return _safe_indexing(values, few)
-
-
 def _layers_of(source: object, sides: SideMaker, X: np.ndarray) -> LayerList | None:
     """Return the layers of what is unrelated; None for what has none."""
     if not has_network(source):
@@ -137,7 +132,7 @@ def find_combinations(
     X: ArrayLike,
     y: ArrayLike | None,
     *,
-    X_unrelated: object = None,
+    X_unrelated: Views | None = None,
     layers: Iterable[str] | None,
     metrics: Iterable[str],
     aggregations: Iterable[str],
@@ -182,14 +177,15 @@ def find_combinations(
     for names, get in ((metrics, get_metric), (aggregations, get_aggregation)):
         for name in names:
             get(name)
-    few = np.arange(min(_FEW, _num_samples(X)))
+    n_samples = _num_samples(X)
+    few = np.arange(min(_FEW, n_samples))
     y = None if y is None else _safe_indexing(y, few)
     given = as_innermost_sees(estimator, _safe_indexing(X, few), y, fits=True)
     made = _untrained(net, given)  # refuses data that cannot be learnt from
     rows = np.array(dense_rows(check_X(made, given), slice(None)))
     frozen, data = freeze(made, rows[:2])
     network = frozen.list_layers(data)
-    view = None if X_unrelated is None else _few_of(X_unrelated, few)
+    view = None if X_unrelated is None else take_rows(X_unrelated, few, n_samples)
     sides = SideMaker(UnrelatedInputs(X_unrelated=view), given, None, {})
     choices = net.unrelated_layer
     several = isinstance(net.unrelated, list | tuple) and isinstance(choices, list | tuple)

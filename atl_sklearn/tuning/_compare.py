@@ -13,11 +13,11 @@ from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, clone, is_classifier
 from sklearn.metrics import check_scoring
 from sklearn.model_selection import KFold, StratifiedKFold
-from sklearn.utils import check_random_state, indexable
+from sklearn.utils import check_random_state
 from sklearn.utils.validation import _num_samples
 
-from atl_sklearn._types import Folds, Scoring, Seed
-from atl_sklearn._validation import check_no_missing, is_integer, is_real, refuse_value
+from atl_sklearn._types import Folds, Scoring, Seed, Views
+from atl_sklearn._validation import is_integer, is_real, refuse_value
 from atl_sklearn.estimators import set_seeds
 from atl_sklearn.tuning._checks import check_run, is_one_of, listed_names
 from atl_sklearn.tuning._evaluation import Data
@@ -25,8 +25,6 @@ from atl_sklearn.tuning._folds import (
     Splitter,
     as_splitter,
     check_not_split,
-    check_views,
-    label_codes,
     make_folds,
 )
 from atl_sklearn.tuning._intervals import INTERVALS, PairedInterval, paired_interval
@@ -243,10 +241,10 @@ def compare(
     y_unrelated: ArrayLike | None = None,
     X_unlabeled: ArrayLike | None = None,
     sample_weight: ArrayLike | None = None,
-    X_unrelated: object = None,
-    Z_unrelated: object = None,
-    X_unrelated_unlabeled: object = None,
-    Z_unlabeled: object = None,
+    X_unrelated: Views | None = None,
+    Z_unrelated: Views | None = None,
+    X_unrelated_unlabeled: Views | None = None,
+    Z_unlabeled: Views | None = None,
     cv: Folds = None,
     n_repeats: int = 1,
     scoring: Scoring = None,
@@ -336,18 +334,11 @@ def compare(
     if not is_real(confidence) or not 0 < confidence < 1:
         raise refuse_value("compare", "confidence", "a float in (0, 1)", confidence)
     check_run("compare", n_jobs=n_jobs, random_state=random_state, scoring=scoring)
-    n_samples = _num_samples(X)
-    check_no_missing(y, "y")
-    check_no_missing(sample_weight, "sample_weight")
-    for name, labels in (("groups", groups), ("y_unrelated", y_unrelated)):
-        if labels is not None:
-            label_codes(labels, n_samples, name)
-    X, y, groups, y_unrelated, sample_weight = indexable(X, y, groups, y_unrelated, sample_weight)
     data = Data(
         X, y, groups, y_unrelated, sample_weight, X_unlabeled,
         X_unrelated, Z_unrelated, X_unrelated_unlabeled, Z_unlabeled,
-    )  # fmt: skip
-    check_views(data, n_samples)
+    ).checked()  # fmt: skip
+    n_samples = _num_samples(data.X)
     first = next(iter(named.values()))
     classifier = is_classifier(first)
     rng = check_random_state(random_state)
@@ -356,7 +347,7 @@ def compare(
     for repeat in range(n_repeats):
         seed = int(rng.randint(np.iinfo(np.int32).max))
         splitter = _repeated(cv, repeat, seed, classifier=classifier, groups=groups)
-        folds.append(make_folds(splitter, X, y, groups, classifier=classifier))
+        folds.append(make_folds(splitter, data.X, data.y, data.groups, classifier=classifier))
         seeds.append(rng.randint(np.iinfo(np.int32).max, size=len(folds[-1])).tolist())
     check_not_split(X_unlabeled, n_samples, [fold for repeat in folds for fold in repeat])
     scores = joblib.Parallel(n_jobs=n_jobs)(

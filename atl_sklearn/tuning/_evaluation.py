@@ -3,26 +3,27 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 import numpy as np
 import optuna
 from numpy.typing import ArrayLike
 from optuna.trial import Trial
-from scipy.sparse import issparse
 from sklearn.base import BaseEstimator, clone
-from sklearn.utils import _safe_indexing
+from sklearn.utils import indexable
 from sklearn.utils.validation import _num_samples
 
-from atl_sklearn._types import Params
+from atl_sklearn._types import Params, Views
+from atl_sklearn._validation import check_no_missing
 from atl_sklearn.estimators import set_seeds
-from atl_sklearn.tuning._folds import Fold
+from atl_sklearn.tuning._folds import Fold, check_views, label_codes, take_rows
 from atl_sklearn.tuning._objectives import Measured, Objective
 from atl_sklearn.tuning._pruning import HeldOutValue, TrialPruning
 from atl_sklearn.tuning._target import find_network, fit_arguments
 from atl_sklearn.tuning._workers import noted_interrupts
+
+_INDEXABLE = ("X", "y", "groups", "y_unrelated", "sample_weight")
+_VIEWS = ("X_unrelated", "Z_unrelated")
 
 
 @dataclass(frozen=True)
@@ -49,24 +50,35 @@ class Data:
     y_unrelated: ArrayLike | None = None
     sample_weight: ArrayLike | None = None
     X_unlabeled: ArrayLike | None = None
-    X_unrelated: object = None
-    Z_unrelated: object = None
-    X_unrelated_unlabeled: object = None
-    Z_unlabeled: object = None
+    X_unrelated: Views | None = None
+    Z_unrelated: Views | None = None
+    X_unrelated_unlabeled: Views | None = None
+    Z_unlabeled: Views | None = None
+
+    def checked(self) -> Data:
+        """Return the same as what can be split, after checks of the labels.
+
+        Raises
+        ------
+        ValueError
+            If some are missing, or there are not as many as samples.
+        """
+        n_samples = _num_samples(self.X)
+        check_no_missing(self.y, "y")
+        check_no_missing(self.sample_weight, "sample_weight")
+        for name in ("groups", "y_unrelated"):
+            if getattr(self, name) is not None:
+                label_codes(getattr(self, name), n_samples, name)
+        split = indexable(*(getattr(self, name) for name in _INDEXABLE))
+        check_views(self, n_samples)
+        return replace(self, **dict(zip(_INDEXABLE, split, strict=True)))
 
     def take(self, index: np.ndarray) -> Data:
         """Return some of the samples, and all of the unlabeled data."""
+        given = {name: getattr(self, name) for name in (*_INDEXABLE, *_VIEWS)}
         n_samples = _num_samples(self.X)
-
-        def of(values: Any) -> Any:
-            if isinstance(values, Mapping) and not issparse(values):
-                return {name: of(values[name]) for name in list(values)}
-            if isinstance(values, list | tuple) and len(values) != n_samples:
-                return [of(array) for array in values]  # several arrays
-            return None if values is None else _safe_indexing(values, index)
-
-        names = ("X", "y", "groups", "y_unrelated", "sample_weight", "X_unrelated", "Z_unrelated")
-        return replace(self, **{name: of(getattr(self, name)) for name in names})
+        split = {n: take_rows(x, index, n_samples) for n, x in given.items() if x is not None}
+        return replace(self, **split)
 
     def fit(self, estimator: BaseEstimator) -> BaseEstimator:
         """Fit an estimator on these data, with those of the arguments that it takes.

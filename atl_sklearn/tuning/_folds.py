@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable, Mapping
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy.sparse import issparse
 from sklearn.model_selection import BaseCrossValidator, GroupKFold, StratifiedGroupKFold, check_cv
+from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import _num_samples
 
-from atl_sklearn._types import Folds
+from atl_sklearn._types import Folds, Views
 from atl_sklearn._validation import ENABLE_ROUTING, check_no_missing, shown
+
+if TYPE_CHECKING:
+    from atl_sklearn.tuning._evaluation import Data
 
 Fold: TypeAlias = tuple[np.ndarray, np.ndarray]
 Splitter: TypeAlias = int | BaseCrossValidator | list[Fold]
@@ -174,7 +179,16 @@ def label_codes(labels: ArrayLike, n_samples: int, name: str) -> np.ndarray:
     return np.array([" ".join(map(str, row)) for row in labels.tolist()])
 
 
-def check_views(data: Any, n_samples: int) -> None:
+def take_rows(values: Views, index: np.ndarray, n_samples: int) -> Any:
+    """Return some rows of data, or of each array in a list or mapping of several."""
+    if isinstance(values, Mapping) and not issparse(values):
+        return {name: take_rows(values[name], index, n_samples) for name in list(values)}
+    if isinstance(values, list | tuple) and len(values) != n_samples:
+        return [take_rows(array, index, n_samples) for array in values]
+    return _safe_indexing(values, index)
+
+
+def check_views(data: Data, n_samples: int) -> None:
     """Check that what is split with X has a row for each of its samples.
 
     Raises

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
-from dataclasses import replace
 from numbers import Real
 from typing import TYPE_CHECKING
 
@@ -15,7 +14,7 @@ from optuna.samplers import BaseSampler
 from optuna.storages import InMemoryStorage
 from sklearn.base import clone, is_classifier
 from sklearn.metrics import check_scoring
-from sklearn.utils import check_random_state, indexable
+from sklearn.utils import check_random_state
 from sklearn.utils.validation import _num_samples
 from skorch.utils import is_dataset
 
@@ -24,7 +23,6 @@ from atl_sklearn._types import Params
 from atl_sklearn._user_warnings import warn_user
 from atl_sklearn._validation import (
     ENABLE_ROUTING,
-    check_no_missing,
     is_bool,
     is_integer,
     is_real,
@@ -38,7 +36,6 @@ from atl_sklearn.tuning._folds import (
     check_groups,
     check_not_split,
     check_probed,
-    check_views,
     label_codes,
     make_folds,
 )
@@ -118,17 +115,7 @@ def _check_data(search: AntiTransferSearchCV, data: Data) -> Data:
             f"{type(search).__name__} splits X into folds, so it must be an array, a list or a "
             f"DataFrame. Got {type(data.X).__name__} instead."
         )
-    n_samples = _num_samples(data.X)
-    for name in ("y", "sample_weight"):
-        check_no_missing(getattr(data, name), name)
-    for name in ("groups", "y_unrelated"):
-        if getattr(data, name) is not None:
-            label_codes(getattr(data, name), n_samples, name)
-    X, y, groups, y_unrelated, weight = indexable(
-        data.X, data.y, data.groups, data.y_unrelated, data.sample_weight
-    )
-    check_views(data, n_samples)
-    return replace(data, X=X, y=y, groups=groups, y_unrelated=y_unrelated, sample_weight=weight)
+    return data.checked()
 
 
 def _make_objective(search: AntiTransferSearchCV, data: Data, folds: list[Fold]) -> Objective:

@@ -22,7 +22,7 @@ from sklearn.utils import Tags, get_tags
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
-from atl_sklearn._types import Folds, Scoring, Seed
+from atl_sklearn._types import Folds, Scoring, Seed, Views
 from atl_sklearn.estimators import check_pipeline
 from atl_sklearn.tuning._database_url import as_url
 from atl_sklearn.tuning._evaluation import Data
@@ -251,10 +251,10 @@ class AntiTransferSearchCV(MetaEstimatorMixin, BaseEstimator):
         y_unrelated: ArrayLike | None = None,
         X_unlabeled: ArrayLike | None = None,
         sample_weight: ArrayLike | None = None,
-        X_unrelated: object = None,
-        Z_unrelated: object = None,
-        X_unrelated_unlabeled: object = None,
-        Z_unlabeled: object = None,
+        X_unrelated: Views | None = None,
+        Z_unrelated: Views | None = None,
+        X_unrelated_unlabeled: Views | None = None,
+        Z_unlabeled: Views | None = None,
     ) -> Self:
         """Search, and fit the chosen candidate on all data.
 

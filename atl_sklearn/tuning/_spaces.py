@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from numpy.typing import ArrayLike
-from optuna.distributions import BaseDistribution, CategoricalDistribution
+from optuna.distributions import CategoricalDistribution
 from optuna.trial import BaseTrial
 from sklearn.base import BaseEstimator
 
-from atl_sklearn._types import Params
+from atl_sklearn._types import Params, Views
 from atl_sklearn._validation import is_real, refuse_value
 from atl_sklearn.similarity import can_have_target, check_target, get_weight_schedule, has_target
 from atl_sklearn.tuning._checks import listed_names
@@ -35,8 +35,8 @@ def anti_transfer_distributions(
     weights: Iterable[float] = _WEIGHTS,
     schedules: Iterable[str] = _SCHEDULES,
     targets: Iterable[float | None] | None = None,
-    X_unrelated: Any = None,
-) -> dict[str, BaseDistribution]:
+    X_unrelated: Views | None = None,
+) -> dict[str, CategoricalDistribution]:
     """Return distributions of layer, metric, aggregation, weight and its schedule.
 
     Parameters
@@ -91,10 +91,46 @@ def anti_transfer_distributions(
      'aggregation': ('spatial_mean', 'none'), 'weight': (0.0, 0.1),
      'weight_schedule': ('constant', 'linear_warmup')}
     """
-    choices = _choices(
-        estimator, X, y, layers, metrics, aggregations, weights, schedules, targets, X_unrelated
+    owner = "a search space"
+    weights = listed_names(owner, "weights", weights)
+    if not weights or not all(is_real(w) and 0 <= w <= _MOST_WEIGHT for w in weights):
+        must = f"one or more floats in [0, {_MOST_WEIGHT:g}]"
+        raise refuse_value(owner, "weights", must, weights)
+    weights = sorted({float(weight) for weight in weights})
+    schedules = list(dict.fromkeys(listed_names(owner, "schedules", schedules)))
+    if not schedules:
+        raise refuse_value(owner, "schedules", "a list of one or more schedules", schedules)
+    for schedule in schedules:
+        get_weight_schedule(schedule)
+    metrics = listed_names(owner, "metrics", metrics)
+    goals = list(dict.fromkeys(targets or ()))
+    check_target(goals, (), "the network")
+    if has_target(goals):
+        metrics = [metric for metric in metrics if can_have_target(metric)]
+        if not metrics:
+            raise ValueError(
+                "metrics must have one that can have a target. Leave targets out, or add a metric "
+                "such as 'cross_correlation'."
+            )
+    prefix, _ = find_network(estimator)
+    found = find_combinations(
+        estimator,
+        X,
+        y,
+        X_unrelated=X_unrelated,
+        layers=None if layers is None else listed_names(owner, "layers", layers),
+        metrics=metrics,
+        aggregations=listed_names(owner, "aggregations", aggregations),
     )
-    return {name: CategoricalDistribution(values) for name, values in choices.items()}
+    choices: dict[str, Sequence[str] | Sequence[float | None]] = {
+        "layer": found.layers,
+        "metric": found.metrics,
+        "aggregation": found.aggregations,
+        "weight": weights,
+        "weight_schedule": schedules,
+        **({"target_similarity": goals} if goals else {}),
+    }
+    return {prefix + name: CategoricalDistribution(values) for name, values in choices.items()}
 
 
 def suggest_anti_transfer(
@@ -152,7 +188,7 @@ def suggest_anti_transfer(
     """
     found = anti_transfer_distributions(estimator, X, y, **choices)
     return {
-        name: trial.suggest_categorical(name, distribution.choices)  # type: ignore[attr-defined]
+        name: trial.suggest_categorical(name, distribution.choices)
         for name, distribution in found.items()
     }
 
@@ -168,8 +204,8 @@ def anti_transfer_grid(
     weights: Iterable[float] = (0.0, 0.3, 1.0, 3.0),
     schedules: Iterable[str] = ("constant",),
     targets: Iterable[float | None] | None = None,
-    X_unrelated: object = None,
-) -> list[dict[str, list[Any]]]:
+    X_unrelated: Views | None = None,
+) -> list[dict[str, list]]:
     """Return a grid in which the plain network occurs once.
 
     Parameters
@@ -216,67 +252,24 @@ def anti_transfer_grid(
     >>> len(ParameterGrid(grid))
     7
     """
-    names = _choices(
-        estimator, X, y, layers, metrics, aggregations, weights, schedules, targets, X_unrelated
+    found = anti_transfer_distributions(
+        estimator,
+        X,
+        y,
+        layers=layers,
+        metrics=metrics,
+        aggregations=aggregations,
+        weights=weights,
+        schedules=schedules,
+        targets=targets,
+        X_unrelated=X_unrelated,
     )
+    names = {name: list(distribution.choices) for name, distribution in found.items()}
     weight = next(name for name in names if name.endswith("weight"))
-    positive = [value for value in names[weight] if value > 0]
+    positive = [value for value in names[weight] if is_real(value) and value > 0]
     grid: list[dict[str, list]] = []
     if 0 in names[weight]:
         grid.append({weight: [0.0]})
     if positive:
         grid.append({**names, weight: positive})
     return grid
-
-
-def _choices(
-    estimator: BaseEstimator,
-    X: ArrayLike,
-    y: ArrayLike | None,
-    layers: Iterable[str] | None,
-    metrics: Iterable[str],
-    aggregations: Iterable[str],
-    weights: Iterable[float],
-    schedules: Iterable[str],
-    targets: Iterable[float | None] | None,
-    X_unrelated: Any,
-) -> dict[str, list[Any]]:
-    owner = "a search space"
-    weights = listed_names(owner, "weights", weights)
-    if not weights or not all(is_real(w) and 0 <= w <= _MOST_WEIGHT for w in weights):
-        must = f"one or more floats in [0, {_MOST_WEIGHT:g}]"
-        raise refuse_value(owner, "weights", must, weights)
-    weights = sorted({float(weight) for weight in weights})
-    schedules = list(dict.fromkeys(listed_names(owner, "schedules", schedules)))
-    if not schedules:
-        raise refuse_value(owner, "schedules", "a list of one or more schedules", schedules)
-    for schedule in schedules:
-        get_weight_schedule(schedule)
-    metrics = listed_names(owner, "metrics", metrics)
-    goals = list(dict.fromkeys(targets or ()))
-    check_target(goals, (), "the network")
-    if has_target(goals):
-        metrics = [metric for metric in metrics if can_have_target(metric)]
-        if not metrics:
-            raise ValueError(
-                "metrics must have one that can have a target. Leave targets out, or add a metric "
-                "such as 'cross_correlation'."
-            )
-    prefix, _ = find_network(estimator)
-    found = find_combinations(
-        estimator,
-        X,
-        y,
-        X_unrelated=X_unrelated,
-        layers=None if layers is None else listed_names(owner, "layers", layers),
-        metrics=metrics,
-        aggregations=listed_names(owner, "aggregations", aggregations),
-    )
-    return {
-        f"{prefix}layer": list(found.layers),
-        f"{prefix}metric": list(found.metrics),
-        f"{prefix}aggregation": list(found.aggregations),
-        f"{prefix}weight": weights,
-        f"{prefix}weight_schedule": schedules,
-        **({f"{prefix}target_similarity": goals} if goals else {}),
-    }

@@ -126,7 +126,8 @@ def _of_numbers(known: np.ndarray, y: np.ndarray, weight: np.ndarray) -> np.ndar
         model = make_pipeline(StandardScaler(), Ridge(_RIDGE))
         model.fit(known[seen], y[seen], ridge__sample_weight=weight[seen])
         mean = np.average(y[seen], axis=0, weights=weight[seen])
-        scores[part] = model.predict(known[part]) - mean
+        # Of a single column it may predict none.
+        scores[part] = model.predict(known[part]).reshape(len(part), *y.shape[1:]) - mean
     return scores * _slope(scores, y, weight)
 
 

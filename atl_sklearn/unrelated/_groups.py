@@ -18,6 +18,8 @@ from atl_sklearn.unrelated._made_elsewhere import as_module
 from atl_sklearn.unrelated._parts import get_part, main_part, parts_of
 
 _ROWS_AT_ONCE = 256
+_N_STARTS = 5  # of k-means
+_N_JUDGED = 2000  # samples whose distances to each other are computed
 
 
 class GroupedNetwork(torch.nn.Module):
@@ -94,11 +96,13 @@ def _embed(network: torch.nn.Module, data: Any, part: str) -> np.ndarray:
 
 
 def _k_means(found: np.ndarray, n_groups: int) -> KMeans:
-    return KMeans(n_groups, n_init=10, random_state=0).fit(found)
+    return KMeans(n_groups, n_init=_N_STARTS, random_state=0).fit(found)
 
 
 def _silhouette(found: np.ndarray, n_groups: int) -> float:
-    return float(silhouette_score(found, _k_means(found, n_groups).labels_))
+    labels = _k_means(found, n_groups).labels_
+    size = min(len(found), _N_JUDGED)
+    return float(silhouette_score(found, labels, sample_size=size, random_state=0))
 
 
 def _is_count(value: object) -> bool:

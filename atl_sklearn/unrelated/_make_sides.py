@@ -6,7 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import DTypeLike
 from sklearn.base import BaseEstimator
 from sklearn.exceptions import NotFittedError
 from skorch.utils import is_dataset
@@ -16,7 +18,7 @@ from atl_sklearn.unrelated._answers import Answers
 from atl_sklearn.unrelated._copies import copy_network
 from atl_sklearn.unrelated._frozen import FrozenNetwork
 from atl_sklearn.unrelated._indices import has_embedding
-from atl_sklearn.unrelated._rows import ArrayRows, Rows, check_finite_rows
+from atl_sklearn.unrelated._rows import ArrayRows, Rows, check_finite_rows, n_rows
 from atl_sklearn.unrelated._sides import FrozenValues, Side
 from atl_sklearn.unrelated._sources import (
     LABELS,
@@ -68,13 +70,31 @@ class SideMaker:
             return {False: "X_unrelated", True: "X_unrelated_unlabeled"}
         return {False: "X", True: "X_unlabeled"}
 
-    def views_of(self, sources: Sequence[Any]) -> dict[int, Any]:
-        """Return the data that estimators are fitted on where these are not the checked X."""
-        return {
-            position: self._data[False]
-            for position, source in enumerate(sources)
-            if self._replaced or not _takes_X_as_it_is(source)
-        }
+    def views_of(self, sources: Sequence[Any], dtype: DTypeLike = np.float32) -> dict[int, Any]:
+        """Return the data that estimators are fitted on where these are not the checked X.
+
+        Parameters
+        ----------
+        sources : sequence
+            Estimators that are not fitted, among others.
+        dtype : dtype, default=float32
+            Floating type of the checked X.
+
+        Returns
+        -------
+        views : dict of int to object
+            By the positions of the sources.
+        """
+        views = {}
+        for position, source in enumerate(sources):
+            X = self._data[False]
+            if not self._replaced and has_network(source):
+                if not has_steps(source):
+                    continue
+                if not hasattr(innermost(source), "_make_network") and hasattr(X, "astype"):
+                    X = X.astype(dtype)  # other nets than ours take no other floats
+            views[position] = X
+        return views
 
     def make(
         self,
@@ -190,19 +210,18 @@ class SideMaker:
                     f"{label} cannot take {name}{of}: {str(error).rstrip('.')}. {_GIVEN}"
                 ) from error
 
-        names = self._names()
-        rows = {
-            key: _rows(computed(data, names[key]), label, keeps_integers=keeps_integers)
-            for key, data in self._data.items()
-            if not is_dataset(data)
-        }
+        names, rows = self._names(), {}
+        for key, data in self._data.items():
+            if is_dataset(data):
+                continue
+            rows[key] = _rows(computed(data, names[key]), label, keeps_integers=keeps_integers)
+            if len(rows[key]) != n_rows(data):
+                raise ValueError(
+                    f"{label} must give a row for each of the {n_rows(data)} samples of "
+                    f"{names[key]}. Got {len(rows[key])} rows instead."
+                )
         batches = None if self._replaced else partial(computed, name="a batch of X")
         return Side(frozen, rows=rows, function=batches)
-
-
-def _takes_X_as_it_is(source: Any) -> bool:
-    """Tell whether a source is given the very batches of the network in training."""
-    return has_network(source) and not has_steps(source)
 
 
 def _rows(values: object, name: str, *, keeps_integers: bool) -> Rows:

@@ -207,7 +207,7 @@ def test_one_prints_plain_lines_and_the_summary(tabular, capfd):
     )
     net.fit(X, y, y_unrelated=nuisance)
     out, err = capfd.readouterr()
-    assert "Fitting what is unrelated on y_unrelated" in out.splitlines()[0]
+    assert "Fitting what is unrelated" in out.splitlines()[0]
     assert out.splitlines()[-2:] == list(net.summary_.lines())
     lines = err.splitlines()
     assert len(lines) == 10

@@ -1,5 +1,7 @@
 """What is unrelated may be any estimator, a whole pipeline, labels, or computed elsewhere."""
 
+import pickle
+
 import numpy as np
 import pytest
 import torch
@@ -13,11 +15,13 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.model_selection import GridSearchCV, KFold, cross_validate
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
+from skorch import NeuralNetClassifier
 from skorch.helper import SliceDict
 from torch import nn
 
 from atl_sklearn import AntiTransferClassifier, AntiTransferRegressor
 from atl_sklearn.estimators._automatic_weight import confounding
+from atl_sklearn.tuning import compare, share_network
 
 # Networks here learn next to nothing; what is compared, and whether it is the same, is tested.
 pytestmark = [
@@ -290,6 +294,15 @@ def test_numbers_are_taken_as_they_are(tabular):
     )
 
 
+def test_numbers_that_are_taken_for_classes_are_warned_of(tabular):
+    X, y, nuisance = tabular
+    with pytest.warns(UserWarning, match=r"80 different values in 80 samples.* pass floats"):
+        trained("labels", X, y, y_unrelated=np.arange(80))
+    with pytest.raises(ValueError, match="Floats are numbers, anything else are classes"):
+        trained("labels", X, y, y_unrelated=nuisance, X_unlabeled=X[:30],
+                Z_unlabeled=nuisance[:30] + 0.0)  # fmt: skip
+
+
 def test_several_columns_are_several_tasks(tabular):
     pd = pytest.importorskip("pandas")
     X, y, nuisance = tabular
@@ -470,3 +483,64 @@ def test_paths_go_in_and_two_views_come_out(tabular):
         Z = unrelated.predict_proba([names[place] for place in train])
         expected = trained("precomputed", X[train, 2:], y[train], Z_unrelated=Z)
         assert_same(fitted[-1], expected)
+
+
+def test_a_net_of_skorch_behind_steps_is_fitted_in_single_precision(tabular):
+    """X is in double precision here, which its loss would not take."""
+    X, y, nuisance = tabular
+    assert X.dtype == np.float64
+    module = nn.Sequential(nn.Linear(6, 3), nn.ReLU(), nn.Linear(3, 2), nn.Softmax(dim=-1))
+    other = NeuralNetClassifier(module, max_epochs=1, verbose=0, train_split=None)
+    found = trained(make_pipeline(StandardScaler(), other), X, y, y_unrelated=nuisance)
+    assert found.unrelated_[-1].history[-1]["train_loss"] > 0
+
+
+def test_each_of_several_names_its_own_layer(tabular, unrelated):
+    X, y, nuisance = tabular
+    sources = ["labels", unrelated]
+    found = trained(
+        sources, X, y, params={**FAST, "unrelated_layer": [None, "posterior"]}, y_unrelated=nuisance
+    )
+    expected = trained(
+        ["precomputed", "precomputed"], X, y,
+        Z_unrelated=[np.eye(2)[nuisance], unrelated.predict_proba(X)],
+    )  # fmt: skip
+    assert_same(found, expected)
+
+
+@pytest.mark.parametrize("metric", ["adversarial", "hsic", "distance_correlation", "ridge_r2"])
+def test_other_metrics_compare_them_too(metric, tabular):
+    X, y, nuisance = tabular
+    found = trained("labels", X, y, params={**FAST, "metric": metric}, y_unrelated=nuisance)
+    assert np.isfinite(found.history[:, "train_penalty"]).all()
+
+
+def test_rows_that_got_lost_are_noticed(tabular):
+    X, y, _ = tabular
+    shorter = FunctionTransformer(lambda X: X[::2])
+    with pytest.raises(ValueError, match=r"row for each of the 80 samples of X. Got 40"):
+        trained(shorter, X, y)
+
+
+def test_comparisons_hand_them_on(tabular):
+    X, y, nuisance = tabular
+    Z = np.random.default_rng(0).normal(size=(80, 3))
+    nets = {
+        "plain": AntiTransferClassifier(**FAST),
+        "labels": AntiTransferClassifier(unrelated="labels", **FAST),
+        "computed": AntiTransferClassifier(unrelated="precomputed", **FAST),
+        "components": AntiTransferClassifier(unrelated=PCA(2), **FAST),
+    }
+    found = compare(nets, X, y, y_unrelated=nuisance, Z_unrelated=Z, cv=2)
+    assert found.names == tuple(nets)
+    assert np.isfinite(found.scores).all()
+    with pytest.raises(ValueError, match="Z_unrelated must have a row for each of the 80"):
+        compare(nets, X, y, y_unrelated=nuisance, Z_unrelated=Z[:70], cv=2)
+
+
+def test_a_fitted_estimator_is_shared(tabular, tmp_path):
+    X, y, nuisance = tabular
+    source = LogisticRegression().fit(X, nuisance)
+    shared = share_network(source, tmp_path)
+    assert len(pickle.dumps(shared)) < 1000
+    assert_same(trained(shared, X, y), trained(source, X, y))

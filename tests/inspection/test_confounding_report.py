@@ -27,9 +27,10 @@ def test_what_is_recommended_follows_the_numbers(confounded):
     word, speaker = confounded
     few = confounding_report(word, speaker, n_resamples=5)
     assert "X_unlabeled" in few.recommendation[0] and "at least 192" in few.recommendation[0]
-    assert "on the training data, with weight='auto'" in few.recommendation[1]
+    assert "product_of_experts=1" in few.recommendation[1]
+    assert few.recommendation[2].startswith("10 samples contradict")
     fewer = confounding_report(np.r_[word[8:], 0, 1], np.r_[speaker[8:], 0, 1], n_resamples=5)
-    assert "Only 2 samples contradict" in fewer.recommendation[1]
+    assert "Only 2 samples contradict" in fewer.recommendation[2]
     many = confounding_report(word, speaker, X_unlabeled=np.zeros((300, 2)), n_resamples=5)
     assert many.recommendation[0].startswith("Pass the 300 samples")
     rng = np.random.default_rng(0)

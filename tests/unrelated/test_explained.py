@@ -81,6 +81,8 @@ def test_numbers_leave_the_residual(rng):
     rest = rng.normal(size=500)
     scores = explained_scores(nuisance, 3 * nuisance + rest + 10)
     np.testing.assert_allclose(scores, 3 * (nuisance - nuisance.mean()), atol=0.4)
+    column = explained_scores(nuisance, (3 * nuisance + rest + 10)[:, None])
+    np.testing.assert_allclose(column[:, 0], scores)
     two = explained_scores(nuisance, np.c_[nuisance, rest])
     assert two.shape == (500, 2)
     assert np.abs(two[:, 1]).mean() < 0.1 * np.abs(two[:, 0]).mean()

@@ -1,0 +1,53 @@
+"""Callbacks with something open in a search, as the example has them."""
+
+import importlib.util
+import pickle
+import threading
+from pathlib import Path
+
+import pytest
+from skorch.callbacks import Callback
+
+PATH = Path(__file__).parents[2] / "examples" / "tracking.py"
+
+
+@pytest.fixture(scope="module")
+def example():
+    spec = importlib.util.spec_from_file_location("tracking", PATH)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+class Open(Callback):
+    """Holds what can neither be cloned nor pickled, like the writers of the tools."""
+
+    epochs: dict = {}  # noqa: RUF012 - shared by all, as a server's runs are
+
+    def __init__(self, net):
+        self.lock = threading.Lock()
+        self.weight = net.weight
+
+    def on_epoch_end(self, net, **kwargs):
+        Open.epochs[self.weight] = Open.epochs.get(self.weight, 0) + 1
+
+
+def test_a_callback_with_something_open_follows_a_search(example):
+    with pytest.raises(TypeError, match="pickle"):
+        pickle.dumps(Open(type("Net", (), {"weight": 0})))
+    Open.epochs.clear()
+    found = example.search(Open)
+    # Two folds of each weight, and the refit.
+    expected = {0: 6, 1: 6}
+    expected[found.best_params_["weight"]] += 3
+    assert Open.epochs == expected
+    pickle.dumps(example.Fresh(Open))
+
+
+def test_tensorboard_writes_a_run_for_each_fit(example, tmp_path):
+    pytest.importorskip("tensorboard")
+    from functools import partial
+
+    example.search(partial(example.tensorboard, folder=str(tmp_path)))
+    runs = sorted(path.name.rpartition("_")[0] for path in tmp_path.iterdir())
+    assert len(runs) == 5 and {"weight_0", "weight_1"} == set(runs)
