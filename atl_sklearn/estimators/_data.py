@@ -293,11 +293,6 @@ class SingleSamples(torch.utils.data.Dataset):
     def __init__(self, dataset: IndexedData) -> None:
         self.dataset = dataset
 
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("__") or name == "dataset":  # whole batches are what it does not take
-            raise AttributeError(name)
-        return getattr(self.dataset, name)
-
     def __len__(self) -> int:
         return len(self.dataset)
 

@@ -11,6 +11,7 @@ import torch
 from numpy.typing import ArrayLike
 from sklearn.base import is_classifier
 from skorch.callbacks import Callback
+from skorch.exceptions import SkorchTrainingImpossibleError
 from skorch.utils import is_dataset
 
 from atl_sklearn._validation import refuse, shown
@@ -446,6 +447,16 @@ class AntiTransferEstimator(SklearnNet):
         return [*{**known, "print_log": EpochTable(), "penalty": PenaltyHistory()}.items()]
 
     # Fitting.
+
+    def check_training_readiness(self) -> None:
+        """Refuse to train what was trimmed for prediction; see skorch."""
+        try:
+            super().check_training_readiness()
+        except SkorchTrainingImpossibleError as error:
+            raise SkorchTrainingImpossibleError(
+                f"{error}: its optimizer and callbacks are gone. Its parameters are there: fit "
+                "sklearn.base.clone(estimator) instead."
+            ) from None
 
     def fit_loop(self, X: Any, y: Any = None, epochs: int | None = None, **fit_params: Any) -> Self:
         """Train for some more epochs; the same as :meth:`partial_fit`. See skorch.

@@ -86,7 +86,7 @@ class FitPlan:
     max_epochs: int
     data: TrainingData
     sources: list[object]
-    labels: dict[int, np.ndarray]
+    labels: dict[int, np.ndarray | None]
     sides: SideMaker
     keeps_sources: bool
 

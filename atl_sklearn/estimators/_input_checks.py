@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Collection, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -133,6 +134,10 @@ def _checked(net: Net, *data: Any, reset: bool, **checks: Any) -> Any:
     if not isinstance(net.module, str):
         dtype = [dtype, *_INTEGERS]
     arrays = [as_array(values) for values in data]
+    if isinstance(dtype, list) and isinstance(arrays[0], list):  # which has no type of its own
+        with suppress(ValueError):
+            array = np.asarray(arrays[0])
+            arrays[0] = array if array.dtype in dtype else arrays[0]
     try:
         return validate_data(
             net, *arrays, reset=reset, dtype=dtype, allow_nd=True, accept_sparse="csr", **checks

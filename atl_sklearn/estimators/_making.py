@@ -84,7 +84,7 @@ def make_module(net: Net) -> torch.nn.Module:
             known = kwargs.get("input_shape", shape)
             if known is None:
                 raise ValueError(
-                    f"module={module!r} is made to the shape of X, which is not known before "
+                    f"module={shown(module)} is made to the shape of X, which is not known before "
                     "fit. Call fit, or set module__input_shape and module__n_outputs."
                 )
             module = get_module(module, (known,) if isinstance(known, int) else tuple(known))

@@ -115,7 +115,7 @@ def _check_comparison(net: Net) -> None:
             net,
             "conditional",
             "False for metrics that compare sample by sample",
-            f"Got metric={net.metric!r} with it; 'cka' compares the arrangement of the samples.",
+            f"Got metric={shown(net.metric)} with it; 'cka' compares how samples are arranged.",
         )
     _check_experts(net)
     if not isinstance(net.penalty_data, str) or net.penalty_data not in _PENALTY_DATA:

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from joblib import Memory
 
+from atl_sklearn._validation import shown
 from atl_sklearn.estimators._data import Samples
 from atl_sklearn.estimators._net import Choice
 from atl_sklearn.unrelated import LayerChoice
@@ -137,7 +138,7 @@ def unrelated_choices(
         if len(unrelated_layer) != n_networks:
             raise ValueError(
                 f"The 'unrelated_layer' parameter must have one entry for each of the {n_networks} "
-                f"unrelated networks. Got {unrelated_layer!r} instead."
+                f"unrelated networks. Got {shown(unrelated_layer)} instead."
             )
         return "unrelated_layer", list(unrelated_layer)
     return "unrelated_layer", [unrelated_layer] * n_networks

@@ -90,7 +90,7 @@ def rows_of_labels(labels: np.ndarray, unlabeled: np.ndarray | None) -> dict[boo
     }
 
 
-def _check_kind(source: Any, labels: np.ndarray) -> None:
+def _check_kind(source: object, labels: np.ndarray) -> None:
     """Refuse numbers for a classifier and strings for a regressor, which is all that they say."""
     name = type(innermost(source)).__name__
     if is_classifier(source) and type_of_target(labels).startswith("continuous"):
@@ -118,7 +118,9 @@ def _of_pipelines() -> str:
     )
 
 
-def label_columns(sources: list[Any], y_unrelated: Any, *, n_samples: int) -> dict[int, Any]:
+def label_columns(
+    sources: list[object], y_unrelated: Any, *, n_samples: int
+) -> dict[int, np.ndarray | None]:
     """Return the labels for each of `sources` that needs some: it is unfitted, or labels alone.
 
     Parameters
@@ -149,7 +151,7 @@ def label_columns(sources: list[Any], y_unrelated: Any, *, n_samples: int) -> di
                 "The 'unrelated' parameter is a FrozenEstimator around an estimator that is not "
                 "fitted. Fit it before it is frozen, or pass it without FrozenEstimator."
             )
-    found: dict[int, Any] = dict.fromkeys(unfitted)
+    found: dict[int, np.ndarray | None] = dict.fromkeys(unfitted)
     pending = [
         position
         for position, source in enumerate(sources)
@@ -186,7 +188,7 @@ def label_columns(sources: list[Any], y_unrelated: Any, *, n_samples: int) -> di
     return found
 
 
-def _missing(source: Any) -> ValueError:
+def _missing(source: object) -> ValueError:
     """Return the error for a task without its labels."""
     if is_word(source):
         return ValueError(
