@@ -185,7 +185,7 @@ class GroupConfusionDisplay:
         for at, name, table in zip(axes, self.groups, self.confusion, strict=True):
             image = self._draw(at, table)
             accuracy = np.trace(table) / max(table.sum(), 1)
-            at.set_title(f"{short(name, 16)}: {accuracy:.2f}", fontsize="medium")
+            at.set_title(f"{short(name, 20)}: {accuracy:.2f}", fontsize="medium")
         # Once for all panels, so that the words stand once.
         figure = axes[0].figure
         if ax is None:
