@@ -54,8 +54,9 @@ def test_the_encoder_has_its_weights_and_hears_groups(encoder):
 
 @needs_weights
 def test_the_comparison_runs(encoder):
-    results = pretrained_speaker.compare(clips(), [0], encoder, max_epochs=1)
-    assert set(results) == {"plain", "embedding", "groups"}
+    methods = ("plain", "groups")
+    results = pretrained_speaker.compare(clips(), [0], encoder, methods, max_epochs=1)
+    assert set(results) == set(methods)
     for found in results.values():
         assert found.shape == (1, 2)
         assert ((found >= 0) & (found <= 1)).all()

@@ -91,10 +91,12 @@ def test_a_network_does_without_the_groups():
     X, y = data(200, 1, 0.97)
     X_unlabeled, _ = data(150, 2, 0.0)
     X_test, y_test = data(400, 3, 0.0)
-    groups = find_groups(nn.Identity(), X_unlabeled)
+    groups = find_groups(nn.Identity(), X_unlabeled, max_groups=4)
     assert len(groups.centers) == 2
     plain, anti = (
-        AntiTransferClassifier(unrelated=unrelated, unrelated_layer="output", random_state=0)
+        AntiTransferClassifier(
+            unrelated=unrelated, unrelated_layer="output", max_epochs=15, random_state=0
+        )
         .fit(X, y, X_unlabeled=X_unlabeled if unrelated else None)
         .score(X_test, y_test)
         for unrelated in (None, groups)
