@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
+_MOST_WITH_NUMBERS = 6  # classes
 _CELLS, _SMALLEST = 110.0, 5.0  # points: the width of a matrix, and a number that can be read
 
 
@@ -204,11 +205,11 @@ class GroupConfusionDisplay:
         image = ax.imshow(shares, vmin=0, vmax=1, cmap=HEAT)
         digits = len(str(int(self.confusion.max())))
         points = min(8.0, _CELLS / len(table) / (0.75 * digits))
-        if points >= _SMALLEST:
+        if points >= _SMALLEST and len(table) <= _MOST_WITH_NUMBERS:
             for row, column in np.ndindex(*table.shape):
                 bright = shares[row, column] > 0.55
                 ax.text(
                     column, row, str(table[row, column]), ha="center", va="center",
-                    color="black" if bright else "white", fontsize=points,
+                    color="black" if bright else "white", fontsize=points, in_layout=False,
                 )  # fmt: skip
         return image
