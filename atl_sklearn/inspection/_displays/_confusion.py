@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure, SubFigure
 
+_MOST_WITH_NUMBERS = 6  # classes
 _CELLS, _SMALLEST = 110.0, 5.0  # points: the width of a matrix, and a number that can be read
 
 
@@ -196,7 +197,7 @@ class GroupConfusionDisplay:
         for at, name, table in zip(axes, self.groups, self.confusion, strict=True):
             image = self._draw(at, table)
             accuracy = np.trace(table) / max(table.sum(), 1)
-            at.set_title(f"{short(name, 16)}: {accuracy:.2f}", fontsize="medium")
+            at.set_title(f"{short(name, 20)}: {accuracy:.2f}", fontsize="medium")
         # Once for all panels, so that the words stand once.
         figure = axes[0].figure
         if ax is None:
@@ -215,11 +216,11 @@ class GroupConfusionDisplay:
         image = ax.imshow(shares, vmin=0, vmax=1, cmap=HEAT)
         digits = len(str(int(self.confusion.max())))
         points = min(8.0, _CELLS / len(table) / (0.75 * digits))
-        if points >= _SMALLEST:
+        if points >= _SMALLEST and len(table) <= _MOST_WITH_NUMBERS:
             for row, column in np.ndindex(*table.shape):
                 bright = shares[row, column] > 0.55
                 ax.text(
                     column, row, str(table[row, column]), ha="center", va="center",
-                    color="black" if bright else "white", fontsize=points,
+                    color="black" if bright else "white", fontsize=points, in_layout=False,
                 )  # fmt: skip
         return image

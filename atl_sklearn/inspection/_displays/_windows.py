@@ -101,9 +101,9 @@ class WindowsDisplay:
         estimator : fitted SegmentAggregator
             What predicts.
         recording : path-like or ndarray of shape (n_times,)
-            One recording.
+            One recording; a file that soundfile reads.
         sr : int or None, default=None
-            Rate of a waveform in Hz; None for that of the file, or of the segmenter.
+            Rate of a waveform in Hz; None for that of the segmenter. Files have their own.
 
         Returns
         -------
@@ -128,9 +128,10 @@ class WindowsDisplay:
                     "WindowsDisplay.from_estimator", "sr", "the rate of the waveform in Hz", sr
                 )
         else:
-            import librosa
+            import soundfile
 
-            waveform, rate = librosa.load(recording, sr=sr, mono=True)
+            channels, rate = soundfile.read(recording, dtype="float32", always_2d=True)
+            waveform = channels.mean(axis=1)
         values = found.predictions if found.probabilities is None else found.probabilities
         if found.probabilities is None and found.classes is not None:
             values = (np.asarray(found.predictions)[:, None] == found.classes).astype(float)
