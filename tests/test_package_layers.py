@@ -1,6 +1,7 @@
 """Which package may import which, and what of it: nothing upwards, nothing private."""
 
 import ast
+import tokenize
 from functools import cache
 from pathlib import Path
 
@@ -31,6 +32,10 @@ EXCEPTIONS = {
     ("persistence/_export.py", "audio"): "what it exports may begin with a Standardizer",
     ("persistence/_export.py", "estimators"): "it exports these, and says so of anything else",
 }
+
+
+NO_CODE = (tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT,
+           tokenize.ENDMARKER)  # fmt: skip
 
 
 def layer_of(path):
@@ -132,3 +137,72 @@ def test_what_is_kept_for_packages_is_used_by_them(package):
     taken = {name for _, _, _, target, _, found in crossings() if target == package
              for name in found}  # fmt: skip
     assert names <= taken
+
+
+def at_import(path):
+    """Yield the modules of the package that a file needs as soon as it is imported."""
+    waiting = list(parsed(path).body)
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            continue
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("atl_sklearn."):
+            yield node.module
+        if not isinstance(node, ast.FunctionDef | ast.Lambda):
+            waiting += ast.iter_child_nodes(node)
+
+
+def test_modules_of_a_package_do_not_need_each_other():
+    """What is called is above what calls it: no two modules lead back to each other."""
+    needs = {
+        "atl_sklearn." + ".".join(path.relative_to(ROOT).with_suffix("").parts): list(
+            at_import(path)
+        )
+        for path in ROOT.rglob("*.py")
+        if path.name != "__init__.py"
+    }
+    done, open_ = set(), []
+
+    def visit(module):
+        assert module not in open_, " -> ".join([*open_[open_.index(module) :], module])
+        if module in needs and module not in done:
+            open_.append(module)
+            for other in needs[module]:
+                visit(other)
+            done.add(open_.pop())
+
+    for module in needs:
+        visit(module)
+    assert done == set(needs)
+
+
+def test_parts_do_not_know_the_estimators():
+    """They see them through a protocol; the estimators alone know their parts."""
+    whole = {"_classifier.py", "_regressor.py", "_estimator.py", "_sklearn_net.py", "__init__.py"}
+    above = {f"atl_sklearn.estimators.{Path(name).stem}" for name in whole - {"__init__.py"}}
+    wrong = [
+        f"{path.name} imports {module}"
+        for path in sorted((ROOT / "estimators").glob("*.py"))
+        for module, _, _ in imports_of(parsed(path))
+        if path.name not in whole and module in above
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
+def lines_of_code(path):
+    """Count the lines that have something besides comments and docstrings."""
+    documented = set()
+    for node in ast.walk(parsed(path)):
+        has_docstring = isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef)
+        if has_docstring and ast.get_docstring(node):
+            documented |= set(range(node.body[0].lineno, node.body[0].end_lineno + 1))
+    with tokenize.open(path) as file:
+        tokens = [t for t in tokenize.generate_tokens(file.readline) if t.type not in NO_CODE]
+    lines = {line for token in tokens for line in range(token.start[0], token.end[0] + 1)}
+    return len(lines - documented)
+
+
+def test_modules_are_short():
+    """Beyond 300 lines, docstrings aside, there is a second idea in a module."""
+    long = {path.name: n for path in ROOT.rglob("*.py") if (n := lines_of_code(path)) > 300}
+    assert not long

@@ -1,5 +1,6 @@
 """Audio in scikit-learn pipelines: reading, features and their scaling."""
 
+from atl_sklearn.audio._background import AddBackground, RandomSpeed
 from atl_sklearn.audio._bad_audio import BadAudioError, BadAudioWarning
 from atl_sklearn.audio._clips import Segment
 from atl_sklearn.audio._features import get_feature, get_feature_names
@@ -12,8 +13,10 @@ from atl_sklearn.audio._sound_augmentation import AddNoise, RandomGain, RandomSh
 from atl_sklearn.audio._standardizer import Standardizer
 from atl_sklearn.audio._two_views import TwoViews
 from atl_sklearn.audio._views import AudioViews
+from atl_sklearn.audio._windows import RecordingWindows
 
 __all__ = [
+    "AddBackground",
     "AddNoise",
     "AudioInfo",
     "AudioSegmenter",
@@ -23,6 +26,8 @@ __all__ = [
     "LibrosaFeatures",
     "RandomGain",
     "RandomShift",
+    "RandomSpeed",
+    "RecordingWindows",
     "Segment",
     "SegmentAggregator",
     "Standardizer",

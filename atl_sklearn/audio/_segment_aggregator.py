@@ -26,6 +26,7 @@ from sklearn.utils.validation import (
 from atl_sklearn._validation import check_no_missing, refuse
 from atl_sklearn.audio._clips import Audio
 from atl_sklearn.audio._segmenter import AudioSegmenter
+from atl_sklearn.audio._windows import RecordingWindows
 
 
 def _has_probabilities(aggregator: SegmentAggregator) -> bool:
@@ -215,6 +216,48 @@ class SegmentAggregator(MetaEstimatorMixin, BaseEstimator):
         """
         check_is_fitted(self)
         return self._probabilities(X)
+
+    def predict_windows(self, X: Audio) -> list[RecordingWindows]:
+        """Predict the windows of recordings, with their times.
+
+        Parameters
+        ----------
+        X : sequence of paths or waveforms, or array of shape (n_recordings, n_times)
+            Recordings.
+
+        Returns
+        -------
+        windows : list of RecordingWindows
+            For each recording when its windows begin, how long they are, and what is predicted.
+
+        Raises
+        ------
+        NotFittedError
+            If `fit` was not called.
+        BadAudioError
+            If recordings cannot be used.
+        """
+        check_is_fitted(self)
+        segments = self.segmenter_.transform(X)
+        predicted = np.asarray(self.estimator_.predict(segments))
+        probabilities = None
+        if is_classifier(self) and hasattr(self.estimator_, "predict_proba"):
+            probabilities = np.asarray(self.estimator_.predict_proba(segments))
+        recording = _recordings_of(segments)
+        start = np.array([segment.start for segment in segments], dtype=np.float64)
+        duration = np.array([segment.duration for segment in segments], dtype=np.float64)
+        return [
+            RecordingWindows(
+                int(number),
+                start[rows],
+                duration[rows],
+                predicted[rows],
+                None if probabilities is None else probabilities[rows],
+                self.classes_ if is_classifier(self) else None,
+            )
+            for number in np.unique(recording)
+            for rows in [recording == number]
+        ]
 
     def score(self, X: Audio, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
         """Return the accuracy, or of a regressor the coefficient of determination, by recording.

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from atl_sklearn.estimators._answers import answers_of
+from atl_sklearn.estimators._data import Samples
 from atl_sklearn.estimators._fit_run import FitRun
 from atl_sklearn.estimators._net import Net
 
@@ -19,7 +20,7 @@ def given_weights(weight: Any, n_networks: int) -> list[Any]:
     return [value if isinstance(value, str) else float(value) for value in values]
 
 
-def measured_weights(net: Net, run: FitRun, data: object, tried: Any) -> list[float]:
+def measured_weights(net: Net, run: FitRun, data: Any, tried: Samples) -> list[float]:
     """Return a number for each weight, measuring those that are "auto".
 
     Parameters
@@ -43,7 +44,9 @@ def measured_weights(net: Net, run: FitRun, data: object, tried: Any) -> list[fl
     return weights
 
 
-def confounding(answers: Any, targets: Any, sample_weight: Any = None) -> float:
+def confounding(
+    answers: np.ndarray, targets: np.ndarray, sample_weight: np.ndarray | None = None
+) -> float:
     """Measure how well the target is predicted from an unrelated network's answers.
 
     The share of the target's variance that ridge regression explains, each sample predicted by

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 import torch
@@ -14,6 +14,8 @@ from torch.utils.data import DataLoader, default_collate
 from atl_sklearn._generator import forked_generator
 from atl_sklearn.estimators._data import (
     ArrayData,
+    BatchedData,
+    IndexedData,
     LabelledData,
     SingleSamples,
     batch_loader,
@@ -61,7 +63,7 @@ def own_dataset(
 
 def split_datasets(
     net: Net, run: FitRun | None, X: object, y: np.ndarray | None, fit_params: dict[str, Any]
-) -> tuple[Any, Any]:
+) -> tuple[IndexedData, IndexedData | None]:
     """Return the datasets for training and validation.
 
     Parameters
@@ -101,13 +103,15 @@ def split_datasets(
     return train, valid
 
 
-def makes_batches(net: Net, dataset: object, stage: str = "iterator_train") -> bool:
+def makes_batches(
+    dataset: IndexedData, net: Net, stage: str = "iterator_train"
+) -> TypeGuard[BatchedData]:
     """Tell whether batches are made here, and not by an iterator of the user's."""
     customised = net.get_params_for(stage).keys() & {"sampler", "batch_sampler", "collate_fn"}
     return getattr(net, stage) is DataLoader and is_own_data(dataset) and not customised
 
 
-def few_samples(net: Net, dataset: Any, index: list[int]) -> Any:
+def few_samples(net: Net, dataset: IndexedData, index: list[int]) -> Any:
     """Return some samples as a batch, as training is given them.
 
     Parameters
@@ -124,7 +128,7 @@ def few_samples(net: Net, dataset: Any, index: list[int]) -> Any:
     batch : Batch or what the user's iterator yields
         Of which the first is X, and the second y.
     """
-    if makes_batches(net, dataset):
+    if makes_batches(dataset, net):
         return dataset.__getitems__(index)
     if net.iterator_train is DataLoader:
         single = SingleSamples(dataset) if is_own_data(dataset) else dataset
@@ -144,7 +148,9 @@ def few_samples(net: Net, dataset: Any, index: list[int]) -> Any:
             generator.set_state(state)
 
 
-def make_iterator(net: Net, run: FitRun | None, dataset: Any, *, training: bool) -> Iterable[Any]:
+def make_iterator(
+    net: Net, run: FitRun | None, dataset: IndexedData, *, training: bool
+) -> Iterable[Any]:
     """Return the iterator over the batches of a dataset.
 
     Parameters
@@ -170,7 +176,7 @@ def make_iterator(net: Net, run: FitRun | None, dataset: Any, *, training: bool)
     """
     stage = "iterator_train" if training else "iterator_valid"
     iterator, kwargs = getattr(net, stage), net.get_params_for(stage)
-    if makes_batches(net, dataset, stage):
+    if makes_batches(dataset, net, stage):
         kwargs = {"batch_size": int(net.batch_size), "shuffle": training, **kwargs}
         if run is not None and not (kwargs.get("num_workers") or kwargs.get("pin_memory")):
             net._placement().whole(dataset)

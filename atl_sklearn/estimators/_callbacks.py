@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from skorch.callbacks import Callback, LRScheduler
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
@@ -31,7 +29,7 @@ def check_callbacks(net: Net) -> None:
         )
 
 
-def _watches(callback: object) -> Any:
+def _watches(callback: object) -> object:
     """Return the column of the history that a callback reads, if it says so."""
     if isinstance(callback, LRScheduler):
         policy = getattr(callback, "policy_", callback.policy)
@@ -53,7 +51,7 @@ def check_watched(net: Net) -> None:
     ValueError
         If a callback watches what is computed of validation data.
     """
-    missing: set[Any] = set(_OF_VALIDATION)
+    missing: set[object] = set(_OF_VALIDATION)
     for _, callback in net.callbacks_:
         if getattr(callback, "on_train", None) is False:
             missing.add(getattr(callback, "name_", None) or getattr(callback, "name", None))

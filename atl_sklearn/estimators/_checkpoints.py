@@ -51,7 +51,7 @@ class Checkpoints:
         self._files = files
         self.state = files.load()
         self.weights: list[float] = []
-        self.split: dict[str, Any] = {}
+        self.split: dict[str, np.ndarray] = {}
         self._pending = self.state is not None
         # How many epochs had ended when the fit was interrupted.
         self.done: int = 0 if self.state is None else self.state["epochs"]
@@ -174,7 +174,7 @@ def end_for_good(net: Net) -> None:
 
 
 def open_checkpoints(
-    net: Net, data: Mapping[str, Any], *, max_epochs: int, method: str, continues: bool
+    net: Net, data: Mapping[str, object], *, max_epochs: int, method: str, continues: bool
 ) -> Checkpoints | None:
     """Return the checkpoints of a fit, or None where none are kept.
 

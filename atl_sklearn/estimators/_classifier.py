@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from os import PathLike
 from typing import Any
 
@@ -23,6 +23,7 @@ from atl_sklearn.estimators._convergence import judge_predictions
 from atl_sklearn.estimators._data import is_own_data
 from atl_sklearn.estimators._estimator import AntiTransferEstimator
 from atl_sklearn.estimators._finiteness import check_predictions
+from atl_sklearn.estimators._fit_run import FitRun
 from atl_sklearn.estimators._input_checks import check_X
 from atl_sklearn.estimators._net import Choice, Choices
 from atl_sklearn.estimators._outputs import (
@@ -285,7 +286,7 @@ class AntiTransferClassifier(AntiTransferEstimator, NeuralNetClassifier):
     ['penalty_weight', 'train_penalty']
     """
 
-    _declared_classes: Any = None
+    _declared_classes: ArrayLike | None = None
 
     def __init__(
         self,
@@ -307,7 +308,7 @@ class AntiTransferClassifier(AntiTransferEstimator, NeuralNetClassifier):
         cache_size: int = 2**30,
         memory: str | PathLike[str] | Memory | None = None,
         checkpoint_dir: str | PathLike[str] | None = None,
-        class_weight: Mapping[Any, float] | str | None = None,
+        class_weight: Mapping[object, float] | str | None = None,
         random_state: int | np.random.RandomState | None = None,
         precision: str = "float32",
         criterion: torch.nn.Module | Callable[..., Any] = torch.nn.CrossEntropyLoss,
@@ -318,18 +319,18 @@ class AntiTransferClassifier(AntiTransferEstimator, NeuralNetClassifier):
         weight_decay: float = 1e-4,
         max_epochs: int = 30,
         batch_size: int = 32,
-        iterator_train: Callable[..., Any] = DataLoader,
-        iterator_valid: Callable[..., Any] = DataLoader,
-        dataset: Callable[..., Any] = Dataset,
+        iterator_train: Callable[..., Iterable[object]] = DataLoader,
+        iterator_valid: Callable[..., Iterable[object]] = DataLoader,
+        dataset: Callable[..., torch.utils.data.Dataset] = Dataset,
         train_split: float | Callable[..., Any] | None = None,
-        callbacks: list[Any] | str | None = None,
+        callbacks: list[object] | str | None = None,
         predict_nonlinearity: Choice | None = "auto",
         warm_start: bool = False,
         verbose: int = 0,
         device: str | torch.device | None = "auto",
         compile: bool = False,
         use_caching: bool | str = "auto",
-        torch_load_kwargs: dict[str, Any] | None = None,
+        torch_load_kwargs: dict[str, object] | None = None,
         classes: ArrayLike | None = None,
         **kwargs: object,
     ) -> None:
@@ -396,14 +397,14 @@ class AntiTransferClassifier(AntiTransferEstimator, NeuralNetClassifier):
             y_true = torch.as_tensor(y_true).to(y_pred).reshape(y_pred.shape)
         return super().get_loss(y_pred, y_true, *args, **kwargs)
 
-    def _get_predict_nonlinearity(self) -> Any:
+    def _get_predict_nonlinearity(self) -> Callable[[torch.Tensor], torch.Tensor]:
         is_auto = isinstance(self.predict_nonlinearity, str) and self.predict_nonlinearity == "auto"
         criterion = criterion_of(self)
         if is_auto and takes_one_score(criterion):
             return nonlinearity_of(criterion)
         return super()._get_predict_nonlinearity()
 
-    def _judge_predictions(self, run: Any) -> str:
+    def _judge_predictions(self, run: FitRun) -> str:
         if not is_own_data(run.dataset) or self.iterator_train is not DataLoader:
             return ""
         n_samples = len(run.dataset)
@@ -429,7 +430,7 @@ class AntiTransferClassifier(AntiTransferEstimator, NeuralNetClassifier):
         label = self.classes_inferred_.tolist()[int(predicted[0][0])]
         return f"{what}: {label!r}. {remedy}"
 
-    def _task_weight(self, y: object, sample_weight: object) -> Any:
+    def _task_weight(self, y: object, sample_weight: np.ndarray | None) -> np.ndarray | None:
         if self.class_weight is None:
             return sample_weight
         weight = weights_by_class(self, column_or_1d(y), self.classes_inferred_)

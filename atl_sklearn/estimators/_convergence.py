@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 _WINDOW = 0.1  # share of the steps over which a loss is averaged
 _FALLING = 0.25  # of the whole fall, in the last third of the way: far from the end
@@ -98,7 +98,7 @@ def judge_penalty(
     return ""
 
 
-def judge_predictions(predicted: Any, labels: Any, n_samples: int) -> str:
+def judge_predictions(predicted: ArrayLike, labels: ArrayLike, n_samples: int) -> str:
     """Return that a network predicts one class for everything, or nothing.
 
     Parameters

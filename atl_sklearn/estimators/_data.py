@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeGuard, cast
 
 import numpy as np
 import torch
@@ -21,6 +21,9 @@ from torch.utils.data import (
 
 from atl_sklearn.unrelated import dense_rows
 
+# What a network takes: a batch of samples.
+Samples = torch.Tensor | Mapping[str, torch.Tensor]
+
 
 class IndexedData(Protocol):
     """A dataset with a length and an index, as users have it."""
@@ -28,6 +31,12 @@ class IndexedData(Protocol):
     def __len__(self) -> int: ...
 
     def __getitem__(self, index: int, /) -> Any: ...
+
+
+class BatchedData(IndexedData, Protocol):
+    """One of this module's, of which whole batches are taken."""
+
+    def __getitems__(self, index: Sequence[int], /) -> Batch: ...
 
 
 _TORCH_TYPES = [np.dtype(name) for name in ("f4", "f8", "i8", "i4", "i2", "i1", "u1", "?")]
@@ -95,7 +104,7 @@ class Batch:
         return Batch(X, y, task_weight, sample_weight, self.index, self.positions)
 
 
-def _take(values: Any, index: torch.Tensor) -> Any:
+def _take(values: object, index: torch.Tensor) -> Any:
     if values is None:
         return None
     if isinstance(values, Mapping):
@@ -284,11 +293,6 @@ class SingleSamples(torch.utils.data.Dataset):
     def __init__(self, dataset: IndexedData) -> None:
         self.dataset = dataset
 
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("__") or name == "dataset":  # whole batches are what it does not take
-            raise AttributeError(name)
-        return getattr(self.dataset, name)
-
     def __len__(self) -> int:
         return len(self.dataset)
 
@@ -296,7 +300,14 @@ class SingleSamples(torch.utils.data.Dataset):
         return self.dataset[index]
 
 
-def is_own_data(dataset: object) -> bool:
+def first_samples(X: Samples, count: int) -> Samples:
+    """Return the first samples of a batch."""
+    if isinstance(X, torch.Tensor):
+        return X[:count]
+    return {key: x[:count] for key, x in X.items()}
+
+
+def is_own_data(dataset: object) -> TypeGuard[BatchedData]:
     """Tell whether `dataset` is one of this module's, or a subset of one."""
     while isinstance(dataset, Subset):
         dataset = dataset.dataset
@@ -330,7 +341,7 @@ class _Batches(Sampler):
             yield batch
 
 
-def _keep(batch: Any) -> Any:
+def _keep(batch: object) -> Any:
     return batch
 
 
@@ -350,7 +361,7 @@ class _Loader(DataLoader):
 
 
 def batch_loader(
-    dataset: Any,
+    dataset: BatchedData,
     *,
     batch_size: int,
     shuffle: bool,
@@ -389,4 +400,4 @@ def batch_loader(
     if not training:
         # Each iteration draws a seed for its workers; not from the global generator.
         kwargs.setdefault("generator", torch.Generator())
-    return _Loader(dataset, batch_sampler=batches, collate_fn=_keep, **kwargs)
+    return _Loader(cast(Dataset, dataset), batch_sampler=batches, collate_fn=_keep, **kwargs)

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from copy import deepcopy
 from typing import Any, Self
 
 import numpy as np
 import torch
+from numpy.typing import ArrayLike
 from sklearn.base import is_classifier
+from skorch.callbacks import Callback
+from skorch.exceptions import SkorchTrainingImpossibleError
 from skorch.utils import is_dataset
 
 from atl_sklearn._validation import refuse, shown
 from atl_sklearn.estimators._batching import make_iterator, own_dataset, split_datasets
+from atl_sklearn.estimators._data import IndexedData
 from atl_sklearn.estimators._diagram import visual_block
 from atl_sklearn.estimators._fit_plan import FitCall
 from atl_sklearn.estimators._fit_run import FitRun
@@ -25,10 +30,9 @@ from atl_sklearn.estimators._making import (
     waits_for_sizes,
 )
 from atl_sklearn.estimators._names import check_gradients, get_optimizer
-from atl_sklearn.estimators._placement import Placement
-from atl_sklearn.estimators._precision import HALF_PRECISIONS, autocast, in_single
+from atl_sklearn.estimators._placement import HALF_PRECISIONS, Placement, autocast, in_single
 from atl_sklearn.estimators._sklearn_net import SklearnNet
-from atl_sklearn.estimators._steps import Steps
+from atl_sklearn.estimators._steps import Step, Steps
 from atl_sklearn.estimators._wrapped import hooks_guarded
 from atl_sklearn.unrelated import UnrelatedInputs
 
@@ -68,14 +72,14 @@ class AntiTransferEstimator(SklearnNet):
     def _check_target(self, y: object) -> None:
         """Check the shape of y as the user gave it, before anything else looks at it."""
 
-    def _encode_targets(self, y: object, *, reset: bool) -> Any:
+    def _encode_targets(self, y: object, *, reset: bool) -> np.ndarray:
         raise NotImplementedError  # pragma: no cover
 
     def _with_encoded_labels(self, dataset: Any) -> Any:
         """Return a user's Dataset with its targets as the criterion takes them."""
         return dataset
 
-    def _task_weight(self, y: object, sample_weight: object) -> Any:
+    def _task_weight(self, y: object, sample_weight: np.ndarray | None) -> np.ndarray | None:
         """Return the weights of the samples in the task loss; `y` as the user gave it."""
         return sample_weight
 
@@ -92,7 +96,7 @@ class AntiTransferEstimator(SklearnNet):
 
     # What is made before training.
 
-    def initialize(self) -> Any:
+    def initialize(self) -> Self:
         """Make network, criterion, optimizer and callbacks; `fit` does it by itself.
 
         Returns
@@ -117,7 +121,7 @@ class AntiTransferEstimator(SklearnNet):
         if hasattr(self, "_initialize_accelerator"):  # of skorch's AccelerateMixin
             self._initialize_accelerator()
 
-    def initialize_module(self) -> Any:
+    def initialize_module(self) -> Self:
         """Make the network; it is told the sizes of X and y where it asks for them by name."""
         self.module_: Any = make_module(self)
         return self
@@ -126,7 +130,7 @@ class AntiTransferEstimator(SklearnNet):
         """Return a network as `fit` would make it for X, of an estimator that is not fitted."""
         return make_network(self, X)
 
-    def initialize_criterion(self, *args: object, **kwargs: object) -> Any:
+    def initialize_criterion(self, *args: object, **kwargs: object) -> Self:
         """Make the loss of the task; an instance is copied, as that of a network is. See skorch.
 
         Parameters
@@ -145,7 +149,7 @@ class AntiTransferEstimator(SklearnNet):
             self.criterion_: Any = deepcopy(self.criterion)
         return self
 
-    def initialize_optimizer(self, *args: object, **kwargs: object) -> Any:
+    def initialize_optimizer(self, *args: object, **kwargs: object) -> Self:
         """Make the optimizer, which may be known by name; see skorch.
 
         Parameters
@@ -177,7 +181,9 @@ class AntiTransferEstimator(SklearnNet):
         check_gradients(self)
         return self
 
-    def get_params_for_optimizer(self, prefix: str, named_parameters: Any) -> Any:
+    def get_params_for_optimizer(
+        self, prefix: str, named_parameters: Iterable[tuple[str, torch.nn.Parameter]]
+    ) -> tuple[list[object], dict[str, object]]:
         """Return the arguments of an optimizer; see skorch.
 
         torch's fused form, which makes one step of all parameters at once, is chosen where
@@ -206,7 +212,7 @@ class AntiTransferEstimator(SklearnNet):
     def check_data(self, X: object, y: object = None) -> None:
         """Do nothing: the data are checked before, where skorch would look at them again."""
 
-    def get_dataset(self, X: object, y: np.ndarray | None = None) -> Any:
+    def get_dataset(self, X: object, y: np.ndarray | None = None) -> torch.utils.data.Dataset:
         """Return the dataset that is trained on or predicted; see skorch.
 
         Parameters
@@ -231,7 +237,7 @@ class AntiTransferEstimator(SklearnNet):
 
     def get_split_datasets(
         self, X: object, y: np.ndarray | None = None, **fit_params: object
-    ) -> tuple[Any, Any]:
+    ) -> tuple[IndexedData, IndexedData | None]:
         """Return the datasets for training and validation; see skorch.
 
         Parameters
@@ -250,7 +256,7 @@ class AntiTransferEstimator(SklearnNet):
         """
         return split_datasets(self, self._run, X, y, fit_params)
 
-    def get_iterator(self, dataset: object, training: bool = False) -> Any:
+    def get_iterator(self, dataset: IndexedData, training: bool = False) -> Iterable[Any]:
         """Return the iterator over the batches of a dataset; see skorch.
 
         Parameters
@@ -310,7 +316,7 @@ class AntiTransferEstimator(SklearnNet):
     def _steps(self) -> Steps:
         return Steps(self, None) if self._run is None else self._run.steps
 
-    def train_step_single(self, batch: object, **fit_params: object) -> dict[str, Any]:
+    def train_step_single(self, batch: object, **fit_params: object) -> Step:
         """Compute losses and gradients of one batch; see skorch.
 
         Parameters
@@ -333,7 +339,7 @@ class AntiTransferEstimator(SklearnNet):
     def _backward(self, objective: torch.Tensor) -> None:
         objective.backward()
 
-    def train_step(self, batch: object, **fit_params: object) -> dict[str, Any]:
+    def train_step(self, batch: object, **fit_params: object) -> Step:
         """Make one step of the optimizer, which minimises the objective; see skorch.
 
         Parameters
@@ -350,7 +356,7 @@ class AntiTransferEstimator(SklearnNet):
         """
         return self._steps.optimize(batch, **fit_params)
 
-    def validation_step(self, batch: object, **fit_params: object) -> dict[str, Any]:
+    def validation_step(self, batch: object, **fit_params: object) -> Step:
         """Compute the losses of one validation batch; see skorch.
 
         Parameters
@@ -371,7 +377,12 @@ class AntiTransferEstimator(SklearnNet):
         return {"loss": step["loss"], "y_pred": step["y_pred"]}
 
     def run_single_epoch(
-        self, iterator: Any, training: bool, prefix: str, step_fn: Any, **fit_params: Any
+        self,
+        iterator: Iterable[object] | None,
+        training: bool,
+        prefix: str,
+        step_fn: Callable[..., Step],
+        **fit_params: object,
     ) -> None:
         """Go through all batches once; see skorch.
 
@@ -430,12 +441,22 @@ class AntiTransferEstimator(SklearnNet):
             self._run.finished = len(self.history)
 
     @property
-    def _default_callbacks(self) -> list[Any]:
+    def _default_callbacks(self) -> list[tuple[str, Callback]]:
         # skorch prints last, whatever the order
         known = dict(super()._default_callbacks)
         return [*{**known, "print_log": EpochTable(), "penalty": PenaltyHistory()}.items()]
 
     # Fitting.
+
+    def check_training_readiness(self) -> None:
+        """Refuse to train what was trimmed for prediction; see skorch."""
+        try:
+            super().check_training_readiness()
+        except SkorchTrainingImpossibleError as error:
+            raise SkorchTrainingImpossibleError(
+                f"{error}: its optimizer and callbacks are gone. Its parameters are there: fit "
+                "sklearn.base.clone(estimator) instead."
+            ) from None
 
     def fit_loop(self, X: Any, y: Any = None, epochs: int | None = None, **fit_params: Any) -> Self:
         """Train for some more epochs; the same as :meth:`partial_fit`. See skorch.
@@ -540,7 +561,7 @@ class AntiTransferEstimator(SklearnNet):
         self,
         X: object,
         y: object = None,
-        classes: object = None,
+        classes: ArrayLike | None = None,
         *,
         sample_weight: object = None,
         y_unrelated: object = None,

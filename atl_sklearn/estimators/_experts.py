@@ -7,17 +7,18 @@ from typing import Any, cast
 import numpy as np
 import torch
 from sklearn.base import is_classifier
-from torch.utils.data import Dataset, Subset
+from torch.utils.data import Subset
 
 from atl_sklearn.estimators._answers import answers_of
 from atl_sklearn.estimators._batching import makes_batches
+from atl_sklearn.estimators._data import IndexedData
 from atl_sklearn.estimators._fit_run import FitRun
 from atl_sklearn.estimators._net import ClassifierNet, Net
 from atl_sklearn.estimators._rehearsal import Rehearsal
 from atl_sklearn.unrelated import explained_scores
 
 
-def _positions_of(dataset: Dataset) -> np.ndarray | None:
+def _positions_of(dataset: object) -> np.ndarray | None:
     """Return which samples of the whole data are in a part of them; None for all."""
     if not isinstance(dataset, Subset):
         return None
@@ -58,7 +59,7 @@ class Experts:
         self._n_classes = n_classes
         self._scores = torch.zeros(0)
 
-    def learn(self, train: Dataset) -> None:
+    def learn(self, train: IndexedData) -> None:
         """Find out what is explained, from the part of the data that is trained on alone.
 
         Parameters
@@ -126,7 +127,7 @@ def make_experts(net: Net, run: FitRun, rehearsal: Rehearsal) -> Experts | None:
     if not net.product_of_experts or not run.sources:
         return None
     data = rehearsal.data
-    if not makes_batches(net, data):
+    if not makes_batches(data, net):
         raise ValueError(
             "product_of_experts needs batches that say which samples they have: the default "
             "'dataset', and 'iterator_train' without a sampler or a collate_fn of its own. Leave "

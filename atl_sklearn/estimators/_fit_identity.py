@@ -117,7 +117,7 @@ def _of_callbacks(callbacks: object) -> Any:
     return [[name, *_of_callback(callback)] for name, callback in named]
 
 
-def identify_fit(net: Net, data: Mapping[str, Any]) -> dict[str, str]:
+def identify_fit(net: Net, data: Mapping[str, object]) -> dict[str, str]:
     """Return what makes a fit, as strings that are the same in every process.
 
     Parameters

@@ -6,6 +6,9 @@ from dataclasses import dataclass, replace
 from numbers import Integral
 from typing import Any
 
+import numpy as np
+from numpy.typing import ArrayLike
+
 from atl_sklearn._validation import check_no_missing, is_number, refuse_value
 from atl_sklearn.estimators._input_checks import TrainingData, as_array, check_training_data
 from atl_sklearn.estimators._net import Net
@@ -32,14 +35,14 @@ class FitCall:
         The classes that a first call of partial_fit names.
     """
 
-    X: Any
-    y: Any
-    sample_weight: Any
-    X_unlabeled: Any
+    X: object
+    y: object
+    sample_weight: object
+    X_unlabeled: object
     inputs: UnrelatedInputs
     params: dict[str, Any]
     method: str
-    classes: Any = None
+    classes: ArrayLike | None = None
 
     def epochs_of(self, net: Net) -> int:
         """Return how many epochs are trained: as many as the call says, or the estimator."""
@@ -82,8 +85,8 @@ class FitPlan:
     continues: bool
     max_epochs: int
     data: TrainingData
-    sources: list[Any]
-    labels: dict[int, Any]
+    sources: list[object]
+    labels: dict[int, np.ndarray | None]
     sides: SideMaker
     keeps_sources: bool
 

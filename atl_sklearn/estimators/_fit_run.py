@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 
@@ -12,6 +12,7 @@ from atl_sklearn.estimators._interruption import InterruptWatch
 
 if TYPE_CHECKING:  # they take a run, or make one
     from atl_sklearn.estimators._checkpoints import Checkpoints
+    from atl_sklearn.estimators._data import IndexedData
     from atl_sklearn.estimators._experts import Experts
     from atl_sklearn.estimators._finiteness import FiniteWeights
     from atl_sklearn.estimators._input_checks import TrainingData
@@ -87,10 +88,10 @@ class FitRun:
     data: TrainingData
     placement: Placement
     max_epochs: int
-    sources: list[Any]
+    sources: list[object]
     unrelated_scores: list[float | None] | None = None
     sides: list[Side] = field(default_factory=list)
-    forward_params: dict[str, Any] = field(default_factory=dict)
+    forward_params: dict[str, object] = field(default_factory=dict)
     experts: Experts | None = None
     penalty: PenaltyRun | None = None
     steps: Steps = field(init=False)
@@ -103,17 +104,10 @@ class FitRun:
     finished: int = 0
     watch: InterruptWatch = field(default_factory=InterruptWatch)
     ended_by_callback: bool = False
-    dataset: Any = None
+    dataset: IndexedData | None = None
     losses: list[float] = field(default_factory=list)
     rates: list[float] = field(default_factory=list)
     progress: TrainingProgress | None = None
     checkpoints: Checkpoints | None = None
     trains: bool = False
     exits: ExitStack = field(default_factory=ExitStack)
-
-    def count_step(self, loss: float, rate: float) -> None:
-        """Note that a training step was made."""
-        self.losses.append(loss)
-        self.rates.append(rate)
-        if self.progress is not None:
-            self.progress.count(loss)

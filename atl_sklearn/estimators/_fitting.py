@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import torch
 from sklearn.base import clone
@@ -25,7 +24,7 @@ from atl_sklearn.estimators._lookup import in_types_of_network
 from atl_sklearn.estimators._net import Net
 from atl_sklearn.estimators._outcome import summarise
 from atl_sklearn.estimators._penalty_making import make_penalty
-from atl_sklearn.estimators._precision import numpy_dtype
+from atl_sklearn.estimators._placement import numpy_dtype
 from atl_sklearn.estimators._rehearsal import Rehearsal, check_forward_params, rehearse
 from atl_sklearn.estimators._scales import rescale_layer
 from atl_sklearn.estimators._seeding import own_random_numbers
@@ -74,7 +73,9 @@ def fit(net: Net, call: FitCall) -> None:
         with run.watch, net._stream().active(net.device):
             interrupt = _train(net, run, call)
             if interrupt is None or run.finished > run.begun:
-                _keep_penalty(net, run)
+                if run.penalty is not None:  # what a later call needs to go on with it
+                    net.__dict__["_penalty_state"] = run.penalty.state()
+                    _set_weight(net, run, run.penalty.weights)
                 summary = summarise(net, run, interrupted=interrupt is not None,
                                     judged=call.method == "fit")  # fmt: skip
             if run.checkpoints is not None:
@@ -96,14 +97,15 @@ def fit(net: Net, call: FitCall) -> None:
         warn_user(text, ConvergenceWarning)
 
 
-def _kept_rows(net: Net) -> list[Any] | None:
+def _kept_rows(net: Net) -> list[dict[str, object]] | None:
     """Return what is in a history that the user has passed, which a fit clears."""
-    history: Any = net.history_
-    kept = net._keeps_history and isinstance(history, list)
-    return list(list.__iter__(history)) if kept else None
+    history = net.history_
+    if not (net._keeps_history and isinstance(history, list)):
+        return None
+    return list(list.__iter__(history))
 
 
-def _restore(net: Net, before: dict[str, Any], rows: list[Any] | None) -> None:
+def _restore(net: Net, before: dict[str, object], rows: list[dict[str, object]] | None) -> None:
     net.__dict__.clear()
     net.__dict__.update(before)
     if rows is not None:
@@ -194,7 +196,7 @@ def _fit_sources(net: Net, run: FitRun, plan: FitPlan) -> None:
 
 
 @contextmanager
-def _determined(net: Net, plan: FitPlan) -> Iterator[list[Any]]:
+def _determined(net: Net, plan: FitPlan) -> Iterator[list[object]]:
     """Let the block fit unrelated estimators that a fit which goes on finds the same again."""
     if net.checkpoint_dir is None:
         yield plan.sources
@@ -264,17 +266,10 @@ def _train(net: Net, run: FitRun, call: FitCall) -> KeyboardInterrupt | None:
     return interrupt
 
 
-def _keep_penalty(net: Net, run: FitRun) -> None:
-    """Keep what a later call needs to go on with the penalty."""
-    if run.penalty is not None:
-        net.__dict__["_penalty_state"] = run.penalty.state()
-        _set_weight(net, run, run.penalty.weights)
-
-
 def _complete(net: Net, run: FitRun) -> None:
     """Set what a fit leaves behind besides the network."""
     several = _has_several(net, run)
-    sources: Sequence[Any] = run.sources
+    sources = run.sources
     scores = run.unrelated_scores
     net.__dict__["_unrelated_given"] = net.unrelated
     if scores is not None:

@@ -12,9 +12,16 @@ import torch
 from skorch.dataset import get_len
 
 from atl_sklearn._fingerprint import Unidentifiable
-from atl_sklearn.estimators._data import ArrayData, LabelledData, UnlabeledData, is_own_data
-from atl_sklearn.estimators._penalty_settings import PenaltySettings, Samples
-from atl_sklearn.estimators._precision import autocast
+from atl_sklearn.estimators._data import (
+    ArrayData,
+    LabelledData,
+    Samples,
+    UnlabeledData,
+    first_samples,
+    is_own_data,
+)
+from atl_sklearn.estimators._penalty_settings import PenaltySettings
+from atl_sklearn.estimators._placement import autocast
 from atl_sklearn.estimators._seeding import own_random_numbers
 from atl_sklearn.similarity import Precomputed, n_precomputed, prepare, restore
 from atl_sklearn.unrelated import (
@@ -66,10 +73,6 @@ def _choose_layers(
     return tried
 
 
-def _first(X: Any, count: int) -> Any:
-    return {key: x[:count] for key, x in X.items()} if isinstance(X, dict) else X[:count]
-
-
 def _samples(data: Any, index: list[int]) -> Any:
     if is_own_data(data):
         return data.__getitems__(index).X
@@ -112,6 +115,7 @@ class FrozenSide:
         self._sides = sides
         # What is only looked up is not kept once more.
         self._computed = [at for at, side in enumerate(sides) if side.computes]
+        self._looked_up = [at for at, side in enumerate(sides) if not side.computes]
         tried = _choose_layers(settings, network, sides, X, len(comparisons))
         self._tried = {False: (X, tried)}
         self._stores: dict[bool, ActivationCache] = {}
@@ -220,7 +224,7 @@ class FrozenSide:
     def keep(
         self,
         data: Any,
-        to_device: Callable[[Any], Any],
+        to_device: Callable[[object], Samples],
         *,
         unlabeled: bool,
         n_seen: float,
@@ -312,7 +316,10 @@ class FrozenSide:
         # With other random numbers than the first pass, or what is random would look the same.
         with own_random_numbers(settings.seed ^ _OTHER_STREAM, settings.device):
             few = self.activations(
-                _first(X, count), unlabeled=unlabeled, index=range(count), only=self._computed
+                first_samples(X, count),
+                unlabeled=unlabeled,
+                index=range(count),
+                only=self._computed,
             )
             apart = self._prepared(few)
         for whole, part in zip(together, apart, strict=True):
@@ -368,8 +375,9 @@ class FrozenSide:
         # On a GPU the others are checked only if the penalty is not finite.
         now = partial(compute, self._computed, checked=kept or self._on_cpu)
         tensors = iter(now() if store is None else store.get(index, now))
-        looked_up = [at for at in range(len(self._sides)) if at not in self._computed]
-        others = iter(compute(looked_up, checked=self._on_cpu))
+        others: Iterator[torch.Tensor] = iter(())
+        if self._looked_up:
+            others = iter(compute(self._looked_up, checked=self._on_cpu))
         return [
             self._regroup(tensors if at in self._computed else others)
             for at in range(len(self._sides))

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Collection, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import ArrayLike
 from scipy.sparse import issparse
 from sklearn.utils.validation import _check_sample_weight, validate_data
 from skorch.dataset import Dataset, get_len
@@ -17,8 +19,9 @@ from skorch.utils import is_dataset
 from torch.utils.data import DataLoader, IterableDataset
 
 from atl_sklearn._validation import check_no_missing, shown
+from atl_sklearn.estimators._data import ArrayData, UnlabeledData
 from atl_sklearn.estimators._net import Net
-from atl_sklearn.estimators._precision import numpy_dtype
+from atl_sklearn.estimators._placement import numpy_dtype
 from atl_sklearn.estimators._unlabeled import check_unlabeled
 from atl_sklearn.estimators._user_datasets import (
     check_indexed,
@@ -52,7 +55,7 @@ class TrainingData:
     y: np.ndarray
     task_weight: np.ndarray | None
     sample_weight: np.ndarray | None
-    unlabeled: Any
+    unlabeled: ArrayData | UnlabeledData | None
 
 
 def is_mapping(X: object) -> bool:
@@ -131,6 +134,10 @@ def _checked(net: Net, *data: Any, reset: bool, **checks: Any) -> Any:
     if not isinstance(net.module, str):
         dtype = [dtype, *_INTEGERS]
     arrays = [as_array(values) for values in data]
+    if isinstance(dtype, list) and isinstance(arrays[0], list):  # which has no type of its own
+        with suppress(ValueError):
+            array = np.asarray(arrays[0])
+            arrays[0] = array if array.dtype in dtype else arrays[0]
     try:
         return validate_data(
             net, *arrays, reset=reset, dtype=dtype, allow_nd=True, accept_sparse="csr", **checks
@@ -248,7 +255,7 @@ def _check_samples(net: Net, X: Any, y: Any, *, reset: bool) -> tuple[Any, Any]:
 
 
 def _check_weights(
-    net: Net, y: Any, sample_weight: Any
+    net: Net, y: ArrayLike, sample_weight: Any
 ) -> tuple[np.ndarray | None, np.ndarray | None]:
     """Return the weights in the task loss, of mean 1, and in the penalty; None without."""
     dtype = numpy_dtype(net.precision)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import signal
 import threading
+from collections.abc import Callable
 from types import FrameType
-from typing import Any
 
 
 class InterruptWatch:
@@ -22,11 +22,12 @@ class InterruptWatch:
 
     def __init__(self) -> None:
         self.seen = False
-        self._previous: Any = None
+        self._previous: Callable[[int, FrameType | None], object] | None = None
 
     def _note(self, number: int, frame: FrameType | None) -> None:
         self.seen = True
-        self._previous(number, frame)
+        if self._previous is not None:
+            self._previous(number, frame)
 
     def __enter__(self) -> InterruptWatch:
         # Python lets the main thread alone handle signals, and interrupts no other.

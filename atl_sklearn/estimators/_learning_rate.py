@@ -63,7 +63,7 @@ _SCHEDULES: dict[str, Schedule] = {
 class _OfProgress:
     """A user's schedule, which knows how much of the training is done."""
 
-    schedule: Callable[[float], Any]
+    schedule: Callable[[float], object]
 
     def __call__(self, lr: float, step: int, n_steps: int) -> float:
         progress = step / n_steps
@@ -132,7 +132,7 @@ class LearningRate:
 
     def __init__(
         self,
-        optimizers: list[Any],
+        optimizers: list[torch.optim.Optimizer],
         schedule: Schedule,
         max_epochs: int,
         *,

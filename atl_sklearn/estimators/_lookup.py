@@ -14,7 +14,7 @@ from scipy.sparse import issparse
 from atl_sklearn.estimators._data import ArrayData
 from atl_sklearn.estimators._input_checks import TrainingData, in_type_of_network, is_mapping
 from atl_sklearn.estimators._net import Net
-from atl_sklearn.estimators._precision import PRECISIONS
+from atl_sklearn.estimators._placement import PRECISIONS
 from atl_sklearn.estimators._trying import try_out
 from atl_sklearn.unrelated import has_embedding
 

@@ -16,7 +16,7 @@ from atl_sklearn.estimators._input_checks import accepted, as_array
 from atl_sklearn.estimators._names import get_optimizer, sparse_weights, with_arguments
 from atl_sklearn.estimators._net import Net
 from atl_sklearn.estimators._outputs import takes_one_score
-from atl_sklearn.estimators._precision import PRECISIONS
+from atl_sklearn.estimators._placement import PRECISIONS
 from atl_sklearn.estimators._seeding import own_random_numbers
 from atl_sklearn.modules import get_module
 from atl_sklearn.unrelated import copy_network, why_not_trainable
@@ -84,7 +84,7 @@ def make_module(net: Net) -> torch.nn.Module:
             known = kwargs.get("input_shape", shape)
             if known is None:
                 raise ValueError(
-                    f"module={module!r} is made to the shape of X, which is not known before "
+                    f"module={shown(module)} is made to the shape of X, which is not known before "
                     "fit. Call fit, or set module__input_shape and module__n_outputs."
                 )
             module = get_module(module, (known,) if isinstance(known, int) else tuple(known))

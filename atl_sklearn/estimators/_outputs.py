@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -79,7 +80,7 @@ def _of_logit(output: torch.Tensor) -> torch.Tensor:
     return as_columns(output.sigmoid())
 
 
-def nonlinearity_of(criterion: Any) -> Any:
+def nonlinearity_of(criterion: Any) -> Callable[[torch.Tensor], torch.Tensor]:
     """Return what makes probabilities of two classes of one score, for its criterion."""
     return _of_logit if takes_logits(criterion) else as_columns
 
@@ -89,7 +90,7 @@ def takes_logits(criterion: Any) -> bool:
     return isinstance(_plain(criterion), _OF_ONE_SCORE[0])
 
 
-def is_one_column(output: Any) -> bool:
+def is_one_column(output: np.ndarray | torch.Tensor) -> bool:
     """Tell whether each sample has a single number."""
     return output.ndim == 1 or output.shape[1:] == (1,)
 

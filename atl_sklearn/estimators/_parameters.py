@@ -18,7 +18,7 @@ from atl_sklearn.estimators._class_weight import check_class_weight
 from atl_sklearn.estimators._learning_rate import get_lr_schedule
 from atl_sklearn.estimators._names import check_names, check_optimizer, get_optimizer
 from atl_sklearn.estimators._net import ClassifierNet, Net
-from atl_sklearn.estimators._precision import PRECISIONS
+from atl_sklearn.estimators._placement import PRECISIONS
 from atl_sklearn.estimators._splits import check_train_split
 from atl_sklearn.modules import get_module_names
 from atl_sklearn.similarity import (
@@ -115,7 +115,7 @@ def _check_comparison(net: Net) -> None:
             net,
             "conditional",
             "False for metrics that compare sample by sample",
-            f"Got metric={net.metric!r} with it; 'cka' compares the arrangement of the samples.",
+            f"Got metric={shown(net.metric)} with it; 'cka' compares how samples are arranged.",
         )
     _check_experts(net)
     if not isinstance(net.penalty_data, str) or net.penalty_data not in _PENALTY_DATA:

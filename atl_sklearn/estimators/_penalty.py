@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 import torch
 
+from atl_sklearn.estimators._data import ArrayData, Samples, UnlabeledData
 from atl_sklearn.estimators._frozen_side import FrozenSide
-from atl_sklearn.estimators._penalty_settings import NetworkCalls, PenaltySettings, Samples
+from atl_sklearn.estimators._penalty_settings import NetworkCalls, PenaltySettings
 from atl_sklearn.estimators._seeding import own_random_numbers
 from atl_sklearn.estimators._unlabeled import UnlabeledBatches
 from atl_sklearn.similarity import (
@@ -139,7 +140,7 @@ class PenaltyRun:
         data: object,
         n_steps: int | None,
         exits: ExitStack,
-        unlabeled: Any = None,
+        unlabeled: ArrayData | UnlabeledData | None = None,
         state: dict[str, Any] | None = None,
     ) -> None:
         self._settings = settings
@@ -193,7 +194,7 @@ class PenaltyRun:
             steps = math.inf if n_steps is None else n_steps
             seen = settings.max_epochs * steps * self._unlabeled.size
             self._frozen.keep(
-                unlabeled, calls.to_device, unlabeled=True, n_seen=seen / len(unlabeled)
+                unlabeled, calls.to_device, unlabeled=True, n_seen=seen / len(self._unlabeled)
             )
         if state is not None:
             self._resume(state)
@@ -389,7 +390,7 @@ class PenaltyRun:
         batch = self._unlabeled.batch
         X = self._calls.to_device(batch.X)
         seed = int(torch.randint(2**62, (), generator=self._generator))
-        output: list[Any] = []
+        output: list[object] = []
         condition = None
         if self._settings.conditional:
             condition = lambda: self._calls.known_of(output[0])  # noqa: E731

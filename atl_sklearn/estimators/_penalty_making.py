@@ -79,7 +79,7 @@ def make_penalty(
     if compared == "auto":
         compared = "train" if unlabeled is None else "unlabeled"
     data, n_steps = rehearsal.data, None
-    if makes_batches(net, data):
+    if makes_batches(data, net):
         n_steps = len(net.get_iterator(data, training=True))
     return PenaltyRun(
         _settings(net, run, weights, compared),

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
+from os import PathLike
 from typing import Any
 
 import torch
+from joblib import Memory
 
-# What a network takes: a batch of samples.
-Samples = torch.Tensor | Mapping[str, torch.Tensor]
+from atl_sklearn._validation import shown
+from atl_sklearn.estimators._data import Samples
+from atl_sklearn.estimators._net import Choice
+from atl_sklearn.unrelated import LayerChoice
 
 
 @dataclass(frozen=True)
@@ -55,18 +59,18 @@ class PenaltySettings:
 
     metric: Any
     aggregation: Any
-    layer: Any
-    weight_schedule: Any
+    layer: LayerChoice
+    weight_schedule: Choice
     weights: list[float]
     target_similarity: Any
-    unrelated_layers: list[Any]
+    unrelated_layers: list[LayerChoice]
     of_layer: str
     compares_training: bool
     batch_size: int
     conditional: bool
     cache: str
     cache_size: int
-    memory: Any
+    memory: str | PathLike[str] | Memory | None
     precision: str
     device: torch.device | None
     max_epochs: int
@@ -92,9 +96,9 @@ class NetworkCalls:
         Makes predictions of what the network returns.
     """
 
-    forward: Callable[[Samples], Any]
-    try_out: Callable[[Samples], Any]
-    to_device: Callable[[Any], Any]
+    forward: Callable[[Samples], object]
+    try_out: Callable[[Samples], object]
+    to_device: Callable[[object], Samples]
     nonlinearity: Callable[[torch.Tensor], torch.Tensor]
 
     def known_of(self, output: Any) -> torch.Tensor:
@@ -103,8 +107,8 @@ class NetworkCalls:
 
 
 def unrelated_choices(
-    layer: object, unrelated_layer: object, n_networks: int, *, several: bool
-) -> tuple[str, list[Any]]:
+    layer: LayerChoice, unrelated_layer: Any, n_networks: int, *, several: bool
+) -> tuple[str, list[LayerChoice]]:
     """Return which parameter chooses layers of the unrelated networks, and a choice for each.
 
     Parameters
@@ -134,7 +138,7 @@ def unrelated_choices(
         if len(unrelated_layer) != n_networks:
             raise ValueError(
                 f"The 'unrelated_layer' parameter must have one entry for each of the {n_networks} "
-                f"unrelated networks. Got {unrelated_layer!r} instead."
+                f"unrelated networks. Got {shown(unrelated_layer)} instead."
             )
         return "unrelated_layer", list(unrelated_layer)
     return "unrelated_layer", [unrelated_layer] * n_networks

@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 from skorch.utils import to_tensor
 from torch.utils.data import Subset
 
-from atl_sklearn.estimators._data import ArrayData
-from atl_sklearn.estimators._precision import PRECISIONS
+from atl_sklearn.estimators._data import ArrayData, Samples
 
 _GPU_SHARE = 0.25  # of a GPU's free memory, up to which arrays are moved there at once
+
+# The floating type of the network and of X; the half ones are those of autocast.
+PRECISIONS = {
+    "bfloat16": torch.float32,
+    "float16": torch.float32,
+    "float32": torch.float32,
+    "float64": torch.float64,
+}
+HALF_PRECISIONS = {"bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
 def resolve_device(device: object) -> Any:
@@ -39,11 +49,11 @@ class Placement:
     dtype: torch.dtype
 
     @classmethod
-    def of(cls, device: Any, precision: str) -> Placement:
+    def of(cls, device: str | torch.device | None, precision: str) -> Placement:
         """Return the placement by the parameters of an estimator; "auto" is resolved before."""
         return cls(None if device is None else torch.device(device), PRECISIONS[precision])
 
-    def batch(self, X: object) -> Any:
+    def batch(self, X: object) -> Samples:
         """Return a batch as a tensor, or mapping of tensors, where the network is."""
         if isinstance(X, torch.Tensor):
             if X.device == self.device and X.dtype == self.dtype:
@@ -68,3 +78,42 @@ class Placement:
             dataset = dataset.dataset
         if isinstance(dataset, ArrayData):
             dataset.place(self.device, _GPU_SHARE * torch.cuda.mem_get_info(self.device)[0])
+
+
+def numpy_dtype(precision: str) -> np.dtype:
+    """Return the floating type of X and of weights of samples, as NumPy has it."""
+    return np.dtype(str(PRECISIONS[precision]).removeprefix("torch."))
+
+
+def autocast(
+    precision: str, device: torch.device | None, network: torch.nn.Module
+) -> AbstractContextManager[object]:
+    """Return the context in which networks run in half precision, if they shall.
+
+    Parameters
+    ----------
+    precision : str
+        One of `PRECISIONS`.
+    device : torch.device or None
+        Where the networks run; None for where `network` is.
+    network : torch.nn.Module
+        The network in training.
+
+    Returns
+    -------
+    context : context manager
+        One that does nothing for other precisions.
+    """
+    dtype = HALF_PRECISIONS.get(precision)
+    if dtype is None:
+        return nullcontext()
+    device = device or next(network.parameters()).device
+    return torch.autocast(device.type, dtype=dtype)
+
+
+def in_single(output: Any) -> Any:
+    """Return what a network returned in half precision in single precision."""
+    if isinstance(output, tuple):
+        return tuple(map(in_single, output))
+    half = isinstance(output, torch.Tensor) and output.dtype in HALF_PRECISIONS.values()
+    return output.float() if half else output

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from os import PathLike
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 import torch
 from joblib import Memory
+from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 from skorch import NeuralNet, NeuralNetRegressor
 from skorch.dataset import Dataset
@@ -22,7 +23,7 @@ from atl_sklearn.estimators._finiteness import check_predictions
 from atl_sklearn.estimators._input_checks import check_X
 from atl_sklearn.estimators._net import Choice, Choices
 from atl_sklearn.estimators._outputs import check_numbers
-from atl_sklearn.estimators._precision import numpy_dtype
+from atl_sklearn.estimators._placement import numpy_dtype
 from atl_sklearn.estimators._scales import rescale_layer
 from atl_sklearn.unrelated import LayerChoice
 
@@ -70,7 +71,7 @@ class AntiTransferRegressor(AntiTransferEstimator, NeuralNetRegressor):
 
     # Of y in fit; the defaults are for weights that were loaded.
     _one_target = True
-    _target_dtype: Any = np.float64
+    _target_dtype: np.typing.DTypeLike = np.float64
     _target_checks: dict[str, Any] = {"multi_output": True, "y_numeric": True}  # noqa: RUF012
 
     def __init__(
@@ -103,23 +104,23 @@ class AntiTransferRegressor(AntiTransferEstimator, NeuralNetRegressor):
         weight_decay: float = 1e-4,
         max_epochs: int = 30,
         batch_size: int = 32,
-        iterator_train: Callable[..., Any] = DataLoader,
-        iterator_valid: Callable[..., Any] = DataLoader,
-        dataset: Callable[..., Any] = Dataset,
+        iterator_train: Callable[..., Iterable[object]] = DataLoader,
+        iterator_valid: Callable[..., Iterable[object]] = DataLoader,
+        dataset: Callable[..., torch.utils.data.Dataset] = Dataset,
         train_split: float | Callable[..., Any] | None = None,
-        callbacks: list[Any] | str | None = None,
+        callbacks: list[object] | str | None = None,
         predict_nonlinearity: Choice | None = "auto",
         warm_start: bool = False,
         verbose: int = 0,
         device: str | torch.device | None = "auto",
         compile: bool = False,
         use_caching: bool | str = "auto",
-        torch_load_kwargs: dict[str, Any] | None = None,
+        torch_load_kwargs: dict[str, object] | None = None,
         **kwargs: object,
     ) -> None:
         super().__init__(**arguments_of(locals()))
 
-    def __sklearn_tags__(self) -> Any:
+    def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.target_tags.multi_output = True
         return tags
@@ -153,7 +154,7 @@ class AntiTransferRegressor(AntiTransferEstimator, NeuralNetRegressor):
 
     def get_loss(
         self, y_pred: object, y_true: object, X: object = None, training: bool = False
-    ) -> Any:
+    ) -> torch.Tensor:
         """Return the loss of a batch; see skorch.
 
         Parameters
@@ -183,7 +184,7 @@ class AntiTransferRegressor(AntiTransferEstimator, NeuralNetRegressor):
         return super().get_loss(y_pred, y_true, X=X, training=training)
 
     @property
-    def predict_proba(self) -> Any:
+    def predict_proba(self) -> NoReturn:
         """Not there: a regressor has no probabilities."""
         raise AttributeError(f"{type(self).__name__} has no predict_proba; use predict.")
 

@@ -15,7 +15,13 @@ from atl_sklearn._generator import forked_generator
 from atl_sklearn._validation import is_number, refuse, shown
 from atl_sklearn.estimators._batching import few_samples, makes_batches
 from atl_sklearn.estimators._callbacks import check_watched
-from atl_sklearn.estimators._data import Batch, is_own_data
+from atl_sklearn.estimators._data import (
+    Batch,
+    IndexedData,
+    Samples,
+    first_samples,
+    is_own_data,
+)
 from atl_sklearn.estimators._input_checks import accepted, is_mapping
 from atl_sklearn.estimators._lookup import refusing_floats
 from atl_sklearn.estimators._names import with_arguments
@@ -74,8 +80,8 @@ class Rehearsal:
         What the network made of them; None if its layers are not compared.
     """
 
-    data: Any
-    tried: Any
+    data: IndexedData
+    tried: Samples
     trial: Trial | None
 
 
@@ -201,7 +207,7 @@ def _try_iterators(net: Net, data: object) -> None:
             raise refuse(net, stage, must, f"It made {shown(found)}.")
 
 
-def _may_be_single(net: Net, data: Any) -> bool:
+def _may_be_single(net: Net, data: IndexedData) -> bool:
     """Tell whether a training batch may have one sample."""
     kwargs = net.get_params_for("iterator_train")
     size, n_samples = kwargs.get("batch_size", net.batch_size), len(data)
@@ -209,19 +215,18 @@ def _may_be_single(net: Net, data: Any) -> bool:
         n_samples = round((1 - net.train_split) * n_samples)
     if not is_number(size, Integral) or "batch_sampler" in kwargs:
         return False
-    left_over = not makes_batches(net, data) and not kwargs.get("drop_last") and size > 1
+    left_over = not makes_batches(data, net) and not kwargs.get("drop_last") and size > 1
     return size == 1 or n_samples == 1 or (left_over and n_samples % size == 1)
 
 
-def _try_single_sample(net: Net, data: Any, tried: Any) -> None:
+def _try_single_sample(net: Net, data: IndexedData, tried: Samples) -> None:
     if not _may_be_single(net, data) or not (is_mapping(tried) or torch.is_tensor(tried)):
         return
 
     def trains_on(count: int) -> str:
-        X = {key: x[:count] for key, x in tried.items()} if is_mapping(tried) else tried[:count]
         with kept_buffers(unwrapped(net.module_)):
             try:
-                try_out(net, X, training=True)
+                try_out(net, first_samples(tried, count), training=True)
             except Exception as error:
                 return str(error)
         return ""

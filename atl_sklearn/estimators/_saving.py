@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
@@ -28,7 +28,7 @@ _OF_UNRELATED = frozenset({"unrelated", "unrelated_", "_unrelated_given"})
 
 
 # Arguments of torch.compile that choose, and do not say what is run: others name a compiler.
-_COMPILE: dict[str, Any] = {
+_COMPILE: dict[str, tuple[object, ...]] = {
     "compile__backend": ("aot_eager", "cudagraphs", "eager", "inductor"),
     "compile__dynamic": (None, False, True),
     "compile__fullgraph": (False, True),
@@ -38,7 +38,7 @@ _COMPILE: dict[str, Any] = {
 }
 
 
-def _odd_compile(state: dict[str, Any]) -> str:
+def _odd_compile(state: Mapping[str, object]) -> str:
     """Return the name of an argument of torch.compile that no file may hold; empty without any."""
     for name, value in state.items():
         plain = value is None or isinstance(value, bool | str)
@@ -130,7 +130,7 @@ def _device_here(device: Any) -> Any:
     if device is None or (isinstance(device, str) and device == "auto"):
         return device
     kind = torch.device(device).type
-    there: dict[str, Any] = {
+    there: dict[str, Callable[[], bool]] = {
         "cuda": torch.cuda.is_available,
         "mps": torch.backends.mps.is_available,
     }
@@ -140,7 +140,9 @@ def _device_here(device: Any) -> Any:
     return "cpu"
 
 
-def _check_names(cls: type, state: dict[str, Any], refuse: Callable[[str], Exception]) -> None:
+def _check_names(
+    cls: type, state: Mapping[str, object], refuse: Callable[[str], Exception]
+) -> None:
     known = inspect.signature(cls).parameters
     for name in state:
         if _is_parameter(name):

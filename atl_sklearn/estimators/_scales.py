@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch.utils.data import Subset, default_collate
 
-from atl_sklearn.estimators._data import ArrayData, is_own_data
+from atl_sklearn.estimators._data import ArrayData, IndexedData, is_own_data
 from atl_sklearn.modules import Moments, Rescale, Standardize
 
 _PIECE = 2**21  # numbers that are looked at together
@@ -17,23 +17,23 @@ _ROWS = 32  # of a table, so that one that is sparse is made dense, and rounded,
 _FROM_DATASET = 1000  # samples of a torch Dataset, where each may be read from a file
 
 
-def _pieces(dataset: Any) -> Iterator[tuple[Any, Any, Any]]:
+def _pieces(dataset: IndexedData) -> Iterator[tuple[Any, Any, Any]]:
     """Yield X, y and the samples' weights: of all samples of arrays, of some of a Dataset."""
-    base = dataset
+    base: Any = dataset
     while isinstance(base, Subset):
         base = base.dataset
     n_samples = len(dataset)
     chosen = range(n_samples)
     if not isinstance(base, ArrayData) and n_samples > _FROM_DATASET:
         chosen = np.linspace(0, n_samples - 1, _FROM_DATASET).astype(int).tolist()
-    own = is_own_data(dataset)
-    first = dataset.__getitems__([chosen[0]]).X[0] if own else dataset[chosen[0]][0]
+    own = dataset if is_own_data(dataset) else None
+    first = dataset[chosen[0]][0] if own is None else own.__getitems__([chosen[0]]).X[0]
     first = np.asarray(_array(first))
     size = _ROWS if first.ndim < 2 else max(1, _PIECE // first.size)
     for start in range(0, len(chosen), size):
         index = chosen[start : start + size]
-        if own:
-            batch = dataset.__getitems__(index)
+        if own is not None:
+            batch = own.__getitems__(index)
             yield batch.X, batch.y, batch.task_weight
         else:
             X, y = default_collate([tuple(dataset[i]) for i in index])
@@ -44,7 +44,7 @@ def _array(values: object) -> Any:
     return values.detach().cpu().numpy() if isinstance(values, torch.Tensor) else values
 
 
-def adapt_layers(network: torch.nn.Module, dataset: Any) -> None:
+def adapt_layers(network: torch.nn.Module, dataset: IndexedData) -> None:
     """Let the layers that scale data take mean and scale from the training data.
 
     Layers that have been adapted, in an earlier fit or by loading weights, stay as they are.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import numpy as np
 import torch
@@ -12,7 +11,7 @@ import torch
 from atl_sklearn._generator import forked_generator
 
 
-def _cuda_devices(device: Any) -> list[int]:
+def _cuda_devices(device: torch.device | str | None) -> list[int]:
     if device is None or torch.device(device).type != "cuda":
         return []
     return [torch.device(device).index or 0]

@@ -60,7 +60,7 @@ def _check_positions(
     unlabeled = run.data.unlabeled is not None and net.penalty_data in ("auto", "unlabeled")
     stages = {"iterator_train": not unlabeled, "iterator_valid": get_splitter(net) is not None}
     made_by = [
-        stage for stage, used in stages.items() if used and not makes_batches(net, data, stage)
+        stage for stage, used in stages.items() if used and not makes_batches(data, net, stage)
     ]
     if not made_by:
         return
@@ -72,5 +72,6 @@ def _check_positions(
                 "collate_fn of its own, do not say which samples they have. Leave these out; or "
                 "pass a network or an estimator that takes X as 'unrelated'."
             )
-        with torch.no_grad():  # what is computed of a batch must take it as it is
-            side(tried, None, unlabeled=False)
+        if side.rows:
+            with torch.no_grad():  # what is computed of a batch must take it as it is
+                side(tried, None, unlabeled=False)

@@ -8,7 +8,7 @@ from typing import Any, Self
 import numpy as np
 import torch
 from sklearn.base import BaseEstimator, clone
-from sklearn.utils import check_random_state
+from sklearn.utils import Tags, check_random_state
 from skorch import NeuralNet
 
 from atl_sklearn.estimators._fit_run import FitRun
@@ -44,12 +44,13 @@ _MAY_BE_MODULES = frozenset(
 )
 
 
-def _one_file(f_params: Any, kwargs: dict[str, Any]) -> Any:
+def _one_file(method: str, f_params: Any, kwargs: dict[str, Any]) -> Any:
     """Return the file of the weights, for which skorch has two names."""
     f_module = kwargs.pop("f_module", None)
     if f_params is not None and f_module is not None:
         raise TypeError(
-            "Pass f_params or f_module, not both: they are two names for the network's weights."
+            f"{method} called with both f_params and f_module, please choose one: they are two "
+            "names for the network's weights."
         )
     return f_module if f_params is None else f_params
 
@@ -236,7 +237,7 @@ class SklearnNet(NeuralNet):
     def __sklearn_is_fitted__(self) -> bool:
         return self._completed
 
-    def __sklearn_tags__(self) -> Any:
+    def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.input_tags.three_d_array = True
         tags.input_tags.sparse = True
@@ -292,7 +293,7 @@ class SklearnNet(NeuralNet):
         **kwargs : object
             Passed on to skorch.
         """
-        f_params = _one_file(f_params, kwargs)
+        f_params = _one_file("save_params", f_params, kwargs)
         others = {"f_optimizer": f_optimizer, "f_criterion": f_criterion, "f_history": f_history}
         others = {name: f for name, f in others.items() if f is not None} | kwargs
         if f_params is not None and self.initialized_:
@@ -334,7 +335,7 @@ class SklearnNet(NeuralNet):
             If the weights are those of another network or of samples of another shape; nothing
             was changed then.
         """
-        f_params = _one_file(f_params, kwargs)
+        f_params = _one_file("load_params", f_params, kwargs)
         others = {"f_optimizer": f_optimizer, "f_criterion": f_criterion, "f_history": f_history}
         others = {name: f for name, f in others.items() if f is not None} | kwargs
         if checkpoint is not None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from sklearn.base import is_classifier
 from skorch.dataset import ValidSplit
 
 from atl_sklearn._validation import is_bool, is_number, refuse
+from atl_sklearn.estimators._data import IndexedData
 from atl_sklearn.estimators._net import Net
 
 
@@ -28,7 +30,7 @@ def check_train_split(net: Net) -> None:
         )
 
 
-def get_splitter(net: Net) -> Any:
+def get_splitter(net: Net) -> Callable[..., Any] | None:
     """Return what splits off validation data, or None.
 
     Parameters
@@ -52,7 +54,9 @@ def get_splitter(net: Net) -> Any:
     return split
 
 
-def split_data(net: Net, dataset: object, y: object, **params: object) -> tuple[Any, Any]:
+def split_data(
+    net: Net, dataset: IndexedData, y: object, **params: object
+) -> tuple[IndexedData, IndexedData | None]:
     """Return the datasets for training and validation.
 
     Parameters

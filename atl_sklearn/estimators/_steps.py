@@ -261,7 +261,7 @@ class Steps:
         return accumulator.get_step()
 
     def begin_epoch(
-        self, iterator: Iterable[Any], step_fn: Callable[..., Step]
+        self, iterator: Iterable[object], step_fn: Callable[..., Step]
     ) -> Callable[..., Step]:
         """Begin an epoch of training.
 
@@ -298,7 +298,10 @@ class Steps:
             made = step_fn(batch, **fit_params)
             if self._penalty is not None and not self._optimizes:
                 self._penalty.end_step()
-            run.count_step(made["loss"].item(), self._rate())
+            run.losses.append(made["loss"].item())
+            run.rates.append(self._rate())
+            if run.progress is not None:
+                run.progress.count(run.losses[-1])
             return made
 
         return step

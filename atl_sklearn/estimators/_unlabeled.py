@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
@@ -27,11 +27,11 @@ def check_unlabeled(
     X_unlabeled: Any,
     *,
     n_samples: int,
-    check_X: Any,
-    shape: Any,
+    check_X: Callable[[object], Any],
+    shape: tuple[int, ...] | None,
     same: bool = False,
-    collate: Any = None,
-) -> Any:
+    collate: Callable[[list[Any]], Any] | None = None,
+) -> ArrayData | UnlabeledData:
     """Check unlabeled data.
 
     Parameters
@@ -66,7 +66,7 @@ def check_unlabeled(
             "X_unlabeled is a list of tuples: a torch Dataset that was split, because it has as "
             f"many samples as X. {_WAY_OUT_OF_SPLITS}"
         )
-    data: Any
+    data: ArrayData | UnlabeledData
     refuse_loader(X_unlabeled, "X_unlabeled")
     if is_dataset(X_unlabeled):
         check_indexed(X_unlabeled, "X_unlabeled must be an array or")
@@ -145,7 +145,9 @@ class UnlabeledBatches:
         Draws the order.
     """
 
-    def __init__(self, data: Any, batch_size: int, generator: torch.Generator) -> None:
+    def __init__(
+        self, data: ArrayData | UnlabeledData, batch_size: int, generator: torch.Generator
+    ) -> None:
         self._data = data
         self._size = min(batch_size, len(data))
         self._generator = generator

@@ -108,25 +108,20 @@ def targets_of(dataset: Any) -> np.ndarray:
     ValueError
         If it holds none, or some are missing.
     """
+    whole = dataset
+    while isinstance(whole, Subset):
+        whole = whole.dataset
+    if isinstance(whole, Dataset) and whole.y is None:  # of which skorch makes zeros
+        raise ValueError("The Dataset holds no targets. Pass them beside it: fit(dataset, y).")
     try:
-        X, y = data_from_dataset(dataset)
+        _, y = data_from_dataset(dataset)
     except AttributeError:
-        X = y = None
+        y = None
     if y is None:
-        if X is not None:  # skorch would return a zero for each sample
-            raise ValueError(
-                f"The {_innermost(dataset)} holds no targets. Pass them beside it: fit(dataset, y)."
-            )
         y = [dataset[index][1] for index in range(len(dataset))]
     # Before they become an array, in which a None or NaN beside strings is a string.
     check_no_missing(y, "y")
     return np.asarray([np.asarray(value) for value in y])
-
-
-def _innermost(dataset: Any) -> str:
-    while isinstance(dataset, Subset):
-        dataset = dataset.dataset
-    return "Dataset" if type(dataset) is Dataset else type(dataset).__name__
 
 
 def check_one_shape(X: object, name: str) -> None:

@@ -10,6 +10,7 @@ from atl_sklearn.inspection._displays._probes import ProbeDisplay
 from atl_sklearn.inspection._displays._spectrogram import SpectrogramDisplay
 from atl_sklearn.inspection._displays._trade_off import TradeOffDisplay, TradeOffPoint
 from atl_sklearn.inspection._displays._training import TrainingDisplay
+from atl_sklearn.inspection._displays._windows import WindowsDisplay
 from atl_sklearn.inspection._extract_activations import extract_activations
 from atl_sklearn.inspection._invariance_report import invariance_report
 from atl_sklearn.inspection._layer_study import layer_study
@@ -35,6 +36,7 @@ __all__ = [
     "TradeOffDisplay",
     "TradeOffPoint",
     "TrainingDisplay",
+    "WindowsDisplay",
     "confounding_report",
     "extract_activations",
     "invariance_report",

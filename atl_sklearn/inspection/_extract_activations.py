@@ -9,7 +9,7 @@ import torch
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 
-from atl_sklearn._validation import is_integer, refuse_value
+from atl_sklearn._validation import is_integer, refuse_value, shown
 from atl_sklearn.similarity import spatial_mean
 from atl_sklearn.unrelated import freeze
 
@@ -80,7 +80,7 @@ def extract_activations(
     if not (is_name or callable(aggregation)) or isinstance(aggregation, type):
         raise ValueError(
             f"The 'aggregation' parameter must be a callable or one of {sorted(_AGGREGATIONS)}. "
-            f"Got {aggregation!r} instead."
+            f"Got {shown(aggregation)} instead."
         )
     aggregate = aggregation if callable(aggregation) else _AGGREGATIONS[aggregation]
     frozen, data = freeze(estimator, X)

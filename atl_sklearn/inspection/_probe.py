@@ -15,7 +15,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.multiclass import type_of_target
 
 from atl_sklearn._types import Folds, Scoring
-from atl_sklearn._validation import check_no_missing
+from atl_sklearn._validation import check_no_missing, shown
 from atl_sklearn.inspection._extract_activations import extract_activations
 
 
@@ -85,7 +85,7 @@ def probe_score(
     if probe is not None and (isinstance(probe, type) or not hasattr(probe, "fit")):
         raise ValueError(
             "The 'probe' parameter of probe_score must be None or an estimator, not a class. Got "
-            f"{probe!r} instead."
+            f"{shown(probe)} instead."
         )
     if probe is None:
         continuous = type_of_target(y) == "continuous"

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import torch
 from torch import nn
 
+from atl_sklearn._validation import shown
 from atl_sklearn.modules._checks import check_dropout, check_integer, check_integers
 from atl_sklearn.modules._input_shape import (
     as_images,
@@ -171,6 +172,6 @@ def _check_kernel_size(kernel_size: int | tuple[int, int]) -> tuple[int, int]:
     if len(sides) != 2 or any(side % 2 == 0 for side in sides):
         raise ValueError(
             "The 'kernel_size' parameter of ConvNet must be an odd int or a pair of these, "
-            f"height and width. Got {kernel_size!r} instead."
+            f"height and width. Got {shown(kernel_size)} instead."
         )
     return sides[0], sides[1]

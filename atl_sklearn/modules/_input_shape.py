@@ -7,7 +7,7 @@ from numbers import Integral
 
 import torch
 
-from atl_sklearn._validation import is_integer
+from atl_sklearn._validation import is_integer, shown
 
 
 def check_input_shape(input_shape: int | Sequence[int], owner: str) -> tuple[int, ...]:
@@ -35,7 +35,8 @@ def check_input_shape(input_shape: int | Sequence[int], owner: str) -> tuple[int
     if not well_formed or not all(is_integer(size, 1) for size in shape):
         raise ValueError(
             f"The 'input_shape' parameter of {owner} must be X.shape[1:], a tuple of one or more "
-            f"ints in [1, inf), or one such int for feature vectors. Got {input_shape!r} instead."
+            "ints in [1, inf), or one such int for feature vectors. Got "
+            f"{shown(input_shape)} instead."
         )
     return tuple(int(size) for size in shape)
 
@@ -72,7 +73,7 @@ def check_image_shape(input_shape: int | Sequence[int], owner: str) -> tuple[int
     )
     raise ValueError(
         f"The 'input_shape' parameter of {owner} must be (height, width), for 3-D X of one "
-        f"channel, or (channels, height, width), for 4-D X. Got {shape!r} instead. {way_out}"
+        f"channel, or (channels, height, width), for 4-D X. Got {shown(shape)} instead. {way_out}"
     )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from torch import nn
 
-from atl_sklearn._validation import did_you_mean, refuse_value
+from atl_sklearn._validation import did_you_mean, refuse_value, shown
 
 _ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
     "elu": nn.ELU,
@@ -63,8 +63,8 @@ def make_activation(activation: str | Callable[[], nn.Module] | nn.Module, owner
     if not isinstance(module, nn.Module):
         raise TypeError(
             f"The 'activation' parameter of {owner} must be one of {names} or a callable without "
-            f"arguments that returns a torch.nn.Module, such as torch.nn.ReLU. Got {activation!r} "
-            "instead."
+            "arguments that returns a torch.nn.Module, such as torch.nn.ReLU. Got "
+            f"{shown(activation)} instead."
         )
     for part in module.modules():
         if getattr(part, "inplace", False):

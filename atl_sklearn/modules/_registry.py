@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from torch import nn
 
-from atl_sklearn._validation import did_you_mean
+from atl_sklearn._validation import did_you_mean, shown
 from atl_sklearn.modules._convnet import ConvNet
 from atl_sklearn.modules._input_shape import check_input_shape
 from atl_sklearn.modules._mlp import MLP
@@ -83,12 +83,12 @@ def get_module(
         names = get_module_names()
         raise ValueError(
             f"The 'module' parameter must be a torch.nn.Module, a callable that returns one, or "
-            f"one of {names}. Got {module!r} instead. {did_you_mean(module, names)}".rstrip()
+            f"one of {names}. Got {shown(module)} instead. {did_you_mean(module, names)}".rstrip()
         )
     if not callable(module):
         raise TypeError(
             f"The 'module' parameter must be a torch.nn.Module, a callable that returns one, or "
-            f"one of {get_module_names()}. Got {module!r} instead."
+            f"one of {get_module_names()}. Got {shown(module)} instead."
         )
     return module
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, TypeVar
 import torch
 from numpy.typing import ArrayLike
 
-from atl_sklearn._validation import is_real
+from atl_sklearn._validation import is_real, shown
 from atl_sklearn.similarity._activation_similarity import activation_similarity
 from atl_sklearn.similarity._adversary import Adversary
 from atl_sklearn.similarity._aggregations import AggregationLike, get_aggregation
@@ -57,7 +57,7 @@ def _weights(
         if not is_real(entry) or not 0 <= entry < math.inf:
             raise ValueError(
                 f"The {name!r} parameter of AntiTransferLoss must be a float in [0, inf), or a "
-                f"list of them. Got {value!r} instead."
+                f"list of them. Got {shown(value)} instead."
             )
     if isinstance(value, list | tuple):
         return tuple(float(entry) for entry in values)

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from atl_sklearn._validation import is_real
+from atl_sklearn._validation import is_real, shown
 from atl_sklearn.similarity._registry import look_up
 
 
@@ -69,7 +69,7 @@ def check_factor(factor: object, parameter: str, what: str, value: float) -> flo
     if not is_real(factor) or not 0 <= factor < math.inf:
         raise ValueError(
             f"A callable {parameter} must return a float in [0, inf) for each {what}. "
-            f"Got {factor!r} for {what} {value} instead."
+            f"Got {shown(factor)} for {what} {value} instead."
         )
     return float(factor)
 

@@ -72,8 +72,8 @@ def check_target(
             if isinstance(metric, str) and not can_have_target(metric):
                 raise ValueError(
                     f"The 'target_similarity' parameter of {owner} must be None with "
-                    f"metric={metric!r}, which {_NO_TARGET[metric]}. Got {shown(value)} instead. "
-                    "Set a weight, or another metric, such as 'cross_correlation'."
+                    f"metric={shown(metric)}, which {_NO_TARGET[metric]}. Got {shown(value)} "
+                    "instead. Set a weight, or another metric, such as 'cross_correlation'."
                 )
 
 

@@ -59,7 +59,7 @@ class Combinations:
     aggregations: tuple[str, ...]
 
 
-def _untrained(estimator: BaseEstimator, X: ArrayLike) -> BaseEstimator:
+def _untrained(estimator: BaseEstimator, X: object) -> BaseEstimator:
     """Return a copy of an estimator that has its network, made for X, but was not trained."""
     prefix, last = last_step(estimator)
     labels = getattr(last, "classes", None)

@@ -88,7 +88,7 @@ def make_folds(
                 ) from error
             raise
     if not folds:
-        raise ValueError(f"The 'cv' parameter must be {_CV}. Got {cv!r}, which has no fold.")
+        raise ValueError(f"The 'cv' parameter must be {_CV}. Got {shown(cv)}, which has no fold.")
     if classifier:
         targets = np.asarray(y)
         for position, fold in enumerate(folds):
@@ -128,11 +128,11 @@ def as_splitter(cv: Folds, n_samples: int) -> Splitter:
         if isinstance(cv, bool) or not 2 <= cv <= n_samples:
             raise ValueError(
                 f"The 'cv' parameter must be an int in [2, {n_samples}], if it is a number of "
-                f"folds (n_samples={n_samples}). Got {cv!r} instead."
+                f"folds (n_samples={n_samples}). Got {shown(cv)} instead."
             )
         return cv
     if isinstance(cv, str | bytes | type) or not (hasattr(cv, "split") or isinstance(cv, Iterable)):
-        raise ValueError(f"The 'cv' parameter must be {_CV}. Got {cv!r} instead.")
+        raise ValueError(f"The 'cv' parameter must be {_CV}. Got {shown(cv)} instead.")
     if hasattr(cv, "split"):
         return cv
     return [_as_positions(fold, n_samples) for fold in cv]
@@ -143,7 +143,7 @@ def _as_positions(fold: Iterable[ArrayLike], n_samples: int) -> Fold:
     try:
         train, test = map(np.asarray, fold)
     except (TypeError, ValueError):
-        raise ValueError(f"The 'cv' parameter must be {_CV}. Got the fold {fold!r}.") from None
+        raise ValueError(f"The 'cv' parameter must be {_CV}. Got the fold {shown(fold)}.") from None
     positions = []
     for index, what in ((train, "training"), (test, "test")):
         if index.dtype == bool and index.shape == (n_samples,):
@@ -152,7 +152,7 @@ def _as_positions(fold: Iterable[ArrayLike], n_samples: int) -> Fold:
         if not is_good or index.min() < -n_samples or index.max() >= n_samples:
             raise ValueError(
                 f"The 'cv' parameter must give positions of some of the {n_samples} samples. The "
-                f"{what} positions of a fold are {index!r}."
+                f"{what} positions of a fold are {shown(index)}."
             )
         positions.append(index)
     return positions[0], positions[1]

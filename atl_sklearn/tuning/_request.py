@@ -27,6 +27,7 @@ from atl_sklearn._validation import (
     is_integer,
     is_real,
     refuse,
+    shown,
 )
 from atl_sklearn.estimators import is_mapping
 from atl_sklearn.tuning._checks import check_run, is_one_of
@@ -178,7 +179,7 @@ def _make_space(
         if not all(v is None or isinstance(v, str | int | float | bool) for v in choices):
             raise TypeError(
                 f"The choices of {name!r} in 'param_distributions' must be strings, numbers, "
-                f"bools or None, which studies can store. Got {choices!r} instead."
+                f"bools or None, which studies can store. Got {shown(choices)} instead."
             )
     if weight not in space:
         own = network.weight if isinstance(network.weight, str | Real) and network.weight else 1.0
@@ -192,7 +193,7 @@ def _make_space(
                 raise ValueError(
                     f"The distribution of {name!r} must contain 0, since every search begins with "
                     "the plain network: FloatDistribution(0, 10), or CategoricalDistribution((0, "
-                    f"0.1, 0.3, 1, 3, 10)), say. Got {distribution!r} instead."
+                    f"0.1, 0.3, 1, 3, 10)), say. Got {shown(distribution)} instead."
                 )
             choices = getattr(distribution, "choices", None)
             value = getattr(distribution, "low", None) if choices is None else choices[0]

@@ -14,6 +14,7 @@ from sklearn.frozen import FrozenEstimator
 
 from atl_sklearn._fingerprint import Unidentifiable, fingerprint
 from atl_sklearn._types import PathLike
+from atl_sklearn._validation import shown
 from atl_sklearn.persistence import CannotSaveError, ModelFileError, find, keep, own_parts_of
 from atl_sklearn.unrelated import as_module, check_source, is_fitted, is_word
 
@@ -169,7 +170,9 @@ def share_network(unrelated: BaseEstimator, where: PathLike | Client) -> SharedN
     unrelated = as_module(unrelated)
     check_source(unrelated)
     if is_word(unrelated):
-        raise TypeError(f"share_network takes a fitted network. Got {unrelated!r}, which is none.")
+        raise TypeError(
+            f"share_network takes a fitted network. Got {shown(unrelated)}, which is none."
+        )
     if not is_fitted(unrelated):
         raise ValueError(
             "share_network takes a fitted network; an unfitted estimator travels light as it is. "
@@ -203,7 +206,8 @@ def share_network(unrelated: BaseEstimator, where: PathLike | Client) -> SharedN
         shared._needs = tuple(f"{part.__module__}.{part.__qualname__}" for part in parts)
     else:
         raise TypeError(
-            f"The 'where' argument must be a folder or a distributed.Client. Got {where!r} instead."
+            "The 'where' argument must be a folder or a distributed.Client. Got "
+            f"{shown(where)} instead."
         )
     shared._shared_as = name
     with _LOCK:

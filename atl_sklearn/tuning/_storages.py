@@ -13,6 +13,7 @@ from optuna.study import Study
 from sqlalchemy.engine import make_url
 
 from atl_sklearn._types import PathLike
+from atl_sklearn._validation import shown
 from atl_sklearn.tuning._database_url import (
     DatabaseUrl,
     as_url,
@@ -112,7 +113,7 @@ def open_storage(storage: Storage) -> BaseStorage:
         return _open_folder(Path(storage))
     raise ValueError(
         "The 'storage' parameter must be None, a folder, the URL of a database, or an Optuna "
-        f"storage. Got {storage!r}."
+        f"storage. Got {shown(storage)}."
     )
 
 

@@ -9,6 +9,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import has_fit_parameter
 
 from atl_sklearn._pipelines import last_step
+from atl_sklearn._validation import shown
 from atl_sklearn.estimators import AntiTransferEstimator
 from atl_sklearn.unrelated import as_sources, is_fitted, is_word
 from atl_sklearn.unrelated import needs_labels as learns_from_labels
@@ -39,7 +40,7 @@ def find_network(estimator: BaseEstimator) -> tuple[str, AntiTransferEstimator]:
         raise TypeError(
             "The 'estimator' parameter must be an AntiTransferClassifier, an "
             "AntiTransferRegressor, or a Pipeline that ends in one. "
-            f"Got {estimator!r} instead."
+            f"Got {shown(estimator)} instead."
         )
     return prefix, found
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from numbers import Integral
 from typing import Any
 
-from atl_sklearn._validation import did_you_mean
+from atl_sklearn._validation import did_you_mean, shown
 from atl_sklearn.unrelated._kinds import NUMBERED
 from atl_sklearn.unrelated._layers import Layer, LayerList
 
@@ -156,7 +156,7 @@ def as_choices(layer: LayerChoice, parameter: str) -> list[str | int]:
             raise TypeError(
                 f"The {parameter!r} parameter must be a layer's name, an index among the "
                 "convolutions, linear, recurrent and attention layers, a list of these, or "
-                f"'last'. Got {layer!r} instead. list_layers shows the names."
+                f"'last'. Got {shown(layer)} instead. list_layers shows the names."
             )
     return [choice if isinstance(choice, str) else int(choice) for choice in choices]
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import warnings
-from typing import Any
 
 import torch
 from torch.nn.parameter import is_lazy
@@ -12,9 +11,9 @@ from torch.nn.parameter import is_lazy
 from atl_sklearn.unrelated._forms import evaluate, is_script
 
 
-def _computed(network: torch.nn.Module) -> dict[int, Any]:
+def _computed(network: torch.nn.Module) -> dict[int, object]:
     """Return copies of tensors that are computed from parameters, which do not deepcopy."""
-    memo: dict[int, Any] = {}
+    memo: dict[int, object] = {}
     for module in network.modules():
         if is_script(module):
             continue  # it copies itself

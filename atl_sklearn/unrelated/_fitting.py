@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import sklearn
 import torch
-from sklearn.base import clone, is_classifier
+from sklearn.base import BaseEstimator, clone, is_classifier
 from sklearn.metrics import balanced_accuracy_score, r2_score
 from sklearn.model_selection import ShuffleSplit, StratifiedShuffleSplit
 from sklearn.utils import _safe_indexing
@@ -19,6 +19,7 @@ from skorch.utils import is_dataset
 
 from atl_sklearn._fingerprint import Unidentifiable, fingerprint
 from atl_sklearn._pipelines import innermost
+from atl_sklearn._types import Memory
 from atl_sklearn._user_warnings import warn_user
 from atl_sklearn._version import __version__
 from atl_sklearn.persistence import CannotSaveError
@@ -51,13 +52,13 @@ class FittedSource:
         Number of samples held out.
     """
 
-    estimator: Any
+    estimator: BaseEstimator
     score: float | None = None
     p_value: float = 0.0
     n_held_out: int = 0
 
 
-def _rows(X: Any, index: np.ndarray) -> Any:
+def _rows(X: Any, index: np.ndarray) -> object:
     if is_dataset(X):
         return torch.utils.data.Subset(X, index.tolist())
     if isinstance(X, Mapping):
@@ -89,7 +90,7 @@ def _chance(predicted: np.ndarray, labels: np.ndarray, *, classes: bool) -> floa
     return (1 + reached) / (1 + _N_PERMUTATIONS)
 
 
-def _fitted(source: Any, X: Any, labels: np.ndarray | None) -> Any:
+def _fitted(source: BaseEstimator, X: object, labels: np.ndarray | None) -> BaseEstimator:
     """Return a fitted clone; errors say what was given to a user's estimator within `fit`."""
     try:
         return clone(source).fit(X) if labels is None else clone(source).fit(X, labels)
@@ -105,7 +106,7 @@ def _fitted(source: Any, X: Any, labels: np.ndarray | None) -> Any:
         ) from error
 
 
-def fit_source(source: Any, X: Any, labels: np.ndarray | None) -> FittedSource:
+def fit_source(source: BaseEstimator, X: object, labels: np.ndarray | None) -> FittedSource:
     """Fit one unrelated estimator, and another one for the score on samples held out.
 
     Parameters
@@ -139,7 +140,7 @@ def fit_source(source: Any, X: Any, labels: np.ndarray | None) -> FittedSource:
     return found
 
 
-def _key(source: Any, X: Any, labels: np.ndarray | None) -> str:
+def _key(source: BaseEstimator, X: object, labels: np.ndarray | None) -> str:
     """Return what determines a fit, as a string."""
     if is_dataset(X):
         raise Unidentifiable("the samples of a torch Dataset may change")
@@ -148,14 +149,14 @@ def _key(source: Any, X: Any, labels: np.ndarray | None) -> str:
 
 
 def fit_sources(
-    sources: list[Any],
-    X: Any,
-    columns: dict[int, Any],
-    memory: Any = None,
+    sources: list[object],
+    X: object,
+    columns: Mapping[int, np.ndarray | None],
+    memory: Memory = None,
     *,
-    views: Mapping[int, Any] | None = None,
-    report: Callable[[str], Any] | None = None,
-) -> tuple[list[Any], list[float | None]]:
+    views: Mapping[int, object] | None = None,
+    report: Callable[[str], object] | None = None,
+) -> tuple[list[object], list[float | None]]:
     """Fit clones of those of `sources` that are not fitted.
 
     Parameters
@@ -190,7 +191,7 @@ def fit_sources(
         `memory` cannot be used or written; the estimator is fitted then.
     """
     folder = get_memory(memory)
-    fitted: list[Any] = list(sources)
+    fitted: list[object] = list(sources)
     scores: list[float | None] = [None] * len(sources)
     for position, labels in columns.items():
         source = sources[position]

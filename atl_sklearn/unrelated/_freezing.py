@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from scipy.sparse import issparse
+from scipy.sparse import issparse, sparray
 
 from atl_sklearn._pipelines import as_innermost_sees
 from atl_sklearn.unrelated._frozen import FrozenNetwork
@@ -24,7 +24,7 @@ class SparseRows:
         The data.
     """
 
-    def __init__(self, data: Any) -> None:
+    def __init__(self, data: sparray) -> None:
         self._data = sliceable(data)
 
     def __len__(self) -> int:

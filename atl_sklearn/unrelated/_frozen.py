@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from typing import Any
+from typing import TypeVar
 
 import torch
 
@@ -15,6 +15,7 @@ from atl_sklearn.unrelated._forms import is_exported, lazy_layers, trained_for_g
 from atl_sklearn.unrelated._hooks import ActivationHooks, HookPoint
 from atl_sklearn.unrelated._indices import as_indices
 from atl_sklearn.unrelated._layers import Layer, LayerList
+from atl_sklearn.unrelated._rows import Samples
 from atl_sklearn.unrelated._task import TaskDirections, fit_directions
 from atl_sklearn.unrelated._tracing import Trial, trace_layers
 
@@ -35,6 +36,9 @@ def to_probabilities(output: torch.Tensor) -> torch.Tensor:
     if output.ndim > 1 and output.shape[1] > 1:
         return output.softmax(dim=1)
     return output.sigmoid()
+
+
+_T = TypeVar("_T")
 
 
 class FrozenNetwork:
@@ -109,7 +113,7 @@ class FrozenNetwork:
             for place, layer in enumerate(self._layers)
         ]
 
-    def _forward(self, X: Any) -> Any:
+    def _forward(self, X: Samples) -> object:
         try:
             return self._run(X)
         except Exception as error:
@@ -120,12 +124,12 @@ class FrozenNetwork:
                 "torch.export.export(..., dynamic_shapes=...) with the first axis named in it"
             ) from error
 
-    def _run(self, X: Any) -> Any:
+    def _run(self, X: Samples) -> object:
         if isinstance(X, Mapping):
             return self._network(**{key: self._cast(value) for key, value in X.items()})
         return self._network(self._cast(X))
 
-    def _cast(self, X: Any) -> Any:
+    def _cast(self, X: _T) -> _T | torch.Tensor:
         if not isinstance(X, torch.Tensor):
             return X
         if self._other_kind and X.is_floating_point():
@@ -134,7 +138,7 @@ class FrozenNetwork:
         kind = self._dtype if floating and self._dtype is not None else X.dtype
         return X.to(device=self._device, dtype=kind)
 
-    def list_layers(self, X: Any) -> LayerList:
+    def list_layers(self, X: Samples) -> LayerList:
         """List the layers that run on a batch.
 
         Parameters
@@ -154,7 +158,7 @@ class FrozenNetwork:
         """
         return self._try_out(X).layers
 
-    def _try_out(self, X: Any) -> Trial:
+    def _try_out(self, X: Samples) -> Trial:
         try:
             return trace_layers(self._network, lambda: self._forward(X))
         except Exception as error:
@@ -170,7 +174,7 @@ class FrozenNetwork:
             ) from error
 
     def choose(
-        self, layer: LayerChoice, X: Any, *, parameter: str = "unrelated_layer"
+        self, layer: LayerChoice, X: Samples, *, parameter: str = "unrelated_layer"
     ) -> list[torch.Tensor]:
         """Choose the layers whose activations a call returns, and return those of a few samples.
 
@@ -202,7 +206,12 @@ class FrozenNetwork:
         found = trial.activations(self._layers)
         return self(X) if found is None else self._finished(found)
 
-    def check_finite(self, activations: Sequence[torch.Tensor], of: str, index: Any = None) -> None:
+    def check_finite(
+        self,
+        activations: Sequence[torch.Tensor],
+        of: str,
+        index: object = None,
+    ) -> None:
         """Refuse activations that are NaN or infinite.
 
         Parameters
@@ -243,7 +252,7 @@ class FrozenNetwork:
             "in half precision take precision='bfloat16' or 'float32'."
         )
 
-    def __call__(self, X: Any) -> list[torch.Tensor]:
+    def __call__(self, X: Samples) -> list[torch.Tensor]:
         """Return the activations of the chosen layers, running no deeper than they lie.
 
         Parameters
@@ -279,7 +288,7 @@ class FrozenNetwork:
         return any(layer.kind == "task" for layer in self._layers)
 
     @torch.no_grad()
-    def learn_directions(self, batches: Iterable[Any]) -> None:
+    def learn_directions(self, batches: Iterable[Samples]) -> None:
         """Learn which directions of its features matter for the network's own task.
 
         Parameters

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 
@@ -55,11 +54,11 @@ class _Hook:
         self._hooks = hooks
         self._name = name
 
-    def __call__(self, module: torch.nn.Module, args: Any, output: Any) -> None:
+    def __call__(self, module: torch.nn.Module, args: tuple[object, ...], output: object) -> None:
         if self._hooks is not None and self._hooks.reads:
             self._hooks.take(self._name, output, args)
 
-    def __reduce__(self) -> tuple[Any, ...]:
+    def __reduce__(self) -> tuple[object, ...]:
         return _Hook, ()
 
 
@@ -159,7 +158,7 @@ class ActivationHooks:
         finally:
             self.reads = False
 
-    def take(self, name: str, output: Any, args: tuple[Any, ...] = ()) -> None:
+    def take(self, name: str, output: object, args: tuple[object, ...] = ()) -> None:
         """Keep what a module returned, or was given, if it is wanted; called by the hooks.
 
         Parameters

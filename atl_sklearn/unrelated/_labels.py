@@ -11,9 +11,13 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.utils.multiclass import type_of_target
 
 from atl_sklearn._pipelines import innermost
+from atl_sklearn._user_warnings import warn_user
 from atl_sklearn._validation import ENABLE_ROUTING, check_no_missing, shown
 from atl_sklearn.unrelated._rows import ArrayRows, OneHotRows, Rows, check_finite_rows
 from atl_sklearn.unrelated._sources import LABELS, is_fitted, is_word, needs_labels
+
+_FEWEST = 10  # samples from which too many classes are told
+_MOST_CLASSES = 0.5  # for each sample; with more, hardly two of them agree
 
 
 def columns_of(labels: Any) -> list[np.ndarray]:
@@ -36,9 +40,11 @@ def columns_of(labels: Any) -> list[np.ndarray]:
     return [np.asarray(part.tolist()) if part.dtype.kind == "O" else part for part in parts]
 
 
-def are_numbers(labels: np.ndarray) -> bool:
-    """Tell whether labels are taken as the numbers that they are, and not as classes."""
-    return labels.dtype.kind == "f"
+def _kind(labels: np.ndarray) -> str:
+    """Return what labels are taken as: the numbers that they are, or classes of one sort."""
+    if labels.dtype.kind == "f":
+        return "numbers"
+    return "classes that are integers" if labels.dtype.kind in "biu" else "classes"
 
 
 def rows_of_labels(labels: np.ndarray, unlabeled: np.ndarray | None) -> dict[bool, Rows]:
@@ -62,23 +68,29 @@ def rows_of_labels(labels: np.ndarray, unlabeled: np.ndarray | None) -> dict[boo
         If some are numbers and some classes, or numbers are infinite.
     """
     parts = {False: labels} if unlabeled is None else {False: labels, True: unlabeled}
-    if unlabeled is not None and (labels.dtype.kind in "biuf") != (unlabeled.dtype.kind in "biuf"):
+    if unlabeled is not None and _kind(labels) != _kind(unlabeled):
         raise ValueError(
             f"Z_unlabeled must be labels of the kind of y_unrelated, which has "
-            f"{shown(labels.tolist()[0])}. Got {shown(unlabeled.tolist()[0])}."
+            f"{shown(labels.tolist()[0])}. Got {shown(unlabeled.tolist()[0])} instead. Floats are "
+            "numbers, anything else are classes."
         )
-    if any(map(are_numbers, parts.values())):
+    if _kind(labels) == "numbers":
         for is_unlabeled, column in parts.items():
             check_finite_rows(column, "Z_unlabeled" if is_unlabeled else "y_unrelated")
         return {key: ArrayRows(column[:, np.newaxis]) for key, column in parts.items()}
     classes = np.unique(np.concatenate(list(parts.values())))
+    if len(labels) >= _FEWEST and len(np.unique(labels)) > _MOST_CLASSES * len(labels):
+        warn_user(
+            f"y_unrelated has {len(np.unique(labels))} different values in {len(labels)} samples, "
+            "each of which is a class of its own here. If they are numbers, pass floats."
+        )
     return {
         key: OneHotRows(np.searchsorted(classes, column), len(classes))
         for key, column in parts.items()
     }
 
 
-def _check_kind(source: Any, labels: np.ndarray) -> None:
+def _check_kind(source: object, labels: np.ndarray) -> None:
     """Refuse numbers for a classifier and strings for a regressor, which is all that they say."""
     name = type(innermost(source)).__name__
     if is_classifier(source) and type_of_target(labels).startswith("continuous"):
@@ -106,7 +118,9 @@ def _of_pipelines() -> str:
     )
 
 
-def label_columns(sources: list[Any], y_unrelated: Any, *, n_samples: int) -> dict[int, Any]:
+def label_columns(
+    sources: list[object], y_unrelated: Any, *, n_samples: int
+) -> dict[int, np.ndarray | None]:
     """Return the labels for each of `sources` that needs some: it is unfitted, or labels alone.
 
     Parameters
@@ -137,7 +151,7 @@ def label_columns(sources: list[Any], y_unrelated: Any, *, n_samples: int) -> di
                 "The 'unrelated' parameter is a FrozenEstimator around an estimator that is not "
                 "fitted. Fit it before it is frozen, or pass it without FrozenEstimator."
             )
-    found: dict[int, Any] = dict.fromkeys(unfitted)
+    found: dict[int, np.ndarray | None] = dict.fromkeys(unfitted)
     pending = [
         position
         for position, source in enumerate(sources)
@@ -162,8 +176,8 @@ def label_columns(sources: list[Any], y_unrelated: Any, *, n_samples: int) -> di
     columns = columns_of(y_unrelated)
     if len(columns) not in (len(pending), len(sources)):
         raise ValueError(
-            f"y_unrelated must have one column for each of the {len(pending)} unfitted "
-            f"'unrelated' estimators. Got {len(columns)} columns instead."
+            f"y_unrelated must have one column for each of the {len(pending)} unrelated tasks "
+            f"that need labels. Got {len(columns)} columns instead."
         )
     positions = pending if len(columns) == len(pending) else range(len(sources))
     of = dict(zip(positions, columns, strict=True))
@@ -174,7 +188,7 @@ def label_columns(sources: list[Any], y_unrelated: Any, *, n_samples: int) -> di
     return found
 
 
-def _missing(source: Any) -> ValueError:
+def _missing(source: object) -> ValueError:
     """Return the error for a task without its labels."""
     if is_word(source):
         return ValueError(

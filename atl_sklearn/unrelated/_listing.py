@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
-from sklearn.base import clone
+from numpy.typing import ArrayLike
+from sklearn.base import BaseEstimator, clone
 
 from atl_sklearn._generator import forked_generator
 from atl_sklearn._pipelines import as_innermost_sees, innermost
@@ -16,7 +15,7 @@ from atl_sklearn.unrelated._sources import check_network, is_fitted
 from atl_sklearn.unrelated._sparse import sliceable
 
 
-def _untrained(estimator: Any, X: Any) -> tuple[torch.nn.Module, Any]:
+def _untrained(estimator: BaseEstimator, X: ArrayLike) -> tuple[torch.nn.Module, ArrayLike]:
     """Return a network as `fit` would make it, and X as it takes them."""
     X = as_innermost_sees(estimator, X, fits=True)
     made = clone(innermost(estimator))
@@ -27,7 +26,7 @@ def _untrained(estimator: Any, X: Any) -> tuple[torch.nn.Module, Any]:
     return made.module_, X
 
 
-def list_layers(estimator: Any, X: Any) -> LayerList:
+def list_layers(estimator: BaseEstimator, X: ArrayLike) -> LayerList:
     """List the layers of a network that can be named in ``layer`` and ``unrelated_layer``.
 
     Parameters

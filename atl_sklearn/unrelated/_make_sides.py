@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any
 
 import numpy as np
 import torch
@@ -55,8 +54,8 @@ class SideMaker:
     def __init__(
         self,
         inputs: UnrelatedInputs,
-        X: Any,
-        X_unlabeled: Any,
+        X: object,
+        X_unlabeled: object,
         rows: Mapping[int, Mapping[bool, Rows]],
     ) -> None:
         self._rows = rows
@@ -70,7 +69,9 @@ class SideMaker:
             return {False: "X_unrelated", True: "X_unrelated_unlabeled"}
         return {False: "X", True: "X_unlabeled"}
 
-    def views_of(self, sources: Sequence[Any], dtype: DTypeLike = np.float32) -> dict[int, Any]:
+    def views_of(
+        self, sources: Sequence[object], dtype: DTypeLike = np.float32
+    ) -> dict[int, object]:
         """Return the data that estimators are fitted on where these are not the checked X.
 
         Parameters
@@ -98,7 +99,7 @@ class SideMaker:
 
     def make(
         self,
-        sources: Sequence[Any],
+        sources: Sequence[object],
         *,
         device: str | torch.device,
         dtype: torch.dtype,
@@ -144,7 +145,7 @@ class SideMaker:
         return found
 
     def _of_network(
-        self, source: Any, number: str, device: str | torch.device, ours: set[int]
+        self, source: object, number: str, device: str | torch.device, ours: set[int]
     ) -> Side:
         network = get_network(source)
         if ours & set(map(id, network.parameters())):

@@ -13,6 +13,7 @@ from sklearn.base import BaseEstimator
 
 from atl_sklearn._types import Memory, PathLike
 from atl_sklearn._user_warnings import warn_user
+from atl_sklearn._validation import shown
 from atl_sklearn.persistence import (
     LEFT_BEHIND,
     CannotSaveError,
@@ -73,13 +74,13 @@ def get_memory(memory: Memory, *, warn: bool = False) -> joblib.Memory | None:
                     return None
                 raise ValueError(
                     f"The 'memory' parameter must be a folder that can be made: {error}. "
-                    f"Got {memory!r} instead."
+                    f"Got {shown(memory)} instead."
                 ) from error
     elif memory is None or isinstance(memory, joblib.Memory):
         return None if memory is None or memory.location is None else memory
     raise ValueError(
         "The 'memory' parameter must be None, a folder (a str or path), or a joblib.Memory. "
-        f"Got {memory!r} instead."
+        f"Got {shown(memory)} instead."
     )
 
 

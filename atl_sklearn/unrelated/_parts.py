@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Any
 
 import torch
 from torch.nn.utils.rnn import PackedSequence
@@ -117,7 +116,7 @@ def main_part(output: object) -> str | None:
     return f"{name}.{further}" if further else name
 
 
-def get_part(output: Any, name: str) -> torch.Tensor | None:
+def get_part(output: object, name: str) -> torch.Tensor | None:
     """Return a part of what a module returned by its name, empty for all of it; None without it."""
     if not name:
         return output if isinstance(output, torch.Tensor) else None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import os
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -32,7 +32,7 @@ class _Portable:
         self._network = network
         self._as_module = as_module
 
-    def __reduce__(self) -> tuple[Any, ...]:
+    def __reduce__(self) -> tuple[Callable[..., object], tuple[object, ...]]:
         content = io.BytesIO()
         if is_script(self._network):
             with _without_advice():
@@ -47,12 +47,12 @@ def _load_script(content: bytes) -> torch.nn.Module:
         return torch.jit.load(io.BytesIO(content))
 
 
-def _load_program(content: bytes, whether_module: bool) -> Any:
+def _load_program(content: bytes, whether_module: bool) -> object:
     found = torch.export.load(io.BytesIO(content))
     return as_module(found) if whether_module else found
 
 
-def portable_state(state: dict[str, Any]) -> dict[str, Any]:
+def portable_state(state: dict[str, object]) -> dict[str, object]:
     """Return the state of an estimator with unrelated networks that pickle takes.
 
     Parameters
@@ -68,7 +68,7 @@ def portable_state(state: dict[str, Any]) -> dict[str, Any]:
     """
     stand_ins: dict[int, _Portable] = {}
 
-    def portable(value: Any) -> Any:
+    def portable(value: object) -> object:
         if isinstance(value, list | tuple):
             found = [portable(x) for x in value]
             same = all(new is old for new, old in zip(found, value, strict=True))

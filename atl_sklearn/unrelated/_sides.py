@@ -8,7 +8,7 @@ from typing import Protocol
 import numpy as np
 import torch
 
-from atl_sklearn._validation import did_you_mean
+from atl_sklearn._validation import did_you_mean, shown
 from atl_sklearn.unrelated._choosing import OUTPUTS, LayerChoice, as_choices
 from atl_sklearn.unrelated._frozen import FrozenNetwork
 from atl_sklearn.unrelated._layers import LayerList
@@ -96,7 +96,7 @@ class FrozenValues:
                     why = "gives no probabilities"
                 raise ValueError(
                     f"{self._label} {why}, so that the {parameter!r} parameter must be None or "
-                    f"{' or '.join(map(repr, known))}. Got {choice!r} instead. "
+                    f"{' or '.join(map(repr, known))}. Got {shown(choice)} instead. "
                     f"{did_you_mean(choice, known)}".rstrip()
                 )
         self._n_layers = len(choices)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import torch
 from sklearn.base import BaseEstimator, clone
@@ -74,7 +73,7 @@ def _is_estimator(source: object) -> bool:
     return is_one and bool(answer_method(source))
 
 
-def needs_labels(source: Any) -> bool:
+def needs_labels(source: object) -> bool:
     """Tell whether an estimator that is not fitted learns from labels.
 
     Examples
@@ -93,7 +92,7 @@ def needs_labels(source: Any) -> bool:
     return bool(get_tags(source).target_tags.required)
 
 
-def check_source(source: Any, parameter: str = "unrelated") -> None:
+def check_source(source: object, parameter: str = "unrelated") -> None:
     """Check that `source` is something that can be unrelated, fitted or not.
 
     Raises
@@ -111,7 +110,7 @@ def check_source(source: Any, parameter: str = "unrelated") -> None:
         raise TypeError(f"{message} {hint}".rstrip())
 
 
-def check_network(source: Any, parameter: str) -> None:
+def check_network(source: object, parameter: str) -> None:
     """Check that `source` is something with a network in it, fitted or not.
 
     Raises
@@ -130,7 +129,7 @@ def check_network(source: Any, parameter: str) -> None:
         )
 
 
-def is_fitted(source: Any) -> bool:
+def is_fitted(source: object) -> bool:
     """Tell whether what `source` says of samples is there: there is nothing to be fitted."""
     net = innermost(source) if has_network(source) else source
     if is_word(net) or isinstance(net, torch.nn.Module) or is_made_elsewhere(net):
@@ -142,7 +141,7 @@ def is_fitted(source: Any) -> bool:
     return not isinstance(net, NeuralNet) or bool(getattr(net, "initialized_", False))
 
 
-def get_network(source: Any) -> torch.nn.Module:
+def get_network(source: object) -> torch.nn.Module:
     """Return the network in `source`.
 
     Parameters
@@ -181,7 +180,7 @@ def get_network(source: Any) -> torch.nn.Module:
     return getattr(module, "_orig_mod", module)
 
 
-def get_nonlinearity(source: Any) -> Callable[[torch.Tensor], torch.Tensor] | None:
+def get_nonlinearity(source: object) -> Callable[[torch.Tensor], torch.Tensor] | None:
     """Return what makes probabilities of the output of the network in `source`.
 
     None for a plain module, which does not say what its output is.
@@ -190,7 +189,7 @@ def get_nonlinearity(source: Any) -> Callable[[torch.Tensor], torch.Tensor] | No
     return net._get_predict_nonlinearity() if isinstance(net, NeuralNet) else None
 
 
-def as_sources(unrelated: Any) -> list[Any]:
+def as_sources(unrelated: object) -> list[object]:
     """Return ``unrelated`` as a list: empty for None, one entry for each unrelated task.
 
     Raises
@@ -201,13 +200,14 @@ def as_sources(unrelated: Any) -> list[Any]:
     if unrelated is None:
         return []
     several = isinstance(unrelated, list | tuple)
-    sources = list(map(as_module, unrelated if several else [unrelated]))
+    given = unrelated if isinstance(unrelated, list | tuple) else [unrelated]
+    sources = [as_module(source) for source in given]
     for position, source in enumerate(sources):
         check_source(source, f"unrelated[{position}]" if several else "unrelated")
     return sources
 
 
-def clone_unrelated(unrelated: Any) -> Any:
+def clone_unrelated(unrelated: object) -> object:
     """Clone ``unrelated`` for a new estimator: what is fitted is kept by reference.
 
     A fitted network is data here, not a recipe: a clone must avoid the same one.

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
-from typing import Any
 
 import numpy as np
 from scipy.sparse import issparse
@@ -36,13 +35,13 @@ class UnrelatedInputs:
         The same for the unlabeled data.
     """
 
-    y_unrelated: Any = None
-    X_unrelated: Any = None
-    Z_unrelated: Any = None
-    X_unrelated_unlabeled: Any = None
-    Z_unlabeled: Any = None
+    y_unrelated: object = None
+    X_unrelated: object = None
+    Z_unrelated: object = None
+    X_unrelated_unlabeled: object = None
+    Z_unlabeled: object = None
 
-    def named(self) -> dict[str, Any]:
+    def named(self) -> dict[str, object]:
         """Return everything by name."""
         return {part.name: getattr(self, part.name) for part in fields(self)}
 
@@ -63,13 +62,13 @@ class UnrelatedTasks:
         Whether all of them have something for the unlabeled data, if there are any.
     """
 
-    sources: list[Any]
-    labels: dict[int, Any] = field(default_factory=dict)
+    sources: list[object]
+    labels: dict[int, np.ndarray | None] = field(default_factory=dict)
     rows: dict[int, dict[bool, Rows]] = field(default_factory=dict)
     has_unlabeled: bool = True
 
 
-def several_arrays(values: Any, n_samples: int) -> list[Any]:
+def several_arrays(values: object, n_samples: int) -> list[object]:
     """Return what was computed elsewhere as a list: one array, or several.
 
     Examples
@@ -82,13 +81,12 @@ def several_arrays(values: Any, n_samples: int) -> list[Any]:
     """
     if isinstance(values, Mapping) and not issparse(values):
         return [values[name] for name in values.keys()]  # noqa: SIM118 - skorch's SliceDict
-    is_list = isinstance(values, list | tuple) and len(values) != n_samples
-    if is_list and all(hasattr(entry, "shape") for entry in values):
-        return list(values)
-    return [values]
+    if not isinstance(values, list | tuple) or len(values) == n_samples:
+        return [values]
+    return list(values) if all(hasattr(entry, "shape") for entry in values) else [values]
 
 
-def _array(values: Any, name: str, n_samples: int, like: str) -> ArrayRows:
+def _array(values: object, name: str, n_samples: int, like: str) -> ArrayRows:
     """Check one array of what was computed elsewhere."""
     try:
         rows = ArrayRows(values)
@@ -113,7 +111,7 @@ def _in_vain(name: str, why: str) -> ValueError:
 
 
 def _check_views(
-    sources: list[Any], inputs: UnrelatedInputs, n_samples: int, n_unlabeled: int | None
+    sources: list[object], inputs: UnrelatedInputs, n_samples: int, n_unlabeled: int | None
 ) -> None:
     """Check what networks and estimators are given instead of X."""
     takes = any(not is_word(source) for source in sources)
@@ -144,7 +142,7 @@ def _check_views(
         raise _in_vain("X_unrelated_unlabeled", "there is no X_unrelated, so that X is used")
 
 
-def _check_given(sources: list[Any], inputs: UnrelatedInputs, n_unlabeled: int | None) -> None:
+def _check_given(sources: list[object], inputs: UnrelatedInputs, n_unlabeled: int | None) -> None:
     """Check that nothing was given in vain, and nothing is missing but for unlabeled data."""
     is_asked = any(is_word(source, PRECOMPUTED) for source in sources)
     if inputs.Z_unrelated is not None and not is_asked:
@@ -162,7 +160,7 @@ def _check_given(sources: list[Any], inputs: UnrelatedInputs, n_unlabeled: int |
             raise _in_vain("Z_unlabeled", "'unrelated' is neither 'precomputed' nor 'labels'")
 
 
-def _check_unlabeled(sources: list[Any], inputs: UnrelatedInputs, penalty_data: str) -> bool:
+def _check_unlabeled(sources: list[object], inputs: UnrelatedInputs, penalty_data: str) -> bool:
     """Tell whether unlabeled data can be compared; refuse what was meant to be and cannot be."""
     lacks = []
     if any(map(is_word, sources)) and inputs.Z_unlabeled is None:
@@ -182,13 +180,15 @@ def _check_unlabeled(sources: list[Any], inputs: UnrelatedInputs, penalty_data: 
     )
 
 
-def _of_unlabeled(sources: list[Any], Z_unlabeled: Any, n_unlabeled: int | None) -> dict[int, Any]:
+def _of_unlabeled(
+    sources: list[object], Z_unlabeled: object, n_unlabeled: int | None
+) -> dict[int, object]:
     """Return what was passed of the unlabeled data for each word among `sources`."""
     places = [position for position, source in enumerate(sources) if is_word(source)]
     if Z_unlabeled is None or n_unlabeled is None:
         return {}
     if all(is_word(sources[place], LABELS) for place in places):
-        found: list[Any] = columns_of(Z_unlabeled)
+        found: Sequence[object] = columns_of(Z_unlabeled)
     else:
         found = several_arrays(Z_unlabeled, n_unlabeled)
     if len(found) != len(places):
@@ -199,8 +199,9 @@ def _of_unlabeled(sources: list[Any], Z_unlabeled: Any, n_unlabeled: int | None)
     return dict(zip(places, found, strict=True))
 
 
-def _labels_of(values: Any, n_samples: int) -> np.ndarray:
-    labels = columns_of(values)[0] if np.ndim(values) else np.asarray(values)
+def _labels_of(values: object, n_samples: int) -> np.ndarray:
+    labels = np.asarray(values)
+    labels = columns_of(values)[0] if labels.ndim else labels
     if labels.shape != (n_samples,):
         raise ValueError(
             f"Z_unlabeled must have a label for each sample of X_unlabeled, which has {n_samples}. "
@@ -210,7 +211,7 @@ def _labels_of(values: Any, n_samples: int) -> np.ndarray:
 
 
 def plan_tasks(
-    sources: list[Any],
+    sources: list[object],
     inputs: UnrelatedInputs,
     *,
     several: bool,
@@ -275,13 +276,17 @@ def plan_tasks(
         theirs = unlabeled.get(position)
         if is_word(source, LABELS):
             known = None if theirs is None else _labels_of(theirs, n_unlabeled or 0)
-            rows[position] = rows_of_labels(labels.pop(position), known)
+            given = labels.pop(position)
+            assert given is not None  # words stand for labels that there are
+            rows[position] = rows_of_labels(given, known)
         elif is_word(source, PRECOMPUTED):
             rows[position] = _of_arrays(arrays.pop(0), theirs, n_samples, n_unlabeled or 0)
     return UnrelatedTasks(sources, labels, rows, has_unlabeled)
 
 
-def _of_arrays(values: Any, theirs: Any, n_samples: int, n_unlabeled: int) -> dict[bool, Rows]:
+def _of_arrays(
+    values: object, theirs: object, n_samples: int, n_unlabeled: int
+) -> dict[bool, Rows]:
     """Check what was computed elsewhere for one task."""
     found = _array(values, "Z_unrelated", n_samples, "X")
     if theirs is None:

@@ -6,10 +6,10 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import Any
 
 import torch
 from torch.nn.utils.parametrize import ParametrizationList
+from torch.utils.hooks import RemovableHandle
 
 from atl_sklearn._generator import forked_generator
 from atl_sklearn.unrelated._forms import evaluate, is_exported, is_script
@@ -53,7 +53,7 @@ class Trial:
     """
 
     layers: LayerList
-    output: Any
+    output: object
     _tensors: dict[HookPoint, torch.Tensor]
 
     def activations(self, layers: Sequence[Layer]) -> list[torch.Tensor] | None:
@@ -92,12 +92,14 @@ class _Watcher:
     def hook_for(self, name: str) -> Callable[..., None]:
         """Return what is called after a module."""
 
-        def hook(module: torch.nn.Module, args: Any, output: Any) -> None:
+        def hook(module: torch.nn.Module, args: tuple[object, ...], output: object) -> None:
             self.note(name, module, args, output)
 
         return hook
 
-    def note(self, name: str, module: torch.nn.Module, args: Any, output: Any) -> None:
+    def note(
+        self, name: str, module: torch.nn.Module, args: tuple[object, ...], output: object
+    ) -> None:
         """Note one run of a module; that of the network itself is its output."""
         run, self._runs[name] = self._runs[name], self._runs[name] + 1
         kind = "output" if name == "output" and module is self._network else kind_of(module)
@@ -125,7 +127,12 @@ class _Watcher:
             self.seen.append(_Seen(layer, tensor, tensor._version, listed))
 
     def _layout(
-        self, name: str, module: torch.nn.Module, kind: Kind, args: Any, tensor: torch.Tensor
+        self,
+        name: str,
+        module: torch.nn.Module,
+        kind: Kind,
+        args: tuple[object, ...],
+        tensor: torch.Tensor,
     ) -> Layout:
         known = self._layouts.get(id(tensor))  # containers return what their contents did
         if known is not None or kind == "output":
@@ -172,7 +179,7 @@ def _as_tried(network: torch.nn.Module) -> Iterator[None]:
             module.training = training
 
 
-def trace_layers(network: torch.nn.Module, forward: Callable[[], Any]) -> Trial:
+def trace_layers(network: torch.nn.Module, forward: Callable[[], object]) -> Trial:
     """Run `network` once, and note its modules in the order in which they finish.
 
     Parameters
@@ -189,7 +196,7 @@ def trace_layers(network: torch.nn.Module, forward: Callable[[], Any]) -> Trial:
     """
     watcher = _Watcher(network)
     readable, unreadable = _readable(network)
-    handles: list[Any] = []
+    handles: list[RemovableHandle] = []
     try:
         with _as_tried(network):
             for name, module in readable:

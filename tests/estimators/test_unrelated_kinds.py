@@ -294,6 +294,15 @@ def test_numbers_are_taken_as_they_are(tabular):
     )
 
 
+def test_numbers_that_are_taken_for_classes_are_warned_of(tabular):
+    X, y, nuisance = tabular
+    with pytest.warns(UserWarning, match=r"80 different values in 80 samples.* pass floats"):
+        trained("labels", X, y, y_unrelated=np.arange(80))
+    with pytest.raises(ValueError, match="Floats are numbers, anything else are classes"):
+        trained("labels", X, y, y_unrelated=nuisance, X_unlabeled=X[:30],
+                Z_unlabeled=nuisance[:30] + 0.0)  # fmt: skip
+
+
 def test_several_columns_are_several_tasks(tabular):
     pd = pytest.importorskip("pandas")
     X, y, nuisance = tabular

@@ -1,5 +1,7 @@
 """`train_split`, and callbacks that need what it splits off."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from sklearn.base import clone
@@ -94,7 +96,7 @@ NEEDING = {
     "its own score": [AUC, EarlyStopping(monitor="auc", lower_is_better=False)],
     "best of it": [AUC, Checkpoint(monitor="auc_best", f_params=None, f_optimizer=None)],
     "LRScheduler": [LRScheduler("ReduceLROnPlateau", monitor="valid_loss")],
-    "TrialPruning": [TrialPruning(None)],
+    "TrialPruning": [TrialPruning(SimpleNamespace(report=None, should_prune=None))],
 }
 
 
