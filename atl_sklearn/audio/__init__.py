@@ -1,5 +1,6 @@
 """Audio in scikit-learn pipelines: reading, features and their scaling."""
 
+from atl_sklearn.audio._background import AddBackground, RandomSpeed
 from atl_sklearn.audio._bad_audio import BadAudioError, BadAudioWarning
 from atl_sklearn.audio._clips import Segment
 from atl_sklearn.audio._features import get_feature, get_feature_names
@@ -15,6 +16,7 @@ from atl_sklearn.audio._views import AudioViews
 from atl_sklearn.audio._windows import RecordingWindows
 
 __all__ = [
+    "AddBackground",
     "AddNoise",
     "AudioInfo",
     "AudioSegmenter",
@@ -24,6 +26,7 @@ __all__ = [
     "LibrosaFeatures",
     "RandomGain",
     "RandomShift",
+    "RandomSpeed",
     "RecordingWindows",
     "Segment",
     "SegmentAggregator",

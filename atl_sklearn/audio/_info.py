@@ -20,6 +20,14 @@ class AudioInfo(NamedTuple):
         How many channels it has.
     n_frames : int or None
         How many samples each of them has; None where only decoding tells it.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from atl_sklearn.audio import audio_info
+    >>> info = audio_info((np.ones(8000), 16000))
+    >>> info.n_frames / info.rate
+    0.5
     """
 
     rate: float

@@ -132,7 +132,7 @@ class LibrosaFeatures(TransformerMixin, BaseEstimator):
         Position, path and reason of each clip that the last `transform` replaced by silence; the
         fields are named `position`, `path` and `reason`.
     cache_hits_, cache_misses_ : int
-        How many clips the last `transform` found in `memory`, and how many it read.
+        How many clips the last `transform` found in `memory`, and how many it did not.
 
     See Also
     --------
@@ -261,6 +261,7 @@ class LibrosaFeatures(TransformerMixin, BaseEstimator):
         shape = feature_shape(self)
         self.output_shape_ = (int(np.prod(shape)),) if self.flatten else shape
         self.bad_files_: list[BadFile] = []
+        self.cache_hits_ = self.cache_misses_ = 0
         return self
 
     def transform(self, X: Audio) -> NDArray[np.float32]:

@@ -144,7 +144,7 @@ class _Transformation:
     def finish(self, known_bad: list[BadFile]) -> np.ndarray:
         """Return the features, after what was wrong with clips has been told."""
         settings, n_clips = self._settings, len(self._clips)
-        settings.cache_hits_, settings.cache_misses_ = 0, n_clips
+        settings.cache_hits_ = settings.cache_misses_ = 0
         cache = self.job.cache
         if cache is not None:
             settings.cache_hits_ = n_clips - self._n_missing

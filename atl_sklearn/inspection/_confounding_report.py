@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.utils.validation import _num_samples
 
 from atl_sklearn._pipelines import as_innermost_sees
@@ -96,7 +98,11 @@ def _target(y: np.ndarray, groups: Groups) -> np.ndarray:
 
 
 def _network_shares(
-    unrelated: Any, X: Any, target: np.ndarray, layer: Any, batch_size: int
+    unrelated: object,
+    X: ArrayLike | None,
+    target: np.ndarray,
+    layer: str | int | Sequence[str | int] | None,
+    batch_size: int,
 ) -> tuple[float, float]:
     """Return what the answers and what the features of a frozen network say of the target."""
     frozen = freeze_network(unrelated)
@@ -159,13 +165,13 @@ def _recommended(report: dict[str, Any]) -> tuple[str, ...]:
 
 
 def confounding_report(
-    y: Any,
-    y_unrelated: Any,
+    y: ArrayLike,
+    y_unrelated: ArrayLike,
     *,
-    X: Any = None,
-    unrelated: Any = None,
-    X_unlabeled: Any = None,
-    groups: Any = None,
+    X: ArrayLike | None = None,
+    unrelated: object = None,
+    X_unlabeled: ArrayLike | None = None,
+    groups: ArrayLike | None = None,
     layer: str | int = "last",
     n_resamples: int = 200,
     confidence: float = 0.95,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 from sklearn.base import BaseEstimator, is_classifier, is_regressor
@@ -16,7 +15,7 @@ from atl_sklearn.inspection._labels import Groups
 from atl_sklearn.inspection._streaming import unwrapped_search
 
 
-def named_estimators(owner: str, estimators: object) -> dict[str, Any]:
+def named_estimators(owner: str, estimators: object) -> dict[str, BaseEstimator]:
     """Return fitted estimators by name.
 
     Raises

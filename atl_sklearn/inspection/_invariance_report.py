@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
-from sklearn.base import is_classifier
+from numpy.typing import ArrayLike
+from sklearn.base import BaseEstimator, is_classifier
 from sklearn.utils.validation import _num_samples
 
 from atl_sklearn._validation import refuse_value, shown
@@ -51,14 +51,14 @@ def _measured(
 
 
 def invariance_report(
-    estimators: Any,
-    X: Any,
-    y: Any,
-    y_unrelated: Any,
+    estimators: object,
+    X: ArrayLike,
+    y: ArrayLike | None,
+    y_unrelated: ArrayLike,
     *,
-    X_train: Any = None,
-    groups: Any = None,
-    unrelated: Any = None,
+    X_train: ArrayLike | None = None,
+    groups: ArrayLike | None = None,
+    unrelated: object = None,
     layers: Sequence[str | int] | str | int | None = None,
     probes: Sequence[str] = PROBES,
     probe_scoring: str | None = None,
@@ -254,7 +254,7 @@ def _scoring(asked: str | None, groups: Groups) -> str:
     return asked
 
 
-def _classes(target: np.ndarray, named: dict[str, Any]) -> np.ndarray:
+def _classes(target: np.ndarray, named: dict[str, BaseEstimator]) -> np.ndarray:
     known = [np.asarray(e.classes_) for e in named.values() if hasattr(e, "classes_")]
     return np.unique(np.concatenate([target, *known]))
 

@@ -9,7 +9,8 @@ from typing import Any
 
 import joblib
 import numpy as np
-from sklearn.base import clone, is_classifier
+from numpy.typing import ArrayLike
+from sklearn.base import BaseEstimator, clone, is_classifier
 from sklearn.model_selection import check_cv
 from sklearn.utils import indexable
 from sklearn.utils.validation import _num_samples
@@ -17,19 +18,20 @@ from sklearn.utils.validation import _num_samples
 from atl_sklearn._fingerprint import Unidentifiable, fingerprint
 from atl_sklearn._partial_files import written_at_once
 from atl_sklearn._pipelines import last_step
+from atl_sklearn._types import Folds, PathLike
 from atl_sklearn._validation import is_number, refuse_value
 from atl_sklearn.estimators import AntiTransferEstimator
 from atl_sklearn.inspection._invariance_report import invariance_report
 from atl_sklearn.inspection._labels import check_length, make_groups
 from atl_sklearn.inspection._streaming import rows_of
 from atl_sklearn.inspection._study_result import LayerStudy, StudyPoint
-from atl_sklearn.unrelated import as_sources, choose_layers, is_fitted, list_layers
+from atl_sklearn.unrelated import LayerList, as_sources, choose_layers, is_fitted, list_layers
 
 _OWNER = "layer_study"
 _NUMBERS = ("score", "worst_group_score", "probe", "n_test")
 
 
-def _check(estimator: Any, weights: Sequence[float]) -> str:
+def _check(estimator: BaseEstimator, weights: Sequence[float]) -> str:
     prefix, step = last_step(estimator)
     if not isinstance(step, AntiTransferEstimator):
         must = "an AntiTransferClassifier or AntiTransferRegressor, or a Pipeline that ends in one"
@@ -44,14 +46,17 @@ def _check(estimator: Any, weights: Sequence[float]) -> str:
 
 
 def _fit_and_measure(
-    estimator: Any, fit: dict[str, Any], test: tuple[Any, Any, Any], settings: dict[str, Any]
+    estimator: BaseEstimator,
+    fit: dict[str, object],
+    test: tuple[ArrayLike, ArrayLike, ArrayLike],
+    settings: dict[str, Any],
 ) -> dict[str, float]:
     """Return score, worst group and probe of one network."""
     fitted = estimator.fit(**fit)
     X, y, label = test
     report = invariance_report(fitted, X, y, label, layers="last", probes=["linear"], **settings)
     found = {name: report.value(name) for name in _NUMBERS[:3]}
-    return {**found, "n_test": float(len(y))}
+    return {**found, "n_test": float(_num_samples(y))}
 
 
 class _Kept:
@@ -63,7 +68,7 @@ class _Kept:
         None keeps nothing.
     """
 
-    def __init__(self, folder: Any) -> None:
+    def __init__(self, folder: PathLike | None) -> None:
         self._folder = None if folder is None else Path(folder)
         if self._folder is not None:
             self._folder.mkdir(parents=True, exist_ok=True)
@@ -96,14 +101,16 @@ class _Kept:
 
 
 def _run(
-    job: tuple[Any, dict[str, Any], tuple[Any, Any, Any]], settings: dict[str, Any], path: Any
+    job: tuple[BaseEstimator, dict[str, object], tuple[ArrayLike, ArrayLike, ArrayLike]],
+    settings: dict[str, Any],
+    path: Path | None,
 ) -> dict[str, float]:
     found = _fit_and_measure(*job, settings)
     _Kept.write(path, found)
     return found
 
 
-def _layers_of(estimator: Any, X: Any) -> list[str | int]:
+def _layers_of(estimator: BaseEstimator, X: ArrayLike) -> list[str | int]:
     """Return the indices of all layers but the last one, which gives the output."""
     n = _num_samples(X)
     listed = list_layers(estimator, rows_of(X, slice(0, min(n, 32))))
@@ -112,18 +119,18 @@ def _layers_of(estimator: Any, X: Any) -> list[str | int]:
 
 
 def layer_study(
-    estimator: Any,
-    X: Any,
-    y: Any,
-    y_unrelated: Any,
+    estimator: BaseEstimator,
+    X: ArrayLike,
+    y: ArrayLike,
+    y_unrelated: ArrayLike,
     *,
     layers: Sequence[str | int] | None = None,
     weights: Sequence[float] = (0.3, 1.0, 3.0),
-    test: tuple[Any, Any, Any] | None = None,
-    X_unlabeled: Any = None,
-    groups: Any = None,
-    cv: Any = 3,
-    folder: Any = None,
+    test: tuple[ArrayLike, ArrayLike, ArrayLike] | None = None,
+    X_unlabeled: ArrayLike | None = None,
+    groups: ArrayLike | None = None,
+    cv: Folds = 3,
+    folder: PathLike | None = None,
     n_jobs: int | None = None,
     random_state: int = 0,
 ) -> LayerStudy:
@@ -241,11 +248,11 @@ def layer_study(
     return LayerStudy(tuple(points), n_fitted=len(missing), on_folds=test is None)
 
 
-def _is_fitted_unrelated(step: Any) -> bool:
+def _is_fitted_unrelated(step: BaseEstimator) -> bool:
     return all(is_fitted(source) for source in as_sources(step.unrelated))
 
 
-def _check_layer(layer: Any, listed: Any) -> None:
+def _check_layer(layer: Any, listed: LayerList) -> None:
     choose_layers(layer, listed, parameter="layers")
 
 

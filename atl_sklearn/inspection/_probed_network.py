@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
+import torch
 
 from atl_sklearn._pipelines import as_innermost_sees
 from atl_sklearn.inspection._group_scores import Drawn
@@ -20,14 +21,19 @@ class ProbedNetwork:
     """The network of one estimator, and the samples that are run through it."""
 
     def __init__(
-        self, estimator: object, X: object, chosen: np.ndarray, layers: Any, batch_size: int
+        self,
+        estimator: object,
+        X: object,
+        chosen: np.ndarray,
+        layers: str | int | Sequence[str | int] | None,
+        batch_size: int,
     ) -> None:
         self._given = estimator, X, chosen
         self._layers = layers
         self._batch_size = batch_size
         self._few = as_innermost_sees(estimator, rows_of(X, chosen[:2]))
 
-    def read(self, network: Any = None) -> dict[str, np.ndarray]:
+    def read(self, network: torch.nn.Module | None = None) -> dict[str, np.ndarray]:
         """Return the activations by layer; of another network in its place, if there is one."""
         frozen = freeze_network(self._given[0], network)
         few = as_tensors(frozen.network, self._few)[:2]

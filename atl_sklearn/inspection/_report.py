@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +22,7 @@ from atl_sklearn.inspection._measure import (
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.axes import Axes
 
 _TITLES = {
     "worst_group_score": "worst group",
@@ -204,7 +205,7 @@ class InvarianceReport:
         made["confusion"] = {n: np.array(table) for n, table in plain["confusion"].items()}
         return cls(**made)
 
-    def plot(self, *, axes: Any = None) -> np.ndarray:
+    def plot(self, *, axes: np.ndarray | Sequence[Axes] | None = None) -> np.ndarray:
         """Draw four panels: scores by group, probes and similarity by layer, and the trade-off.
 
         Parameters

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import ArrayLike
 from scipy.sparse import issparse
 from sklearn.base import BaseEstimator, is_classifier
 from sklearn.utils import _safe_indexing
@@ -67,7 +68,7 @@ def batches(n_samples: int, batch_size: int) -> Iterator[slice]:
         yield slice(start, min(start + batch_size, n_samples))
 
 
-def through(stages: Sequence[Any], X: Any) -> Any:
+def through(stages: Sequence[Any], X: ArrayLike) -> Any:
     """Return data after the other steps of one pipeline after the other."""
     for stage in stages:
         X = as_innermost_sees(stage, X)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -20,6 +21,7 @@ from atl_sklearn.inspection._measure import as_html, as_text
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.axes import Axes
 
 _COLUMNS = ("layer", "weight", "score", "standard error", "worst group", "probe")
 
@@ -147,7 +149,7 @@ class LayerStudy:
         columns = (*StudyPoint.__dataclass_fields__, "recommended")
         return make_frame(rows, columns, "LayerStudy.to_frame")
 
-    def plot(self, *, axes: Any = None) -> np.ndarray:
+    def plot(self, *, axes: np.ndarray | Sequence[Axes] | None = None) -> np.ndarray:
         """Draw score and probe by layer, a line for each weight, and mark what is recommended.
 
         Parameters

@@ -44,6 +44,8 @@ class GroupedNetwork(torch.nn.Module):
             [0., 1.]])
     """
 
+    # Layers of the encoder say more than the groups.
+    why_unreadable = "of groups nothing but what is returned can be compared, as 'output'"
     centers: torch.Tensor
 
     def __init__(self, encoder: torch.nn.Module, centers: torch.Tensor, part: str = "") -> None:

@@ -150,6 +150,9 @@ def _readable(
     found: list[tuple[str, torch.nn.Module]] = []
     unreadable: dict[str, str] = {}
     inside: list[str] = []  # of what is left out with all that it contains
+    reason = getattr(network, "why_unreadable", "")
+    if reason:
+        return [], {"": reason}
     for name, module in network.named_modules():
         if any(name.startswith(prefix) for prefix in inside):
             continue
@@ -203,9 +206,8 @@ def trace_layers(network: torch.nn.Module, forward: Callable[[], object]) -> Tri
         for handle in handles:
             handle.remove()
     unreadable |= watcher.unreadable
-    reason = _EXPORTED if is_exported(network) else getattr(network, "why_unreadable", "")
-    if reason and not watcher.seen:
-        unreadable[""] = reason
+    if is_exported(network) and not watcher.seen:
+        unreadable[""] = _EXPORTED
     layers, tensors = _settle(watcher.seen)
     of_layers, watcher.seen = watcher.seen, []
     watcher.note("output", network, (), output)

@@ -6,6 +6,7 @@ Prints a line with the number of each file before it is read, and a JSON object 
 """
 
 import collections
+import importlib.util
 import json
 import resource
 import sys
@@ -15,6 +16,8 @@ from pathlib import Path
 
 import numpy as np
 import soundfile
+from encoding import FOREIGN, encode_foreign
+from lying_files import lies
 
 from atl_sklearn.audio import BadAudioError, LibrosaFeatures
 
@@ -27,6 +30,14 @@ KINDS = {
     "ogg": ("OGG", "VORBIS"),
     "opus": ("OGG", "OPUS"),
     "mp3": ("MP3", None),
+    "aiff": ("AIFF", "PCM_16"),
+    "au": ("AU", "PCM_16"),
+    "caf": ("CAF", "PCM_16"),
+    "alac": ("CAF", "ALAC_16"),
+    "rf64": ("RF64", "PCM_16"),
+    "w64": ("W64", "PCM_16"),
+    "adpcm": ("WAV", "IMA_ADPCM"),
+    "gsm": ("WAV", "GSM610"),
 }
 MUTATIONS = ["flip", "header", "cut", "delete", "insert", "zero", "noise", "swap", "grow", "number"]
 
@@ -69,11 +80,16 @@ def make_originals(folder, rng):
     """Write a good file of each kind and return their contents."""
     contents = {}
     for name, (container, subtype) in KINDS.items():
-        n_channels = 1 + (name in ("flac", "mp3"))
+        n_channels = 1 + (name in ("flac", "mp3", "caf"))
         samples = 0.1 * rng.normal(size=(SR, n_channels)).cumsum(axis=0) / 10
         path = folder / f"original_{name}"
         soundfile.write(path, np.clip(samples, -1, 1), SR, format=container, subtype=subtype)
         contents[name] = path.read_bytes()
+    for name, (content, _) in lies().items():
+        contents[f"lie: {name}"] = content
+    if importlib.util.find_spec("av") is not None:
+        for name in FOREIGN:
+            contents[f"av: {name}"] = encode_foreign(name)[0]
     return contents
 
 
@@ -81,7 +97,7 @@ def main(folder, n_files, seed):
     """Damage files and read each; any error but BadAudioError ends the program."""
     folder, rng = Path(folder), np.random.default_rng(seed)
     contents = make_originals(folder, rng)
-    names = list(contents)
+    names = [str(name) for name in rng.permutation(list(contents))]
     outcomes, reasons, slowest = collections.Counter(), collections.Counter(), (0.0, "")
     base = {"sr": SR, "duration": 0.5, "n_fft": 256, "n_mels": 8}
     variants = [
@@ -93,7 +109,7 @@ def main(folder, n_files, seed):
     ]
     for i in range(n_files):
         kind = names[i % len(names)]
-        mutation = MUTATIONS[(i // len(names)) % len(MUTATIONS)]
+        mutation = MUTATIONS[(i + i // len(names)) % len(MUTATIONS)]
         # the ending of a name must not matter
         path = folder / f"{i}.{rng.choice(['wav', 'flac', 'ogg', 'mp3', 'x'])}"
         path.write_bytes(mutate(contents[kind], mutation, rng))
@@ -105,6 +121,7 @@ def main(folder, n_files, seed):
         except BadAudioError as error:
             outcomes["refused"] += 1
             reason = str(error).splitlines()[1].split("): ", 1)[1]
+            assert len(str(error)) < 2000, error
             reasons["".join(c for c in reason if not c.isdigit())[:60]] += 1
         else:
             outcomes["read"] += 1

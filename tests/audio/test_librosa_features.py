@@ -372,7 +372,10 @@ def test_in_pipeline_search_and_cross_validation(features, paths):
         ({"pad": None}, "'pad' parameter .* Got None"),
         ({"normalize": "max"}, r"'normalize' parameter .* \[None, 'peak', 'rms'\]"),
         ({"on_error": "ignore"}, r"'on_error' parameter .* \['raise', 'warn'\]"),
-        ({"trim_silence": -3.0}, "'trim_silence' parameter .* in dB, or None"),
+        (
+            {"trim_silence": -3.0},
+            "'trim_silence' parameter .* in dB, 'energy', a callable, or None",
+        ),
         ({"n_channels": 0}, "'n_channels' parameter .* or None"),
         ({"n_mfcc": 21, "feature": "mfcc"}, "'n_mfcc' parameter .* at most n_mels=20"),
         ({"n_deltas": -1}, "'n_deltas' parameter"),

@@ -12,6 +12,7 @@ from torch import nn
 from torch.utils.data import DataLoader, Dataset, TensorDataset, default_collate
 
 from atl_sklearn import AntiTransferClassifier, list_layers
+from atl_sklearn.estimators._fit_identity import identify_fit
 from atl_sklearn.inspection import extract_activations
 from atl_sklearn.persistence import load, save
 from atl_sklearn.tuning import AntiTransferSearchCV, anti_transfer_distributions, share_network
@@ -331,14 +332,22 @@ CHANGES = {
 
 
 @pytest.mark.parametrize("name", CHANGES)
-def test_a_checkpoint_is_that_of_the_same_data(name, tabular, tmp_path):
+def test_a_checkpoint_is_that_of_the_same_data(name, tabular, tmp_path, monkeypatch):
+    """What a fit goes on from is found by everything that it was given."""
     X, y, _ = tabular
-    unrelated, first, second = CHANGES[name]
-    params = {"checkpoint_dir": tmp_path}
-    trained(unrelated, X, y, params, **first)
-    kept = set(tmp_path.rglob("*"))
-    trained(unrelated, X, y, params, **second)
-    assert set(tmp_path.rglob("*")) != kept or not kept
+    unrelated, *inputs = CHANGES[name]
+    net = AntiTransferClassifier(unrelated=unrelated, checkpoint_dir=tmp_path, **FAST)
+    found = []
+
+    def spy(net, data, **kwargs):
+        found.append(identify_fit(net, data))
+
+    monkeypatch.setattr("atl_sklearn.estimators._fitting.open_checkpoints", spy)
+    for given in (*inputs, inputs[0]):
+        clone(net).fit(X, y, **given)
+    first, second, again = found
+    assert first == again
+    assert {part for part in first if first[part] != second[part]} == set(inputs[0])
 
 
 def test_memory_tells_views_apart(tabular, tmp_path):

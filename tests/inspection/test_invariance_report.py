@@ -199,7 +199,8 @@ def test_50000_clips_need_less_than_one_and_a_half_gigabytes(tmp_path):
         group = np.arange(len(X)) % 3
         for start in range(0, len(X), 1000):
             X[start : start + 1000] = np.random.default_rng(start).normal(size=(1000, 1, 1, 1))
-        net = AntiTransferClassifier(max_epochs=1, module__n_channels=(4, 4), random_state=0)
+        settings = {{"module__channels": (4, 4), "module__pool_after": (0, 1)}}
+        net = AntiTransferClassifier(max_epochs=1, random_state=0, **settings)
         net.fit(X[:200], group[:200])
         invariance_report(net, X, group, group, n_resamples=20, n_probed=1000)
         print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)

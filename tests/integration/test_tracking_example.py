@@ -2,6 +2,7 @@
 
 import importlib.util
 import pickle
+import sys
 import threading
 from pathlib import Path
 
@@ -11,11 +12,12 @@ from skorch.callbacks import Callback
 PATH = Path(__file__).parents[2] / "examples" / "tracking.py"
 
 
-@pytest.fixture(scope="module")
-def example():
+@pytest.fixture
+def example(monkeypatch):
     spec = importlib.util.spec_from_file_location("tracking", PATH)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
+    monkeypatch.setitem(sys.modules, "tracking", module)  # for pickles
     return module
 
 

@@ -5,6 +5,8 @@ Arguments are handed on to pytest: ``python -m tests.skorch_suite -n 0 -k test_c
 
 import os
 import sys
+import tempfile
+from contextlib import chdir
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -30,7 +32,9 @@ def main(arguments):
     settings = ["-c", os.devnull, "--rootdir", str(folder), "-p", "no:cacheprovider"]
     own = ["-p", "tests.skorch_suite.plugin", "-W", "ignore", "-n", "auto", "--dist", "loadscope"]
     tests = [str(folder / name) for name in FILES]
-    return pytest.main([*settings, *own, "-q", "--whole-suite", *arguments, *tests])
+    # They write where they run.
+    with tempfile.TemporaryDirectory() as scratch, chdir(scratch):
+        return pytest.main([*settings, *own, "-q", "--whole-suite", *arguments, *tests])
 
 
 if __name__ == "__main__":

@@ -60,6 +60,15 @@ def test_the_embedding_may_be_a_part():
         find_groups(nn.Unflatten(1, (3, 2)), X)
 
 
+@pytest.mark.parametrize("layer", ["last", 0, "encoder", "task", None])
+def test_layers_of_the_encoder_are_not_taken_for_the_groups(layer):
+    X, groups = blobs()
+    network = find_groups(encoder(), X, n_groups=3)
+    net = AntiTransferClassifier(unrelated=network, unrelated_layer=layer, layer=0)
+    with pytest.raises(ValueError, match="of groups nothing but what is returned .* 'output'"):
+        net.fit(X, groups)
+
+
 @pytest.mark.parametrize(
     ("params", "message"),
     [

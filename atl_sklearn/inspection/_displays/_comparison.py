@@ -14,6 +14,8 @@ from atl_sklearn.inspection._report import InvarianceReport
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure, SubFigure
 
 
 @dataclass(frozen=True)
@@ -72,8 +74,8 @@ class ComparisonDisplay:
     ['weight 1']
     """
 
-    ax_: Any
-    figure_: Any
+    ax_: Axes
+    figure_: Figure | SubFigure
 
     def __init__(
         self, differences: Sequence[PairedDifference], *, reference: str, what: str = "score"
@@ -163,7 +165,7 @@ class ComparisonDisplay:
         columns = ("name", "difference", "low", "high")
         return make_frame(rows, columns, "ComparisonDisplay.frame")
 
-    def plot(self, *, ax: Any = None, **kwargs: Any) -> ComparisonDisplay:
+    def plot(self, *, ax: Axes | None = None, **kwargs: Any) -> ComparisonDisplay:
         """Draw a line for each difference: its interval, and its folds where there are any.
 
         Parameters

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.base import BaseEstimator
 from sklearn.utils.validation import _num_samples
 
 from atl_sklearn._validation import refuse_value
@@ -19,7 +21,9 @@ from atl_sklearn.inspection._streaming import read_predictions, unwrapped_search
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure, SubFigure
 
+_MOST_WITH_NUMBERS = 6  # classes
 _CELLS, _SMALLEST = 110.0, 5.0  # points: the width of a matrix, and a number that can be read
 
 
@@ -51,7 +55,7 @@ class GroupConfusionDisplay:
     """
 
     ax_: np.ndarray
-    figure_: Any
+    figure_: Figure | SubFigure
 
     def __init__(
         self, confusion: np.ndarray, *, groups: Sequence[str], classes: Sequence[str]
@@ -61,7 +65,9 @@ class GroupConfusionDisplay:
         self.classes = tuple(classes)
 
     @classmethod
-    def from_predictions(cls, y: Any, y_pred: Any, groups: Any) -> GroupConfusionDisplay:
+    def from_predictions(
+        cls, y: ArrayLike, y_pred: ArrayLike, groups: ArrayLike
+    ) -> GroupConfusionDisplay:
         """Count predictions.
 
         Parameters
@@ -87,7 +93,13 @@ class GroupConfusionDisplay:
 
     @classmethod
     def from_estimator(
-        cls, estimator: Any, X: Any, y: Any, y_unrelated: Any, *, batch_size: int = 256
+        cls,
+        estimator: BaseEstimator,
+        X: ArrayLike,
+        y: ArrayLike,
+        y_unrelated: ArrayLike,
+        *,
+        batch_size: int = 256,
     ) -> GroupConfusionDisplay:
         """Predict, and count.
 
@@ -159,7 +171,7 @@ class GroupConfusionDisplay:
         columns = ("group", "true", "predicted", "n_samples")
         return make_frame(rows, columns, "GroupConfusionDisplay.frame")
 
-    def plot(self, *, ax: Any = None) -> GroupConfusionDisplay:
+    def plot(self, *, ax: Axes | None = None) -> GroupConfusionDisplay:
         """Draw a matrix for each group, its rows as shares of the class.
 
         Parameters
@@ -185,7 +197,7 @@ class GroupConfusionDisplay:
         for at, name, table in zip(axes, self.groups, self.confusion, strict=True):
             image = self._draw(at, table)
             accuracy = np.trace(table) / max(table.sum(), 1)
-            at.set_title(f"{short(name, 16)}: {accuracy:.2f}", fontsize="medium")
+            at.set_title(f"{short(name, 20)}: {accuracy:.2f}", fontsize="medium")
         # Once for all panels, so that the words stand once.
         figure = axes[0].figure
         if ax is None:
@@ -204,11 +216,11 @@ class GroupConfusionDisplay:
         image = ax.imshow(shares, vmin=0, vmax=1, cmap=HEAT)
         digits = len(str(int(self.confusion.max())))
         points = min(8.0, _CELLS / len(table) / (0.75 * digits))
-        if points >= _SMALLEST:
+        if points >= _SMALLEST and len(table) <= _MOST_WITH_NUMBERS:
             for row, column in np.ndindex(*table.shape):
                 bright = shares[row, column] > 0.55
                 ax.text(
                     column, row, str(table[row, column]), ha="center", va="center",
-                    color="black" if bright else "white", fontsize=points,
+                    color="black" if bright else "white", fontsize=points, in_layout=False,
                 )  # fmt: skip
         return image

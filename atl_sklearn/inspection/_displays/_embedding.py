@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import numpy as np
-from sklearn.base import clone
+from numpy.typing import ArrayLike
+from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.decomposition import PCA
 from sklearn.manifold import TSNE
 from sklearn.preprocessing import StandardScaler
@@ -37,6 +39,7 @@ from atl_sklearn.unrelated import as_tensors, freeze_network
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure, SubFigure
 
 _METHODS = ("pca", "tsne")
 _MOST_LABELS = 16
@@ -70,22 +73,22 @@ class EmbeddingDisplay:
     """
 
     ax_: np.ndarray
-    figure_: Any
+    figure_: Figure | SubFigure
 
-    def __init__(self, embedding: np.ndarray, labels: Any) -> None:
+    def __init__(self, embedding: np.ndarray, labels: Mapping[str, ArrayLike]) -> None:
         self.embedding = np.asarray(embedding)
         self.labels = {name: np.asarray(values) for name, values in labels.items()}
 
     @classmethod
     def from_estimator(
         cls,
-        estimator: Any,
-        X: Any,
-        y: Any,
-        y_unrelated: Any,
+        estimator: BaseEstimator,
+        X: ArrayLike,
+        y: ArrayLike,
+        y_unrelated: ArrayLike,
         *,
         layer: str | int = "last",
-        method: Any = "pca",
+        method: str | TransformerMixin = "pca",
         n_samples: int = 1000,
         batch_size: int = 256,
         random_state: int = 0,
@@ -141,7 +144,7 @@ class EmbeddingDisplay:
         (features,) = read_activations((estimator,), frozen, X, chosen, batch_size=batch_size)
         features = StandardScaler().fit_transform(features.astype(np.float64))
         if method == "pca":
-            made: Any = PCA(min(2, *features.shape), random_state=random_state)
+            made: BaseEstimator = PCA(min(2, *features.shape), random_state=random_state)
         elif method == "tsne":
             made = TSNE(
                 init="pca", random_state=random_state, perplexity=min(30, (len(chosen) - 1) / 3)
@@ -171,7 +174,7 @@ class EmbeddingDisplay:
         ]
         return make_frame(rows, ("x", "y", *self.labels), "EmbeddingDisplay.frame")
 
-    def plot(self, *, ax: Any = None) -> EmbeddingDisplay:
+    def plot(self, *, ax: Axes | None = None) -> EmbeddingDisplay:
         """Draw the same points side by side, coloured by each label.
 
         Parameters

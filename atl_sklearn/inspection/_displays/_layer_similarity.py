@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.base import BaseEstimator
 from sklearn.utils.validation import _num_samples
 
 from atl_sklearn._validation import refuse_value
@@ -24,6 +26,8 @@ from atl_sklearn.unrelated import as_tensors, freeze_network
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure, SubFigure
 
 _MOST_WITH_NUMBERS = 8  # layers
 
@@ -59,8 +63,8 @@ class LayerSimilarityDisplay:
     [1.0, 1.0]
     """
 
-    ax_: Any
-    figure_: Any
+    ax_: Axes
+    figure_: Figure | SubFigure
 
     def __init__(
         self,
@@ -78,12 +82,12 @@ class LayerSimilarityDisplay:
     @classmethod
     def from_estimator(
         cls,
-        estimator: Any,
-        X: Any,
+        estimator: BaseEstimator,
+        X: ArrayLike,
         *,
-        unrelated: Any = None,
-        layers: Any = None,
-        unrelated_layers: Any = None,
+        unrelated: object = None,
+        layers: str | int | Sequence[str | int] | None = None,
+        unrelated_layers: str | int | Sequence[str | int] | None = None,
         metric: str = "debiased_cka",
         n_samples: int = 1000,
         batch_size: int = 256,
@@ -162,7 +166,7 @@ class LayerSimilarityDisplay:
         columns = ("layer", "unrelated_layer", "similarity")
         return make_frame(rows, columns, "LayerSimilarityDisplay.frame")
 
-    def plot(self, *, ax: Any = None) -> LayerSimilarityDisplay:
+    def plot(self, *, ax: Axes | None = None) -> LayerSimilarityDisplay:
         """Draw the table in shades.
 
         Parameters

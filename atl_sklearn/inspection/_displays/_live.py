@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from skorch.callbacks import Callback
 
 from atl_sklearn.inspection._displays._style import need_matplotlib
 from atl_sklearn.inspection._displays._training import TrainingDisplay
+
+if TYPE_CHECKING:
+    from skorch import NeuralNet
 
 
 class LiveTraining(Callback):
@@ -61,21 +64,21 @@ class LiveTraining(Callback):
         need_matplotlib("LiveTraining")
         return self
 
-    def on_train_begin(self, net: Any, **kwargs: Any) -> None:
+    def on_train_begin(self, net: NeuralNet, **kwargs: object) -> None:
         """Make room for the drawing; see skorch."""
         self.place_: Any = None
 
-    def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
+    def on_epoch_end(self, net: NeuralNet, **kwargs: object) -> None:
         """Draw anew; see skorch."""
         if in_notebook() and len(net.history) % self.every == 0:
             self._draw(net, show=True)
 
-    def on_train_end(self, net: Any, **kwargs: Any) -> None:
+    def on_train_end(self, net: NeuralNet, **kwargs: object) -> None:
         """Draw for the last time; see skorch."""
         if any("train_loss" in row for row in list.__iter__(net.history)):
             self._draw(net, show=in_notebook())
 
-    def _draw(self, net: Any, *, show: bool) -> None:
+    def _draw(self, net: NeuralNet, *, show: bool) -> None:
         plt = need_matplotlib("LiveTraining")
         self.display_ = TrainingDisplay.from_history(net.history)
         if not show:
@@ -89,7 +92,7 @@ class LiveTraining(Callback):
         else:
             self.place_.update(figure)
 
-    def __getstate__(self) -> dict[str, Any]:
+    def __getstate__(self) -> dict[str, object]:
         kept = {"place_", "display_"}
         return {name: value for name, value in vars(self).items() if name not in kept}
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -17,8 +18,11 @@ from atl_sklearn.inspection._displays._style import (
 from atl_sklearn.inspection._displays._trade_off import TradeOffDisplay
 from atl_sklearn.inspection._report import InvarianceReport
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
-def _draw_groups(ax: Any, report: InvarianceReport) -> None:
+
+def _draw_groups(ax: Axes, report: InvarianceReport) -> None:
     """Draw the score of each group, and of all, of each estimator beside each other."""
     places = ("", *report.groups)
     width = 0.8 / len(report.names)
@@ -41,12 +45,14 @@ def _draw_groups(ax: Any, report: InvarianceReport) -> None:
     fit_labels(ax.xaxis, ["all", *(short(name, 14) for name in report.groups)])
 
 
-def _say(ax: Any, text: str) -> None:
+def _say(ax: Axes, text: str) -> None:
     ax.set_axis_off()
     ax.text(0.5, 0.5, text, ha="center", va="center", wrap=True, transform=ax.transAxes)
 
 
-def plot_overview(report: InvarianceReport, axes: Any = None) -> np.ndarray:
+def plot_overview(
+    report: InvarianceReport, axes: np.ndarray | Sequence[Axes] | None = None
+) -> np.ndarray:
     """Draw a report: groups, probes, similarity and the trade-off.
 
     Parameters

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from atl_sklearn._validation import refuse_value
 from atl_sklearn.inspection._displays._style import (
@@ -22,6 +23,7 @@ from atl_sklearn.inspection._report import InvarianceReport
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure, SubFigure
 
 _UNTRAINED = "untrained network"
 
@@ -83,8 +85,8 @@ class ProbeDisplay:
     [0.9, 0.7]
     """
 
-    ax_: Any
-    figure_: Any
+    ax_: Axes
+    figure_: Figure | SubFigure
 
     def __init__(self, measures: list[Measure], *, chance: float, scoring: str) -> None:
         self.measures = list(measures)
@@ -123,7 +125,13 @@ class ProbeDisplay:
 
     @classmethod
     def from_estimator(
-        cls, estimators: Any, X: Any, y_unrelated: Any, *, probe: str = "linear", **kwargs: Any
+        cls,
+        estimators: object,
+        X: ArrayLike,
+        y_unrelated: ArrayLike,
+        *,
+        probe: str = "linear",
+        **kwargs: Any,
     ) -> ProbeDisplay:
         """Probe fitted networks.
 
@@ -159,7 +167,7 @@ class ProbeDisplay:
         """
         return as_frame(self.measures, "ProbeDisplay.frame")
 
-    def plot(self, *, ax: Any = None) -> ProbeDisplay:
+    def plot(self, *, ax: Axes | None = None) -> ProbeDisplay:
         """Draw a line over the layers for each network, with its intervals.
 
         Parameters

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.ndimage import gaussian_filter
+from sklearn.base import BaseEstimator
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import _num_samples
 
@@ -21,6 +23,8 @@ from atl_sklearn.unrelated import get_network
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure, SubFigure
 
 _OWNER = "SpectrogramDisplay.from_estimator"
 _MEL = ("log_mel", "mel", "pcen", "power_law")
@@ -28,7 +32,7 @@ _MEL = ("log_mel", "mel", "pcen", "power_law")
 
 def _axes_of(estimator: object) -> dict[str, Any]:
     """Return what the first step says of time and frequency, if it makes spectrograms."""
-    step: Any = estimator.steps[0][1] if isinstance(estimator, Pipeline) else None
+    step: BaseEstimator = estimator.steps[0][1] if isinstance(estimator, Pipeline) else None
     if not all(hasattr(step, name) for name in ("sr", "hop_length", "n_fft", "feature")):
         return {}
     hop = step.hop_length or (step.win_length or step.n_fft) // 4
@@ -70,8 +74,8 @@ class SpectrogramDisplay:
     [0.0, 0.01, 0.02, 0.0, 0.01, 0.02]
     """
 
-    ax_: Any
-    figure_: Any
+    ax_: Axes
+    figure_: Figure | SubFigure
 
     def __init__(
         self,
@@ -103,11 +107,11 @@ class SpectrogramDisplay:
     @classmethod
     def from_estimator(
         cls,
-        estimator: Any,
-        X: Any,
-        y: Any,
+        estimator: BaseEstimator,
+        X: ArrayLike,
+        y: ArrayLike,
         *,
-        label: Any,
+        label: ArrayLike,
         method: str | None = "gradient",
         n_samples: int = 100,
         n_patches: tuple[int, int] = (8, 8),
@@ -180,7 +184,7 @@ class SpectrogramDisplay:
             output = classes.index(label)
             saliency = saliency_map(network, seen, output, method=method, n_patches=n_patches)
         mean = drawn.reshape(-1, *drawn.shape[-2:]).mean(axis=0)
-        title = f"{label}, mean of {len(seen)} clips"
+        title = f"{label!s}, mean of {len(seen)} clips"
         return cls(mean, saliency=saliency, title=title, **{**known, **kwargs})
 
     def _seconds(self) -> np.ndarray:
@@ -214,7 +218,7 @@ class SpectrogramDisplay:
         columns = ("frequency", "time", "value", "saliency")
         return make_frame(rows, columns, "SpectrogramDisplay.frame")
 
-    def plot(self, *, ax: Any = None) -> SpectrogramDisplay:
+    def plot(self, *, ax: Axes | None = None) -> SpectrogramDisplay:
         """Draw the spectrogram in grey, what matters in orange, and a line around its top tenth.
 
         Parameters
@@ -254,7 +258,7 @@ class SpectrogramDisplay:
         self.ax_, self.figure_ = ax, ax.figure
         return self
 
-    def _overlay(self, ax: Any, image: Any) -> None:
+    def _overlay(self, ax: Axes, image: Any) -> None:
         from matplotlib.colors import to_rgb
 
         assert self.saliency is not None

@@ -11,6 +11,7 @@ from atl_sklearn._validation import refuse_value
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.axis import XAxis, YAxis
     from matplotlib.figure import Figure
     from matplotlib.text import Text
 
@@ -104,7 +105,7 @@ def legend_above(ax: Axes, n_columns: int = 2) -> None:
     )
 
 
-def _fits(axis: Any, labels: Sequence[Text], at: np.ndarray) -> bool:
+def _fits(axis: XAxis | YAxis, labels: Sequence[Text], at: np.ndarray) -> bool:
     """Tell whether labels at ticks leave room between each other, without drawing them."""
     horizontal = axis.axis_name == "x"
     boxes = [label.get_window_extent() for label in labels]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,8 @@ from atl_sklearn.inspection._report import InvarianceReport
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure, SubFigure
 
 _MOST_NAMED = 12
 
@@ -71,10 +73,10 @@ class TradeOffDisplay:
     ('weight 1',)
     """
 
-    ax_: Any
-    figure_: Any
+    ax_: Axes
+    figure_: Figure | SubFigure
 
-    def __init__(self, points: Any, *, rivals: Any = (), chance: float | None = None) -> None:
+    def __init__(self, points: Any, *, rivals: Iterable = (), chance: float | None = None) -> None:
         self.points = tuple(points)
         self.rivals = tuple(rivals)
         self.chance = chance
@@ -86,7 +88,7 @@ class TradeOffDisplay:
 
     @classmethod
     def from_report(
-        cls, report: InvarianceReport, *, layer: str | None = None, rivals: Any = ()
+        cls, report: InvarianceReport, *, layer: str | None = None, rivals: Iterable = ()
     ) -> TradeOffDisplay:
         """Take the estimators of a report.
 
@@ -118,7 +120,7 @@ class TradeOffDisplay:
         )
 
     @classmethod
-    def from_search(cls, search: Any, *, rivals: Any = ()) -> TradeOffDisplay:
+    def from_search(cls, search: object, *, rivals: Iterable = ()) -> TradeOffDisplay:
         """Take the candidates of a search that has probed them.
 
         Parameters
@@ -181,7 +183,7 @@ class TradeOffDisplay:
         columns = ("name", "score", "probe", "rival", "on_front")
         return make_frame(rows, columns, "TradeOffDisplay.frame")
 
-    def plot(self, *, ax: Any = None) -> TradeOffDisplay:
+    def plot(self, *, ax: Axes | None = None) -> TradeOffDisplay:
         """Draw the points with their names, and the front.
 
         Parameters
@@ -228,7 +230,7 @@ class TradeOffDisplay:
             loc="lower left", bbox_to_anchor=(0, 1), ncols=4, frameon=False, fontsize="small",
             borderaxespad=0.3,
         )  # fmt: skip
-        ax.figure.draw_without_rendering()
+        ax.figure.draw_without_rendering()  # type: ignore[union-attr]
         named = everyone if len(everyone) <= _MOST_NAMED else front
         place_names(ax, [(p.probe, p.score, short(p.name)) for p in named])
         self.ax_, self.figure_ = ax, ax.figure
@@ -250,7 +252,7 @@ def point_of(report: InvarianceReport, name: str, layer: str | None) -> TradeOff
     return TradeOffPoint(name, report.value("score", estimator=name), probe)
 
 
-def place_names(ax: Any, named: list[tuple[float, float, str]]) -> None:
+def place_names(ax: Axes, named: list[tuple[float, float, str]]) -> None:
     """Write names beside points, where they cover neither each other nor a point.
 
     A name for which there is no room is left out.

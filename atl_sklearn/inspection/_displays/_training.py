@@ -22,6 +22,7 @@ from atl_sklearn.inspection._streaming import unwrapped_search
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure, SubFigure
 
 # Panels: title of the vertical axis, and what the names of their columns begin with.
 _PANELS = {
@@ -72,13 +73,13 @@ class TrainingDisplay:
     """
 
     ax_: np.ndarray
-    figure_: Any
+    figure_: Figure | SubFigure
 
     def __init__(self, histories: Mapping[str, Mapping[str, np.ndarray]]) -> None:
         self.histories = {name: dict(columns) for name, columns in histories.items()}
 
     @classmethod
-    def from_estimator(cls, estimators: Any) -> TrainingDisplay:
+    def from_estimator(cls, estimators: object) -> TrainingDisplay:
         """Take the histories of fitted networks.
 
         Parameters
@@ -161,7 +162,9 @@ class TrainingDisplay:
         ]
         return make_frame(rows, ("estimator", "epoch", "what", "value"), "TrainingDisplay.frame")
 
-    def plot(self, *, ax: Any = None, panels: Sequence[str] | None = None) -> TrainingDisplay:
+    def plot(
+        self, *, ax: Axes | None = None, panels: Sequence[str] | None = None
+    ) -> TrainingDisplay:
         """Draw a panel for each kind of number.
 
         Parameters

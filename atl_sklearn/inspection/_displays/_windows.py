@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.base import BaseEstimator
 
 from atl_sklearn._validation import refuse_value, shown
 from atl_sklearn.inspection._displays._frames import make_frame
@@ -19,6 +22,8 @@ from atl_sklearn.inspection._displays._style import (
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure, SubFigure
 
 _N_FFT, _N_MELS = 512, 64
 
@@ -63,17 +68,17 @@ class WindowsDisplay:
     """
 
     ax_: np.ndarray
-    figure_: Any
+    figure_: Figure | SubFigure
 
     def __init__(
         self,
         waveform: np.ndarray,
         sr: int,
         *,
-        start: Any,
-        duration: Any,
-        values: Any,
-        classes: Any = None,
+        start: ArrayLike,
+        duration: ArrayLike,
+        values: ArrayLike,
+        classes: Sequence | np.ndarray | None = None,
     ) -> None:
         self.waveform = np.asarray(waveform)
         self.sr = sr
@@ -86,7 +91,9 @@ class WindowsDisplay:
             raise refuse_value("WindowsDisplay", "waveform", must, f"shape {self.waveform.shape}")
 
     @classmethod
-    def from_estimator(cls, estimator: Any, recording: Any, *, sr: int | None = None) -> Any:
+    def from_estimator(
+        cls, estimator: BaseEstimator, recording: object, *, sr: int | None = None
+    ) -> Self:
         """Predict the windows of a recording.
 
         Parameters
@@ -94,9 +101,9 @@ class WindowsDisplay:
         estimator : fitted SegmentAggregator
             What predicts.
         recording : path-like or ndarray of shape (n_times,)
-            One recording.
+            One recording; a file that soundfile reads.
         sr : int or None, default=None
-            Rate of a waveform in Hz; None for that of the file, or of the segmenter.
+            Rate of a waveform in Hz; None for that of the segmenter. Files have their own.
 
         Returns
         -------
@@ -121,9 +128,10 @@ class WindowsDisplay:
                     "WindowsDisplay.from_estimator", "sr", "the rate of the waveform in Hz", sr
                 )
         else:
-            import librosa
+            import soundfile
 
-            waveform, rate = librosa.load(recording, sr=sr, mono=True)
+            channels, rate = soundfile.read(recording, dtype="float32", always_2d=True)
+            waveform = channels.mean(axis=1)
         values = found.predictions if found.probabilities is None else found.probabilities
         if found.probabilities is None and found.classes is not None:
             values = (np.asarray(found.predictions)[:, None] == found.classes).astype(float)
@@ -149,7 +157,7 @@ class WindowsDisplay:
         rows = np.column_stack([self.start, self.start + self.duration, values]).tolist()
         return make_frame(rows, ("start", "end", *names), "WindowsDisplay.frame")
 
-    def plot(self, *, ax: Any = None) -> WindowsDisplay:
+    def plot(self, *, ax: Axes | None = None) -> WindowsDisplay:
         """Draw the spectrogram, and below it the windows at their centres.
 
         Parameters
@@ -189,7 +197,7 @@ class WindowsDisplay:
         self.ax_, self.figure_ = axes, axes[0].figure
         return self
 
-    def _draw_windows(self, ax: Any) -> None:
+    def _draw_windows(self, ax: Axes) -> None:
         centre = self.start + self.duration / 2
         if self.classes is None:
             ax.plot(centre, self.values, marker="o", markersize=4, color=COLORS[0])

@@ -1,0 +1,178 @@
+"""Recorded noise behind clips, and clips played faster or slower."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from atl_sklearn._types import PathLike, Seed
+from atl_sklearn._validation import is_number, refuse
+from atl_sklearn.audio._augmentation import Augmentation, Changed
+from atl_sklearn.audio._bad_audio import BadAudioError, BadFile, UnusableClipError
+from atl_sklearn.audio._clips import Segment, as_clips
+from atl_sklearn.audio._librosa_features import LibrosaFeatures
+from atl_sklearn.audio._reading import read_clip
+
+_MOST_FACTOR = 10.0
+
+
+class AddBackground(Augmentation):
+    """Add recorded noise to training clips; at prediction clips are left as they are.
+
+    Parameters
+    ----------
+    sounds : path-like or sequence
+        The noise: a folder with recordings, or recordings in any form that LibrosaFeatures takes.
+        For each clip one is drawn, and a place in it; shorter ones are repeated.
+    snr : float or (float, float), default=(5.0, 20.0)
+        Signal-to-noise ratio in dB, from -200 to 200; drawn for each clip from a range.
+    sr : int, default=16000
+        Sampling rate of the clips in Hz; noise of another rate is resampled.
+    probability : float, default=1.0
+        Share of the clips that are changed.
+    random_state : int, RandomState instance, default=None
+        Seed of what is drawn.
+
+    See Also
+    --------
+    AddNoise : Add noise that is computed.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from atl_sklearn.audio import AddBackground
+    >>> X = np.sin(np.arange(4000.0)).reshape(2, 2000)
+    >>> hum = np.sin(np.arange(9000.0) / 50)
+    >>> behind = AddBackground([hum], snr=10.0, random_state=0)
+    >>> round(10 * float(np.log10(np.mean(X**2) / np.mean((behind.fit_transform(X) - X) ** 2))))
+    10
+    """
+
+    def __init__(
+        self,
+        sounds: PathLike | Sequence,
+        snr: float | tuple[float, float] = (5.0, 20.0),
+        *,
+        sr: int = 16000,
+        probability: float = 1.0,
+        random_state: Seed = None,
+    ) -> None:
+        self.sounds = sounds
+        self.snr = snr
+        self.sr = sr
+        self.probability = probability
+        self.random_state = random_state
+
+    def _check_parameters(self) -> None:
+        super()._check_parameters()
+        self._check_range("snr")
+        if not is_number(self.sr) or self.sr < 1:
+            raise refuse(self, "sr", "a number of Hz in [1, inf)")
+        self._clips = self._find()
+
+    def _find(self) -> list[Segment]:
+        sounds = self.sounds
+        if not isinstance(sounds, str | os.PathLike):
+            return as_clips(sounds)
+        folder = Path(sounds).expanduser()
+        paths = sorted(path for path in folder.rglob("[!.]*") if path.is_file())
+        if not paths:
+            raise refuse(self, "sounds", "recordings, or a folder that holds some")
+        return as_clips(paths)
+
+    def _check(self, X: ArrayLike | Sequence, *, reset: bool) -> Changed:
+        given = super()._check(X, reset=reset)
+        rates = {clip[1] for clip in given if isinstance(clip, tuple)}
+        if rates - {self.sr}:
+            raise ValueError(
+                f"The 'sr' parameter of {type(self).__name__} must be the rate of all clips. Got "
+                f"{self.sr}, and clips of {sorted(rates)} Hz. Put LibrosaFeatures('waveform', "
+                f"sr={self.sr}) before it."
+            )
+        return given
+
+    def _change(self, clip: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        index = int(rng.integers(len(self._clips)))
+        noise = self._read(index, clip.shape[-1], int(rng.integers(2**31 - 1)))
+        power = np.mean(np.square(clip, dtype=np.float64))
+        ratio = 10 ** (self._draw("snr", rng) / 10)
+        scale = np.sqrt(power / np.mean(np.square(noise, dtype=np.float64)) / ratio)
+        return (clip + scale * noise).astype(clip.dtype)
+
+    def _read(self, index: int, n_times: int, seed: int) -> NDArray[np.float32]:
+        sound = self._clips[index]
+        duration = n_times / self.sr
+        settings = LibrosaFeatures(
+            "waveform", sr=self.sr, duration=duration, crop="random", pad="wrap"
+        )
+        try:
+            return read_clip(sound, settings, seed)[0]
+        except UnusableClipError as error:
+            bad = BadFile(index, sound.path, str(error))
+            told = str(BadAudioError.from_reasons([bad], len(self._clips)))
+            raise BadAudioError(f"Of the 'sounds' {told}", [index]) from error
+
+
+class RandomSpeed(Augmentation):
+    """Play training clips faster or slower, as a tape; at prediction they are left as they are.
+
+    The pitch changes with the speed. Clips keep their lengths: slower ones are cut, faster ones
+    followed by silence.
+
+    Parameters
+    ----------
+    factor : float or (float, float), default=(0.9, 1.1)
+        How much faster, from 0.1 to 10; drawn for each clip from a range.
+    probability : float, default=1.0
+        Share of the clips that are changed.
+    random_state : int, RandomState instance, default=None
+        Seed of what is drawn.
+
+    See Also
+    --------
+    RandomShift : Move clips in time.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from atl_sklearn.audio import RandomSpeed
+    >>> X = np.sin(np.arange(4000.0) / 10).reshape(1, 4000)
+    >>> faster = RandomSpeed(2.0, random_state=0).fit_transform(X)
+    >>> bool(np.allclose(faster[0, 100:1900], X[0, 200:3800:2], atol=0.01))
+    True
+    """
+
+    def __init__(
+        self,
+        factor: float | tuple[float, float] = (0.9, 1.1),
+        *,
+        probability: float = 1.0,
+        random_state: Seed = None,
+    ) -> None:
+        self.factor = factor
+        self.probability = probability
+        self.random_state = random_state
+
+    def _check_parameters(self) -> None:
+        super()._check_parameters()
+        value = self.factor
+        ends = value if isinstance(value, tuple | list) else (value, value)
+        good = [is_number(end) and 1 / _MOST_FACTOR <= end <= _MOST_FACTOR for end in ends]
+        if len(ends) != 2 or not all(good) or ends[0] > ends[1]:
+            raise refuse(self, "factor", "a float in [0.1, 10], or a pair (lowest, highest)")
+
+    def _change(self, clip: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        import soxr
+
+        factor = self._draw("factor", rng)
+        n_times = clip.shape[-1]
+        rows = np.ascontiguousarray(clip.reshape(-1, n_times))
+        changed = np.zeros_like(rows)
+        for row, source in zip(changed, rows, strict=True):
+            played = soxr.resample(source, factor, 1.0, quality="HQ")[:n_times]
+            row[: len(played)] = played
+        return changed.reshape(clip.shape)
