@@ -85,6 +85,8 @@ def check_pairs(dataset: Any, name: str) -> None:
     ValueError
         If the first item is no pair.
     """
+    if type(dataset) is Dataset:  # skorch's always makes pairs
+        return
     item = dataset[0]
     if isinstance(item, tuple | list) and len(item) == 2:
         return
