@@ -15,6 +15,7 @@ from atl_sklearn.audio._bad_audio import UnusableClipError
 from atl_sklearn.audio._clips import Segment
 from atl_sklearn.audio._files import open_audio
 from atl_sklearn.audio._joined import Readable
+from atl_sklearn.audio._shaping import crop, normalize, pad, shift
 from atl_sklearn.audio._sound_file import LONGEST_VALUES
 from atl_sklearn.audio._trimming import trim
 from atl_sklearn.audio._waveforms import describe_samples
@@ -169,10 +170,10 @@ def read_clip(
         wave = samples.mean(axis=0, keepdims=True)
     wave = resample(wave, rate, sr)
     wave = trim(wave, sr, settings.trim_silence)
-    wave = _crop(wave, n_times_of(settings), settings.crop, fraction)
+    wave = crop(wave, n_times_of(settings), settings.crop, fraction)
     if not settings.allow_silence and not wave.any():
         raise UnusableClipError("it is silent: all samples are 0 (see allow_silence)")
-    return _pad(_normalize(wave, settings.normalize), n_times_of(settings), settings.pad)
+    return pad(normalize(wave, settings.normalize), n_times_of(settings), settings.pad)
 
 
 def _until(clip: Segment, settings: LibrosaFeatures) -> float | None:
@@ -209,7 +210,7 @@ def _span(
         return start, start + wanted if stop is None else min(stop, start + wanted)
     if stop is None or stop - start <= wanted:
         return start, stop
-    start += _shift(stop - start - wanted, settings.crop, fraction)
+    start += shift(stop - start - wanted, settings.crop, fraction)
     return start, start + wanted
 
 
@@ -227,10 +228,6 @@ def _draw(clip: Segment, seed: int | None) -> float:
                 head = file.read(_HEAD)
     key = hashlib.sha256(head + repr((clip.start, clip.duration)).encode()).digest()
     return float(np.random.default_rng([seed or 0, int.from_bytes(key[:8], "big")]).random())
-
-
-def _shift(surplus: int, crop: str, fraction: float) -> int:
-    return surplus // 2 if crop == "center" else int(fraction * (surplus + 1))
 
 
 def resample(wave: NDArray[np.float32], rate: float, sr: float) -> NDArray[np.float32]:
@@ -263,41 +260,3 @@ def resample(wave: NDArray[np.float32], rate: float, sr: float) -> NDArray[np.fl
     if wave.shape[1] == 0:
         raise UnusableClipError(f"nothing is left of it at {sr:g} Hz; its rate is {rate:g} Hz")
     return wave
-
-
-def _crop(
-    wave: NDArray[np.float32], n_times: int, crop: str, fraction: float
-) -> NDArray[np.float32]:
-    surplus = wave.shape[1] - n_times
-    if surplus <= 0:
-        return wave
-    if crop == "start":
-        first = 0
-    elif crop == "loudest":
-        energy = np.square(wave, dtype=np.float64).sum(axis=0).cumsum()
-        before = np.concatenate([[0.0], energy[:surplus]])
-        first = int(np.argmax(energy[n_times - 1 :] - before))
-    else:
-        first = _shift(surplus, crop, fraction)
-    return wave[:, first : first + n_times]
-
-
-def _normalize(wave: NDArray[np.float32], normalize: str | None) -> NDArray[np.float32]:
-    if normalize is None or not wave.any():
-        return wave
-    if normalize == "peak":
-        return wave / np.abs(wave).max()
-    rms = np.sqrt(np.square(wave, dtype=np.float64).mean())
-    return (wave / rms).astype(np.float32)
-
-
-def _pad(wave: NDArray[np.float32], n_times: int, pad: str) -> NDArray[np.float32]:
-    length = wave.shape[1]
-    if length == n_times:
-        return wave
-    if pad == "wrap":
-        return np.tile(wave, -(-n_times // length))[:, :n_times]
-    padded = np.zeros((wave.shape[0], n_times), np.float32)
-    copies = n_times // length if pad == "repeat" else 1
-    padded[:, : copies * length] = np.tile(wave, copies)
-    return padded

@@ -20,7 +20,7 @@ def given_weights(weight: Any, n_networks: int) -> list[Any]:
     return [value if isinstance(value, str) else float(value) for value in values]
 
 
-def measured_weights(net: Net, run: FitRun, data: Any, tried: Samples) -> list[float]:
+def measured_weights(net: Net, run: FitRun, data: object, tried: Samples) -> list[float]:
     """Return a number for each weight, measuring those that are "auto".
 
     Parameters

@@ -364,7 +364,7 @@ class AntiTransferClassifier(AntiTransferEstimator, NeuralNetClassifier):
             )
         return codes.astype(np.int64)
 
-    def _with_encoded_labels(self, dataset: Any) -> Any:
+    def _with_encoded_labels(self, dataset: object) -> Any:
         known = np.asarray(vars(self).get("classes_inferred_", self.classes)).tolist()
         if known == list(range(len(known))):
             return dataset

@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 
+from atl_sklearn.estimators._net import Net
 from atl_sklearn.unrelated import is_fitted, is_word, source_name
 
 
@@ -21,7 +22,7 @@ def _brief(value: object) -> str:
     return getattr(value, "__name__", None) or f"{value!r}"
 
 
-def unrelated_label(net: Any, source: Any, place: int, several: bool) -> str:
+def unrelated_label(net: Net, source: Any, place: int, several: bool) -> str:
     """Return what is written above the block of an unrelated task.
 
     Parameters
@@ -50,7 +51,7 @@ def unrelated_label(net: Any, source: Any, place: int, several: bool) -> str:
     )
 
 
-def visual_block(net: Any) -> Any:
+def visual_block(net: Net) -> Any:
     """Return what scikit-learn draws of an estimator.
 
     Parameters
@@ -68,7 +69,7 @@ def visual_block(net: Any) -> Any:
     except ImportError:  # scikit-learn before 1.8
         from sklearn.utils._estimator_html_repr import _VisualBlock
 
-    sources = getattr(net, "unrelated_", None)
+    sources: Any = getattr(net, "unrelated_", None)
     sources = net.unrelated if sources is None else sources
     several = isinstance(sources, list | tuple)
     found: Sequence[Any] = list(sources) if several else [] if sources is None else [sources]

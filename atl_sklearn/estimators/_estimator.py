@@ -75,7 +75,7 @@ class AntiTransferEstimator(SklearnNet):
     def _encode_targets(self, y: object, *, reset: bool) -> np.ndarray:
         raise NotImplementedError  # pragma: no cover
 
-    def _with_encoded_labels(self, dataset: Any) -> Any:
+    def _with_encoded_labels(self, dataset: object) -> Any:
         """Return a user's Dataset with its targets as the criterion takes them."""
         return dataset
 
@@ -298,7 +298,7 @@ class AntiTransferEstimator(SklearnNet):
                 return self._infer(x, **fit_params)
         return self._infer(x, **fit_params)
 
-    def _infer(self, x: Any, **fit_params: Any) -> Any:
+    def _infer(self, x: object, **fit_params: object) -> Any:
         if self._run is not None:
             fit_params = self._run.forward_params
         place = self._placement()

@@ -120,7 +120,7 @@ def check_X(net: Net, X: object) -> Any:
     return in_type_of_network(net, _of_known_shape(net, X))
 
 
-def _of_known_shape(net: Net, X: Any) -> Any:
+def _of_known_shape(net: Net, X: object) -> Any:
     """Return arrays of the shape of X in `fit`, and mappings as they are."""
     if not is_mapping(X):
         X = _checked(net, X, reset=False)
@@ -128,7 +128,7 @@ def _of_known_shape(net: Net, X: Any) -> Any:
     return X
 
 
-def _checked(net: Net, *data: Any, reset: bool, **checks: Any) -> Any:
+def _checked(net: Net, *data: object, reset: bool, **checks: object) -> Any:
     """Return X, or X and y, as arrays; integers stay where the network may look them up."""
     dtype: Any = numpy_dtype(net.precision)
     if not isinstance(net.module, str):

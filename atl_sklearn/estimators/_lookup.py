@@ -33,7 +33,7 @@ def _looks_up(net: Net, X: Any) -> bool:
 
 
 @contextmanager
-def refusing_floats(net: Net, X: Any) -> Iterator[None]:
+def refusing_floats(net: Net, X: object) -> Iterator[None]:
     """Let the block run a network; where it fails because X is not integers, the error says so.
 
     Parameters

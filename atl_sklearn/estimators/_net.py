@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import torch
+from joblib import Memory
 from skorch.history import History
+
+from atl_sklearn.unrelated import LayerChoice
 
 if TYPE_CHECKING:
     from atl_sklearn.estimators._fit_run import FitRun
@@ -26,40 +29,40 @@ class Parameters(Protocol):
 
     module: str | torch.nn.Module | Callable[..., torch.nn.Module]
     unrelated: object
-    layer: Any
+    layer: LayerChoice
     unrelated_layer: Any
     metric: Any
     aggregation: Any
     weight: Any
     target_similarity: Any
-    weight_schedule: Any
+    weight_schedule: Choice
     penalty_data: str
     penalty_batch_size: int
     conditional: bool
     product_of_experts: float
     cache: str
     cache_size: int
-    memory: Any
+    memory: str | PathLike[str] | Memory | None
     checkpoint_dir: str | PathLike[str] | None
     random_state: int | np.random.RandomState | None
     precision: str
-    criterion: Any
-    optimizer: Any
+    criterion: Callable[..., Any]
+    optimizer: Choice
     lr: float
-    lr_schedule: Any
+    lr_schedule: Choice
     max_grad_norm: float | None
     weight_decay: float
     max_epochs: int
     batch_size: int
-    iterator_train: Any
-    iterator_valid: Any
-    dataset: Any
-    train_split: Any
+    iterator_train: Callable[..., Any]
+    iterator_valid: Callable[..., Any]
+    dataset: Callable[..., Any]
+    train_split: float | Callable[..., Any] | None
     callbacks: Any
-    predict_nonlinearity: Any
+    predict_nonlinearity: Choice | None
     warm_start: bool
     verbose: int
-    device: Any
+    device: str | torch.device | None
     compile: bool
     use_caching: bool | str
     torch_load_kwargs: dict[str, Any] | None
@@ -78,9 +81,9 @@ class Net(Parameters, Protocol):
     input_shape_: tuple[int, ...] | None
     n_outputs_: int
     weight_: float | list[float]
-    unrelated_: Any
-    unrelated_score_: Any
-    virtual_params_: dict[str, Any]
+    unrelated_: object
+    unrelated_score_: float | list[float | None] | None
+    virtual_params_: dict[str, object]
     summary_: FitSummary
     _modules: list[str]
     _criteria: list[str]
@@ -93,7 +96,7 @@ class Net(Parameters, Protocol):
     _trimmed_for_prediction: bool
     _module_changed: bool
     # Arguments of validate_data for y.
-    _target_checks: dict[str, Any]
+    _target_checks: dict[str, object]
 
     def get_params(self, deep: bool = ...) -> dict[str, Any]: ...
     def get_params_for(self, prefix: str) -> dict[str, Any]: ...

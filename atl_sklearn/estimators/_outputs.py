@@ -80,12 +80,12 @@ def _of_logit(output: torch.Tensor) -> torch.Tensor:
     return as_columns(output.sigmoid())
 
 
-def nonlinearity_of(criterion: Any) -> Callable[[torch.Tensor], torch.Tensor]:
+def nonlinearity_of(criterion: object) -> Callable[[torch.Tensor], torch.Tensor]:
     """Return what makes probabilities of two classes of one score, for its criterion."""
     return _of_logit if takes_logits(criterion) else as_columns
 
 
-def takes_logits(criterion: Any) -> bool:
+def takes_logits(criterion: object) -> bool:
     """Tell whether a criterion takes one score for two classes that is no probability yet."""
     return isinstance(_plain(criterion), _OF_ONE_SCORE[0])
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from copy import deepcopy
 from dataclasses import dataclass
@@ -128,7 +128,7 @@ def rehearse(net: Net, X: object, y: object, *, compares: bool) -> Rehearsal:
         output = try_out(net, tried) if trial is None else trial.output
     net._check_output(output)
     if callable(net.predict_nonlinearity):
-        _try_predicting(net, output)
+        _try_predicting(net, net.predict_nonlinearity, output)
     if is_own_data(data) and len(batch) == 2 and isinstance(batch[1], torch.Tensor):
         batch = Batch(*batch)
     if isinstance(batch, Batch):
@@ -179,8 +179,7 @@ def _try_loss(net: Net, output: Any, batch: Any, X: Any) -> None:
             task_loss(net, output, batch, X, batch.y, training=False)
 
 
-def _try_predicting(net: Net, output: Any) -> None:
-    function = net.predict_nonlinearity
+def _try_predicting(net: Net, function: Callable[..., object], output: Any) -> None:
     first = output[0] if isinstance(output, tuple) else output
     with torch.no_grad(), forked_generator():
         try:

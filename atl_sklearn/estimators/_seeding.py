@@ -80,7 +80,7 @@ class RandomStream:
         self._states: dict[str, np.ndarray] = {}
 
     @contextmanager
-    def active(self, device: str) -> Iterator[None]:
+    def active(self, device: torch.device | str | None) -> Iterator[None]:
         """Let torch's generators speak this stream; afterwards they are as before.
 
         Parameters

@@ -7,6 +7,7 @@ from typing import Any
 
 from atl_sklearn._pipelines import has_steps, steps_before
 from atl_sklearn._user_warnings import warn_user
+from atl_sklearn.estimators._net import Net
 from atl_sklearn.estimators._unlabeled import pipelines_around
 from atl_sklearn.unrelated import Side, UnrelatedInputs, is_fitted
 
@@ -36,7 +37,7 @@ def check_validation(sides: Sequence[Side]) -> None:
         )
 
 
-def check_steps_twice(net: Any, sources: Sequence[Any], inputs: UnrelatedInputs) -> None:
+def check_steps_twice(net: Net, sources: Sequence[Any], inputs: UnrelatedInputs) -> None:
     """Warn of an unrelated Pipeline whose steps have been applied to X before.
 
     Parameters

@@ -44,7 +44,7 @@ _MAY_BE_MODULES = frozenset(
 )
 
 
-def _one_file(method: str, f_params: Any, kwargs: dict[str, Any]) -> Any:
+def _one_file(method: str, f_params: object, kwargs: dict[str, Any]) -> Any:
     """Return the file of the weights, for which skorch has two names."""
     f_module = kwargs.pop("f_module", None)
     if f_params is not None and f_module is not None:
@@ -95,7 +95,7 @@ class SklearnNet(NeuralNet):
         return self.history_
 
     @history.setter
-    def history(self, value: Any) -> None:
+    def history(self, value: object) -> None:
         self.__dict__["history_"] = value
         self.__dict__["_keeps_history"] = value is not None
 

@@ -45,13 +45,12 @@ def get_splitter(net: Net) -> Callable[..., Any] | None:
         from them, so that a fit that goes on holds out the same samples.
     """
     split = net.train_split
-    if _is_false(split):
+    if split is None or _is_false(split):
         return None
-    if is_number(split):
-        return ValidSplit(
-            float(split), stratified=is_classifier(net), random_state=net._stream().seed
-        )
-    return split
+    if callable(split):
+        return split
+    seed = net._stream().seed
+    return ValidSplit(float(split), stratified=is_classifier(net), random_state=seed)
 
 
 def split_data(

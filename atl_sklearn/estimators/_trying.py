@@ -11,7 +11,7 @@ from atl_sklearn.estimators._net import Net
 from atl_sklearn.estimators._wrapped import unwrapped
 
 
-def try_out(net: Net, X: Any, *, training: bool = False) -> Any:
+def try_out(net: Net, X: object, *, training: bool = False) -> Any:
     """Return what the network makes of a few samples, which leaves no trace in it.
 
     In training mode the caller takes care of its buffers.

@@ -23,11 +23,13 @@ from atl_sklearn._validation import is_number, refuse_value
 from atl_sklearn.estimators import AntiTransferEstimator
 from atl_sklearn.inspection._invariance_report import invariance_report
 from atl_sklearn.inspection._labels import check_length, make_groups
+from atl_sklearn.inspection._probing import make_splits
 from atl_sklearn.inspection._streaming import rows_of
 from atl_sklearn.inspection._study_result import LayerStudy, StudyPoint
 from atl_sklearn.unrelated import LayerList, as_sources, choose_layers, is_fitted, list_layers
 
 _OWNER = "layer_study"
+_PROBE_FOLDS = 3
 _NUMBERS = ("score", "worst_group_score", "probe", "n_test")
 
 
@@ -215,6 +217,9 @@ def layer_study(
         parts = [(train, (rows_of(X, held), target[held], label[held])) for train, held in folds]
     else:
         parts = [(np.arange(n_samples), test)]
+    for _, (_, _, held_label) in parts:  # or it would be known after the first fit
+        n_held = _num_samples(held_label)
+        make_splits(make_groups(_OWNER, "y_unrelated", held_label, n_held), None, _PROBE_FOLDS, 0)
     names = [(None, 0.0), *((layer, float(w)) for layer in chosen for w in weights)]
     unfitted = not _is_fitted_unrelated(last_step(estimator)[1])
     jobs = []
@@ -228,7 +233,7 @@ def layer_study(
             if X_unlabeled is not None:
                 fit[f"{prefix}X_unlabeled"] = X_unlabeled
             jobs.append((candidate, fit, held_out))
-    settings = {"cv": 3, "n_resamples": 1, "random_state": random_state}
+    settings = {"cv": _PROBE_FOLDS, "n_resamples": 1, "random_state": random_state}
     kept = _Kept(folder)
     paths = (
         [kept.path(*job, settings) for job in jobs] if folder is not None else [None] * len(jobs)

@@ -54,7 +54,13 @@ def choose_all(
         found = frozen.list_layers(few)
         layers = [layer.index for layer in found if layer.index is not None] or ["output"]
     frozen.choose(layers, few, parameter="layers")
-    return [point.name or str(kind) for point, kind in frozen.chosen]
+    names = [point.name or str(kind) for point, kind in frozen.chosen]
+    # A module that runs several times has one name.
+    several = {name for name in names if names.count(name) > 1}
+    return [
+        f"{name} (run {point.run + 1})" if name in several else name
+        for name, (point, _) in zip(names, frozen.chosen, strict=True)
+    ]
 
 
 def _dense(data: object) -> np.ndarray:

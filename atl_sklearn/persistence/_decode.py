@@ -14,6 +14,8 @@ import torch
 from atl_sklearn._types import Json
 from atl_sklearn._validation import shown
 from atl_sklearn.persistence._allowed import Trust
+from atl_sklearn.persistence._decode_values import ValueDecoder
+from atl_sklearn.persistence._encode_values import Node
 from atl_sklearn.persistence._errors import ModelFileError, UntrustedClassError
 from atl_sklearn.persistence._modules import check_parts, fill_module
 from atl_sklearn.persistence._plain import (
@@ -23,7 +25,6 @@ from atl_sklearn.persistence._plain import (
     is_made_by_constructor,
     shadows,
 )
-from atl_sklearn.persistence._values import Node, ValueDecoder
 
 
 class Decoder(ValueDecoder):

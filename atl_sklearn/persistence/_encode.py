@@ -14,6 +14,7 @@ import torch
 from atl_sklearn._types import Json
 from atl_sklearn._validation import shown
 from atl_sklearn.persistence._allowed import Code, allowed_name, full_name
+from atl_sklearn.persistence._encode_values import Node, Place, ValueEncoder
 from atl_sklearn.persistence._errors import CannotSaveError
 from atl_sklearn.persistence._modules import module_state
 from atl_sklearn.persistence._plain import (
@@ -22,7 +23,6 @@ from atl_sklearn.persistence._plain import (
     check_plain,
     is_made_by_constructor,
 )
-from atl_sklearn.persistence._values import Node, Place, ValueEncoder
 
 _SET_FIRST = "or set it to another value first"
 

@@ -12,8 +12,9 @@ import torch
 from safetensors.torch import load, save
 
 from atl_sklearn._types import Json
+from atl_sklearn.persistence._decode_values import ValueDecoder
+from atl_sklearn.persistence._encode_values import Node, Place, ValueEncoder
 from atl_sklearn.persistence._simple import SIMPLE, Simple
-from atl_sklearn.persistence._values import Node, Place, ValueDecoder, ValueEncoder
 
 _KEY = "state"
 

@@ -367,7 +367,7 @@ def test_labels_in_vain_or_of_another_length_are_refused(tabular, unrelated):
     net = AntiTransferClassifier(unrelated=AntiTransferClassifier())
     with pytest.raises(ValueError, match=r"n_samples = 80.*Got shape \(79,\)"):
         net.fit(X, y, y_unrelated=nuisance[1:])
-    with pytest.raises(ValueError, match=r"1 unfitted 'unrelated' estimators. Got 3 columns"):
+    with pytest.raises(ValueError, match=r"1 unrelated tasks that need labels. Got 3 columns"):
         net.fit(X, y, y_unrelated=np.stack([nuisance] * 3, axis=1))
 
 

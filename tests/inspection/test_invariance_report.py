@@ -250,6 +250,26 @@ def test_what_is_not_asked_for_or_has_no_network(nets, data):
     assert own is None
 
 
+class Twice(nn.Module):
+    """Uses one nonlinearity after two layers."""
+
+    def __init__(self):
+        super().__init__()
+        self.first, self.second, self.relu = nn.Linear(6, 4), nn.Linear(4, 4), nn.ReLU()
+        self.head = nn.Linear(4, 2)
+
+    def forward(self, x):
+        return self.head(self.relu(self.second(self.relu(self.first(x)))))
+
+
+def test_a_module_that_runs_twice_is_two_layers(data):
+    X, y, group = data
+    net = AntiTransferClassifier(Twice, max_epochs=1, random_state=0).fit(X, y)
+    found = invariance_report(net, X, None, group, **QUICK)
+    layers = [m.place for m in found.measures if m.estimator == "AntiTransferClassifier"]
+    assert layers == ["relu (run 1)", "relu (run 2)", "head"]
+
+
 class Own(nn.Module):
     """Does not say how it draws its weights."""
 

@@ -91,6 +91,13 @@ def test_the_rule_takes_the_least_read_of_those_that_are_good_enough():
         ({"estimator": AntiTransferClassifier()}, "with an unrelated task"),
         ({"estimator": StandardScaler()}, "'estimator' parameter"),
         ({"y_unrelated": [0] * 90}, "one label only"),
+        (
+            {
+                "y_unrelated": [1] * 2 + [0] * 43 + [1] * 2 + [0] * 43,
+                "cv": [(np.arange(45), np.arange(45, 90)), (np.arange(45, 90), np.arange(45))],
+            },
+            "rarest label .* has 2 samples",
+        ),
     ],
 )
 def test_what_cannot_be_is_refused_before_anything_is_fitted(
