@@ -23,7 +23,6 @@ COLORS = (
 )  # fmt: skip
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*", "<", "p")
 DASHES = ("-", "--", "-.", ":", (0, (5, 1)), (0, (3, 1, 1, 1)), (0, (1, 1)), (0, (7, 2, 1, 2)))
-HATCHES = ("", "///", "...", "xxx", "\\\\\\", "++", "oo", "**")
 HEAT = "cividis"  # of one hue for the colour-blind, and its brightness rises throughout
 GREY = "0.5"  # seen on white and on black
 
