@@ -174,7 +174,7 @@ def _check_path(path: str) -> None:
 
 def _why_missing(path: str) -> str:
     """Return what is said of a path where nothing is."""
-    if re.match(r"[a-z][a-z0-9+.-]*://", path, re.IGNORECASE):
+    if re.search(r"(?:^|[/\\])[a-z][a-z0-9+.-]*://", path, re.IGNORECASE):
         return (
             "it is an address, not a path: fetch it first; or open it, as by fsspec.open, and pass "
             "the open file or its content"

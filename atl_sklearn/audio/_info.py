@@ -35,7 +35,7 @@ class AudioInfo(NamedTuple):
     n_frames: int | None
 
 
-def audio_info(source: object, *, count: bool = False) -> AudioInfo:
+def audio_info(source: object, *, count: bool = False, header_only: bool = False) -> AudioInfo:
     """Return the rate, the channels and the length of a recording, as LibrosaFeatures reads it.
 
     Parameters
@@ -44,6 +44,9 @@ def audio_info(source: object, *, count: bool = False) -> AudioInfo:
         One recording; or samples with their rate, in any form that LibrosaFeatures takes.
     count : bool, default=False
         Whether to decode the whole of files whose headers do not tell how long they are.
+    header_only : bool, default=False
+        Whether to leave it at the first header in a file, without looking for others after it:
+        `n_frames` is that of the first recording then.
 
     Returns
     -------
@@ -69,7 +72,7 @@ def audio_info(source: object, *, count: bool = False) -> AudioInfo:
             raise ValueError("Samples alone have no rate. Pass a pair, (waveform, rate).")
         return AudioInfo(clip.rate, *samples.shape)
     try:
-        with open_audio(clip.file, until=None if count else 0.0) as file:
+        with open_audio(clip.file, until=0.0 if header_only and not count else None) as file:
             n_frames = file.count_frames() if count else file.n_frames
             return AudioInfo(float(file.rate), file.n_channels, n_frames)
     except UnusableClipError as error:

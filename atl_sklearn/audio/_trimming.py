@@ -50,15 +50,17 @@ def trim(wave: NDArray[np.float32], sr: float, how: Trim) -> NDArray[np.float32]
     """
     if how is None:
         return wave
-    if isinstance(how, int | float):
+    if callable(how):
+        start, stop = _found_by(how, wave, sr)
+        kept, what = wave[:, start:stop], f"trim_silence={shown(how)}"
+    elif isinstance(how, str):
+        start, stop = _energetic(wave, sr)
+        kept, what = wave[:, start:stop], f"trim_silence={how!r}"
+    else:
         import librosa
 
         kept, _ = librosa.effects.trim(wave, top_db=how)
         what = f"trim_silence={how} dB"
-    else:
-        start, stop = _energetic(wave, sr) if isinstance(how, str) else _found_by(how, wave, sr)
-        kept = wave[:, start:stop]
-        what = f"trim_silence={shown(how)}"
     if kept.shape[1] == 0:
         raise UnusableClipError(f"{what} leaves nothing of it")
     return kept

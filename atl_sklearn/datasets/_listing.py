@@ -77,7 +77,7 @@ def reason_against(path: Path) -> str | None:
     if path.is_symlink() and not path.exists():
         return f"it is a link to {os.readlink(path)!r}, which does not exist"
     try:
-        audio_info(path)
+        audio_info(path, header_only=True)
     except BadAudioError as error:
         return str(error).splitlines()[1].split("): ", 1)[-1]
     return None

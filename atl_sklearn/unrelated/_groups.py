@@ -18,7 +18,7 @@ from atl_sklearn.unrelated._made_elsewhere import as_module
 from atl_sklearn.unrelated._parts import get_part, main_part, parts_of
 
 _ROWS_AT_ONCE = 256
-_N_STARTS = 5  # of k-means
+_N_STARTS = 10  # of k-means
 _N_JUDGED = 2000  # samples whose distances to each other are computed
 
 

@@ -283,3 +283,5 @@ def test_paths_into_archives_and_addresses(path, reason, features, tmp_path):
     (tmp_path / "b.zip").write_bytes(b"PK")
     with pytest.raises(BadAudioError, match=reason):
         features.fit_transform([path.format(folder=tmp_path)])
+    with pytest.raises(BadAudioError, match=reason):
+        features.set_params(root=tmp_path).fit_transform([path.format(folder=tmp_path)])

@@ -12,6 +12,7 @@ from atl_sklearn.audio import (
     _cache,
     _files,
     _sound_file,
+    audio_info,
 )
 from atl_sklearn.audio._bad_audio import UnusableClipError
 from atl_sklearn.audio._files import open_audio
@@ -125,6 +126,21 @@ def test_long_files_are_not_searched_for_what_follows(tmp_path, monkeypatch):
     assert asked == [False]
     LibrosaFeatures(sr=RATE, duration=1.5).fit_transform([path])
     assert asked == [False, False, True]
+
+
+def test_audio_info(tmp_path):
+    path = tmp_path / "a.x"
+    joined, whole = LIES["vorbis joined"]
+    path.write_bytes(joined)
+    assert audio_info(path) == audio_info(joined) == (RATE, 1, len(whole))
+    content, whole = LIES["mp3 without a tag"]
+    path.write_bytes(content)
+    assert audio_info(path) == (RATE, 1, None)
+    assert audio_info(path, count=True) == audio_info(path) == (RATE, 1, len(whole))
+    with pytest.raises(BadAudioError, match=r"nowhere.* does not exist"):
+        audio_info("nowhere")
+    with pytest.raises(ValueError, match="Samples alone have no rate"):
+        audio_info(whole)
 
 
 def test_the_error_names_what_to_do(tmp_path):

@@ -70,6 +70,12 @@ def test_other_detectors_are_other_features(speech, tmp_path):
     assert features.cache_info().n_entries == 3
 
 
+@pytest.mark.parametrize("kind", [int, float, np.int64, np.float32])
+def test_levels_of_any_type(speech, kind):
+    expected, _ = librosa.effects.trim(speech, top_db=20)
+    np.testing.assert_array_equal(trim(speech[None], SR, kind(20))[0], expected)
+
+
 @pytest.mark.parametrize("value", [-1, "voice", [30], True])
 def test_bad_values(value, speech):
     with pytest.raises(ValueError, match=r"'trim_silence' parameter .* 'energy', a callable, or N"):

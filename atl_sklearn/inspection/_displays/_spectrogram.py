@@ -268,7 +268,7 @@ class SpectrogramDisplay:
             return
         corners = image.get_coordinates()
         color = np.ones((*smooth.shape, 4))
-        color[..., :3] = to_rgb(COLORS[3])
+        color[..., :3] = to_rgb(COLORS[1])
         color[..., 3] = 0.8 * (smooth / top) ** 2
         x = (corners[:-1, :-1, 0] + corners[1:, 1:, 0]) / 2
         y = (corners[:-1, :-1, 1] + corners[1:, 1:, 1]) / 2
