@@ -15,11 +15,13 @@ class Clips:
     target: np.ndarray
     nuisance: np.ndarray
     weight: np.ndarray | None = None
+    paths: np.ndarray | None = None  # of the recordings, for networks with another input
 
     def take(self, keep: np.ndarray) -> Clips:
         """Return some of the samples."""
         weight = None if self.weight is None else self.weight[keep]
-        return Clips(self.X[keep], self.target[keep], self.nuisance[keep], weight)
+        paths = None if self.paths is None else self.paths[keep]
+        return Clips(self.X[keep], self.target[keep], self.nuisance[keep], weight, paths)
 
 
 @dataclass

@@ -13,6 +13,7 @@ from sklearn.base import clone
 from atl_sklearn import AntiTransferClassifier
 from atl_sklearn.inspection import extract_activations
 from atl_sklearn.modules import get_module
+from benchmarks.evidence import encoder
 from benchmarks.evidence.comparators import ErasedFeatures, GradientReversal, initialised_from
 from benchmarks.evidence.folds import Clips, Fold
 
@@ -66,6 +67,8 @@ class Method:
         Data that the fold must have.
     images : bool
         Whether it needs the layers of a ConvNet.
+    encoder : bool
+        Whether it needs recordings, and the pretrained speaker encoder.
     """
 
     title: str
@@ -75,11 +78,13 @@ class Method:
     labels: str = "none"
     parts: tuple[str, ...] = ()
     images: bool = False
+    encoder: bool = False
 
     def applies_to(self, fold: Fold) -> bool:
         """Tell whether the fold has the data and the layers that the method needs."""
         there = all(getattr(fold, part) is not None for part in self.parts)
-        return there and (fold.train.X.ndim > 2 or not self.images)
+        heard = encoder.is_there() and fold.train.paths is not None
+        return there and (fold.train.X.ndim > 2 or not self.images) and (heard or not self.encoder)
 
 
 def _plain(fold: Fold, unrelated: Any, seed: int, value: float) -> Fitted:
@@ -151,6 +156,31 @@ def _anti(
         return _of_net(net.fit(fold.train.X, fold.train.target, X_unlabeled=unlabeled))
 
     return build
+
+
+def _speaker_groups(fold: Fold, unrelated: Any, seed: int, value: float) -> Fitted:
+    """Anti-transfer from a pretrained speaker encoder, which is given an input of its own."""
+    net = network(
+        fold.max_epochs,
+        seed,
+        unrelated=encoder.grouped_encoder(fold.unlabeled),
+        unrelated_layer="output",
+        weight=value,
+    )
+    net.fit(
+        fold.train.X,
+        fold.train.target,
+        X_unlabeled=fold.unlabeled.X,
+        X_unrelated=encoder.encoder_input(fold.train),
+        X_unrelated_unlabeled=encoder.encoder_input(fold.unlabeled),
+    )
+    return _of_net(net)
+
+
+def _product(fold: Fold, unrelated: Any, seed: int, value: float) -> Fitted:
+    """Train the network on what the unrelated one leaves unexplained; no further data."""
+    net = network(fold.max_epochs, seed, unrelated=unrelated, weight=0, product_of_experts=value)
+    return _of_net(net.fit(fold.train.X, fold.train.target))
 
 
 def _several(fold: Fold, unrelated: Any, seed: int, value: float) -> Fitted:
@@ -325,6 +355,15 @@ METHODS: dict[str, Method] = {
         zero=True,
         parts=("unlabeled",),
         images=True,
+    ),
+    "product": Method("product of experts, training data", (1.0, 0.5, 2.0), _product, zero=True),
+    "speaker-groups": Method(
+        "groups of a pretrained speaker encoder, cross-correlation, unlabeled",
+        _WEIGHTS,
+        _speaker_groups,
+        zero=True,
+        parts=("unlabeled",),
+        encoder=True,
     ),
     "auto": Method(
         "automatic weight: the package's defaults, unlabeled",

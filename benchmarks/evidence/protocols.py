@@ -31,7 +31,8 @@ def _speech() -> dict[str, np.ndarray]:
 
 def _part(keep: np.ndarray, weight: np.ndarray | None = None) -> Clips:
     speech = _speech()
-    return Clips(speech["X"][keep], speech["digit"][keep], speech["speaker"][keep], weight)
+    columns = (speech[name][keep] for name in ("X", "digit", "speaker"))
+    return Clips(*columns, weight, speech["paths"][keep])
 
 
 def fsdd_confounded(index: int, confounding: float = 0.96, *, same_clips: bool = False) -> Fold:
