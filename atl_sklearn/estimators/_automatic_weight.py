@@ -7,20 +7,22 @@ from typing import Any
 import numpy as np
 
 from atl_sklearn.estimators._answers import answers_of
-from atl_sklearn.estimators._data import Samples
+from atl_sklearn.estimators._data import IndexedData, Samples
 from atl_sklearn.estimators._fit_run import FitRun
 from atl_sklearn.estimators._net import Net
 
 _RIDGE = 1e-3  # of the mean variance of the answers
 
 
-def given_weights(weight: Any, n_networks: int) -> list[Any]:
+def given_weights(
+    weight: float | str | list[float | str] | tuple[float | str, ...], n_networks: int
+) -> list[Any]:
     """Return one weight for each unrelated network: a float or "auto"."""
     values = weight if isinstance(weight, list | tuple) else [weight] * n_networks
     return [value if isinstance(value, str) else float(value) for value in values]
 
 
-def measured_weights(net: Net, run: FitRun, data: object, tried: Samples) -> list[float]:
+def measured_weights(net: Net, run: FitRun, data: IndexedData, tried: Samples) -> list[float]:
     """Return a number for each weight, measuring those that are "auto".
 
     Parameters

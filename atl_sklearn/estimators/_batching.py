@@ -62,7 +62,7 @@ def own_dataset(
 
 
 def split_datasets(
-    net: Net, run: FitRun | None, X: object, y: np.ndarray | None, fit_params: dict[str, Any]
+    net: Net, run: FitRun | None, X: object, y: np.ndarray | None, fit_params: dict[str, object]
 ) -> tuple[IndexedData, IndexedData | None]:
     """Return the datasets for training and validation.
 
@@ -150,7 +150,7 @@ def few_samples(net: Net, dataset: IndexedData, index: list[int]) -> Any:
 
 def make_iterator(
     net: Net, run: FitRun | None, dataset: IndexedData, *, training: bool
-) -> Iterable[Any]:
+) -> Iterable[object]:
     """Return the iterator over the batches of a dataset.
 
     Parameters

@@ -68,7 +68,7 @@ class Experts:
             That part, or all of the data.
         """
         chosen = _positions_of(train)
-        part: Any = slice(None) if chosen is None else chosen
+        part: np.ndarray | slice = slice(None) if chosen is None else chosen
         scores = explained_scores(
             self._answers[part],
             self._y[part],

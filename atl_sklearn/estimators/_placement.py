@@ -26,7 +26,7 @@ PRECISIONS = {
 HALF_PRECISIONS = {"bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
-def resolve_device(device: object) -> Any:
+def resolve_device(device: str | torch.device | None) -> str | torch.device | None:
     """Return the device that "auto" stands for, or the device itself."""
     if not (isinstance(device, str) and device == "auto"):
         return device
@@ -111,9 +111,10 @@ def autocast(
     return torch.autocast(device.type, dtype=dtype)
 
 
-def in_single(output: Any) -> Any:
+def in_single(output: object) -> object:
     """Return what a network returned in half precision in single precision."""
     if isinstance(output, tuple):
         return tuple(map(in_single, output))
-    half = isinstance(output, torch.Tensor) and output.dtype in HALF_PRECISIONS.values()
-    return output.float() if half else output
+    if isinstance(output, torch.Tensor) and output.dtype in HALF_PRECISIONS.values():
+        return output.float()
+    return output

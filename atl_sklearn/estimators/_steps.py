@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
-from contextlib import nullcontext
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import torch
@@ -18,7 +18,7 @@ from atl_sklearn.estimators._data import Batch
 from atl_sklearn.estimators._finiteness import non_finite_error
 from atl_sklearn.estimators._fit_run import FitRun
 from atl_sklearn.estimators._net import Net
-from atl_sklearn.estimators._penalty import PenaltyRun
+from atl_sklearn.estimators._penalty import PenaltyRun, Tapped
 from atl_sklearn.estimators._training_progress import TrainingProgress
 from atl_sklearn.similarity import AntiTransferPenalty
 
@@ -126,7 +126,7 @@ class Steps:
             penalty.zero_grad()
         X, y = unpack_data(batch)
         X = net._placement().batch(X)
-        watched: Any = nullcontext()
+        watched: AbstractContextManager[Tapped | None] = nullcontext()
         if penalty is not None and penalty.compares_batch(training=training):
             weight = getattr(batch, "sample_weight", None)
             watched = penalty.watch(
@@ -155,7 +155,7 @@ class Steps:
     def _with_penalty(
         self,
         penalty: PenaltyRun,
-        batch: object,
+        batch: Batch | Sequence[object],
         task_loss: torch.Tensor,
         found: list[AntiTransferPenalty],
         *,

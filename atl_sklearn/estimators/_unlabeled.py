@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from types import FrameType
 from typing import Any
 
 import torch
@@ -12,7 +13,7 @@ from skorch.helper import SliceDataset
 from skorch.utils import is_dataset
 
 from atl_sklearn._validation import ENABLE_ROUTING
-from atl_sklearn.estimators._data import ArrayData, UnlabeledData
+from atl_sklearn.estimators._data import ArrayData, Batch, Samples, UnlabeledData
 from atl_sklearn.estimators._user_datasets import check_indexed, refuse_loader
 
 _WAY_OUT_OF_SPLITS = (
@@ -27,10 +28,10 @@ def check_unlabeled(
     X_unlabeled: Any,
     *,
     n_samples: int,
-    check_X: Callable[[object], Any],
+    check_X: Callable[[object], object],
     shape: tuple[int, ...] | None,
     same: bool = False,
-    collate: Callable[[list[Any]], Any] | None = None,
+    collate: Callable[[list[tuple[object, int]]], Sequence[Samples]] | None = None,
 ) -> ArrayData | UnlabeledData:
     """Check unlabeled data.
 
@@ -97,7 +98,7 @@ def pipelines_around(estimator: object) -> Iterator[Pipeline]:
     """Yield the pipelines that are running and end in an estimator, those around them too."""
     # What has been transformed looks like what has not, and a Pipeline calls its last step as
     # anybody would, so that there is nothing but the calls themselves to tell.
-    frame: Any = sys._getframe()
+    frame: FrameType | None = sys._getframe()
     inner = estimator
     while frame is not None:
         caller = frame.f_locals.get("self")
@@ -152,7 +153,7 @@ class UnlabeledBatches:
         self._size = min(batch_size, len(data))
         self._generator = generator
         self.remaining: list[int] = []
-        self.batch: Any = None
+        self.batch: Batch | None = None
 
     def __len__(self) -> int:
         return len(self._data)
@@ -169,6 +170,6 @@ class UnlabeledBatches:
         index, self.remaining = self.remaining[: self._size], self.remaining[self._size :]
         self.batch = self._data.__getitems__(index)
 
-    def few(self, n_samples: int) -> Any:
+    def few(self, n_samples: int) -> Samples:
         """Return the first samples, with which everything is tried before training."""
         return self._data.__getitems__(list(range(min(n_samples, len(self._data))))).X

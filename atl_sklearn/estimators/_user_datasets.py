@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from skorch.utils import data_from_dataset
 from torch.utils.data import DataLoader, IterableDataset, Subset
 
 from atl_sklearn._validation import check_no_missing
+from atl_sklearn.estimators._data import IndexedData
 
 
 def refuse_loader(X: object, name: str) -> None:
@@ -97,7 +99,7 @@ def check_pairs(dataset: Any, name: str) -> None:
     )
 
 
-def targets_of(dataset: Any) -> np.ndarray:
+def targets_of(dataset: IndexedData) -> np.ndarray:
     """Return the targets that a torch dataset holds, reading it sample by sample if need be.
 
     Parameters
@@ -110,7 +112,7 @@ def targets_of(dataset: Any) -> np.ndarray:
     ValueError
         If it holds none, or some are missing.
     """
-    whole = dataset
+    whole: object = dataset
     while isinstance(whole, Subset):
         whole = whole.dataset
     if isinstance(whole, Dataset) and whole.y is None:  # of which skorch makes zeros
@@ -167,14 +169,14 @@ class EncodedLabels(torch.utils.data.Dataset):
         Positions of the labels. A label that is no class becomes -1, which no loss takes.
     """
 
-    def __init__(self, dataset: Any, places: dict[Any, int]) -> None:
+    def __init__(self, dataset: Any, places: Mapping[object, int]) -> None:
         self.dataset = dataset
         self.places = places
 
     def __len__(self) -> int:
         return len(self.dataset)
 
-    def __getitem__(self, index: int) -> Any:
+    def __getitem__(self, index: int) -> object:
         item = self.dataset[index]
         if not (isinstance(item, tuple | list) and len(item) == 2):
             return item

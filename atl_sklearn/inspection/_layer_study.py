@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 import joblib
 import numpy as np
@@ -33,6 +33,14 @@ _PROBE_FOLDS = 3
 _NUMBERS = ("score", "worst_group_score", "probe", "n_test")
 
 
+class _Settings(TypedDict):
+    """How the networks are measured, each in the same way."""
+
+    cv: int
+    n_resamples: int
+    random_state: int
+
+
 def _check(estimator: BaseEstimator, weights: Sequence[float]) -> str:
     prefix, step = last_step(estimator)
     if not isinstance(step, AntiTransferEstimator):
@@ -51,7 +59,7 @@ def _fit_and_measure(
     estimator: BaseEstimator,
     fit: dict[str, object],
     test: tuple[ArrayLike, ArrayLike, ArrayLike],
-    settings: dict[str, Any],
+    settings: _Settings,
 ) -> dict[str, float]:
     """Return score, worst group and probe of one network."""
     fitted = estimator.fit(**fit)
@@ -104,7 +112,7 @@ class _Kept:
 
 def _run(
     job: tuple[BaseEstimator, dict[str, object], tuple[ArrayLike, ArrayLike, ArrayLike]],
-    settings: dict[str, Any],
+    settings: _Settings,
     path: Path | None,
 ) -> dict[str, float]:
     found = _fit_and_measure(*job, settings)
@@ -233,7 +241,7 @@ def layer_study(
             if X_unlabeled is not None:
                 fit[f"{prefix}X_unlabeled"] = X_unlabeled
             jobs.append((candidate, fit, held_out))
-    settings = {"cv": _PROBE_FOLDS, "n_resamples": 1, "random_state": random_state}
+    settings: _Settings = {"cv": _PROBE_FOLDS, "n_resamples": 1, "random_state": random_state}
     kept = _Kept(folder)
     paths = (
         [kept.path(*job, settings) for job in jobs] if folder is not None else [None] * len(jobs)
@@ -248,7 +256,8 @@ def layer_study(
     classifies = bool(is_classifier(estimator))
     points = []
     for at, (layer, weight) in enumerate(names):
-        of_folds: Any = results[at * len(parts) : (at + 1) * len(parts)]
+        of_points = results[at * len(parts) : (at + 1) * len(parts)]
+        of_folds = [found for found in of_points if found is not None]
         points.append(_point(layer, weight, of_folds, classifies=classifies))
     return LayerStudy(tuple(points), n_fitted=len(missing), on_folds=test is None)
 
