@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from atl_sklearn.estimators._data import batch_loader
+from atl_sklearn.estimators._data import Batch, batch_loader
 from atl_sklearn.estimators._fit_run import FitRun
 from atl_sklearn.estimators._net import Net
 from atl_sklearn.estimators._penalty_settings import Samples
@@ -41,7 +41,7 @@ def answers_of(
     """
     for side in sides.values():
         side.choose("posterior", tried, parameter="layer")
-    batches: Any = net.get_iterator(data, training=False)
+    batches: Iterable[Batch | Sequence[object]] = net.get_iterator(data, training=False)
     if any(side.needs_positions(unlabeled=False) for side in sides.values()):
         batches = batch_loader(data, batch_size=_AT_ONCE, shuffle=False, training=False)
     answers: dict[int, list[np.ndarray]] = {position: [] for position in sides}

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from atl_sklearn.estimators._answers import answers_of
@@ -16,7 +14,7 @@ _RIDGE = 1e-3  # of the mean variance of the answers
 
 def given_weights(
     weight: float | str | list[float | str] | tuple[float | str, ...], n_networks: int
-) -> list[Any]:
+) -> list[float | str]:
     """Return one weight for each unrelated network: a float or "auto"."""
     values = weight if isinstance(weight, list | tuple) else [weight] * n_networks
     return [value if isinstance(value, str) else float(value) for value in values]
@@ -38,12 +36,15 @@ def measured_weights(net: Net, run: FitRun, data: IndexedData, tried: Samples) -
     """
     weights = given_weights(net.weight, len(run.sources))
     auto = {at: side for at, side in enumerate(run.sides) if weights[at] == "auto"}
-    if not auto:
-        return weights
-    answers = answers_of(net, run, auto, data, tried)
-    for position, found in answers.items():
-        weights[position] = confounding(found, run.data.y, run.data.sample_weight)
-    return weights
+    answers = answers_of(net, run, auto, data, tried) if auto else {}
+    measured = {
+        position: confounding(found, run.data.y, run.data.sample_weight)
+        for position, found in answers.items()
+    }
+    return [
+        measured[position] if isinstance(weight, str) else weight
+        for position, weight in enumerate(weights)
+    ]
 
 
 def confounding(

@@ -15,7 +15,6 @@ from scipy.sparse import issparse, sparray
 from sklearn.utils.validation import _check_sample_weight, validate_data
 from skorch.dataset import Dataset, get_len
 from skorch.helper import SliceDataset
-from skorch.utils import is_dataset
 from torch.utils.data import DataLoader, IterableDataset
 
 from atl_sklearn._validation import check_no_missing, shown
@@ -27,6 +26,7 @@ from atl_sklearn.estimators._user_datasets import (
     check_indexed,
     check_one_shape,
     check_pairs,
+    is_torch_dataset,
     refuse_loader,
     targets_of,
 )
@@ -111,7 +111,7 @@ def check_X(net: Net, X: object) -> object:
     refuse_loader(X, "X")
     if is_mapping(X):
         return X
-    if is_dataset(X):
+    if is_torch_dataset(X):
         own = net.get_params_for("iterator_valid").keys() & {"collate_fn", "batch_sampler"}
         by_index = net.iterator_valid is DataLoader and not isinstance(X, IterableDataset)
         if net._run is None and by_index and not own and get_len(X):
@@ -235,7 +235,7 @@ def _check_samples(net: Net, X: Any, y: Any, *, reset: bool) -> tuple[object, np
     refuse_loader(X, "X")
     check_no_missing(list(y) if isinstance(y, SliceDataset) else y, "y")
     net._check_target(y)
-    if is_dataset(X):
+    if is_torch_dataset(X):
         check_indexed(X, f"{name} needs")
         if len(X) == 0:
             raise ValueError("The Dataset has 0 samples; at least 1 is required.")
@@ -254,7 +254,7 @@ def _check_samples(net: Net, X: Any, y: Any, *, reset: bool) -> tuple[object, np
         raise ValueError(f"X has {get_len(X)} samples, but y has {len(y)}.")
     if reset:
         net.input_shape_ = shape
-    elif shape is not None and not is_dataset(X):
+    elif shape is not None and not is_torch_dataset(X):
         _check_shape(net, X)
     return X, y
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence, Sized
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
@@ -68,10 +68,10 @@ def task_loss(
     return (losses * weight.to(losses)).mean()
 
 
-def _length_of(iterator: Any) -> int | None:
+def _length_of(iterator: object) -> int | None:
     """Return the number of batches, or None where the iterator does not say."""
     try:
-        return len(iterator)
+        return len(iterator) if isinstance(iterator, Sized) else None
     except (TypeError, NotImplementedError):
         return None
 

@@ -5,16 +5,14 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from types import FrameType
-from typing import Any
 
 import torch
 from sklearn.pipeline import Pipeline
 from skorch.helper import SliceDataset
-from skorch.utils import is_dataset
 
 from atl_sklearn._validation import ENABLE_ROUTING
 from atl_sklearn.estimators._data import ArrayData, Batch, Samples, UnlabeledData
-from atl_sklearn.estimators._user_datasets import check_indexed, refuse_loader
+from atl_sklearn.estimators._user_datasets import check_indexed, is_torch_dataset, refuse_loader
 
 _WAY_OUT_OF_SPLITS = (
     "scikit-learn's cross-validation splits an array that has as many samples as X together with "
@@ -25,7 +23,7 @@ _WAY_OUT_OF_SPLITS = (
 
 
 def check_unlabeled(
-    X_unlabeled: Any,
+    X_unlabeled: object,
     *,
     n_samples: int,
     check_X: Callable[[object], object],
@@ -69,7 +67,7 @@ def check_unlabeled(
         )
     data: ArrayData | UnlabeledData
     refuse_loader(X_unlabeled, "X_unlabeled")
-    if is_dataset(X_unlabeled):
+    if is_torch_dataset(X_unlabeled):
         check_indexed(X_unlabeled, "X_unlabeled must be an array or")
         data = UnlabeledData(X_unlabeled, same=same, collate=collate)
     else:
@@ -84,7 +82,7 @@ def check_unlabeled(
             )
     if len(data) < 2:
         raise ValueError(f"X_unlabeled must have at least 2 samples. Got {len(data)}.")
-    one_shape = is_dataset(X_unlabeled) and collate is None
+    one_shape = is_torch_dataset(X_unlabeled) and collate is None
     got = getattr(data[0], "shape", None) if one_shape else None
     if shape is not None and got is not None and tuple(got) != tuple(shape):
         raise ValueError(

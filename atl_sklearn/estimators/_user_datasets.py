@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 import torch
 from skorch.dataset import Dataset
-from skorch.utils import data_from_dataset
+from skorch.utils import data_from_dataset, is_dataset
 from torch.utils.data import DataLoader, IterableDataset, Subset
 
 from atl_sklearn._validation import check_no_missing
 from atl_sklearn.estimators._data import IndexedData
+
+
+def is_torch_dataset(X: object) -> TypeGuard[IndexedData]:
+    """Tell whether X is a torch Dataset; :func:`check_indexed` refuses one without an index."""
+    return is_dataset(X)
 
 
 def refuse_loader(X: object, name: str) -> None:
@@ -72,7 +77,7 @@ def _described(item: object) -> str:
     return type(item).__name__ if shape is None else f"{type(item).__name__} of shape {shape}"
 
 
-def check_pairs(dataset: Any, name: str) -> None:
+def check_pairs(dataset: IndexedData, name: str) -> None:
     """Refuse a Dataset whose items are not pairs of a sample and its target.
 
     Parameters

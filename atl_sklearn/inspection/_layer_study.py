@@ -26,7 +26,7 @@ from atl_sklearn.inspection._labels import check_length, make_groups
 from atl_sklearn.inspection._probing import make_splits
 from atl_sklearn.inspection._streaming import rows_of
 from atl_sklearn.inspection._study_result import LayerStudy, StudyPoint
-from atl_sklearn.unrelated import LayerList, as_sources, choose_layers, is_fitted, list_layers
+from atl_sklearn.unrelated import as_sources, choose_layers, is_fitted, list_layers
 
 _OWNER = "layer_study"
 _PROBE_FOLDS = 3
@@ -216,8 +216,9 @@ def layer_study(
     known = [None if layer == "last" else layer for layer in chosen]
     few = rows_of(X, slice(0, min(n_samples, 32)))
     listed = list_layers(estimator, few)
-    for layer in filter(lambda found: found is not None, known):
-        _check_layer(layer, listed)
+    for layer in known:
+        if layer is not None:
+            choose_layers(layer, listed, parameter="layers")
     if test is None:
         X, target, label, groups = indexable(X, target, label, groups)
         splitter = check_cv(cv, target, classifier=is_classifier(estimator))
@@ -264,10 +265,6 @@ def layer_study(
 
 def _is_fitted_unrelated(step: BaseEstimator) -> bool:
     return all(is_fitted(source) for source in as_sources(step.unrelated))
-
-
-def _check_layer(layer: Any, listed: LayerList) -> None:
-    choose_layers(layer, listed, parameter="layers")
 
 
 def _point(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import torch
 from numpy.typing import ArrayLike
@@ -80,7 +78,7 @@ def freeze_network(estimator: object, network: torch.nn.Module | None = None) ->
     return FrozenNetwork(network, device=device, label=label, nonlinearity=nonlinearity)
 
 
-def freeze(estimator: object, X: ArrayLike) -> tuple[FrozenNetwork, Any]:
+def freeze(estimator: object, X: ArrayLike) -> tuple[FrozenNetwork, torch.Tensor | SparseRows]:
     """Return the network in an estimator, frozen where it is, and data as it takes them.
 
     Parameters
