@@ -12,7 +12,6 @@ from joblib import Memory
 
 from atl_sklearn._validation import shown
 from atl_sklearn.estimators._data import Samples
-from atl_sklearn.estimators._net import Choice
 from atl_sklearn.unrelated import LayerChoice
 
 
@@ -60,7 +59,7 @@ class PenaltySettings:
     metric: Any
     aggregation: Any
     layer: LayerChoice
-    weight_schedule: Choice
+    weight_schedule: str | Callable[..., float]
     weights: list[float]
     target_similarity: Any
     unrelated_layers: list[LayerChoice]
