@@ -12,7 +12,6 @@ from joblib import Memory
 
 from atl_sklearn._validation import shown
 from atl_sklearn.estimators._data import Samples
-from atl_sklearn.estimators._net import Choice
 from atl_sklearn.similarity import AggregationLike, Metric, Target
 from atl_sklearn.unrelated import LayerChoice
 
@@ -61,7 +60,7 @@ class PenaltySettings:
     metric: Metric | list[Metric] | tuple[Metric, ...]
     aggregation: AggregationLike | list[AggregationLike] | tuple[AggregationLike, ...]
     layer: LayerChoice
-    weight_schedule: Choice
+    weight_schedule: str | Callable[..., float]
     weights: list[float]
     target_similarity: Target | list[Target] | tuple[Target, ...]
     unrelated_layers: list[LayerChoice]

@@ -28,7 +28,7 @@ PRECISIONS = {
 HALF_PRECISIONS = {"bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
-def resolve_device(device: str | torch.device | None) -> str | torch.device | None:
+def resolve_device(device: _T) -> _T | str:
     """Return the device that "auto" stands for, or the device itself."""
     if not (isinstance(device, str) and device == "auto"):
         return device
