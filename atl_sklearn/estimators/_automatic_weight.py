@@ -38,9 +38,9 @@ def measured_weights(net: Net, run: FitRun, data: object, tried: Samples) -> lis
     auto = {at: side for at, side in enumerate(run.sides) if weights[at] == "auto"}
     if not auto:
         return weights
-    answers = answers_of(net, run, auto, data, tried)
+    answers, targets = answers_of(net, run, auto, data, tried)
     for position, found in answers.items():
-        weights[position] = confounding(found, run.data.y, run.data.sample_weight)
+        weights[position] = confounding(found, targets, run.data.sample_weight)
     return weights
 
 
