@@ -36,11 +36,13 @@ def measured_weights(net: Net, run: FitRun, data: IndexedData, tried: Samples) -
     """
     weights = given_weights(net.weight, len(run.sources))
     auto = {at: side for at, side in enumerate(run.sides) if weights[at] == "auto"}
-    answers = answers_of(net, run, auto, data, tried) if auto else {}
-    measured = {
-        position: confounding(found, run.data.y, run.data.sample_weight)
-        for position, found in answers.items()
-    }
+    measured: dict[int, float] = {}
+    if auto:
+        answers, targets = answers_of(net, run, auto, data, tried)
+        measured = {
+            position: confounding(found, targets, run.data.sample_weight)
+            for position, found in answers.items()
+        }
     return [
         measured[position] if isinstance(weight, str) else weight
         for position, weight in enumerate(weights)
