@@ -24,7 +24,7 @@ PLAIN, FULL_BATCH = (
     for unrelated in (None, any_width())
 )
 
-# The defaults: minibatches in single precision.
+# The defaults: minibatches in single precision; plain, and with a penalty.
 MINIBATCHES = [
     estimator(random_state=0, unrelated=unrelated)
     for estimator in (AntiTransferClassifier, AntiTransferRegressor)
@@ -70,9 +70,17 @@ def test_full_batch_in_double_precision(estimator, check):
 
 
 @parametrize_with_checks(
-    MINIBATCHES, expected_failed_checks=lambda estimator: EXPECTED_FAILED_CHECKS
+    MINIBATCHES[1::2], expected_failed_checks=lambda estimator: EXPECTED_FAILED_CHECKS
 )
 def test_minibatches_in_single_precision(estimator, check):
+    run(check, estimator)
+
+
+@pytest.mark.slow
+@parametrize_with_checks(
+    MINIBATCHES[::2], expected_failed_checks=lambda estimator: EXPECTED_FAILED_CHECKS
+)
+def test_plain_minibatches_in_single_precision(estimator, check):
     run(check, estimator)
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import torch
 
-from atl_sklearn.estimators._data import batch_loader
+from atl_sklearn.estimators._data import Batch, batch_loader
 from atl_sklearn.estimators._fit_run import FitRun
 from atl_sklearn.estimators._net import Net
 from atl_sklearn.estimators._penalty_settings import Samples
@@ -17,8 +18,14 @@ _AT_ONCE = 256  # samples of which answers are looked up
 
 
 def answers_of(
-    net: Net, run: FitRun, sides: Mapping[int, Side], data: Any, tried: Samples
-) -> dict[int, np.ndarray]:
+    net: Net,
+    run: FitRun,
+    sides: Mapping[int, Side],
+    data: Any,
+    tried: Samples,
+    *,
+    in_order: bool = False,
+) -> tuple[dict[int, np.ndarray], np.ndarray]:
     """Return what unrelated tasks answer for the training data.
 
     Parameters
@@ -33,22 +40,31 @@ def answers_of(
         The training data.
     tried : Tensor of shape (n_few, ...) or mapping of these
         The first samples, where the network is.
+    in_order : bool, default=False
+        Whether each sample of the data comes once, in their order; otherwise they come as an
+        iterator of the user's may bring them. For data that batches are made of here.
 
     Returns
     -------
     answers : dict of int to ndarray of shape (n_samples, n_answers)
-        Probabilities or predictions, in the order of the data.
+        Probabilities or predictions.
+    targets : ndarray of shape (n_samples, ...)
+        Those of the same samples.
     """
     for side in sides.values():
         side.choose("posterior", tried, parameter="layer")
-    batches: Any = net.get_iterator(data, training=False)
-    if any(side.needs_positions(unlabeled=False) for side in sides.values()):
+    batches: Iterable[Batch | Sequence[object]] = net.get_iterator(data, training=False)
+    if in_order or any(side.needs_positions(unlabeled=False) for side in sides.values()):
         batches = batch_loader(data, batch_size=_AT_ONCE, shuffle=False, training=False)
     answers: dict[int, list[np.ndarray]] = {position: [] for position in sides}
+    targets = []
     for batch in batches:
+        y = batch[1]
+        targets.append(y.cpu().numpy() if isinstance(y, torch.Tensor) else np.asarray(y))
         X = run.placement.batch(batch[0])
         for position, side in sides.items():
             answer = side(X, getattr(batch, "positions", None), unlabeled=False)
             side.frozen.check_finite(answer, "X")
             answers[position].append(answer[0].flatten(1).cpu().numpy())
-    return {position: np.concatenate(found) for position, found in answers.items()}
+    found = {position: np.concatenate(values) for position, values in answers.items()}
+    return found, np.concatenate(targets)

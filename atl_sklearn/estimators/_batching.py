@@ -8,7 +8,6 @@ from typing import Any, TypeGuard
 import numpy as np
 import torch
 from skorch.dataset import Dataset
-from skorch.utils import is_dataset
 from torch.utils.data import DataLoader, default_collate
 
 from atl_sklearn._generator import forked_generator
@@ -27,11 +26,11 @@ from atl_sklearn.estimators._net import Net
 from atl_sklearn.estimators._scales import adapt_layers
 from atl_sklearn.estimators._side_checks import check_validation
 from atl_sklearn.estimators._splits import get_splitter, split_data
-from atl_sklearn.estimators._user_datasets import targets_of
+from atl_sklearn.estimators._user_datasets import is_torch_dataset, targets_of
 
 
 def own_dataset(
-    net: Net, run: FitRun | None, X: Any, y: np.ndarray | None
+    net: Net, run: FitRun | None, X: object, y: np.ndarray | None
 ) -> torch.utils.data.Dataset | None:
     """Return this package's dataset of some data, or None where another kind is asked for.
 
@@ -54,15 +53,15 @@ def own_dataset(
     weights: tuple[np.ndarray | None, np.ndarray | None] = (None, None)
     if run is not None and y is not None:  # the training data, not what is predicted
         weights = (run.data.task_weight, run.data.sample_weight)
-        if is_dataset(X):
+        if is_torch_dataset(X):
             return LabelledData(X, y, *weights, same=net.cache in ("mapped", "memory"))
-    if net.dataset is not Dataset or is_dataset(X):
+    if net.dataset is not Dataset or is_torch_dataset(X):
         return None
     return ArrayData(X, y, *weights)
 
 
 def split_datasets(
-    net: Net, run: FitRun | None, X: object, y: np.ndarray | None, fit_params: dict[str, Any]
+    net: Net, run: FitRun | None, X: object, y: np.ndarray | None, fit_params: dict[str, object]
 ) -> tuple[IndexedData, IndexedData | None]:
     """Return the datasets for training and validation.
 
@@ -150,7 +149,7 @@ def few_samples(net: Net, dataset: IndexedData, index: list[int]) -> Any:
 
 def make_iterator(
     net: Net, run: FitRun | None, dataset: IndexedData, *, training: bool
-) -> Iterable[Any]:
+) -> Iterable[object]:
     """Return the iterator over the batches of a dataset.
 
     Parameters

@@ -14,6 +14,7 @@ from torch.utils.data import Subset
 from atl_sklearn._user_warnings import warn_user
 from atl_sklearn._validation import shown
 from atl_sklearn.estimators._checkpoint_files import CheckpointFiles
+from atl_sklearn.estimators._data import IndexedData
 from atl_sklearn.estimators._fit_identity import check_resumable, identify_fit
 from atl_sklearn.estimators._fit_state import give_state_back, take_state, unchanging
 from atl_sklearn.estimators._net import Net
@@ -61,7 +62,9 @@ class Checkpoints:
         if self.state is not None:
             self.weights, self.split = self.state["weights"], self.state["split"]
 
-    def same_split(self, train: object, valid: object) -> tuple[Any, Any]:
+    def same_split(
+        self, train: IndexedData, valid: IndexedData | None
+    ) -> tuple[IndexedData, IndexedData | None]:
         """Return the datasets with the samples that were drawn when the fit began.
 
         Parameters

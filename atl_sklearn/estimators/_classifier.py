@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from os import PathLike
-from typing import Any
 
 import numpy as np
 import torch
@@ -311,7 +310,7 @@ class AntiTransferClassifier(AntiTransferEstimator, NeuralNetClassifier):
         class_weight: Mapping[object, float] | str | None = None,
         random_state: int | np.random.RandomState | None = None,
         precision: str = "float32",
-        criterion: torch.nn.Module | Callable[..., Any] = torch.nn.CrossEntropyLoss,
+        criterion: torch.nn.Module | Callable[..., object] = torch.nn.CrossEntropyLoss,
         optimizer: Choice = torch.optim.AdamW,
         lr: float = 0.003,
         lr_schedule: Choice = "one_cycle",
@@ -322,7 +321,7 @@ class AntiTransferClassifier(AntiTransferEstimator, NeuralNetClassifier):
         iterator_train: Callable[..., Iterable[object]] = DataLoader,
         iterator_valid: Callable[..., Iterable[object]] = DataLoader,
         dataset: Callable[..., torch.utils.data.Dataset] = Dataset,
-        train_split: float | Callable[..., Any] | None = None,
+        train_split: float | Callable[..., object] | None = None,
         callbacks: list[object] | str | None = None,
         predict_nonlinearity: Choice | None = "auto",
         warm_start: bool = False,
@@ -341,30 +340,30 @@ class AntiTransferClassifier(AntiTransferEstimator, NeuralNetClassifier):
     def _check_target(self, y: object) -> None:
         check_one_label(y, type(self).__name__)
 
-    def _encode_targets(self, y: Any, *, reset: bool) -> np.ndarray:
+    def _encode_targets(self, y: object, *, reset: bool) -> np.ndarray:
         self._check_target(y)
-        y = column_or_1d(y)
+        labels: np.ndarray = column_or_1d(y)
         if reset:
-            check_classification_targets(y)
+            check_classification_targets(labels)
             declared = self.classes if self.classes is not None else self._declared_classes
-            self.classes_inferred_ = np.unique(y) if declared is None else np.asarray(declared)
+            self.classes_inferred_ = np.unique(labels) if declared is None else np.asarray(declared)
             n_classes = len(self.classes_inferred_)
             one_score = n_classes == 2 and takes_one_score(self.criterion)
             self.n_outputs_ = 1 if one_score else n_classes
         known = vars(self).get("classes_inferred_", self.classes)
         order = np.argsort(known)
-        places = np.searchsorted(known, y, sorter=order)
+        places = np.searchsorted(known, labels, sorter=order)
         codes = order[np.minimum(places, len(known) - 1)]
-        unknown = known[codes] != y
+        unknown = known[codes] != labels
         if np.any(unknown):
             raise ValueError(
                 f"y contains labels that are not among the classes {known.tolist()}: "
-                f"{np.unique(y[unknown]).tolist()}. Name all classes in the 'classes' parameter, "
-                "or in the first call of partial_fit."
+                f"{np.unique(labels[unknown]).tolist()}. Name all classes in the 'classes' "
+                "parameter, or in the first call of partial_fit."
             )
         return codes.astype(np.int64)
 
-    def _with_encoded_labels(self, dataset: object) -> Any:
+    def _with_encoded_labels(self, dataset: object) -> object:
         known = np.asarray(vars(self).get("classes_inferred_", self.classes)).tolist()
         if known == list(range(len(known))):
             return dataset

@@ -62,7 +62,7 @@ class Batch:
 
     def __init__(
         self,
-        X: Any,
+        X: Samples,
         y: torch.Tensor | None,
         task_weight: torch.Tensor | None = None,
         sample_weight: torch.Tensor | None = None,
@@ -76,10 +76,10 @@ class Batch:
         self.index = index
         self.positions = index if positions is None else positions
 
-    def __iter__(self) -> Iterator[Any]:
+    def __iter__(self) -> Iterator[Samples | None]:
         return iter((self.X, self.y))
 
-    def __getitem__(self, position: int) -> Any:
+    def __getitem__(self, position: int) -> Samples | None:
         return (self.X, self.y)[position]
 
     def __len__(self) -> int:
@@ -114,7 +114,7 @@ def _take(values: object, index: torch.Tensor) -> Any:
     return torch.from_numpy(np.asarray(dense_rows(values, index.numpy())))
 
 
-def _as_tensors(values: object) -> Any:
+def _as_tensors(values: object) -> object:
     """Return arrays as tensors of the same memory, where torch can have them."""
     if isinstance(values, Mapping):
         return {key: _as_tensors(value) for key, value in values.items()}
@@ -228,7 +228,7 @@ class LabelledData(torch.utils.data.Dataset):
     def __len__(self) -> int:
         return len(self.dataset)
 
-    def __getitem__(self, index: int) -> tuple[Any, Any]:
+    def __getitem__(self, index: int) -> tuple[object, object]:
         return self.dataset[index][0], self.y[index]
 
     def __getitems__(self, index: Sequence[int]) -> Batch:
@@ -259,7 +259,7 @@ class UnlabeledData(torch.utils.data.Dataset):
         dataset: IndexedData,
         *,
         same: bool = False,
-        collate: Callable[[list[Any]], Any] | None = None,
+        collate: Callable[[list[tuple[object, int]]], Sequence[Samples]] | None = None,
     ) -> None:
         self.dataset = dataset
         self.same = same
@@ -268,7 +268,7 @@ class UnlabeledData(torch.utils.data.Dataset):
     def __len__(self) -> int:
         return len(self.dataset)
 
-    def __getitem__(self, index: int) -> Any:
+    def __getitem__(self, index: int) -> object:
         item = self.dataset[index]
         return item[0] if isinstance(item, tuple | list) else item
 
@@ -296,7 +296,7 @@ class SingleSamples(torch.utils.data.Dataset):
     def __len__(self) -> int:
         return len(self.dataset)
 
-    def __getitem__(self, index: int) -> Any:
+    def __getitem__(self, index: int) -> object:
         return self.dataset[index]
 
 
@@ -341,7 +341,7 @@ class _Batches(Sampler):
             yield batch
 
 
-def _keep(batch: object) -> Any:
+def _keep(batch: object) -> object:
     return batch
 
 

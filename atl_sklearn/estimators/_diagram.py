@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import torch
 
@@ -22,7 +21,7 @@ def _brief(value: object) -> str:
     return getattr(value, "__name__", None) or f"{value!r}"
 
 
-def unrelated_label(net: Net, source: Any, place: int, several: bool) -> str:
+def unrelated_label(net: Net, source: object, place: int, several: bool) -> str:
     """Return what is written above the block of an unrelated task.
 
     Parameters
@@ -51,7 +50,7 @@ def unrelated_label(net: Net, source: Any, place: int, several: bool) -> str:
     )
 
 
-def visual_block(net: Net) -> Any:
+def visual_block(net: Net) -> object:
     """Return what scikit-learn draws of an estimator.
 
     Parameters
@@ -69,10 +68,12 @@ def visual_block(net: Net) -> Any:
     except ImportError:  # scikit-learn before 1.8
         from sklearn.utils._estimator_html_repr import _VisualBlock
 
-    sources: Any = getattr(net, "unrelated_", None)
+    sources: object = getattr(net, "unrelated_", None)
     sources = net.unrelated if sources is None else sources
     several = isinstance(sources, list | tuple)
-    found: Sequence[Any] = list(sources) if several else [] if sources is None else [sources]
+    found: Sequence[object] = [] if sources is None else [sources]
+    if isinstance(sources, list | tuple):
+        found = list(sources)
     if not found:
         return _VisualBlock("single", net, names=type(net).__name__, name_details=str(net))
     return _VisualBlock(

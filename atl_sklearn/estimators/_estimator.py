@@ -61,11 +61,11 @@ class AntiTransferEstimator(SklearnNet):
     __metadata_request__fit = dict.fromkeys(OWN_ARGUMENTS, True)
     __metadata_request__partial_fit = dict.fromkeys(OWN_ARGUMENTS, True)
 
-    def _sk_visual_block_(self) -> Any:
+    def _sk_visual_block_(self) -> object:
         return visual_block(self)
 
     # Arguments of validate_data for y.
-    _target_checks: dict[str, Any] = {}  # noqa: RUF012 - never changed
+    _target_checks: dict[str, object] = {}  # noqa: RUF012 - never changed
 
     # What differs between classes and numbers.
 
@@ -75,7 +75,7 @@ class AntiTransferEstimator(SklearnNet):
     def _encode_targets(self, y: object, *, reset: bool) -> np.ndarray:
         raise NotImplementedError  # pragma: no cover
 
-    def _with_encoded_labels(self, dataset: object) -> Any:
+    def _with_encoded_labels(self, dataset: object) -> object:
         """Return a user's Dataset with its targets as the criterion takes them."""
         return dataset
 
@@ -256,7 +256,7 @@ class AntiTransferEstimator(SklearnNet):
         """
         return split_datasets(self, self._run, X, y, fit_params)
 
-    def get_iterator(self, dataset: IndexedData, training: bool = False) -> Iterable[Any]:
+    def get_iterator(self, dataset: IndexedData, training: bool = False) -> Iterable[object]:
         """Return the iterator over the batches of a dataset; see skorch.
 
         Parameters
@@ -458,7 +458,9 @@ class AntiTransferEstimator(SklearnNet):
                 "sklearn.base.clone(estimator) instead."
             ) from None
 
-    def fit_loop(self, X: Any, y: Any = None, epochs: int | None = None, **fit_params: Any) -> Self:
+    def fit_loop(
+        self, X: object, y: object = None, epochs: int | None = None, **fit_params: Any
+    ) -> Self:
         """Train for some more epochs; the same as :meth:`partial_fit`. See skorch.
 
         Parameters

@@ -68,7 +68,7 @@ class Experts:
             That part, or all of the data.
         """
         chosen = _positions_of(train)
-        part: Any = slice(None) if chosen is None else chosen
+        part: np.ndarray | slice = slice(None) if chosen is None else chosen
         scores = explained_scores(
             self._answers[part],
             self._y[part],
@@ -133,9 +133,9 @@ def make_experts(net: Net, run: FitRun, rehearsal: Rehearsal) -> Experts | None:
             "'dataset', and 'iterator_train' without a sampler or a collate_fn of its own. Leave "
             "these out, or set product_of_experts=0."
         )
-    answers = answers_of(net, run, dict(enumerate(run.sides)), data, rehearsal.tried)
+    sides = dict(enumerate(run.sides))
+    answers, y = answers_of(net, run, sides, data, rehearsal.tried, in_order=True)
     classes = is_classifier(net)
-    y = np.asarray(run.data.y)
     return Experts(
         np.hstack(list(answers.values())),
         y.astype(np.int64) if classes else y.astype(np.float64),

@@ -13,6 +13,7 @@ from torch.utils.data import ConcatDataset, DataLoader, Subset, TensorDataset
 from atl_sklearn._fingerprint import Unidentifiable, fingerprint
 from atl_sklearn._validation import refuse
 from atl_sklearn._versions import versions_here
+from atl_sklearn.estimators._data import IndexedData
 from atl_sklearn.estimators._net import Net
 from atl_sklearn.estimators._object_state import has_state_dict, only_watches
 
@@ -75,7 +76,7 @@ def check_resumable(net: Net, X: object, X_unlabeled: object) -> None:
             )
 
 
-def _of_data(name: str, data: Any, net: Net) -> Any:
+def _of_data(name: str, data: Any, net: Net) -> object:
     """Return what tells data from others: of a Dataset that reads files, say, what it reads."""
     if not is_dataset(data) or _is_fixed(data):
         return data
@@ -85,7 +86,7 @@ def _of_data(name: str, data: Any, net: Net) -> Any:
     return samples
 
 
-def _of_sample(data: Any, index: int) -> str:
+def _of_sample(data: IndexedData, index: int) -> str:
     item = data[index]
     return fingerprint(item[0] if isinstance(item, tuple | list) else item)
 
@@ -99,7 +100,7 @@ def _is_fixed(data: Any) -> bool:
     return type(data) is TensorDataset or (type(data) is Dataset and data.transform is None)
 
 
-def _of_callback(callback: Any) -> list[Any]:
+def _of_callback(callback: Any) -> list[object]:
     """Return what tells one callback from another: what it was made with."""
     if isinstance(callback, type) or not isinstance(callback, Callback):
         return [callback]
@@ -110,7 +111,7 @@ def _of_callback(callback: Any) -> list[Any]:
     return [type(callback), callback.get_params(deep=False)]
 
 
-def _of_callbacks(callbacks: object) -> Any:
+def _of_callbacks(callbacks: object) -> object:
     if not isinstance(callbacks, list):
         return callbacks
     named = [entry if isinstance(entry, tuple | list) else ("", entry) for entry in callbacks]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Mapping
+from typing import Any, TypedDict
 
 import numpy as np
 import torch
@@ -33,6 +33,18 @@ _OF_ESTIMATORS = frozenset(
 _OF_MODULES = frozenset(vars(torch.nn.Module()))
 
 
+class _ModuleState(TypedDict):
+    state: dict[str, object]
+    transient: dict[str, torch.Tensor]
+    trained: dict[str, bool]
+    attributes: dict[str, dict[str, object]]
+
+
+class _OptimizerState(TypedDict):
+    state: dict[str, object]
+    attributes: dict[str, object]
+
+
 def _is_of(value: object, *libraries: str) -> bool:
     return type(value).__module__.partition(".")[0] in libraries
 
@@ -50,7 +62,7 @@ def _transient(module: torch.nn.Module) -> dict[str, torch.Tensor]:
     return {name: x for name, x in module.named_buffers() if name not in kept}
 
 
-def _module_state(module: torch.nn.Module, where: str) -> dict[str, Any]:
+def _module_state(module: torch.nn.Module, where: str) -> _ModuleState:
     attributes = {
         name: capture_parts(part, f"{where}.{name}".rstrip("."), vars(part).keys() - _OF_MODULES)
         for name, part in module.named_modules()
@@ -64,7 +76,7 @@ def _module_state(module: torch.nn.Module, where: str) -> dict[str, Any]:
     }
 
 
-def _give_module_back(module: torch.nn.Module, state: dict[str, Any], where: str) -> None:
+def _give_module_back(module: torch.nn.Module, state: _ModuleState, where: str) -> None:
     module.load_state_dict(give_back(module.state_dict(), state["state"], where))
     buffers = dict(module.named_buffers())
     for name, value in state["transient"].items():
@@ -76,9 +88,9 @@ def _give_module_back(module: torch.nn.Module, state: dict[str, Any], where: str
             give_parts_back(part, state["attributes"][name], f"{where}.{name}".rstrip("."))
 
 
-def _optimizer_state(optimizer: Any, where: str) -> dict[str, Any]:
-    own = () if _is_of(optimizer, "torch") else vars(optimizer).keys()
-    own = [name for name in own if name not in ("state", "param_groups", "defaults")]
+def _optimizer_state(optimizer: torch.optim.Optimizer, where: str) -> _OptimizerState:
+    names = () if _is_of(optimizer, "torch") else vars(optimizer).keys()
+    own = [name for name in names if name not in ("state", "param_groups", "defaults")]
     own = [name for name in own if not name.endswith(("_hooks", "_hook", "_profile"))]
     return {
         "state": capture(optimizer.state_dict(), f"the state_dict of {where}"),
@@ -86,7 +98,9 @@ def _optimizer_state(optimizer: Any, where: str) -> dict[str, Any]:
     }
 
 
-def _give_optimizer_back(optimizer: Any, state: dict[str, Any], where: str) -> None:
+def _give_optimizer_back(
+    optimizer: torch.optim.Optimizer, state: _OptimizerState, where: str
+) -> None:
     groups = optimizer.param_groups
     optimizer.load_state_dict(give_back(optimizer.state_dict(), state["state"], where))
     # Whoever sets their learning rates holds the groups themselves.
@@ -107,7 +121,7 @@ def _own_attributes(net: Net) -> list[str]:
     return [name for name in vars(net) if name not in known]
 
 
-def _generators(net: Net) -> dict[str, Any]:
+def _generators(net: Net) -> dict[str, torch.Generator]:
     """Return the generators that the user has given the iterators."""
     found = {}
     for stage in ("iterator_train", "iterator_valid"):
@@ -166,7 +180,7 @@ def take_state(net: Net) -> dict[str, Any]:
     }
 
 
-def give_state_back(net: Net, state: dict[str, Any]) -> None:
+def give_state_back(net: Net, state: Mapping[str, Any]) -> None:
     """Go on from the state of another process; the penalty has been made with its part of it.
 
     Parameters
@@ -203,7 +217,7 @@ def give_state_back(net: Net, state: dict[str, Any]) -> None:
     set_random_states(state["random"])
 
 
-def unchanging(state: dict[str, Any]) -> dict[str, str]:
+def unchanging(state: Mapping[str, object]) -> dict[str, str]:
     """Return the fingerprints of what a state does not hold because it does not change.
 
     Parameters

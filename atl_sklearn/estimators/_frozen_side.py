@@ -14,6 +14,7 @@ from skorch.dataset import get_len
 from atl_sklearn._fingerprint import Unidentifiable
 from atl_sklearn.estimators._data import (
     ArrayData,
+    IndexedData,
     LabelledData,
     Samples,
     UnlabeledData,
@@ -23,10 +24,18 @@ from atl_sklearn.estimators._data import (
 from atl_sklearn.estimators._penalty_settings import PenaltySettings
 from atl_sklearn.estimators._placement import autocast
 from atl_sklearn.estimators._seeding import own_random_numbers
-from atl_sklearn.similarity import Precomputed, n_precomputed, prepare, restore
+from atl_sklearn.similarity import (
+    AggregationLike,
+    Metric,
+    Precomputed,
+    n_precomputed,
+    prepare,
+    restore,
+)
 from atl_sklearn.unrelated import (
     N_FITTED,
     ActivationCache,
+    LayerChoice,
     Side,
     as_choices,
     get_memory,
@@ -38,7 +47,7 @@ ROWS_AT_ONCE = 256
 _STABLE = 1e-3  # of an activation's magnitude, by which it may differ from batch to batch
 
 
-def _choose(side: Side, choice: Any, X: Any, parameter: str) -> list[torch.Tensor]:
+def _choose(side: Side, choice: LayerChoice, X: Samples, parameter: str) -> list[torch.Tensor]:
     """Choose layers of an unrelated network; a missing one may have another name there."""
     try:
         return side.choose(choice, X, parameter=parameter)
@@ -73,7 +82,7 @@ def _choose_layers(
     return tried
 
 
-def _samples(data: Any, index: list[int]) -> Any:
+def _samples(data: IndexedData, index: list[int]) -> Samples:
     if is_own_data(data):
         return data.__getitems__(index).X
     return torch.utils.data.default_collate([data[place][0] for place in index])
@@ -104,7 +113,7 @@ class FrozenSide:
         network: torch.nn.Module,
         sides: Sequence[Side],
         X: Samples,
-        comparisons: list[tuple[Any, Any]],
+        comparisons: list[tuple[Metric, AggregationLike]],
         *,
         exits: ExitStack,
     ) -> None:
@@ -121,7 +130,7 @@ class FrozenSide:
         self._stores: dict[bool, ActivationCache] = {}
         self._on_cpu = next(network.parameters()).device.type == "cpu"
 
-    def learn_directions(self, data: Any, to_device: Callable[[Any], Any]) -> None:
+    def learn_directions(self, data: IndexedData, to_device: Callable[[object], Samples]) -> None:
         """Learn what of their features matters for the networks' own tasks, where that is compared.
 
         Parameters
@@ -147,7 +156,7 @@ class FrozenSide:
 
     def activations(
         self,
-        X: Any,
+        X: Samples,
         *,
         unlabeled: bool,
         index: object = None,
@@ -341,7 +350,7 @@ class FrozenSide:
         ]
 
     def __call__(
-        self, X: object, index: Any, *, unlabeled: bool, positions: object = None
+        self, X: Samples, index: torch.Tensor | None, *, unlabeled: bool, positions: object = None
     ) -> list[list[torch.Tensor | Precomputed]]:
         """Return what comparisons need of a batch, for each side and layer.
 

@@ -11,11 +11,10 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import ArrayLike
-from scipy.sparse import issparse
+from scipy.sparse import issparse, sparray
 from sklearn.utils.validation import _check_sample_weight, validate_data
 from skorch.dataset import Dataset, get_len
 from skorch.helper import SliceDataset
-from skorch.utils import is_dataset
 from torch.utils.data import DataLoader, IterableDataset
 
 from atl_sklearn._validation import check_no_missing, shown
@@ -27,6 +26,7 @@ from atl_sklearn.estimators._user_datasets import (
     check_indexed,
     check_one_shape,
     check_pairs,
+    is_torch_dataset,
     refuse_loader,
     targets_of,
 )
@@ -51,7 +51,7 @@ class TrainingData:
         Data that only the penalty sees.
     """
 
-    X: Any
+    X: object
     y: np.ndarray
     task_weight: np.ndarray | None
     sample_weight: np.ndarray | None
@@ -76,7 +76,7 @@ def accepted(function: Callable[..., object] | None, names: Collection[str]) -> 
     return frozenset(names) & parameters.keys()
 
 
-def as_array(X: object) -> Any:
+def as_array(X: object) -> object:
     """Return tensors, and skorch's slices of datasets, as arrays; anything else as it is."""
     if isinstance(X, SliceDataset):
         return np.stack([np.asarray(value) for value in X])
@@ -88,7 +88,7 @@ def as_array(X: object) -> Any:
     return X.detach().cpu().numpy() if isinstance(X, torch.Tensor) else X
 
 
-def check_X(net: Net, X: object) -> Any:
+def check_X(net: Net, X: object) -> object:
     """Check X for prediction.
 
     Parameters
@@ -111,7 +111,7 @@ def check_X(net: Net, X: object) -> Any:
     refuse_loader(X, "X")
     if is_mapping(X):
         return X
-    if is_dataset(X):
+    if is_torch_dataset(X):
         own = net.get_params_for("iterator_valid").keys() & {"collate_fn", "batch_sampler"}
         by_index = net.iterator_valid is DataLoader and not isinstance(X, IterableDataset)
         if net._run is None and by_index and not own and get_len(X):
@@ -120,7 +120,7 @@ def check_X(net: Net, X: object) -> Any:
     return in_type_of_network(net, _of_known_shape(net, X))
 
 
-def _of_known_shape(net: Net, X: object) -> Any:
+def _of_known_shape(net: Net, X: object) -> object:
     """Return arrays of the shape of X in `fit`, and mappings as they are."""
     if not is_mapping(X):
         X = _checked(net, X, reset=False)
@@ -130,9 +130,8 @@ def _of_known_shape(net: Net, X: object) -> Any:
 
 def _checked(net: Net, *data: object, reset: bool, **checks: object) -> Any:
     """Return X, or X and y, as arrays; integers stay where the network may look them up."""
-    dtype: Any = numpy_dtype(net.precision)
-    if not isinstance(net.module, str):
-        dtype = [dtype, *_INTEGERS]
+    floats = numpy_dtype(net.precision)
+    dtype = floats if isinstance(net.module, str) else [floats, *_INTEGERS]
     arrays = [as_array(values) for values in data]
     if isinstance(dtype, list) and isinstance(arrays[0], list):  # which has no type of its own
         with suppress(ValueError):
@@ -147,7 +146,7 @@ def _checked(net: Net, *data: object, reset: bool, **checks: object) -> Any:
         raise
 
 
-def in_type_of_network(net: Net, X: Any) -> Any:
+def in_type_of_network(net: Net, X: Any) -> object:
     """Return X as floats, or as integers for a network that looks its input up.
 
     Parameters
@@ -163,7 +162,7 @@ def in_type_of_network(net: Net, X: Any) -> Any:
     return X.astype(np.int64 if takes_ids else numpy_dtype(net.precision))
 
 
-def _check_shape(net: Net, X: Any) -> None:
+def _check_shape(net: Net, X: np.ndarray | sparray) -> None:
     shape = getattr(net, "input_shape_", None)
     if shape is not None and X.shape[1:] != shape:
         expected, got = (", ".join(["n_samples", *map(str, s)]) for s in (shape, X.shape[1:]))
@@ -174,7 +173,13 @@ def _check_shape(net: Net, X: Any) -> None:
 
 
 def check_training_data(
-    net: Net, X: object, y: object, sample_weight: object, X_unlabeled: object, *, reset: bool
+    net: Net,
+    X: object,
+    y: object,
+    sample_weight: object,
+    X_unlabeled: object,
+    *,
+    reset: bool,
 ) -> TrainingData:
     """Check the data that `fit` was given, of any kind that skorch takes.
 
@@ -224,13 +229,13 @@ def check_training_data(
     return TrainingData(X, y, *weights, unlabeled)
 
 
-def _check_samples(net: Net, X: Any, y: Any, *, reset: bool) -> tuple[Any, Any]:
+def _check_samples(net: Net, X: Any, y: Any, *, reset: bool) -> tuple[object, np.ndarray]:
     """Return X and y; y comes back as the user's labels."""
     name = type(net).__name__
     refuse_loader(X, "X")
     check_no_missing(list(y) if isinstance(y, SliceDataset) else y, "y")
     net._check_target(y)
-    if is_dataset(X):
+    if is_torch_dataset(X):
         check_indexed(X, f"{name} needs")
         if len(X) == 0:
             raise ValueError("The Dataset has 0 samples; at least 1 is required.")
@@ -249,7 +254,7 @@ def _check_samples(net: Net, X: Any, y: Any, *, reset: bool) -> tuple[Any, Any]:
         raise ValueError(f"X has {get_len(X)} samples, but y has {len(y)}.")
     if reset:
         net.input_shape_ = shape
-    elif shape is not None and not is_dataset(X):
+    elif shape is not None and not is_torch_dataset(X):
         _check_shape(net, X)
     return X, y
 
@@ -259,17 +264,16 @@ def _check_weights(
 ) -> tuple[np.ndarray | None, np.ndarray | None]:
     """Return the weights in the task loss, of mean 1, and in the penalty; None without."""
     dtype = numpy_dtype(net.precision)
+    weight: np.ndarray | None = None
     if sample_weight is not None:
         check_no_missing(sample_weight, "sample_weight")
         # Measured against y, which has as many samples as X of any kind.
-        sample_weight = _check_sample_weight(
-            sample_weight, y, dtype=dtype, ensure_non_negative=True
-        )
-        if not sample_weight.any():
+        weight = _check_sample_weight(sample_weight, y, dtype=dtype, ensure_non_negative=True)
+        if not weight.any():
             raise ValueError("Sample weights must contain at least one non-zero number.")
-    task_weight = net._task_weight(y, sample_weight)
+    task_weight = net._task_weight(y, weight)
     if task_weight is None:
-        return None, sample_weight
+        return None, weight
     if not task_weight.any():
         raise ValueError("class_weight and sample_weight together give every sample the weight 0.")
     if net.dataset is not Dataset:
@@ -277,4 +281,4 @@ def _check_weights(
             "sample_weight and class_weight need the default 'dataset' parameter. "
             f"Got {shown(net.dataset)}. Leave it out, or pass a torch Dataset as X."
         )
-    return (task_weight / np.mean(task_weight)).astype(dtype), sample_weight
+    return (task_weight / np.mean(task_weight)).astype(dtype), weight

@@ -165,7 +165,7 @@ class LearningRate:
                 self._groups[position] = group
                 self._known[position] = float(group["lr"])
 
-    def state(self) -> dict[str, Any]:
+    def state(self) -> dict[str, object]:
         """Return what a fit needs that goes on after an epoch."""
         return {"epoch": self._epoch, "known": list(self._known), "overruled": self.overruled}
 

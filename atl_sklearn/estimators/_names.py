@@ -43,7 +43,7 @@ _ELSEWHERE = {
 }
 
 # The parts that take arguments, with classes of which they are usually made.
-_PARTS: dict[str, tuple[Any, ...]] = {
+_PARTS: dict[str, tuple[type, ...]] = {
     "module": (MLP, ConvNet),
     "optimizer": (torch.optim.AdamW, torch.optim.SGD),
     "criterion": (torch.nn.CrossEntropyLoss,),
@@ -54,7 +54,7 @@ _PARTS: dict[str, tuple[Any, ...]] = {
     "compile": (),
 }
 
-OPTIMIZERS: dict[str, Any] = {
+OPTIMIZERS: dict[str, type[torch.optim.Optimizer]] = {
     name.lower(): cls
     for name, cls in vars(torch.optim).items()
     if isinstance(cls, type)

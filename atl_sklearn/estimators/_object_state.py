@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import types
-from typing import Any
+from collections.abc import Iterable, Mapping
+from typing import Any, Protocol, TypeGuard
 
 import numpy as np
 import torch
@@ -21,12 +22,19 @@ _PASSING: tuple[tuple[type, frozenset[str]], ...] = (
 )
 
 
+class Stateful(Protocol):
+    """Something that says itself what its state is."""
+
+    def state_dict(self) -> Mapping[str, object]: ...
+    def load_state_dict(self, state: dict[str, object], /) -> object: ...
+
+
 def only_watches(value: object) -> bool:
     """Tell whether a callback is one of skorch's that hand on what happens to somebody else."""
     return isinstance(value, Callback) and type(value).__module__ == "skorch.callbacks.logging"
 
 
-def has_state_dict(value: object) -> bool:
+def has_state_dict(value: object) -> TypeGuard[Stateful]:
     """Tell whether an object says itself what its state is."""
     return not isinstance(value, type) and all(
         callable(getattr(value, name, None)) for name in ("state_dict", "load_state_dict")
@@ -41,7 +49,7 @@ def _is_packable(value: object) -> bool:
     return True
 
 
-def capture(value: Any, where: str) -> dict[str, Any]:
+def capture(value: object, where: str) -> dict[str, object]:
     """Return what can be written down of a value.
 
     Parameters
@@ -72,7 +80,7 @@ def capture(value: Any, where: str) -> dict[str, Any]:
         return {"parts": capture_parts(value, where)}
     if _is_packable(value):
         return {"data": value}
-    if type(value) in (list, tuple):
+    if type(value) is list or type(value) is tuple:
         return {"list": [capture(entry, f"{where}[{at}]") for at, entry in enumerate(value)]}
     if type(value) is dict:
         return {"dict": [[k, capture(entry, f"{where}[{k!r}]")] for k, entry in value.items()]}
@@ -145,7 +153,9 @@ def _in_place(existing: Any, found: Any) -> Any:
     return found
 
 
-def capture_parts(owner: Any, where: str, names: Any = None) -> dict[str, Any]:
+def capture_parts(
+    owner: object, where: str, names: Iterable[str] | None = None
+) -> dict[str, object]:
     """Return what can be written down of an object's attributes.
 
     Parameters
@@ -170,7 +180,7 @@ def capture_parts(owner: Any, where: str, names: Any = None) -> dict[str, Any]:
     if names is None and has_state_dict(owner):
         return {"": capture(owner, where)}
     passing = frozenset().union(*(some for cls, some in _PASSING if isinstance(owner, cls)))
-    captured = {}
+    captured: dict[str, object] = {}
     for name in sorted(vars(owner) if names is None else names):
         if name in passing:
             continue

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -15,10 +15,11 @@ from atl_sklearn.estimators._wrapped import unwrapped
 
 # Criteria that take one score for two classes, and targets that are numbers.
 _OF_ONE_SCORE = (torch.nn.BCEWithLogitsLoss, torch.nn.BCELoss)
+_Scores = TypeVar("_Scores", np.ndarray, torch.Tensor)
 _TOLERANCE = 1e-3  # of probabilities and their sum
 
 
-def _plain(criterion: object) -> Any:
+def _plain(criterion: object) -> object:
     """Return a criterion itself where it has been compiled."""
     return unwrapped(criterion) if isinstance(criterion, torch.nn.Module) else criterion
 
@@ -30,7 +31,7 @@ def takes_one_score(criterion: object) -> bool:
     return isinstance(_plain(criterion), _OF_ONE_SCORE)
 
 
-def criterion_of(net: Net) -> Any:
+def criterion_of(net: Net) -> object:
     """Return the criterion, whatever its attribute is called; None where there are several."""
     return getattr(net, f"{net._criteria[0]}_", None) if len(net._criteria) == 1 else None
 
@@ -68,7 +69,7 @@ def check_one_label(y: Any, name: str) -> None:
     )
 
 
-def as_columns(scores: Any) -> Any:
+def as_columns(scores: _Scores) -> _Scores:
     """Return probabilities of the second of two classes as those of both."""
     second = scores.reshape(scores.shape[0])  # a symbol where the network is exported
     if isinstance(second, torch.Tensor):

@@ -34,8 +34,7 @@ _PENALTY_DATA = ("auto", "both", "train", "unlabeled")
 
 
 def _check_weight(net: Net) -> None:
-    several = isinstance(net.weight, list | tuple)
-    values = net.weight if several else [net.weight]
+    values = net.weight if isinstance(net.weight, list | tuple) else [net.weight]
     for value in values:
         if isinstance(value, str) and value == "auto":
             continue
@@ -280,10 +279,8 @@ def check_parameters(net: Net) -> None:
     if not is_word(net.unrelated):  # which may stand for several
         check_lengths(net, len(sources))
     as_choices(net.layer, "layer")
-    several = isinstance(net.unrelated, list | tuple) and isinstance(
-        net.unrelated_layer, list | tuple
-    )
-    for choice in net.unrelated_layer if several else [net.unrelated_layer]:
+    choices, several = net.unrelated_layer, isinstance(net.unrelated, list | tuple)
+    for choice in choices if several and isinstance(choices, list | tuple) else [choices]:
         if choice is not None:
             as_choices(choice, "unrelated_layer")
     _check_comparison(net)

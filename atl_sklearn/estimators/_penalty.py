@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from atl_sklearn.estimators._data import ArrayData, Samples, UnlabeledData
+from atl_sklearn.estimators._data import ArrayData, Batch, IndexedData, Samples, UnlabeledData
 from atl_sklearn.estimators._frozen_side import FrozenSide
 from atl_sklearn.estimators._penalty_settings import NetworkCalls, PenaltySettings
 from atl_sklearn.estimators._seeding import own_random_numbers
@@ -37,7 +37,7 @@ def unique(names: list[str]) -> list[str]:
     ]
 
 
-def _as_arrays(state: object) -> Any:
+def _as_arrays(state: object) -> object:
     """Return a state as arrays, which every format of files holds."""
     if isinstance(state, torch.Tensor):
         return state.detach().cpu().numpy().copy()
@@ -55,7 +55,7 @@ def _as_tensors(state: object) -> Any:
     return [_as_tensors(value) for value in state] if isinstance(state, list) else state
 
 
-def _shapes(state: dict[str, Any]) -> dict[str, Any]:
+def _shapes(state: Mapping[str, torch.Tensor | np.ndarray]) -> dict[str, tuple[int, ...] | None]:
     """Return what must agree between two losses; the factors of weights see to it themselves."""
     return {
         name: None if name.endswith("_extra_state") else tuple(value.shape)
@@ -137,7 +137,7 @@ class PenaltyRun:
         X: Samples,
         trial: Trial,
         *,
-        data: object,
+        data: IndexedData,
         n_steps: int | None,
         exits: ExitStack,
         unlabeled: ArrayData | UnlabeledData | None = None,
@@ -233,7 +233,7 @@ class PenaltyRun:
             for activation, nonlinearity in zip(activations, self._nonlinearities, strict=True)
         ]
 
-    def state(self) -> dict[str, Any]:
+    def state(self) -> dict[str, object]:
         """Return what a later fit needs to go on where this one ended."""
         readers = None if self.readers is None else _as_arrays(self.readers.state_dict())
         return {
@@ -292,7 +292,7 @@ class PenaltyRun:
         """The weights, as targets have changed them."""
         return self._loss.used_weights(len(self._settings.weights))
 
-    def check_frozen(self, batch: Any) -> None:
+    def check_frozen(self, batch: Batch | Sequence[object]) -> None:
         """Raise the error for a penalty that is not finite, if the frozen side is why.
 
         Parameters
@@ -338,12 +338,12 @@ class PenaltyRun:
     @contextmanager
     def watch(
         self,
-        X: object,
+        X: Samples,
         sample_weight: torch.Tensor | None,
         condition: object = None,
         *,
-        index: object = None,
-        positions: object = None,
+        index: torch.Tensor | None = None,
+        positions: torch.Tensor | None = None,
         unlabeled: bool = False,
     ) -> Iterator[Tapped]:
         """Read the activations that the block's forward pass makes, and compare them.
@@ -386,7 +386,7 @@ class PenaltyRun:
         The network's buffers (running statistics of BatchNorm, say) stay those of the training
         batches, and dropout does not take random numbers from them.
         """
-        assert self._unlabeled is not None
+        assert self._unlabeled is not None and self._unlabeled.batch is not None
         batch = self._unlabeled.batch
         X = self._calls.to_device(batch.X)
         seed = int(torch.randint(2**62, (), generator=self._generator))

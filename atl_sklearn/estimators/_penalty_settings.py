@@ -12,7 +12,7 @@ from joblib import Memory
 
 from atl_sklearn._validation import shown
 from atl_sklearn.estimators._data import Samples
-from atl_sklearn.estimators._net import Choice
+from atl_sklearn.similarity import AggregationLike, Metric, Target
 from atl_sklearn.unrelated import LayerChoice
 
 
@@ -57,12 +57,12 @@ class PenaltySettings:
         Whether it is said where activations are kept.
     """
 
-    metric: Any
-    aggregation: Any
+    metric: Metric | list[Metric] | tuple[Metric, ...]
+    aggregation: AggregationLike | list[AggregationLike] | tuple[AggregationLike, ...]
     layer: LayerChoice
-    weight_schedule: Choice
+    weight_schedule: str | Callable[..., float]
     weights: list[float]
-    target_similarity: Any
+    target_similarity: Target | list[Target] | tuple[Target, ...]
     unrelated_layers: list[LayerChoice]
     of_layer: str
     compares_training: bool
@@ -107,7 +107,11 @@ class NetworkCalls:
 
 
 def unrelated_choices(
-    layer: LayerChoice, unrelated_layer: Any, n_networks: int, *, several: bool
+    layer: LayerChoice,
+    unrelated_layer: Any,
+    n_networks: int,
+    *,
+    several: bool,
 ) -> tuple[str, list[LayerChoice]]:
     """Return which parameter chooses layers of the unrelated networks, and a choice for each.
 

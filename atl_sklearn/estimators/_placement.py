@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from typing import Any
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -13,6 +13,8 @@ from skorch.utils import to_tensor
 from torch.utils.data import Subset
 
 from atl_sklearn.estimators._data import ArrayData, Samples
+
+_T = TypeVar("_T")
 
 _GPU_SHARE = 0.25  # of a GPU's free memory, up to which arrays are moved there at once
 
@@ -26,7 +28,7 @@ PRECISIONS = {
 HALF_PRECISIONS = {"bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
-def resolve_device(device: object) -> Any:
+def resolve_device(device: _T) -> _T | str:
     """Return the device that "auto" stands for, or the device itself."""
     if not (isinstance(device, str) and device == "auto"):
         return device
@@ -60,12 +62,12 @@ class Placement:
                 return X
             kind = self.dtype if X.is_floating_point() else X.dtype
             return X.to(device=self.device, dtype=kind, non_blocking=True)
-        X = to_tensor(X, device=self.device)
-        if isinstance(X, Mapping):
-            return {key: self._cast(value) for key, value in X.items()}
-        return self._cast(X)
+        moved = to_tensor(X, device=self.device)
+        if isinstance(moved, Mapping):
+            return {key: self._cast(value) for key, value in moved.items()}
+        return self._cast(moved)
 
-    def _cast(self, value: object) -> Any:
+    def _cast(self, value: _T) -> _T | torch.Tensor:
         if isinstance(value, torch.Tensor) and value.is_floating_point():
             return value.to(self.dtype)
         return value
@@ -111,9 +113,10 @@ def autocast(
     return torch.autocast(device.type, dtype=dtype)
 
 
-def in_single(output: Any) -> Any:
+def in_single(output: object) -> object:
     """Return what a network returned in half precision in single precision."""
     if isinstance(output, tuple):
         return tuple(map(in_single, output))
-    half = isinstance(output, torch.Tensor) and output.dtype in HALF_PRECISIONS.values()
-    return output.float() if half else output
+    if isinstance(output, torch.Tensor) and output.dtype in HALF_PRECISIONS.values():
+        return output.float()
+    return output

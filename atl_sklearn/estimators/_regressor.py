@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from os import PathLike
-from typing import Any, NoReturn
+from typing import NoReturn
 
 import numpy as np
 import torch
@@ -72,7 +72,7 @@ class AntiTransferRegressor(AntiTransferEstimator, NeuralNetRegressor):
     # Of y in fit; the defaults are for weights that were loaded.
     _one_target = True
     _target_dtype: np.typing.DTypeLike = np.float64
-    _target_checks: dict[str, Any] = {"multi_output": True, "y_numeric": True}  # noqa: RUF012
+    _target_checks: dict[str, object] = {"multi_output": True, "y_numeric": True}  # noqa: RUF012
 
     def __init__(
         self,
@@ -96,7 +96,7 @@ class AntiTransferRegressor(AntiTransferEstimator, NeuralNetRegressor):
         checkpoint_dir: str | PathLike[str] | None = None,
         random_state: int | np.random.RandomState | None = None,
         precision: str = "float32",
-        criterion: torch.nn.Module | Callable[..., Any] = torch.nn.MSELoss,
+        criterion: torch.nn.Module | Callable[..., object] = torch.nn.MSELoss,
         optimizer: Choice = torch.optim.AdamW,
         lr: float = 0.001,
         lr_schedule: Choice = "one_cycle",
@@ -107,7 +107,7 @@ class AntiTransferRegressor(AntiTransferEstimator, NeuralNetRegressor):
         iterator_train: Callable[..., Iterable[object]] = DataLoader,
         iterator_valid: Callable[..., Iterable[object]] = DataLoader,
         dataset: Callable[..., torch.utils.data.Dataset] = Dataset,
-        train_split: float | Callable[..., Any] | None = None,
+        train_split: float | Callable[..., object] | None = None,
         callbacks: list[object] | str | None = None,
         predict_nonlinearity: Choice | None = "auto",
         warm_start: bool = False,

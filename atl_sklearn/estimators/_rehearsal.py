@@ -36,7 +36,7 @@ from atl_sklearn.unrelated import Trial, trace_layers
 _N_TRIED = 8  # samples
 
 
-def check_forward_params(net: Net, fit_params: dict[str, Any]) -> dict[str, Any]:
+def check_forward_params(net: Net, fit_params: dict[str, object]) -> dict[str, object]:
     """Return those of ``fit_params`` that the network's ``forward`` takes.
 
     Parameters
@@ -153,7 +153,7 @@ def _spare_criterion(net: Net) -> Iterator[None]:
         net.__dict__["criterion_"] = criterion
 
 
-def _try_loss(net: Net, output: Any, batch: Any, X: Any) -> None:
+def _try_loss(net: Net, output: object, batch: Any, X: Samples) -> None:
     of_package = type(net).get_loss.__module__.startswith(("atl_sklearn.", "skorch."))
     if not of_package or "criterion_" not in vars(net):
         return  # one of the user's own may need what its training steps prepare

@@ -5,10 +5,11 @@ from __future__ import annotations
 import inspect
 import os
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from sklearn.utils.validation import check_is_fitted
+from skorch.callbacks import Callback
 from skorch.history import History
 from skorch.utils import to_device
 
@@ -38,6 +39,17 @@ _COMPILE: dict[str, tuple[object, ...]] = {
 }
 
 
+class Kept(Protocol):
+    """What travels besides what prediction needs."""
+
+    @property
+    def optimizer(self) -> bool: ...
+    @property
+    def unrelated(self) -> bool: ...
+    @property
+    def whole(self) -> bool: ...
+
+
 def _odd_compile(state: Mapping[str, object]) -> str:
     """Return the name of an argument of torch.compile that no file may hold; empty without any."""
     for name, value in state.items():
@@ -51,7 +63,7 @@ def _is_parameter(name: str) -> bool:
     return not (name.startswith("_") or name.endswith("_"))
 
 
-def _left_behind(unrelated: object) -> Any:
+def _left_behind(unrelated: object) -> object:
     """Return `unrelated` with what is fitted in it replaced."""
     if isinstance(unrelated, list | tuple):
         return type(unrelated)(map(_left_behind, unrelated))
@@ -61,11 +73,14 @@ def _left_behind(unrelated: object) -> Any:
     return LeftBehind(type(unrelated).__name__)
 
 
-def _callbacks_to_save(net: Net, *, whole: bool) -> Any:
+def _callbacks_to_save(
+    net: Net, *, whole: bool
+) -> list[Callback | tuple[str, Callback]] | str | None:
     """Return the callbacks, unfitted, without those of skorch that work with files."""
     if not isinstance(net.callbacks, list):
         return net.callbacks
-    kept, stay = [], []
+    kept: list[Callback | tuple[str, Callback]] = []
+    stay: list[str] = []
     for entry in net.callbacks:
         callback = entry[1] if isinstance(entry, tuple | list) else entry
         kind = callback if isinstance(callback, type) else type(callback)
@@ -85,7 +100,7 @@ def _callbacks_to_save(net: Net, *, whole: bool) -> Any:
     return kept
 
 
-def state_to_save(net: Net, keep: Any) -> dict[str, Any]:
+def state_to_save(net: Net, keep: Kept) -> dict[str, object]:
     """Return what of an estimator travels, by name.
 
     Parameters
@@ -126,7 +141,7 @@ def state_to_save(net: Net, keep: Any) -> dict[str, Any]:
     return state
 
 
-def _device_here(device: Any) -> Any:
+def _device_here(device: str | torch.device | None) -> str | torch.device | None:
     if device is None or (isinstance(device, str) and device == "auto"):
         return device
     kind = torch.device(device).type
@@ -155,7 +170,7 @@ def _check_names(
 
 def from_saved_state(
     cls: type, state: dict[str, Any], refuse: Callable[[str], Exception], *, older: bool
-) -> Any:
+) -> Net:
     """Make an estimator of what :func:`state_to_save` returned.
 
     Parameters
@@ -219,7 +234,9 @@ def from_saved_state(
     return net
 
 
-def _make_optimizers(net: Net, states: dict[str, Any], refuse: Callable[[str], Exception]) -> None:
+def _make_optimizers(
+    net: Net, states: dict[str, dict[str, object]], refuse: Callable[[str], Exception]
+) -> None:
     net._initialize_optimizer()
     for name, value in states.items():
         if not hasattr(net, name):

@@ -17,16 +17,16 @@ _ROWS = 32  # of a table, so that one that is sparse is made dense, and rounded,
 _FROM_DATASET = 1000  # samples of a torch Dataset, where each may be read from a file
 
 
-def _pieces(dataset: IndexedData) -> Iterator[tuple[Any, Any, Any]]:
+def _pieces(dataset: IndexedData) -> Iterator[tuple[object, object, torch.Tensor | None]]:
     """Yield X, y and the samples' weights: of all samples of arrays, of some of a Dataset."""
-    base: Any = dataset
+    base: object = dataset
     while isinstance(base, Subset):
         base = base.dataset
     n_samples = len(dataset)
     chosen = range(n_samples)
     if not isinstance(base, ArrayData) and n_samples > _FROM_DATASET:
         chosen = np.linspace(0, n_samples - 1, _FROM_DATASET).astype(int).tolist()
-    own = dataset if is_own_data(dataset) else None
+    own: Any = dataset if is_own_data(dataset) else None
     first = dataset[chosen[0]][0] if own is None else own.__getitems__([chosen[0]]).X[0]
     first = np.asarray(_array(first))
     size = _ROWS if first.ndim < 2 else max(1, _PIECE // first.size)

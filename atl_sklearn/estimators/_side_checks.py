@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from sklearn.pipeline import Pipeline
+
 from atl_sklearn._pipelines import has_steps, steps_before
 from atl_sklearn._user_warnings import warn_user
 from atl_sklearn.estimators._net import Net
@@ -53,9 +55,9 @@ def check_steps_twice(net: Net, sources: Sequence[Any], inputs: UnrelatedInputs)
     sources = [source for source in sources if has_steps(source) and is_fitted(source)]
     if inputs.X_unrelated is not None or not sources:
         return
-    around = {type(s) for pipeline in pipelines_around(net) for s in steps_before(pipeline)}
-    twice = {type(s).__name__ for source in sources for s in steps_before(source)
-             if type(s) in around}  # fmt: skip
+    around = {kind for pipeline in pipelines_around(net) for kind in _kinds_of_steps(pipeline)}
+    both = around.intersection(kind for source in sources for kind in _kinds_of_steps(source))
+    twice = {kind.__name__ for kind in both}
     if twice:
         warn_user(
             f"The unrelated Pipeline and the one around {type(net).__name__} both have "
@@ -63,3 +65,13 @@ def check_steps_twice(net: Net, sources: Sequence[Any], inputs: UnrelatedInputs)
             "network. If that was not meant, pass the last step alone, unrelated=pipeline[-1], or "
             "the data that the unrelated Pipeline was fitted on as X_unrelated."
         )
+
+
+def _kinds_of_steps(pipeline: object) -> set[type]:
+    """Return the classes of what comes before the last step, in pipelines among it too."""
+    kinds: set[type] = set()
+    for step in steps_before(pipeline):
+        whole = step.steps if isinstance(step, Pipeline) else [("", step)]
+        for _, part in whole:
+            kinds |= _kinds_of_steps(part) | (set() if isinstance(part, Pipeline) else {type(part)})
+    return kinds

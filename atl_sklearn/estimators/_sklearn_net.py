@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from copy import deepcopy
-from typing import Any, Self
+from typing import Any, BinaryIO, Self
 
 import numpy as np
 import torch
 from sklearn.base import BaseEstimator, clone
 from sklearn.utils import Tags, check_random_state
 from skorch import NeuralNet
+from skorch.callbacks import Checkpoint
+from skorch.history import History
 
+from atl_sklearn._types import PathLike
 from atl_sklearn.estimators._fit_run import FitRun
 from atl_sklearn.estimators._names import advice_for
+from atl_sklearn.estimators._net import Net
 from atl_sklearn.estimators._placement import resolve_device
-from atl_sklearn.estimators._saving import from_saved_state, state_to_save, trim
+from atl_sklearn.estimators._saving import Kept, from_saved_state, state_to_save, trim
 from atl_sklearn.estimators._seeding import RandomStream
 from atl_sklearn.estimators._unrelated_parameters import (
     PREFIX,
@@ -44,7 +49,9 @@ _MAY_BE_MODULES = frozenset(
 )
 
 
-def _one_file(method: str, f_params: object, kwargs: dict[str, Any]) -> Any:
+def _one_file(
+    method: str, f_params: PathLike | BinaryIO | None, kwargs: dict[str, Any]
+) -> PathLike | BinaryIO | None:
     """Return the file of the weights, for which skorch has two names."""
     f_module = kwargs.pop("f_module", None)
     if f_params is not None and f_module is not None:
@@ -62,9 +69,9 @@ class SklearnNet(NeuralNet):
     that a new estimator holds its parameters and nothing else.
     """
 
-    history_ = None
+    history_: History | None = None
     initialized_ = False
-    virtual_params_: dict[str, Any] = {}  # noqa: RUF012 - replaced, never changed
+    virtual_params_: dict[str, object] = {}  # noqa: RUF012 - replaced, never changed
 
     # What lives during a fit only; None otherwise.
     _run: FitRun | None = None
@@ -90,7 +97,7 @@ class SklearnNet(NeuralNet):
             self.history = history
 
     @property
-    def history(self) -> Any:
+    def history(self) -> History:
         """What was recorded of the epochs; one that is set is kept, and cleared by each fit."""
         return self.history_
 
@@ -111,7 +118,7 @@ class SklearnNet(NeuralNet):
             super().__setattr__(name, value)
 
     @property
-    def device(self) -> Any:
+    def device(self) -> str | torch.device | None:
         """Where the network runs; "auto" reads as the device that it stands for."""
         return resolve_device(self.__dict__["device"])
 
@@ -151,7 +158,7 @@ class SklearnNet(NeuralNet):
             params = {name: v for name, v in params.items() if not name.startswith(PREFIX)}
         return params
 
-    def get_params_for(self, prefix: str) -> dict[str, Any]:
+    def get_params_for(self, prefix: str) -> dict[str, object]:
         """Return the arguments of a part; see skorch.
 
         Parameters
@@ -244,14 +251,14 @@ class SklearnNet(NeuralNet):
         tags.target_tags.required = True
         return tags
 
-    def __getstate__(self) -> dict[str, Any]:
+    def __getstate__(self) -> dict[str, object]:
         state = super().__getstate__()
         run = state.pop("_run", None)  # a checkpoint in the middle of a fit leaves the fit behind
         if run is not None and run.finished:
             state["_completed"] = True  # and predicts by what it has learnt
         return portable_state(state)
 
-    def __setstate__(self, state: dict[str, Any]) -> None:
+    def __setstate__(self, state: dict[str, object]) -> None:
         device = state["device"]
         here = resolve_device(device)
         super().__setstate__({**state, "device": here})
@@ -261,16 +268,18 @@ class SklearnNet(NeuralNet):
         if isinstance(network, torch.nn.Module):
             forget_hooks(network)
 
-    def _state_to_save(self, keep: object) -> dict[str, Any]:
+    def _state_to_save(self, keep: Kept) -> dict[str, object]:
         return state_to_save(self, keep)
 
     @classmethod
-    def _from_saved_state(cls, state: dict[str, Any], refuse: Any, older: bool) -> Any:
+    def _from_saved_state(
+        cls, state: dict[str, object], refuse: Callable[[str], Exception], older: bool
+    ) -> Net:
         return from_saved_state(cls, state, refuse, older=older)
 
     def save_params(
         self,
-        f_params: object = None,
+        f_params: PathLike | BinaryIO | None = None,
         f_optimizer: object = None,
         f_criterion: object = None,
         f_history: object = None,
@@ -305,13 +314,13 @@ class SklearnNet(NeuralNet):
 
     def load_params(
         self,
-        f_params: Any = None,
-        f_optimizer: Any = None,
-        f_criterion: Any = None,
-        f_history: Any = None,
-        checkpoint: Any = None,
+        f_params: PathLike | BinaryIO | None = None,
+        f_optimizer: object = None,
+        f_criterion: object = None,
+        f_history: object = None,
+        checkpoint: Checkpoint | None = None,
         use_safetensors: bool = False,
-        **kwargs: Any,
+        **kwargs: object,
     ) -> None:
         """Load what :meth:`save_params` saved.
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
-from contextlib import nullcontext
+from collections.abc import Callable, Iterable, Sequence, Sized
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import torch
@@ -18,7 +18,7 @@ from atl_sklearn.estimators._data import Batch
 from atl_sklearn.estimators._finiteness import non_finite_error
 from atl_sklearn.estimators._fit_run import FitRun
 from atl_sklearn.estimators._net import Net
-from atl_sklearn.estimators._penalty import PenaltyRun
+from atl_sklearn.estimators._penalty import PenaltyRun, Tapped
 from atl_sklearn.estimators._training_progress import TrainingProgress
 from atl_sklearn.similarity import AntiTransferPenalty
 
@@ -68,10 +68,10 @@ def task_loss(
     return (losses * weight.to(losses)).mean()
 
 
-def _length_of(iterator: Any) -> int | None:
+def _length_of(iterator: object) -> int | None:
     """Return the number of batches, or None where the iterator does not say."""
     try:
-        return len(iterator)
+        return len(iterator) if isinstance(iterator, Sized) else None
     except (TypeError, NotImplementedError):
         return None
 
@@ -126,7 +126,7 @@ class Steps:
             penalty.zero_grad()
         X, y = unpack_data(batch)
         X = net._placement().batch(X)
-        watched: Any = nullcontext()
+        watched: AbstractContextManager[Tapped | None] = nullcontext()
         if penalty is not None and penalty.compares_batch(training=training):
             weight = getattr(batch, "sample_weight", None)
             watched = penalty.watch(
@@ -155,7 +155,7 @@ class Steps:
     def _with_penalty(
         self,
         penalty: PenaltyRun,
-        batch: object,
+        batch: Batch | Sequence[object],
         task_loss: torch.Tensor,
         found: list[AntiTransferPenalty],
         *,

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from types import FrameType
 
 import torch
 from sklearn.pipeline import Pipeline
 from skorch.helper import SliceDataset
-from skorch.utils import is_dataset
 
 from atl_sklearn._validation import ENABLE_ROUTING
-from atl_sklearn.estimators._data import ArrayData, UnlabeledData
-from atl_sklearn.estimators._user_datasets import check_indexed, refuse_loader
+from atl_sklearn.estimators._data import ArrayData, Batch, Samples, UnlabeledData
+from atl_sklearn.estimators._user_datasets import check_indexed, is_torch_dataset, refuse_loader
 
 _WAY_OUT_OF_SPLITS = (
     "scikit-learn's cross-validation splits an array that has as many samples as X together with "
@@ -24,13 +23,13 @@ _WAY_OUT_OF_SPLITS = (
 
 
 def check_unlabeled(
-    X_unlabeled: Any,
+    X_unlabeled: object,
     *,
     n_samples: int,
-    check_X: Callable[[object], Any],
+    check_X: Callable[[object], object],
     shape: tuple[int, ...] | None,
     same: bool = False,
-    collate: Callable[[list[Any]], Any] | None = None,
+    collate: Callable[[list[tuple[object, int]]], Sequence[Samples]] | None = None,
 ) -> ArrayData | UnlabeledData:
     """Check unlabeled data.
 
@@ -68,7 +67,7 @@ def check_unlabeled(
         )
     data: ArrayData | UnlabeledData
     refuse_loader(X_unlabeled, "X_unlabeled")
-    if is_dataset(X_unlabeled):
+    if is_torch_dataset(X_unlabeled):
         check_indexed(X_unlabeled, "X_unlabeled must be an array or")
         data = UnlabeledData(X_unlabeled, same=same, collate=collate)
     else:
@@ -83,7 +82,7 @@ def check_unlabeled(
             )
     if len(data) < 2:
         raise ValueError(f"X_unlabeled must have at least 2 samples. Got {len(data)}.")
-    one_shape = is_dataset(X_unlabeled) and collate is None
+    one_shape = is_torch_dataset(X_unlabeled) and collate is None
     got = getattr(data[0], "shape", None) if one_shape else None
     if shape is not None and got is not None and tuple(got) != tuple(shape):
         raise ValueError(
@@ -97,7 +96,7 @@ def pipelines_around(estimator: object) -> Iterator[Pipeline]:
     """Yield the pipelines that are running and end in an estimator, those around them too."""
     # What has been transformed looks like what has not, and a Pipeline calls its last step as
     # anybody would, so that there is nothing but the calls themselves to tell.
-    frame: Any = sys._getframe()
+    frame: FrameType | None = sys._getframe()
     inner = estimator
     while frame is not None:
         caller = frame.f_locals.get("self")
@@ -152,7 +151,7 @@ class UnlabeledBatches:
         self._size = min(batch_size, len(data))
         self._generator = generator
         self.remaining: list[int] = []
-        self.batch: Any = None
+        self.batch: Batch | None = None
 
     def __len__(self) -> int:
         return len(self._data)
@@ -169,6 +168,6 @@ class UnlabeledBatches:
         index, self.remaining = self.remaining[: self._size], self.remaining[self._size :]
         self.batch = self._data.__getitems__(index)
 
-    def few(self, n_samples: int) -> Any:
+    def few(self, n_samples: int) -> Samples:
         """Return the first samples, with which everything is tried before training."""
         return self._data.__getitems__(list(range(min(n_samples, len(self._data))))).X

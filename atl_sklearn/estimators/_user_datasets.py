@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, TypeGuard
 
 import numpy as np
 import torch
 from skorch.dataset import Dataset
-from skorch.utils import data_from_dataset
+from skorch.utils import data_from_dataset, is_dataset
 from torch.utils.data import DataLoader, IterableDataset, Subset
 
 from atl_sklearn._validation import check_no_missing
+from atl_sklearn.estimators._data import IndexedData
+
+
+def is_torch_dataset(X: object) -> TypeGuard[IndexedData]:
+    """Tell whether X is a torch Dataset; :func:`check_indexed` refuses one without an index."""
+    return is_dataset(X)
 
 
 def refuse_loader(X: object, name: str) -> None:
@@ -70,7 +77,7 @@ def _described(item: object) -> str:
     return type(item).__name__ if shape is None else f"{type(item).__name__} of shape {shape}"
 
 
-def check_pairs(dataset: Any, name: str) -> None:
+def check_pairs(dataset: IndexedData, name: str) -> None:
     """Refuse a Dataset whose items are not pairs of a sample and its target.
 
     Parameters
@@ -97,7 +104,7 @@ def check_pairs(dataset: Any, name: str) -> None:
     )
 
 
-def targets_of(dataset: Any) -> np.ndarray:
+def targets_of(dataset: IndexedData) -> np.ndarray:
     """Return the targets that a torch dataset holds, reading it sample by sample if need be.
 
     Parameters
@@ -110,7 +117,7 @@ def targets_of(dataset: Any) -> np.ndarray:
     ValueError
         If it holds none, or some are missing.
     """
-    whole = dataset
+    whole: object = dataset
     while isinstance(whole, Subset):
         whole = whole.dataset
     if isinstance(whole, Dataset) and whole.y is None:  # of which skorch makes zeros
@@ -167,14 +174,14 @@ class EncodedLabels(torch.utils.data.Dataset):
         Positions of the labels. A label that is no class becomes -1, which no loss takes.
     """
 
-    def __init__(self, dataset: Any, places: dict[Any, int]) -> None:
+    def __init__(self, dataset: Any, places: Mapping[object, int]) -> None:
         self.dataset = dataset
         self.places = places
 
     def __len__(self) -> int:
         return len(self.dataset)
 
-    def __getitem__(self, index: int) -> Any:
+    def __getitem__(self, index: int) -> object:
         item = self.dataset[index]
         if not (isinstance(item, tuple | list) and len(item) == 2):
             return item

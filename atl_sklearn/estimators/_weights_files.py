@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import json
 import os
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, BinaryIO
 
 import numpy as np
 import torch
 from skorch.utils import get_map_location
 
+from atl_sklearn._types import PathLike
 from atl_sklearn.estimators._net import Net
 from atl_sklearn.estimators._wrapped import unwrapped
 
@@ -24,7 +26,7 @@ _ARRAYS = ("classes_inferred_", "feature_names_in_")
 
 def _facts(net: Net) -> str:
     """Return what predicting needs besides weights, as JSON."""
-    found: dict[str, Any] = {n: getattr(net, n) for n in _SIZES if hasattr(net, n)}
+    found: dict[str, object] = {n: getattr(net, n) for n in _SIZES if hasattr(net, n)}
     for name in _ARRAYS:
         array = vars(net).get(name)
         if array is not None and array.dtype.kind in "biufUO":
@@ -39,7 +41,7 @@ def _facts(net: Net) -> str:
         return json.dumps({n: v for n, v in found.items() if n not in _ARRAYS})
 
 
-def _read_facts(text: object) -> dict[str, Any]:
+def _read_facts(text: object) -> dict[str, object]:
     if not isinstance(text, str):
         return {}
     try:
@@ -58,7 +60,7 @@ def _read_facts(text: object) -> dict[str, Any]:
     return {name: value for name, value in found.items() if name in known}
 
 
-def write_weights(net: Net, f_params: Any, *, safetensors: bool) -> None:
+def write_weights(net: Net, f_params: PathLike | BinaryIO, *, safetensors: bool) -> None:
     """Write a network's weights.
 
     Parameters
@@ -93,7 +95,9 @@ def write_weights(net: Net, f_params: Any, *, safetensors: bool) -> None:
             file.write(content)
 
 
-def _read_weights(net: Net, f_params: Any, *, safetensors: bool) -> tuple[Any, dict[str, Any]]:
+def _read_weights(
+    net: Net, f_params: PathLike | BinaryIO, *, safetensors: bool
+) -> tuple[Mapping[str, object], dict[str, object]]:
     """Return weights from a file, and what is known of their network.
 
     Parameters
@@ -120,16 +124,15 @@ def _read_weights(net: Net, f_params: Any, *, safetensors: bool) -> tuple[Any, d
     from safetensors import SafetensorError
     from safetensors.torch import load
 
-    path = isinstance(f_params, str | os.PathLike)
-    if path:
+    if isinstance(f_params, str | os.PathLike):
+        where = os.fspath(f_params)
         with open(f_params, "rb") as file:
             content = file.read()
     else:
-        content = f_params.read()
+        where, content = "The file", f_params.read()
     try:
         state = load(content)
     except SafetensorError as error:
-        where = os.fspath(f_params) if path else "The file"
         raise ValueError(
             f"{where!r} is no file of safetensors: {error}. If it was saved without "
             "use_safetensors=True, load it without, if you know where it comes from."
@@ -139,7 +142,7 @@ def _read_weights(net: Net, f_params: Any, *, safetensors: bool) -> tuple[Any, d
     return state, _read_facts(header.get("__metadata__", {}).get(_KEY))
 
 
-def _check_weights(net: Net, state: Any, facts: dict[str, Any]) -> None:
+def _check_weights(net: Net, state: Mapping[str, object], facts: dict[str, object]) -> None:
     """Refuse weights of another network.
 
     Raises
@@ -174,7 +177,7 @@ def _check_weights(net: Net, state: Any, facts: dict[str, Any]) -> None:
         )
 
 
-def load_weights(net: Net, f_params: object, *, safetensors: bool) -> None:
+def load_weights(net: Net, f_params: PathLike | BinaryIO, *, safetensors: bool) -> None:
     """Load a network's weights, making the network if there is none.
 
     Parameters

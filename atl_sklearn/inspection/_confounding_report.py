@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -116,8 +115,8 @@ def _network_shares(
     return found[0], found[1]
 
 
-def _recommended(report: dict[str, Any]) -> tuple[str, ...]:
-    share, high = report["share"], report["high"]
+def _recommended(report: ConfoundingReport) -> tuple[str, ...]:
+    share, high = report.share, report.high
     if share < _NOTHING and high < 5 * _NOTHING:
         return (
             "The target is not confounded with this label: a plain network will do "
@@ -125,38 +124,38 @@ def _recommended(report: dict[str, Any]) -> tuple[str, ...]:
         )
     texts = []
     enough = 2 * _BATCH
-    if report["n_unlabeled"] >= enough:
+    if report.n_unlabeled >= enough:
         texts.append(
-            f"Pass the {report['n_unlabeled']} samples without labels as X_unlabeled, with "
+            f"Pass the {report.n_unlabeled} samples without labels as X_unlabeled, with "
             "unrelated=... and weight=1 (the default), if target and label are independent there."
         )
     else:
         texts.append(
             f"Gather at least {enough} samples without labels, in which target and label do not "
             "go along with each other, and pass them as X_unlabeled: that gains most. There are "
-            f"{report['n_unlabeled']}."
+            f"{report.n_unlabeled}."
         )
         texts.append(
             "On the training data alone take product_of_experts=1 with weight=0.1 or 0, which "
             "needs no other samples."
         )
-        few = _FEW * report["n_classes"]
-        if report["n_contradicting"] < few:
+        few = _FEW * report.n_classes
+        if report.n_contradicting < few:
             texts.append(
-                f"Only {report['n_contradicting']} samples contradict the label, fewer than "
+                f"Only {report.n_contradicting} samples contradict the label, fewer than "
                 f"{_FEW} for each class: a penalty on the training data forbids much of what is "
                 f"to be learnt as well; rather than weight=1 take weight='auto' (here about "
                 f"{share:.2f}) or less."
             )
         else:
             texts.append(
-                f"{report['n_contradicting']} samples contradict the label, so that a penalty on "
+                f"{report.n_contradicting} samples contradict the label, so that a penalty on "
                 f"the training data may help too: weight='auto' (here about {share:.2f}), or "
                 "layer_study for layer and weight."
             )
-    if report["feature_share"] is not None and report["feature_share"] > share + _BEYOND:
+    if report.feature_share is not None and report.feature_share > share + _BEYOND:
         texts.append(
-            f"The frozen features say more of the target ({report['feature_share']:.2f}) than the "
+            f"The frozen features say more of the target ({report.feature_share:.2f}) than the "
             f"label does ({share:.2f}): a penalty on them removes some of what is to be learnt. "
             "Compare with the answers, unrelated_layer='posterior', or with the directions of "
             "its own task, unrelated_layer='task'."
@@ -267,15 +266,16 @@ def confounding_report(
     posterior_share = feature_share = None
     if unrelated is not None:
         posterior_share, feature_share = _network_shares(unrelated, X, target, layer, batch_size)
-    found: dict[str, Any] = {
-        "share": share,
-        "low": low,
-        "high": high,
-        "posterior_share": posterior_share,
-        "feature_share": feature_share,
-        "n_samples": n_samples,
-        "n_contradicting": int(rare.sum()),
-        "n_classes": len(classes.names),
-        "n_unlabeled": 0 if X_unlabeled is None else int(_num_samples(X_unlabeled)),
-    }
-    return ConfoundingReport(**found, recommendation=_recommended(found))
+    found = ConfoundingReport(
+        share=share,
+        low=low,
+        high=high,
+        posterior_share=posterior_share,
+        feature_share=feature_share,
+        n_samples=n_samples,
+        n_contradicting=int(rare.sum()),
+        n_classes=len(classes.names),
+        n_unlabeled=0 if X_unlabeled is None else int(_num_samples(X_unlabeled)),
+        recommendation=(),
+    )
+    return replace(found, recommendation=_recommended(found))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 import joblib
 import numpy as np
@@ -26,11 +26,19 @@ from atl_sklearn.inspection._labels import check_length, make_groups
 from atl_sklearn.inspection._probing import make_splits
 from atl_sklearn.inspection._streaming import rows_of
 from atl_sklearn.inspection._study_result import LayerStudy, StudyPoint
-from atl_sklearn.unrelated import LayerList, as_sources, choose_layers, is_fitted, list_layers
+from atl_sklearn.unrelated import as_sources, choose_layers, is_fitted, list_layers
 
 _OWNER = "layer_study"
 _PROBE_FOLDS = 3
 _NUMBERS = ("score", "worst_group_score", "probe", "n_test")
+
+
+class _Settings(TypedDict):
+    """How the networks are measured, each in the same way."""
+
+    cv: int
+    n_resamples: int
+    random_state: int
 
 
 def _check(estimator: BaseEstimator, weights: Sequence[float]) -> str:
@@ -51,7 +59,7 @@ def _fit_and_measure(
     estimator: BaseEstimator,
     fit: dict[str, object],
     test: tuple[ArrayLike, ArrayLike, ArrayLike],
-    settings: dict[str, Any],
+    settings: _Settings,
 ) -> dict[str, float]:
     """Return score, worst group and probe of one network."""
     fitted = estimator.fit(**fit)
@@ -104,7 +112,7 @@ class _Kept:
 
 def _run(
     job: tuple[BaseEstimator, dict[str, object], tuple[ArrayLike, ArrayLike, ArrayLike]],
-    settings: dict[str, Any],
+    settings: _Settings,
     path: Path | None,
 ) -> dict[str, float]:
     found = _fit_and_measure(*job, settings)
@@ -208,8 +216,9 @@ def layer_study(
     known = [None if layer == "last" else layer for layer in chosen]
     few = rows_of(X, slice(0, min(n_samples, 32)))
     listed = list_layers(estimator, few)
-    for layer in filter(lambda found: found is not None, known):
-        _check_layer(layer, listed)
+    for layer in known:
+        if layer is not None:
+            choose_layers(layer, listed, parameter="layers")
     if test is None:
         X, target, label, groups = indexable(X, target, label, groups)
         splitter = check_cv(cv, target, classifier=is_classifier(estimator))
@@ -233,7 +242,7 @@ def layer_study(
             if X_unlabeled is not None:
                 fit[f"{prefix}X_unlabeled"] = X_unlabeled
             jobs.append((candidate, fit, held_out))
-    settings = {"cv": _PROBE_FOLDS, "n_resamples": 1, "random_state": random_state}
+    settings: _Settings = {"cv": _PROBE_FOLDS, "n_resamples": 1, "random_state": random_state}
     kept = _Kept(folder)
     paths = (
         [kept.path(*job, settings) for job in jobs] if folder is not None else [None] * len(jobs)
@@ -248,17 +257,14 @@ def layer_study(
     classifies = bool(is_classifier(estimator))
     points = []
     for at, (layer, weight) in enumerate(names):
-        of_folds: Any = results[at * len(parts) : (at + 1) * len(parts)]
+        of_points = results[at * len(parts) : (at + 1) * len(parts)]
+        of_folds = [found for found in of_points if found is not None]
         points.append(_point(layer, weight, of_folds, classifies=classifies))
     return LayerStudy(tuple(points), n_fitted=len(missing), on_folds=test is None)
 
 
 def _is_fitted_unrelated(step: BaseEstimator) -> bool:
     return all(is_fitted(source) for source in as_sources(step.unrelated))
-
-
-def _check_layer(layer: Any, listed: LayerList) -> None:
-    choose_layers(layer, listed, parameter="layers")
 
 
 def _point(

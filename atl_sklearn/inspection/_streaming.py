@@ -18,7 +18,7 @@ from atl_sklearn.similarity import spatial_mean
 from atl_sklearn.unrelated import FrozenNetwork, as_tensors
 
 
-def rows_of(X: Any, rows: slice | np.ndarray) -> Any:
+def rows_of(X: object, rows: slice | np.ndarray) -> Any:
     """Return some rows of whatever an estimator takes as X."""
     if isinstance(X, torch.Tensor):
         return X[torch.as_tensor(rows) if isinstance(rows, np.ndarray) else rows]
@@ -74,7 +74,7 @@ def batches(n_samples: int, batch_size: int) -> Iterator[slice]:
         yield slice(start, min(start + batch_size, n_samples))
 
 
-def through(stages: Sequence[Any], X: ArrayLike) -> Any:
+def through(stages: Sequence[object], X: ArrayLike) -> ArrayLike:
     """Return data after the other steps of one pipeline after the other."""
     for stage in stages:
         X = as_innermost_sees(stage, X)

@@ -2,12 +2,13 @@
 
 from atl_sklearn.similarity._activation_similarity import activation_similarity
 from atl_sklearn.similarity._aggregations import (
+    AggregationLike,
     get_aggregation,
     get_aggregation_names,
     spatial_mean,
 )
 from atl_sklearn.similarity._loss import AntiTransferLoss, AntiTransferPenalty
-from atl_sklearn.similarity._metrics import get_metric, get_metric_names, is_batch_metric
+from atl_sklearn.similarity._metrics import Metric, get_metric, get_metric_names, is_batch_metric
 from atl_sklearn.similarity._precomputed import Precomputed, n_precomputed, prepare, restore
 from atl_sklearn.similarity._registry import look_up
 from atl_sklearn.similarity._schedules import (
@@ -15,7 +16,12 @@ from atl_sklearn.similarity._schedules import (
     get_weight_schedule,
     get_weight_schedule_names,
 )
-from atl_sklearn.similarity._similarity_target import can_have_target, check_target, has_target
+from atl_sklearn.similarity._similarity_target import (
+    Target,
+    can_have_target,
+    check_target,
+    has_target,
+)
 
 __all__ = [
     "AntiTransferLoss",
@@ -32,7 +38,10 @@ __all__ = [
 
 # What the other packages here take besides; nothing of it is promised to users.
 _FOR_PACKAGES = (
+    AggregationLike,
+    Metric,
     Precomputed,
+    Target,
     can_have_target,
     check_factor,
     check_target,

@@ -184,7 +184,7 @@ def find_combinations(
     made = _untrained(net, given)  # refuses data that cannot be learnt from
     rows = np.array(dense_rows(check_X(made, given), slice(None)))
     frozen, data = freeze(made, rows[:2])
-    network = frozen.list_layers(data)
+    network = frozen.list_layers(data[:])
     view = None if X_unrelated is None else take_rows(X_unrelated, few, n_samples)
     sides = SideMaker(UnrelatedInputs(X_unrelated=view), given, None, {})
     choices = net.unrelated_layer

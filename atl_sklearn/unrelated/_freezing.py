@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import torch
+from numpy.typing import ArrayLike
 from scipy.sparse import issparse, sparray
 
 from atl_sklearn._pipelines import as_innermost_sees
@@ -56,7 +55,7 @@ def as_tensors(network: torch.nn.Module, X: object) -> torch.Tensor | SparseRows
     return data if data.is_floating_point() or has_embedding(network) else data.float()
 
 
-def freeze_network(estimator: Any, network: torch.nn.Module | None = None) -> FrozenNetwork:
+def freeze_network(estimator: object, network: torch.nn.Module | None = None) -> FrozenNetwork:
     """Return the network in an estimator, frozen where it is.
 
     Parameters
@@ -79,7 +78,7 @@ def freeze_network(estimator: Any, network: torch.nn.Module | None = None) -> Fr
     return FrozenNetwork(network, device=device, label=label, nonlinearity=nonlinearity)
 
 
-def freeze(estimator: Any, X: Any) -> tuple[FrozenNetwork, Any]:
+def freeze(estimator: object, X: ArrayLike) -> tuple[FrozenNetwork, torch.Tensor | SparseRows]:
     """Return the network in an estimator, frozen where it is, and data as it takes them.
 
     Parameters

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 from numbers import Integral
-from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import ArrayLike
 from sklearn.cluster import KMeans
 from sklearn.metrics import silhouette_score
 
@@ -89,7 +89,7 @@ def _embedding(output: object, part: str) -> torch.Tensor:
 
 
 @torch.no_grad()
-def _embed(network: torch.nn.Module, data: Any, part: str) -> np.ndarray:
+def _embed(network: torch.nn.Module, data: torch.Tensor, part: str) -> np.ndarray:
     # A copy, so that the user's network keeps its mode.
     network = private_copy(network)
     starts = range(0, len(data), _ROWS_AT_ONCE)
@@ -113,7 +113,7 @@ def _is_count(value: object) -> bool:
 
 def find_groups(
     encoder: torch.nn.Module | str | os.PathLike[str],
-    X: Any,
+    X: ArrayLike,
     *,
     n_groups: int | str = "auto",
     max_groups: int = 20,

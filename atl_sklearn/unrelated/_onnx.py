@@ -5,13 +5,18 @@ from __future__ import annotations
 import os
 import weakref
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
+if TYPE_CHECKING:
+    from onnxruntime import InferenceSession
+
 # Beside the networks, and not in them: sessions are no part of what is copied, saved or compared.
-_SESSIONS: weakref.WeakKeyDictionary[torch.nn.Module, Any] = weakref.WeakKeyDictionary()
+_SESSIONS: weakref.WeakKeyDictionary[torch.nn.Module, InferenceSession] = (
+    weakref.WeakKeyDictionary()
+)
 _TYPES = {
     "tensor(float)": np.float32,
     "tensor(double)": np.float64,
@@ -103,7 +108,7 @@ class OnnxNetwork(torch.nn.Module):
         self.register_buffer("model", torch.frombuffer(content, dtype=torch.uint8))
         self._session()
 
-    def _session(self) -> Any:
+    def _session(self) -> InferenceSession:
         if self not in _SESSIONS:
             import onnxruntime
 

@@ -129,7 +129,7 @@ class OneHotRows:
     """
 
     def __init__(self, codes: np.ndarray, n_classes: int) -> None:
-        self.values: Any = codes
+        self.values = codes
         self._n_classes = n_classes
 
     def __len__(self) -> int:

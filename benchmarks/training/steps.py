@@ -12,10 +12,13 @@ from torch import nn
 from atl_sklearn import AntiTransferLoss
 from atl_sklearn.modules import MLP, VGG, ConvNet
 from atl_sklearn.similarity._precomputed import prepare, restore
-from atl_sklearn.unrelated import FrozenNetwork
-from atl_sklearn.unrelated._activation_cache import ActivationCache
-from atl_sklearn.unrelated._hooks import ActivationHooks
-from atl_sklearn.unrelated._layers import choose_layers, trace_layers
+from atl_sklearn.unrelated import (
+    ActivationCache,
+    ActivationHooks,
+    FrozenNetwork,
+    choose_layers,
+    trace_layers,
+)
 
 FORMS = ("plain", "cached", "live", "published")
 _LARGEST_MATRIX = 2**25  # elements of the published matrices that are still built: 128 MiB

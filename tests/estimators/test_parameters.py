@@ -19,7 +19,7 @@ FAST = {"max_epochs": 1, "random_state": 0}
         ({"weight": np.inf}, "Got inf instead"),
         ({"weight": np.nan}, "Got nan instead"),
         ({"weight": True}, "Got True instead"),
-        ({"weight": [1.0, 2.0]}, "one float for each of the 1 unrelated networks"),
+        ({"weight": [1.0, 2.0]}, "one for each of the 1 unrelated networks"),
         ({"metric": "ckaa"}, r"metric must be .*'cka'"),
         ({"metric": None}, "metric must be"),
         ({"aggregation": "grams"}, r"aggregation must be .*'gram'"),
@@ -76,19 +76,19 @@ def test_a_failed_fit_leaves_a_fitted_network_as_it_was(tabular, unrelated):
     np.testing.assert_array_equal(net.predict_proba(X), proba)
 
 
-class Flat(nn.Module):
+class Two(nn.Module):
     def __init__(self):
         super().__init__()
-        self.linear = nn.Linear(6, 1)
+        self.linear = nn.Linear(6, 2)
 
     def forward(self, x):
-        return self.linear(x)[:, 0]
+        return self.linear(x)
 
 
 def test_a_regression_network_must_return_a_column_for_each_target(tabular):
     X, y, _ = tabular
-    with pytest.raises(ValueError, match=r"\(n_samples, 1\), one for each target. Got \(8,\)"):
-        AntiTransferRegressor(Flat, **FAST).fit(X, y)
+    with pytest.raises(ValueError, match=r"\(n_samples, 1\), one for each target. Got \(8, 2\)"):
+        AntiTransferRegressor(Two, **FAST).fit(X, y)
 
 
 # ---- modules ------------------------------------------------------------------------------

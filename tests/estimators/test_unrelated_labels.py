@@ -365,11 +365,13 @@ class Other(Recording):
 RAN = []
 
 
-@pytest.mark.parametrize(
-    "damage",
-    [damage_by_cutting, damage_by_a_byte, damage_by_emptying, damage_by_another_fit,
-     damage_by_a_pickle, damage_by_code, damage_by_a_class_of_others],
-)  # fmt: skip
+DAMAGES = [
+    damage_by_cutting, damage_by_a_byte, damage_by_emptying, damage_by_another_fit,
+    damage_by_a_pickle, damage_by_code, damage_by_a_class_of_others,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("damage", all_but_slow(DAMAGES, damage_by_a_byte, damage_by_code))
 def test_what_cannot_be_used_is_fitted_again(damage, pipeline, numbered, tmp_path):
     X, y, nuisance = numbered
     net = clone(pipeline[-1]).set_params(memory=tmp_path)

@@ -29,6 +29,7 @@ from atl_sklearn.inspection import (
 from atl_sklearn.inspection._displays import _live
 from atl_sklearn.inspection._displays._style import COLORS, fit_labels, overlapping_labels
 from atl_sklearn.inspection._saliency import saliency_map
+from tests.slow import all_but_slow
 
 plt = pytest.importorskip("matplotlib.pyplot")
 
@@ -113,7 +114,7 @@ LARGE = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", LARGE)
+@pytest.mark.parametrize("name", all_but_slow(LARGE, "probes", "comparison", "few layers"))
 def test_no_two_labels_overlap_and_nothing_hangs_out(name):
     display = LARGE[name]().plot()
     assert overlapping_labels(display.figure_) == []

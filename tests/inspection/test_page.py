@@ -8,6 +8,7 @@ import pytest
 PAGE = Path(__file__).parents[2] / "docs" / "inspection.rst"
 
 
+@pytest.mark.slow
 def test_the_examples_of_the_page_run():
     pytest.importorskip("matplotlib")
     found = doctest.testfile(str(PAGE), module_relative=False, optionflags=doctest.ELLIPSIS)

@@ -8,6 +8,7 @@ from torch import nn
 
 from atl_sklearn import AntiTransferClassifier
 from atl_sklearn.unrelated import find_groups
+from tests.slow import all_but_slow
 
 
 def blobs(n_groups=4, n_samples=60, n_features=6, seed=0):
@@ -21,7 +22,7 @@ def encoder():
     return networks.seeded(lambda: nn.Linear(6, 6, bias=False))
 
 
-@pytest.mark.parametrize("n_groups", [3, 4, 6])
+@pytest.mark.parametrize("n_groups", all_but_slow([3, 4, 6], 4))
 def test_the_groups_and_their_number_are_found(n_groups):
     X, groups = blobs(n_groups)
     network = find_groups(encoder(), X)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure, SubFigure
+    from matplotlib.image import AxesImage
 
 _MOST_WITH_NUMBERS = 6  # classes
 _CELLS, _SMALLEST = 110.0, 5.0  # points: the width of a matrix, and a number that can be read
@@ -210,7 +211,7 @@ class GroupConfusionDisplay:
         fit_labels([at.yaxis for at in axes], names)
         return self
 
-    def _draw(self, ax: Axes, table: np.ndarray) -> Any:
+    def _draw(self, ax: Axes, table: np.ndarray) -> AxesImage:
         totals = table.sum(axis=1, keepdims=True)
         shares = np.divide(table, totals, out=np.zeros(table.shape), where=totals > 0)
         image = ax.imshow(shares, vmin=0, vmax=1, cmap=HEAT)

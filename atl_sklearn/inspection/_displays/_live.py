@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from skorch.callbacks import Callback
 
@@ -10,6 +10,7 @@ from atl_sklearn.inspection._displays._style import need_matplotlib
 from atl_sklearn.inspection._displays._training import TrainingDisplay
 
 if TYPE_CHECKING:
+    from IPython.display import DisplayHandle
     from skorch import NeuralNet
 
 
@@ -66,7 +67,7 @@ class LiveTraining(Callback):
 
     def on_train_begin(self, net: NeuralNet, **kwargs: object) -> None:
         """Make room for the drawing; see skorch."""
-        self.place_: Any = None
+        self.place_: DisplayHandle | None = None
 
     def on_epoch_end(self, net: NeuralNet, **kwargs: object) -> None:
         """Draw anew; see skorch."""

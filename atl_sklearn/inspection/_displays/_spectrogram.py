@@ -30,7 +30,7 @@ _OWNER = "SpectrogramDisplay.from_estimator"
 _MEL = ("log_mel", "mel", "pcen", "power_law")
 
 
-def _axes_of(estimator: object) -> dict[str, Any]:
+def _axes_of(estimator: object) -> dict[str, float]:
     """Return what the first step says of time and frequency, if it makes spectrograms."""
     step: BaseEstimator = estimator.steps[0][1] if isinstance(estimator, Pipeline) else None
     if not all(hasattr(step, name) for name in ("sr", "hop_length", "n_fft", "feature")):

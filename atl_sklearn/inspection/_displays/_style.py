@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -29,7 +30,7 @@ GREY = "0.5"  # seen on white and on black
 _SMALLEST = 5.0  # points
 
 
-def need_matplotlib(owner: str) -> Any:
+def need_matplotlib(owner: str) -> ModuleType:
     """Return ``matplotlib.pyplot``.
 
     Raises
@@ -63,7 +64,7 @@ def one_axes(owner: str, ax: Axes | None, size: tuple[float, float] | None = Non
 
 
 def several_axes(
-    owner: str, axes: Any, shape: tuple[int, int], size: tuple[float, float], **kwargs: Any
+    owner: str, axes: object, shape: tuple[int, int], size: tuple[float, float], **kwargs: Any
 ) -> np.ndarray:
     """Return as many axes as there are panels, of a new figure if there are none.
 
@@ -129,7 +130,7 @@ def fit_labels(axes: Any, names: Sequence[str]) -> None:
     """
     several = axes if isinstance(axes, list) else [axes]
     first = several[0]
-    figure: Any = first.figure
+    figure = first.figure
     names, at = list(names), np.arange(len(names))
     for axis in several:
         axis.set_ticks(at, names)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure, SubFigure
+    from matplotlib.transforms import Bbox
 
 _MOST_NAMED = 12
 
@@ -76,7 +77,9 @@ class TradeOffDisplay:
     ax_: Axes
     figure_: Figure | SubFigure
 
-    def __init__(self, points: Any, *, rivals: Iterable = (), chance: float | None = None) -> None:
+    def __init__(
+        self, points: Iterable[TradeOffPoint], *, rivals: Iterable = (), chance: float | None = None
+    ) -> None:
         self.points = tuple(points)
         self.rivals = tuple(rivals)
         self.chance = chance
@@ -145,7 +148,7 @@ class TradeOffDisplay:
             way_out = "Search with an objective that asks for invariance."
             must = "a fitted AntiTransferSearchCV with a Pareto front (pareto_)"
             raise refuse_value("TradeOffDisplay.from_search", "search", must, search, way_out)
-        params: list[Mapping[str, Any]] = [point.params for point in front]
+        params: list[Mapping[str, object]] = [point.params for point in front]
         varied = [n for n in params[0] if len({repr(p.get(n)) for p in params}) > 1]
         names = [
             ", ".join(f"{n.rpartition('__')[2]} {_brief(p.get(n))}" for n in varied) or "best"
@@ -258,7 +261,7 @@ def place_names(ax: Axes, named: list[tuple[float, float, str]]) -> None:
     A name for which there is no room is left out.
     """
     offsets = [(7, 4), (7, -11), (-7, 4), (-7, -11), (0, 9), (0, -16), (14, 12), (-14, 12)]
-    taken: list[Any] = []
+    taken: list[Bbox] = []
     dots = [ax.transData.transform((x, y)) for x, y, _ in named]
     inside = ax.get_window_extent()
     for (x, y, name), _ in zip(named, dots, strict=True):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from skorch.history import History
@@ -35,7 +35,7 @@ _STAGES = {"train": "training", "valid": "validation"}
 _MOST_IN_LEGEND = 8
 
 
-def columns_of(history: History | Sequence[Mapping[str, Any]]) -> dict[str, np.ndarray]:
+def columns_of(history: History | Sequence[Mapping[str, float]]) -> dict[str, np.ndarray]:
     """Return the columns of a history that are drawn, by epoch; NaN where there is no entry."""
     rows = list(list.__iter__(history)) if isinstance(history, History) else list(history)
     starts = tuple(start for _, names in _PANELS.values() for start in names)
@@ -110,7 +110,12 @@ class TrainingDisplay:
         return cls._of(found)
 
     @classmethod
-    def from_history(cls, history: Any) -> TrainingDisplay:
+    def from_history(
+        cls,
+        history: History
+        | Sequence[Mapping[str, float]]
+        | Mapping[str, History | Sequence[Mapping[str, float]]],
+    ) -> TrainingDisplay:
         """Take a history, or several.
 
         Parameters
@@ -126,7 +131,9 @@ class TrainingDisplay:
         return cls._of(history if isinstance(history, Mapping) else {"": history})
 
     @classmethod
-    def _of(cls, histories: Mapping[str, Any]) -> TrainingDisplay:
+    def _of(
+        cls, histories: Mapping[str, History | Sequence[Mapping[str, float]]]
+    ) -> TrainingDisplay:
         columns = {name: columns_of(history) for name, history in histories.items()}
         empty = [name for name, found in columns.items() if not found]
         if empty:
