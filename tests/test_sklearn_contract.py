@@ -59,18 +59,19 @@ def run(check, estimator):
 
 
 @pytest.mark.slow
-@parametrize_with_checks(PLAIN)
-def test_plain_full_batch_in_double_precision(estimator, check):
+@parametrize_with_checks([*PLAIN, FULL_BATCH[1]])
+def test_other_full_batch_in_double_precision(estimator, check):
     run(check, estimator)
 
 
-@parametrize_with_checks(FULL_BATCH)
+@parametrize_with_checks(FULL_BATCH[:1])
 def test_full_batch_in_double_precision(estimator, check):
     run(check, estimator)
 
 
+# Of each the classifier; numbers are among the slow ones.
 @parametrize_with_checks(
-    MINIBATCHES[1::2], expected_failed_checks=lambda estimator: EXPECTED_FAILED_CHECKS
+    MINIBATCHES[1:2], expected_failed_checks=lambda estimator: EXPECTED_FAILED_CHECKS
 )
 def test_minibatches_in_single_precision(estimator, check):
     run(check, estimator)
@@ -78,9 +79,10 @@ def test_minibatches_in_single_precision(estimator, check):
 
 @pytest.mark.slow
 @parametrize_with_checks(
-    MINIBATCHES[::2], expected_failed_checks=lambda estimator: EXPECTED_FAILED_CHECKS
+    [*MINIBATCHES[::2], MINIBATCHES[3]],
+    expected_failed_checks=lambda estimator: EXPECTED_FAILED_CHECKS,
 )
-def test_plain_minibatches_in_single_precision(estimator, check):
+def test_other_minibatches_in_single_precision(estimator, check):
     run(check, estimator)
 
 

@@ -252,6 +252,7 @@ def test_search_and_prediction_by_folds(recordings):
     assert probabilities.shape == (24, 2)
 
 
+@pytest.mark.slow
 def test_anti_transfer_with_labels_and_unlabeled_recordings(recordings):
     waves, labels = recordings
     small = {"module__channels": (3, 4), "module__pool_after": (0,), "max_epochs": 1}

@@ -171,7 +171,7 @@ class TestRuns:
             del run["seconds"]
         assert found[0] == found[1]
 
-    @pytest.mark.parametrize("name", all_but_slow(METHODS, "plain", "cross", "auto"))
+    @pytest.mark.parametrize("name", all_but_slow(METHODS, "plain", "cross"))
     def test_every_method_runs(self, tmp_path, name, monkeypatch):
         def brief(index):
             return replace(digit_images(index), max_epochs=1, unrelated_epochs=1)

@@ -24,6 +24,7 @@ def small(index):
     return standardised(Fold(max_epochs=1, unrelated_epochs=1, **parts))
 
 
+@pytest.mark.slow
 def test_runs_are_made_once_and_shown(tmp_path, monkeypatch):
     monkeypatch.setattr(weights, "DATA", {"adult": small})
     weights._prepared.cache_clear()

@@ -112,6 +112,7 @@ def test_any_source_will_do(unrelated):
         assert hasattr(net.unrelated_, "coef_")
 
 
+@pytest.mark.slow
 def test_a_single_score_for_two_classes_is_told_the_difference():
     two = make(product_of_experts=1.0, max_epochs=15).fit(X, Y, y_unrelated=S)
     one = make(product_of_experts=1.0, max_epochs=15, criterion=torch.nn.BCEWithLogitsLoss).fit(

@@ -167,6 +167,7 @@ def test_layers_activations_and_probes(encoded, rows_made_dense):
     assert probe_score(net, X, y) > 0.9
 
 
+@pytest.mark.slow
 def test_a_search(encoded):
     X, y, nuisance = encoded
     net = AntiTransferClassifier(unrelated=AntiTransferClassifier(max_epochs=5, lr=0.02), **FAST)

@@ -145,6 +145,7 @@ def test_a_raw_table_trains_as_a_standardised_one():
     assert scores[False] < 0.85
 
 
+@pytest.mark.slow
 def test_a_raw_target_trains_as_a_standardised_one():
     X, y = load_diabetes(return_X_y=True)
     net = AntiTransferRegressor(random_state=0)

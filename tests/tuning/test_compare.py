@@ -160,6 +160,7 @@ def test_groups_are_kept_together(tabular):
     assert all(len(set(x)) == 4 for _, x, _ in Recording.seen)
 
 
+@pytest.mark.slow
 def test_processes_find_the_same(tabular):
     X, y, _ = tabular
     estimators = {"ridge": Ridge(), "other": Ridge(alpha=100.0)}
