@@ -11,3 +11,7 @@ class ModelFileError(ValueError):
 
 class UntrustedClassError(ModelFileError):
     """A file names a class or function that `trusted` does not."""
+
+
+class UnknownStateError(TypeError):
+    """A state has something in it of which nobody knows how to write it down."""

@@ -1,112 +1,10 @@
-"""States of a training as bytes: in the values' codec, as whole as this machine needs them."""
+"""States of a training as bytes, without torch until there is one."""
 
 from __future__ import annotations
 
 import json
-import random
-from collections import Counter, OrderedDict, deque
-from collections.abc import Callable, Mapping
-
-import numpy as np
-import torch
-from safetensors.torch import load, save
-
-from atl_sklearn._types import Json
-from atl_sklearn.persistence._decode_values import ValueDecoder
-from atl_sklearn.persistence._encode_values import Node, Place, ValueEncoder
-from atl_sklearn.persistence._simple import SIMPLE, Simple
 
 _KEY = "state"
-
-
-class UnknownStateError(TypeError):
-    """A state has something in it of which nobody knows how to write it down."""
-
-
-def _torch_generator(parts: list) -> torch.Generator:
-    made = torch.Generator(device=parts[0])
-    made.set_state(parts[1])
-    return made
-
-
-def _random(parts: list) -> random.Random:
-    made = random.Random()
-    made.setstate(parts[0])
-    return made
-
-
-_OF_STATES: dict[type, Simple] = {
-    **SIMPLE,
-    Counter: Simple(
-        "counter",
-        "items",
-        lambda value: list(value.items()),
-        lambda pairs: Counter(dict(pairs)),
-    ),
-    deque: Simple(
-        "deque", "parts", lambda value: [list(value), value.maxlen], lambda parts: deque(*parts)
-    ),
-    random.Random: Simple("random", "parts", lambda value: [value.getstate()], _random),
-    torch.Generator: Simple(
-        "torch_generator",
-        "parts",
-        lambda value: [str(value.device), value.get_state()],
-        _torch_generator,
-    ),
-}
-
-
-class _Encoder(ValueEncoder):
-    """Writes what is equal alike, whether or not it is one object, and where tensors lie."""
-
-    _simple = _OF_STATES
-    _arrays = (np.ndarray,)
-
-    def __init__(self, *, tries: bool = False) -> None:
-        super().__init__()
-        self._tries = tries
-
-    def encode(self, state: object, where: str) -> Json:
-        return self._any(state, Place(where, ""))
-
-    def _again(self, value: object) -> Json:
-        return None
-
-    def _store(self, make: Callable[[], torch.Tensor], place: Place) -> str:
-        return "" if self._tries else super()._store(make, place)
-
-    def _tensor(self, value: torch.Tensor, place: Place) -> Node:
-        return super()._tensor(value, place) | {"device": str(value.device)}
-
-    def _dict(self, value: Mapping, place: Place) -> Node:
-        node = super()._dict(value, place)
-        if hasattr(value, "_metadata"):  # the versions of a module's state dict
-            node["metadata"] = self._any(value._metadata, place)
-        return node
-
-    def _other(self, value: object, place: Place) -> Json:
-        raise self._refuse(place, value, "")
-
-    def _refuse(self, place: Place, value: object, why: str, way_out: str = "") -> Exception:
-        where = place.owner + "".join(f"[{name!r}]" for name in place.path)
-        kind = f"{type(value).__module__}.{type(value).__qualname__}"
-        return UnknownStateError(f"{where} is of type {kind}")
-
-
-class _Decoder(ValueDecoder):
-    _simple = _OF_STATES
-
-    def decode(self, node: Json) -> object:
-        return self._any(node, "the state")
-
-    def _tensor(self, node: Node, at: str) -> torch.Tensor:
-        return super()._tensor(node, at).to(str(node["device"]))
-
-    def _mapping(self, node: Node, at: str) -> dict:
-        made = super()._mapping(node, at)
-        if isinstance(made, OrderedDict) and "metadata" in node:
-            vars(made)["_metadata"] = self._any(node["metadata"], at)
-        return made
 
 
 def check_packable(state: object, where: str) -> None:
@@ -127,12 +25,14 @@ def check_packable(state: object, where: str) -> None:
     Examples
     --------
     >>> from atl_sklearn.persistence._state import check_packable
-    >>> check_packable({"seen": [1, object()]}, "the callback's state")
+    >>> check_packable({"seen": [1, object()]}, "the state")
     Traceback (most recent call last):
     ...
-    atl_sklearn.persistence._state.UnknownStateError: the callback's state['seen'][1] is of type ...
+    atl_sklearn.persistence._errors.UnknownStateError: the state['seen'][1] is of type ...
     """
-    _Encoder(tries=True).encode(state, where)
+    from atl_sklearn.persistence._state_coders import StateEncoder
+
+    StateEncoder(tries=True).encode(state, where)
 
 
 def pack_state(state: object, where: str = "the state") -> bytes:
@@ -165,7 +65,11 @@ def pack_state(state: object, where: str = "the state") -> bytes:
     >>> unpack_state(pack_state({"step": 3, "betas": (0.9, 0.99), "weight": torch.ones(2)}))
     {'step': 3, 'betas': (0.9, 0.99), 'weight': tensor([1., 1.])}
     """
-    encoder = _Encoder()
+    from safetensors.torch import save
+
+    from atl_sklearn.persistence._state_coders import StateEncoder
+
+    encoder = StateEncoder()
     description = encoder.encode(state, where)
     return save(encoder.tensors, {_KEY: json.dumps(description)})
 
@@ -188,6 +92,10 @@ def unpack_state(data: bytes) -> object:
     ModelFileError, KeyError, ValueError
         If it is something else.
     """
+    from safetensors.torch import load
+
+    from atl_sklearn.persistence._state_coders import StateDecoder
+
     # The header says its own length in the first eight bytes.
     header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
-    return _Decoder(load(data)).decode(json.loads(header["__metadata__"][_KEY]))
+    return StateDecoder(load(data)).decode(json.loads(header["__metadata__"][_KEY]))
