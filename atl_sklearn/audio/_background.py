@@ -14,6 +14,7 @@ from atl_sklearn._validation import is_number, refuse
 from atl_sklearn.audio._augmentation import Augmentation, Changed
 from atl_sklearn.audio._bad_audio import BadAudioError, BadFile, UnusableClipError
 from atl_sklearn.audio._clips import Segment, as_clips
+from atl_sklearn.audio._decibels import with_noise
 from atl_sklearn.audio._librosa_features import LibrosaFeatures
 from atl_sklearn.audio._reading import read_clip
 
@@ -98,10 +99,7 @@ class AddBackground(Augmentation):
     def _change(self, clip: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         index = int(rng.integers(len(self._clips)))
         noise = self._read(index, clip.shape[-1], int(rng.integers(2**31 - 1)))
-        power = np.mean(np.square(clip, dtype=np.float64))
-        ratio = 10 ** (self._draw("snr", rng) / 10)
-        scale = np.sqrt(power / np.mean(np.square(noise, dtype=np.float64)) / ratio)
-        return (clip + scale * noise).astype(clip.dtype)
+        return with_noise(clip, noise, self._draw("snr", rng))
 
     def _read(self, index: int, n_times: int, seed: int) -> NDArray[np.float32]:
         sound = self._clips[index]

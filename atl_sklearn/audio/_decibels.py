@@ -37,3 +37,26 @@ def to_decibels(
     if top_db is not None:
         np.maximum(level, level.max(axis=(1, 2), keepdims=True) - float(top_db), out=level)
     return level
+
+
+def with_noise(clip: np.ndarray, noise: np.ndarray, snr: float) -> np.ndarray:
+    """Add noise to a clip.
+
+    Parameters
+    ----------
+    clip, noise : ndarray of shape (..., n_times)
+        Of any level.
+    snr : float
+        Signal-to-noise ratio in dB.
+
+    Returns
+    -------
+    noisy : ndarray of shape (..., n_times)
+        Of the dtype of `clip`.
+    """
+    # In a unit near its peak, a power of two, squares of a clip do not overflow.
+    unit = np.ldexp(1.0, np.frexp(np.abs(clip).max())[1] - 1)
+    power = np.mean(np.square(clip / unit, dtype=np.float64))
+    ratio = 10 ** (snr / 10)
+    scale = unit * np.sqrt(power / np.mean(np.square(noise, dtype=np.float64)) / ratio)
+    return (clip + scale * noise).astype(clip.dtype)

@@ -6,6 +6,7 @@ import numpy as np
 
 from atl_sklearn._types import Seed
 from atl_sklearn.audio._augmentation import Augmentation
+from atl_sklearn.audio._decibels import with_noise
 from atl_sklearn.audio._parameters import check_choice, is_number, refuse
 
 
@@ -64,12 +65,7 @@ class AddNoise(Augmentation):
             spectrum = np.fft.rfft(noise)
             spectrum[..., 1:] /= np.sqrt(np.arange(1, spectrum.shape[-1]))
             noise = np.fft.irfft(spectrum, clip.shape[-1])
-        # In a unit near its peak, a power of two, squares of a clip do not overflow.
-        unit = np.ldexp(1.0, np.frexp(np.abs(clip).max())[1] - 1)
-        power = np.mean(np.square(clip / unit, dtype=np.float64))
-        ratio = 10 ** (self._draw("snr", rng) / 10)
-        scale = unit * np.sqrt(power / np.mean(noise**2) / ratio)
-        return (clip + scale * noise).astype(clip.dtype)
+        return with_noise(clip, noise, self._draw("snr", rng))
 
 
 class RandomGain(Augmentation):

@@ -37,8 +37,8 @@ Adult
 -----
 32,561 people of the United States census of 1994 (the published training set): 14 columns, of
 which 6 are numbers, and whether a person earns more than 50,000 dollars a year (24 %). Missing
-values are NaN. The attribute that a decision should not depend on is "sex" (67 % male, who are
-31 % of them above the limit; 11 % of the women are), or "race".
+values are NaN. A decision should not depend on "sex", say, or "race": 67 % are men, of whom 31 %
+are above the limit, and 11 % of the women are.
 
 Licence: Creative Commons Attribution 4.0 International (CC BY 4.0).
 Source: B. Becker, R. Kohavi, "Adult", UCI Machine Learning Repository, 1996,

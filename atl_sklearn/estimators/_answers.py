@@ -53,9 +53,11 @@ def answers_of(
     """
     for side in sides.values():
         side.choose("posterior", tried, parameter="layer")
-    batches: Iterable[Batch | Sequence[object]] = net.get_iterator(data, training=False)
+    batches: Iterable[Batch | Sequence[object]]
     if in_order or any(side.needs_positions(unlabeled=False) for side in sides.values()):
         batches = batch_loader(data, batch_size=_AT_ONCE, shuffle=False, training=False)
+    else:
+        batches = net.get_iterator(data, training=False)
     answers: dict[int, list[np.ndarray]] = {position: [] for position in sides}
     targets = []
     for batch in batches:

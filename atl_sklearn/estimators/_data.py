@@ -307,11 +307,16 @@ def first_samples(X: Samples, count: int) -> Samples:
     return {key: x[:count] for key, x in X.items()}
 
 
-def is_own_data(dataset: object) -> TypeGuard[BatchedData]:
-    """Tell whether `dataset` is one of this module's, or a subset of one."""
+def whole_of(dataset: object) -> object:
+    """Return the dataset that `dataset` is a subset of, or itself."""
     while isinstance(dataset, Subset):
         dataset = dataset.dataset
-    return isinstance(dataset, ArrayData | LabelledData)
+    return dataset
+
+
+def is_own_data(dataset: object) -> TypeGuard[BatchedData]:
+    """Tell whether `dataset` is one of this module's, or a subset of one."""
+    return isinstance(whole_of(dataset), ArrayData | LabelledData)
 
 
 class _Batches(Sampler):

@@ -20,6 +20,7 @@ from atl_sklearn.estimators._data import (
     UnlabeledData,
     first_samples,
     is_own_data,
+    whole_of,
 )
 from atl_sklearn.estimators._penalty_settings import PenaltySettings
 from atl_sklearn.estimators._placement import autocast
@@ -308,8 +309,7 @@ class FrozenSide:
     ) -> str:
         """Return why activations cannot be kept, or nothing."""
         settings = self._settings
-        while isinstance(data, torch.utils.data.Subset):
-            data = data.dataset
+        data = whole_of(data)
         if not is_own_data(data) and not isinstance(data, UnlabeledData):
             return "'dataset' makes the samples, and may change them"
         if not whole_batches:

@@ -10,9 +10,8 @@ from typing import TypeVar
 import numpy as np
 import torch
 from skorch.utils import to_tensor
-from torch.utils.data import Subset
 
-from atl_sklearn.estimators._data import ArrayData, Samples
+from atl_sklearn.estimators._data import ArrayData, Samples, whole_of
 
 _T = TypeVar("_T")
 
@@ -76,10 +75,9 @@ class Placement:
         """Move arrays to a GPU at once, where they take a small part of what is free there."""
         if self.device is None or self.device.type != "cuda":
             return
-        while isinstance(dataset, Subset):
-            dataset = dataset.dataset
-        if isinstance(dataset, ArrayData):
-            dataset.place(self.device, _GPU_SHARE * torch.cuda.mem_get_info(self.device)[0])
+        whole = whole_of(dataset)
+        if isinstance(whole, ArrayData):
+            whole.place(self.device, _GPU_SHARE * torch.cuda.mem_get_info(self.device)[0])
 
 
 def numpy_dtype(precision: str) -> np.dtype:

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch.utils.data import Subset, default_collate
+from torch.utils.data import default_collate
 
-from atl_sklearn.estimators._data import ArrayData, IndexedData, is_own_data
+from atl_sklearn.estimators._data import ArrayData, IndexedData, is_own_data, whole_of
 from atl_sklearn.modules import Moments, Rescale, Standardize
 
 _PIECE = 2**21  # numbers that are looked at together
@@ -19,12 +19,9 @@ _FROM_DATASET = 1000  # samples of a torch Dataset, where each may be read from 
 
 def _pieces(dataset: IndexedData) -> Iterator[tuple[object, object, torch.Tensor | None]]:
     """Yield X, y and the samples' weights: of all samples of arrays, of some of a Dataset."""
-    base: object = dataset
-    while isinstance(base, Subset):
-        base = base.dataset
     n_samples = len(dataset)
     chosen = range(n_samples)
-    if not isinstance(base, ArrayData) and n_samples > _FROM_DATASET:
+    if not isinstance(whole_of(dataset), ArrayData) and n_samples > _FROM_DATASET:
         chosen = np.linspace(0, n_samples - 1, _FROM_DATASET).astype(int).tolist()
     own: Any = dataset if is_own_data(dataset) else None
     first = dataset[chosen[0]][0] if own is None else own.__getitems__([chosen[0]]).X[0]

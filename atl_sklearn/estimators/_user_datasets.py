@@ -9,10 +9,10 @@ import numpy as np
 import torch
 from skorch.dataset import Dataset
 from skorch.utils import data_from_dataset, is_dataset
-from torch.utils.data import DataLoader, IterableDataset, Subset
+from torch.utils.data import DataLoader, IterableDataset
 
 from atl_sklearn._validation import check_no_missing
-from atl_sklearn.estimators._data import IndexedData
+from atl_sklearn.estimators._data import IndexedData, whole_of
 
 
 def is_torch_dataset(X: object) -> TypeGuard[IndexedData]:
@@ -117,9 +117,7 @@ def targets_of(dataset: IndexedData) -> np.ndarray:
     ValueError
         If it holds none, or some are missing.
     """
-    whole: object = dataset
-    while isinstance(whole, Subset):
-        whole = whole.dataset
+    whole = whole_of(dataset)
     if isinstance(whole, Dataset) and whole.y is None:  # of which skorch makes zeros
         raise ValueError("The Dataset holds no targets. Pass them beside it: fit(dataset, y).")
     try:

@@ -10,7 +10,7 @@ import numpy as np
 
 from atl_sklearn._validation import refuse_value
 from atl_sklearn.inspection._displays._frames import make_frame
-from atl_sklearn.inspection._displays._style import GREY, one_axes, short, style_of
+from atl_sklearn.inspection._displays._style import GREY, legend_above, one_axes, short, style_of
 from atl_sklearn.inspection._report import InvarianceReport
 
 if TYPE_CHECKING:
@@ -229,10 +229,7 @@ class TradeOffDisplay:
         ax.margins(0.15)
         ax.set_xlabel("how well a probe reads the unrelated label (left is invariant)")
         ax.set_ylabel("score of the task")
-        ax.legend(
-            loc="lower left", bbox_to_anchor=(0, 1), ncols=4, frameon=False, fontsize="small",
-            borderaxespad=0.3,
-        )  # fmt: skip
+        legend_above(ax, 4)
         ax.figure.draw_without_rendering()  # type: ignore[union-attr]
         named = everyone if len(everyone) <= _MOST_NAMED else front
         place_names(ax, [(p.probe, p.score, short(p.name)) for p in named])
