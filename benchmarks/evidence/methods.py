@@ -23,10 +23,15 @@ def network(epochs: int, seed: int, **params: Any) -> Any:
     return AntiTransferClassifier(max_epochs=epochs, random_state=seed, **params)
 
 
+def network_of(fold: Fold, seed: int, **params: Any) -> Any:
+    """Return the estimator with what the fold's protocol sets."""
+    return network(fold.max_epochs, seed, **fold.network, **params)
+
+
 def fit_unrelated(fold: Fold, index: int, part: Clips | None = None) -> Any:
     """Fit the unrelated network of a fold, on `part` or on what the fold has for it."""
     part = fold.unrelated if part is None else part
-    net = network(fold.unrelated_epochs, 900 + index)
+    net = network(fold.unrelated_epochs, 900 + index, **fold.network)
     return net.fit(part.X, part.nuisance)
 
 
@@ -88,26 +93,32 @@ class Method:
 
 
 def _plain(fold: Fold, unrelated: Any, seed: int, value: float) -> Fitted:
-    net = network(fold.max_epochs, seed, weight_decay=value)
+    net = network_of(fold, seed, weight_decay=value)
     return _of_net(net.fit(fold.train.X, fold.train.target))
 
 
 def _balanced(fold: Fold, unrelated: Any, seed: int, value: float) -> Fitted:
     part = fold.balanced
-    net = network(fold.max_epochs, seed, weight_decay=value)
+    net = network_of(fold, seed, weight_decay=value)
     return _of_net(net.fit(part.X, part.target))
 
 
 def _from_unrelated(fold: Fold, unrelated: Any, seed: int, value: float) -> Fitted:
     shape = fold.train.X.shape[1:]
     n_outputs = len(np.unique(fold.train.target))
+    of_module = {
+        name.removeprefix("module__"): value
+        for name, value in fold.network.items()
+        if name.startswith("module__")
+    }
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         make = get_module("auto", shape)
-        module = make(input_shape=shape, n_outputs=n_outputs, standardize=True)
+        module = make(input_shape=shape, n_outputs=n_outputs, standardize=True, **of_module)
     net = network(
         fold.max_epochs,
         seed,
+        **{name: value for name, value in fold.network.items() if "__" not in name},
         module=initialised_from(unrelated, module),
         weight_decay=value,
     )
@@ -115,15 +126,17 @@ def _from_unrelated(fold: Fold, unrelated: Any, seed: int, value: float) -> Fitt
 
 
 def _last_layer(fold: Fold) -> str:
-    return "hidden.1.activation" if fold.train.X.ndim == 2 else "blocks.4.activation"
+    if fold.train.X.ndim > 2:
+        return "blocks.4.activation"
+    return f"hidden.{len(fold.network.get('module__hidden_layer_sizes', (100, 50))) - 1}.activation"
 
 
 def _reversal(part: str) -> Callable[..., Fitted]:
     def build(fold: Fold, unrelated: Any, seed: int, value: float) -> Fitted:
         clips: Clips = getattr(fold, part)
         reversal = GradientReversal(clips.X, clips.nuisance, _last_layer(fold), value, seed=seed)
-        net = network(
-            fold.max_epochs,
+        net = network_of(
+            fold,
             seed,
             callbacks=[("reversal", reversal)],
         )
@@ -133,7 +146,7 @@ def _reversal(part: str) -> Callable[..., Fitted]:
 
 
 def _erased(fold: Fold, unrelated: Any, seed: int, value: float) -> Fitted:
-    net = network(fold.max_epochs, seed)
+    net = network_of(fold, seed)
     net.fit(fold.train.X, fold.train.target)
     erased = ErasedFeatures(net, _last_layer(fold), value).fit(fold)
     return Fitted(erased.predict, erased.features)
@@ -151,7 +164,7 @@ def _anti(
             source.set_params(max_epochs=0)
             source.fit(fold.unrelated.X, fold.unrelated.nuisance)
         options = {"weight": "auto" if auto else value, **params}
-        net = network(fold.max_epochs, seed, unrelated=source, **options)
+        net = network_of(fold, seed, unrelated=source, **options)
         unlabeled = None if data is None else getattr(fold, data).X
         return _of_net(net.fit(fold.train.X, fold.train.target, X_unlabeled=unlabeled))
 
@@ -160,8 +173,8 @@ def _anti(
 
 def _speaker_groups(fold: Fold, unrelated: Any, seed: int, value: float) -> Fitted:
     """Anti-transfer from a pretrained speaker encoder, which is given an input of its own."""
-    net = network(
-        fold.max_epochs,
+    net = network_of(
+        fold,
         seed,
         unrelated=encoder.grouped_encoder(fold.unlabeled),
         unrelated_layer="output",
@@ -179,7 +192,7 @@ def _speaker_groups(fold: Fold, unrelated: Any, seed: int, value: float) -> Fitt
 
 def _product(fold: Fold, unrelated: Any, seed: int, value: float) -> Fitted:
     """Train the network on what the unrelated one leaves unexplained; no further data."""
-    net = network(fold.max_epochs, seed, unrelated=unrelated, weight=0, product_of_experts=value)
+    net = network_of(fold, seed, unrelated=unrelated, weight=0, product_of_experts=value)
     return _of_net(net.fit(fold.train.X, fold.train.target))
 
 
@@ -187,7 +200,7 @@ def _several(fold: Fold, unrelated: Any, seed: int, value: float) -> Fitted:
     """Anti-transfer from two unrelated networks, each with the weight."""
     both = [unrelated, fit_unrelated(fold, seed, fold.second)]
     options = {"unrelated": both, "weight": [value, value]}
-    net = network(fold.max_epochs, seed, **options)
+    net = network_of(fold, seed, **options)
     return _of_net(net.fit(fold.train.X, fold.train.target, X_unlabeled=fold.unlabeled.X))
 
 
@@ -225,7 +238,7 @@ def _augmentation(*, anti: bool) -> Callable[..., Fitted]:
         options = {"unrelated": unrelated, "weight": value} if anti else {}
         if not anti:
             options["weight_decay"] = value
-        net = network(epochs, seed, **options)
+        net = network(epochs, seed, **fold.network, **options)
         unlabeled = copies(fold.unlabeled.X, unrelated, rng)[0] if anti else None
         net.fit(X, fold.train.target[index], X_unlabeled=unlabeled)
         return _of_net(net)
