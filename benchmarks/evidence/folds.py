@@ -36,7 +36,7 @@ class Fold:
     unrelated : Clips
         What the unrelated network trains on, with the label of the nuisance.
     unlabeled : Clips
-        What the penalty may see; only comparators that say so read its labels.
+        What the penalty may see; only rivals that say so read its labels.
     valid, valid_like_test : Clips
         For the selection: in the condition of the training data, and in that of the test.
     test : Clips

@@ -11,7 +11,8 @@ from benchmarks.evidence.folds import PARTS
 
 pytest.importorskip("concept_erasure", reason="concept_erasure is not installed")
 
-from benchmarks.evidence.methods import METHODS, fit_unrelated
+from benchmarks.evidence.method import fit_unrelated
+from benchmarks.evidence.methods import METHODS
 from benchmarks.evidence.runs import measure
 
 SIZES = {"n_train": 600, "n_unlabeled": 200, "n_valid": 100, "n_probe": 150}
