@@ -12,7 +12,7 @@ from atl_sklearn.estimators._data import Batch, batch_loader
 from atl_sklearn.estimators._fit_run import FitRun
 from atl_sklearn.estimators._net import Net
 from atl_sklearn.estimators._penalty_settings import Samples
-from atl_sklearn.unrelated import Side
+from atl_sklearn.unrelated import FrozenNetwork, Side
 
 _AT_ONCE = 256  # samples of which answers are looked up
 
@@ -25,6 +25,7 @@ def answers_of(
     tried: Samples,
     *,
     in_order: bool = False,
+    raw: bool = False,
 ) -> tuple[dict[int, np.ndarray], np.ndarray]:
     """Return what unrelated tasks answer for the training data.
 
@@ -43,6 +44,8 @@ def answers_of(
     in_order : bool, default=False
         Whether each sample of the data comes once, in their order; otherwise they come as an
         iterator of the user's may bring them. For data that batches are made of here.
+    raw : bool, default=False
+        Whether of a plain module what it returns is taken as it is: an embedding is no posterior.
 
     Returns
     -------
@@ -52,7 +55,8 @@ def answers_of(
         Those of the same samples.
     """
     for side in sides.values():
-        side.choose("posterior", tried, parameter="layer")
+        as_it_is = raw and isinstance(side.frozen, FrozenNetwork) and side.frozen.is_plain
+        side.choose("output" if as_it_is else "posterior", tried, parameter="layer")
     batches: Iterable[Batch | Sequence[object]]
     if in_order or any(side.needs_positions(unlabeled=False) for side in sides.values()):
         batches = batch_loader(data, batch_size=_AT_ONCE, shuffle=False, training=False)

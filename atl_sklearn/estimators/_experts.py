@@ -6,7 +6,6 @@ from typing import Any, cast
 
 import numpy as np
 import torch
-from scipy.special import softmax
 from sklearn.base import is_classifier
 from torch.utils.data import Subset
 
@@ -16,7 +15,7 @@ from atl_sklearn.estimators._data import IndexedData
 from atl_sklearn.estimators._fit_run import FitRun
 from atl_sklearn.estimators._net import ClassifierNet, Net
 from atl_sklearn.estimators._rehearsal import Rehearsal
-from atl_sklearn.unrelated import explained_scores
+from atl_sklearn.unrelated import explained_scores, unexplained_share
 
 
 def _positions_of(dataset: object) -> np.ndarray | None:
@@ -43,6 +42,11 @@ class Experts:
         Factor of what is added.
     n_classes : int or None
         Number of classes; None for numbers.
+
+    Attributes
+    ----------
+    left : float
+        The share of the task's gradient that is left; 1 before :meth:`learn`.
     """
 
     def __init__(
@@ -71,29 +75,14 @@ class Experts:
         """
         chosen = _positions_of(train)
         part: np.ndarray | slice = slice(None) if chosen is None else chosen
+        weight = None if self._sample_weight is None else self._sample_weight[part]
         scores = explained_scores(
-            self._answers[part],
-            self._y[part],
-            n_classes=self._n_classes,
-            sample_weight=None if self._sample_weight is None else self._sample_weight[part],
+            self._answers[part], self._y[part], n_classes=self._n_classes, sample_weight=weight
         )
         everywhere = np.zeros((len(self._y), *scores.shape[1:]))
         everywhere[part] = self._strength * scores
-        self.left = self._left_of(everywhere[part], self._y[part])
+        self.left = unexplained_share(everywhere[part], self._y[part], sample_weight=weight)
         self._scores = torch.from_numpy(everywhere)
-
-    def _left_of(self, scores: np.ndarray, y: np.ndarray) -> float:
-        """Return the task's gradient at a network that knows nothing, against that without."""
-        if self._n_classes is None:
-            before = np.linalg.norm((y - y.mean(axis=0)).reshape(len(y), -1), axis=1)
-            left = np.linalg.norm((y - y.mean(axis=0) - scores).reshape(len(y), -1), axis=1)
-        else:
-            share = np.bincount(y, minlength=self._n_classes) / len(y)
-            right = np.eye(self._n_classes)[y]
-            before = np.linalg.norm(share - right, axis=1)
-            known = softmax(np.log(share + 1e-12) + scores, axis=1)
-            left = np.linalg.norm(known - right, axis=1)
-        return float(min(left.sum() / before.sum(), 1.0)) if before.sum() else 1.0
 
     def added(self, y_pred: Any, positions: torch.Tensor) -> Any:
         """Return what the network returned with what is explained added to it.
@@ -150,7 +139,7 @@ def make_experts(net: Net, run: FitRun, rehearsal: Rehearsal) -> Experts | None:
             "these out, or set product_of_experts=0."
         )
     sides = dict(enumerate(run.sides))
-    answers, y = answers_of(net, run, sides, data, rehearsal.tried, in_order=True)
+    answers, y = answers_of(net, run, sides, data, rehearsal.tried, in_order=True, raw=True)
     classes = is_classifier(net)
     return Experts(
         np.hstack(list(answers.values())),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -35,6 +36,7 @@ def anti_transfer_distributions(
     weights: Iterable[float] = _WEIGHTS,
     schedules: Iterable[str] = _SCHEDULES,
     targets: Iterable[float | None] | None = None,
+    strengths: Iterable[float] | None = None,
     X_unrelated: Views | None = None,
 ) -> dict[str, CategoricalDistribution]:
     """Return distributions of layer, metric, aggregation, weight and its schedule.
@@ -58,10 +60,11 @@ def anti_transfer_distributions(
         Weights, on a logarithmic scale with 0: a plain network.
     schedules : iterable of str, default=("constant", "linear_warmup")
         Schedules of the weight.
-
     targets : iterable of float or None, default=None
         Values of ``target_similarity``, None among them for a weight that stays as it is;
         metrics that cannot have a target are left out then. None does not search over targets.
+    strengths : iterable of float or None, default=None
+        Values of ``product_of_experts``, 0 among them for none; None does not search over it.
     X_unrelated : array-like of shape (n_samples, ...) or None, default=None
         What `unrelated` is given instead of X, as `fit` takes it.
 
@@ -103,6 +106,9 @@ def anti_transfer_distributions(
     for schedule in schedules:
         get_weight_schedule(schedule)
     metrics = listed_names(owner, "metrics", metrics)
+    experts = sorted(set(listed_names(owner, "strengths", strengths or ())))
+    if not all(is_real(value) and 0 <= value < math.inf for value in experts):
+        raise refuse_value(owner, "strengths", "None, or floats in [0, inf)", strengths)
     goals = list(dict.fromkeys(targets or ()))
     check_target(goals, (), "the network")
     if has_target(goals):
@@ -129,6 +135,7 @@ def anti_transfer_distributions(
         "weight": weights,
         "weight_schedule": schedules,
         **({"target_similarity": goals} if goals else {}),
+        **({"product_of_experts": [float(value) for value in experts]} if experts else {}),
     }
     return {prefix + name: CategoricalDistribution(values) for name, values in choices.items()}
 
@@ -154,7 +161,7 @@ def suggest_anti_transfer(
         Targets, for pipelines whose other steps need them.
     **choices : dict
         What to choose from, as :func:`anti_transfer_distributions` takes it: `layers`,
-        `metrics`, `aggregations`, `weights`, `schedules`, `targets`.
+        `metrics`, `aggregations`, `weights`, `schedules`, `targets`, `strengths`.
 
     Returns
     -------
@@ -204,6 +211,7 @@ def anti_transfer_grid(
     weights: Iterable[float] = (0.0, 0.3, 1.0, 3.0),
     schedules: Iterable[str] = ("constant",),
     targets: Iterable[float | None] | None = None,
+    strengths: Iterable[float] | None = None,
     X_unrelated: Views | None = None,
 ) -> list[dict[str, list]]:
     """Return a grid in which the plain network occurs once.
@@ -224,10 +232,11 @@ def anti_transfer_grid(
         Weights; with 0 among them the plain network is one candidate, whatever the rest.
     schedules : iterable of str, default=("constant",)
         Schedules of the weight.
-
     targets : iterable of float or None, default=None
         Values of ``target_similarity``, None among them for a weight that stays as it is;
         metrics that cannot have a target are left out then. None does not search over targets.
+    strengths : iterable of float or None, default=None
+        Values of ``product_of_experts``, 0 among them for none; None does not search over it.
     X_unrelated : array-like of shape (n_samples, ...) or None, default=None
         What `unrelated` is given instead of X, as `fit` takes it.
 
@@ -262,6 +271,7 @@ def anti_transfer_grid(
         weights=weights,
         schedules=schedules,
         targets=targets,
+        strengths=strengths,
         X_unrelated=X_unrelated,
     )
     names = {name: list(distribution.choices) for name, distribution in found.items()}
@@ -269,7 +279,8 @@ def anti_transfer_grid(
     positive = [value for value in names[weight] if is_real(value) and value > 0]
     grid: list[dict[str, list]] = []
     if 0 in names[weight]:
-        grid.append({weight: [0.0]})
+        alone = {name: v for name, v in names.items() if name.endswith("product_of_experts")}
+        grid.append({weight: [0.0], **alone})
     if positive:
         grid.append({**names, weight: positive})
     return grid

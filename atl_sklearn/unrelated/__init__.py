@@ -9,7 +9,7 @@ from atl_sklearn.unrelated._choosing import (
     is_posterior,
 )
 from atl_sklearn.unrelated._copies import copy_network
-from atl_sklearn.unrelated._explained import explained_scores
+from atl_sklearn.unrelated._explained import explained_scores, unexplained_share
 from atl_sklearn.unrelated._fitting import fit_sources
 from atl_sklearn.unrelated._forms import why_not_trainable
 from atl_sklearn.unrelated._freezing import as_tensors, freeze, freeze_network
@@ -52,6 +52,7 @@ __all__ = [
     "find_groups",
     "get_network",
     "list_layers",
+    "unexplained_share",
 ]
 
 # What the other packages here take besides; nothing of it is promised to users.

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 from scipy.optimize import minimize_scalar
-from scipy.special import logsumexp
+from scipy.special import logsumexp, softmax
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.model_selection import KFold
 from sklearn.pipeline import make_pipeline
@@ -109,6 +109,70 @@ def explained_scores(
             f"{target.max()}."
         )
     return _of_classes(known, target, weight, n_classes)
+
+
+def unexplained_share(
+    scores: npt.ArrayLike, y: npt.ArrayLike, *, sample_weight: npt.ArrayLike | None = None
+) -> float:
+    r"""Return how much of the task's gradient is left where something is added to the scores.
+
+    Of a network that knows the shares of the classes (or the mean) and nothing else, the gradients
+    of the samples' cross-entropies (or squared errors) with respect to its outputs have lengths;
+    this is their sum with what is added over that without. A penalty beside the task has the same
+    say as without if its weight is multiplied by it.
+
+    Parameters
+    ----------
+    scores : array-like of shape (n_samples, n_classes) or that of y
+        What is added while training, as :func:`explained_scores` returns it.
+    y : array-like of shape (n_samples,) or (n_samples, n_targets)
+        The target. Integers of shape (n_samples,) are classes, counted from 0.
+    sample_weight : array-like of shape (n_samples,) or None, default=None
+        Weights of the samples.
+
+    Returns
+    -------
+    share : float
+        In [0, 1]: about 1 where nothing is explained.
+
+    Raises
+    ------
+    ValueError
+        If the shapes do not fit.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from atl_sklearn.unrelated import explained_scores, unexplained_share
+    >>> speaker = np.repeat([0, 1], 50)
+    >>> word = speaker.copy()
+    >>> word[[0, 99]] = 1, 0  # all but two samples go along with the speaker
+    >>> round(unexplained_share(explained_scores(np.eye(2)[speaker], word), word), 2)
+    0.12
+    """
+    added, target = np.asarray(scores, dtype=np.float64), np.asarray(y)
+    classes = added.ndim == 2 and target.ndim == 1 and np.issubdtype(target.dtype, np.integer)
+    fits = len(added) == len(target) if classes else added.shape == target.shape
+    if (
+        not fits
+        or not len(target)
+        or (classes and not 0 <= target.min() <= target.max() < added.shape[1])
+    ):
+        raise ValueError(
+            "scores must have shape (n_samples, n_classes) for classes from 0 to n_classes - 1, or "
+            f"the shape of y for numbers. Got {added.shape} for y of shape {target.shape}."
+        )
+    weight = np.ones(len(target)) if sample_weight is None else np.asarray(sample_weight, float)
+    if classes:
+        right = np.eye(added.shape[1])[target]
+        share = np.bincount(target, weights=weight, minlength=added.shape[1]) / weight.sum()
+        known = softmax(np.log(np.maximum(share, 1e-12)) + added, axis=1)
+        before, left = share - right, known - right
+    else:
+        before = (target - np.average(target, axis=0, weights=weight)).reshape(len(target), -1)
+        left = before - added.reshape(len(target), -1)
+    total = float(weight @ np.linalg.norm(before, axis=1))
+    return min(float(weight @ np.linalg.norm(left, axis=1)) / total, 1.0) if total else 1.0
 
 
 def _folds(weight: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:

@@ -61,6 +61,11 @@ class FrozenNetwork:
     given : str, default="the data that the target network takes"
         What errors call the data that it is given.
 
+    Attributes
+    ----------
+    is_plain : bool
+        Whether nobody said what makes probabilities of what it returns, which may be none.
+
     Examples
     --------
     >>> import torch
@@ -91,6 +96,7 @@ class FrozenNetwork:
         self._label = label
         self._given = given
         self._nonlinearity = nonlinearity or to_probabilities
+        self.is_plain = nonlinearity is None
         self._layers: list[Layer] = []
         self._directions: dict[int, TaskDirections] = {}
         self._hooks = ActivationHooks(self._network, [])

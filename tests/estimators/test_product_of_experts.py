@@ -112,6 +112,18 @@ def test_any_source_will_do(unrelated):
         assert hasattr(net.unrelated_, "coef_")
 
 
+def test_an_embedding_is_no_posterior():
+    """Of large values a softmax would leave the largest alone."""
+    embedding = torch.nn.Linear(6, 3)
+    with torch.no_grad():
+        embedding.weight.zero_()
+        embedding.weight[0, 1] = 100.0
+        embedding.bias.copy_(torch.tensor([0.0, 1000.0, 0.0]))
+    net = make(unrelated=embedding, product_of_experts=1.0, weight=1.0, unrelated_layer="output")
+    left = net.fit(X, Y).history[-1]["penalty_weight"]
+    assert left < 0.2
+
+
 @pytest.mark.slow
 def test_a_single_score_for_two_classes_is_told_the_difference():
     two = make(product_of_experts=1.0, max_epochs=15).fit(X, Y, y_unrelated=S)

@@ -130,6 +130,19 @@ def test_a_grid_has_the_plain_network_once():
     assert len(search.cv_results_["params"]) == 5
 
 
+def test_strengths_of_the_product_of_experts_are_searched_where_asked_for():
+    net, X = ESTIMATORS["pipeline"]
+    name = "antitransferclassifier__product_of_experts"
+    assert name not in anti_transfer_distributions(net, X)
+    assert anti_transfer_distributions(net, X, strengths=[1, 0])[name].choices == (0.0, 1.0)
+    grid = anti_transfer_grid(net, X, weights=[0, 1], metrics=["cka"], strengths=[0, 1])
+    pairs = [(p["antitransferclassifier__weight"], p[name]) for p in ParameterGrid(grid)]
+    assert sorted(pairs) == [(0, 0), (0, 1), (1, 0), (1, 1)]
+    for bad in ([-1], ["much"], [np.nan]):
+        with pytest.raises(ValueError, match="strengths"):
+            anti_transfer_grid(net, X, strengths=bad)
+
+
 def test_a_trial_suggests_what_a_database_can_hold(tmp_path):
     net, X = ESTIMATORS["pipeline"]
 

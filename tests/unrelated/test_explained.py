@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.special import log_softmax
 
-from atl_sklearn.unrelated import explained_scores
+from atl_sklearn.unrelated import explained_scores, unexplained_share
 
 
 @pytest.fixture
@@ -121,3 +121,25 @@ def test_samples_of_no_weight_count_as_absent(rng):
 def test_what_cannot_be_is_refused(answers, y, options, match):
     with pytest.raises(ValueError, match=match):
         explained_scores(answers, y, **options)
+
+
+def test_the_unexplained_share():
+    assert unexplained_share(np.zeros((6, 3)), np.arange(6) % 3) == 1
+    y = np.arange(40) % 2
+    assert unexplained_share(50 * np.eye(2)[y], y) < 1e-6
+    assert unexplained_share(50 * np.eye(2)[1 - y], y) == 1  # it never asks for more
+    half = np.where(np.arange(40) < 20, 50.0, 0.0)[:, None] * np.eye(2)[y]
+    assert unexplained_share(half, y) == pytest.approx(0.5)
+    assert unexplained_share(half, y, sample_weight=np.arange(40) >= 20) == pytest.approx(1)
+    numbers = np.array([[0.0], [2.0]])
+    assert unexplained_share(np.array([[-0.5], [0.5]]), numbers) == pytest.approx(0.5)
+    assert unexplained_share(np.zeros(3), np.ones(3)) == 1  # nothing is to be learnt
+
+
+@pytest.mark.parametrize(("scores", "y"), [
+    (np.zeros((3, 2)), np.arange(3)), (np.zeros((2, 2)), np.arange(3)),
+    (np.zeros(3), np.zeros((3, 1))), (np.zeros((0, 2)), np.zeros(0, int)),
+])  # fmt: skip
+def test_shapes_that_do_not_fit_are_refused(scores, y):
+    with pytest.raises(ValueError, match="scores must have shape"):
+        unexplained_share(scores, y)
