@@ -55,6 +55,8 @@ class PenaltySettings:
         that goes on after a kill repeats: their rounding depends on the batch.
     verbose : bool
         Whether it is said where activations are kept.
+    augmented : bool
+        Whether the unrelated side is given samples that are others in every epoch.
     """
 
     metric: Metric | list[Metric] | tuple[Metric, ...]
@@ -78,6 +80,7 @@ class PenaltySettings:
     validates: bool
     keeps_in_order: bool
     verbose: bool
+    augmented: bool
 
 
 @dataclass(frozen=True)
