@@ -25,7 +25,7 @@ import torch
 from atl_sklearn.datasets import fetch_adult
 from atl_sklearn.inspection import extract_activations
 from benchmarks.evidence.folds import Clips, Fold, standardised
-from benchmarks.evidence.methods import Fitted, fit_unrelated, network
+from benchmarks.evidence.method import Fitted, fit_unrelated, network
 from benchmarks.evidence.protocols import digit_images, fsdd_confounded
 from benchmarks.evidence.runs import measure, read_runs
 

@@ -98,6 +98,8 @@ def split_datasets(
         run.dataset = train
         if run.experts is not None:
             run.experts.learn(train)
+            if run.penalty is not None:
+                run.penalty.scale = run.experts.left
         adapt_layers(net.module_, train)
     return train, valid
 

@@ -45,6 +45,7 @@ class Parameters(Protocol):
     weight_schedule: str | Callable[..., float]
     penalty_data: str
     penalty_batch_size: int
+    penalty_every: int
     conditional: bool
     product_of_experts: float
     augment: object

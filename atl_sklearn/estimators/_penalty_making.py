@@ -38,6 +38,7 @@ def _settings(net: Net, run: FitRun, weights: list[float], compared: str) -> Pen
         of_layer=of_layer,
         compares_training=compared in ("train", "both"),
         batch_size=net.penalty_batch_size,
+        every=int(net.penalty_every),
         conditional=net.conditional,
         cache=net.cache,
         cache_size=net.cache_size,

@@ -36,6 +36,8 @@ class PenaltySettings:
         Whether the penalty sees the batches of the task loss.
     batch_size : int
         Of unlabeled data.
+    every : int
+        In how many steps the penalty is computed once.
     conditional : bool
         Whether only what the target does not explain is compared.
     cache, cache_size, memory : object
@@ -69,6 +71,7 @@ class PenaltySettings:
     of_layer: str
     compares_training: bool
     batch_size: int
+    every: int
     conditional: bool
     cache: str
     cache_size: int

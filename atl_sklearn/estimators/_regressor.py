@@ -88,6 +88,7 @@ class AntiTransferRegressor(AntiTransferEstimator, NeuralNetRegressor):
         weight_schedule: Choice = "constant",
         penalty_data: str = "auto",
         penalty_batch_size: int = 96,
+        penalty_every: int = 1,
         conditional: bool = False,
         product_of_experts: float = 0.0,
         augment: object = None,

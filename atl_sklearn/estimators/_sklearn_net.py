@@ -38,7 +38,8 @@ from atl_sklearn.unrelated import (
 # Parameters that skorch does not have, in the order in which they are stored.
 _NOT_OF_SKORCH = (
     *("unrelated", "layer", "unrelated_layer", "metric", "aggregation", "weight"),
-    *("weight_schedule", "penalty_data", "penalty_batch_size", "conditional", "target_similarity"),
+    *("weight_schedule", "penalty_data", "penalty_batch_size", "penalty_every"),
+    *("conditional", "target_similarity"),
     "product_of_experts",
     *("augment", "augment_unrelated", "augment_keep"),
     *("cache", "cache_size", "memory", "random_state", "precision", "checkpoint_dir"),

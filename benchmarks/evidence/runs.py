@@ -20,7 +20,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from benchmarks.evidence.folds import Clips, Fold
-from benchmarks.evidence.methods import METHODS, Fitted, fit_unrelated
+from benchmarks.evidence.method import Fitted, fit_unrelated
+from benchmarks.evidence.methods import METHODS
 from benchmarks.evidence.protocols import PROTOCOLS
 
 SELECTIONS = ("valid", "valid_like_test")

@@ -15,14 +15,11 @@ from tests.slow import all_but_slow
 
 pytest.importorskip("concept_erasure", reason="concept_erasure is not installed")
 
-from benchmarks.evidence.comparators import (
-    ErasedFeatures,
-    GradientReversal,
-    initialised_from,
-)
 from benchmarks.evidence.folds import PARTS, Clips, Fold
-from benchmarks.evidence.methods import METHODS, network
+from benchmarks.evidence.method import network
+from benchmarks.evidence.methods import METHODS
 from benchmarks.evidence.protocols import PROTOCOLS, TITLES, digit_images, table
+from benchmarks.evidence.rivals import ErasedFeatures, GradientReversal, initialised_from
 from benchmarks.evidence.rows import complete, interval, summarise
 from benchmarks.evidence.runs import FoldRuns, read_runs, run_all, select
 from benchmarks.evidence.tables import OVERVIEW, WEIGHTS, overview, tables
@@ -314,7 +311,8 @@ def test_the_methods_set_nothing_but_what_they_are(name, monkeypatch):
         made.append(params)
         return network(epochs, seed, **params)
 
-    monkeypatch.setattr("benchmarks.evidence.methods.network", recorded)
+    for module in ("method", "methods_ours", "methods_rivals"):  # network_of calls the first
+        monkeypatch.setattr(f"benchmarks.evidence.{module}.network", recorded)
     fold = replace(table(0), max_epochs=1)
     unrelated = network(1, 0).fit(fold.unrelated.X, fold.unrelated.nuisance)
     METHODS[name].build(fold, unrelated, 0, METHODS[name].values[0])

@@ -110,7 +110,8 @@ SCENARIOS = {
     ),
     "regressor": lambda: (
         AntiTransferRegressor(max_epochs=5, batch_size=16, random_state=3,
-                              unrelated=_known(), train_split=0.2, **_SMALL),
+                              unrelated=_known(), train_split=0.2, penalty_every=3,
+                              **_SMALL),
         True,
     ),
 }  # fmt: skip

@@ -41,6 +41,7 @@ BAD = {
     ],
     "penalty_data": ["all", None, 3, {}, [], np.ones(2), "unlabeled", "both"],
     "penalty_batch_size": [1, 0, -1, 2.0, True, HUGE, *NO_NUMBERS],
+    "penalty_every": [0, -1, 2.0, True, HUGE, *NO_NUMBERS],
     "conditional": [*NO_BOOLS, "yes"],
     "product_of_experts": [-0.1, np.inf, HUGE, True, torch.ones(1), *NO_NUMBERS],
     "augment": [3, "noise", int, {}, np.ones(2), [None], [takes_nothing, 3], takes_nothing],
@@ -148,6 +149,7 @@ def test_cuda_where_there_is_none_is_refused(tabular, monkeypatch):
 NUMBERS = {
     "batch_size": np.int64(16),
     "penalty_batch_size": np.int32(5),
+    "penalty_every": np.int64(2),
     "max_epochs": np.int16(2),
     "cache_size": np.int64(10**6),
     "random_state": np.int64(0),

@@ -1,0 +1,230 @@
+"""Anti-transfer: the package's own methods, and those of its paper."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from sklearn.base import clone
+
+from benchmarks.evidence import encoder
+from benchmarks.evidence.folds import Fold
+from benchmarks.evidence.method import (
+    DECAYS,
+    WEIGHTS,
+    Fitted,
+    Method,
+    fit_unrelated,
+    network,
+    network_of,
+    of_net,
+)
+
+
+def _anti(
+    data: str | None = None, *, random: bool = False, auto: bool = False, **params: Any
+) -> Callable[..., Fitted]:
+    """Anti-transfer; `data` names the unlabeled part, None for the training batches."""
+
+    def build(fold: Fold, unrelated: Any, seed: int, value: Any) -> Fitted:
+        source = unrelated
+        if random:
+            source = clone(unrelated).set_params(random_state=7000 + seed)
+            source.set_params(max_epochs=0)
+            source.fit(fold.unrelated.X, fold.unrelated.nuisance)
+        options = {"weight": "auto" if auto else value, **params}
+        net = network_of(fold, seed, unrelated=source, **options)
+        unlabeled = None if data is None else getattr(fold, data).X
+        return of_net(net.fit(fold.train.X, fold.train.target, X_unlabeled=unlabeled))
+
+    return build
+
+
+def _speaker_groups(fold: Fold, unrelated: Any, seed: int, value: float) -> Fitted:
+    """Anti-transfer from a pretrained speaker encoder, which is given an input of its own."""
+    net = network_of(
+        fold,
+        seed,
+        unrelated=encoder.grouped_encoder(fold.unlabeled),
+        unrelated_layer="output",
+        weight=value,
+    )
+    net.fit(
+        fold.train.X,
+        fold.train.target,
+        X_unlabeled=fold.unlabeled.X,
+        X_unrelated=encoder.encoder_input(fold.train),
+        X_unrelated_unlabeled=encoder.encoder_input(fold.unlabeled),
+    )
+    return of_net(net)
+
+
+def _product(fold: Fold, unrelated: Any, seed: int, value: float) -> Fitted:
+    """Train the network on what the unrelated one leaves unexplained; no further data."""
+    net = network_of(fold, seed, unrelated=unrelated, weight=0, product_of_experts=value)
+    return of_net(net.fit(fold.train.X, fold.train.target))
+
+
+def _several(fold: Fold, unrelated: Any, seed: int, value: float) -> Fitted:
+    """Anti-transfer from two unrelated networks, each with the weight."""
+    both = [unrelated, fit_unrelated(fold, seed, fold.second)]
+    options = {"unrelated": both, "weight": [value, value]}
+    net = network_of(fold, seed, **options)
+    return of_net(net.fit(fold.train.X, fold.train.target, X_unlabeled=fold.unlabeled.X))
+
+
+def _augmented(X: np.ndarray, rng: np.random.RandomState) -> np.ndarray:
+    """Return clips shifted in time by up to a tenth, with a band and a stretch of them masked."""
+    X = X.copy()
+    for clip in X:
+        n_bands, n_frames = clip.shape[-2:]
+        clip[:] = np.roll(clip, rng.randint(-n_frames // 10, n_frames // 10 + 1), axis=-1)
+        band, frame = rng.randint(n_bands - 5), rng.randint(n_frames - 6)
+        clip[..., band : band + rng.randint(6), :] = 0  # the mean, after standardising
+        clip[..., frame : frame + rng.randint(7)] = 0
+    return X
+
+
+def _augmentation(*, anti: bool) -> Callable[..., Fitted]:
+    """Train on varied copies for which the unrelated network's answer stays the same."""
+    n_copies = 3
+
+    def copies(X: np.ndarray, unrelated: Any, rng: np.random.RandomState) -> Any:
+        answer = unrelated.predict(X)
+        found, kept = [X], [np.arange(len(X))]
+        for _ in range(n_copies):
+            varied = _augmented(X, rng)
+            same = unrelated.predict(varied) == answer
+            found.append(varied[same])
+            kept.append(np.flatnonzero(same))
+        return np.concatenate(found), np.concatenate(kept)
+
+    def build(fold: Fold, unrelated: Any, seed: int, value: float) -> Fitted:
+        rng = np.random.RandomState(8000 + seed)
+        X, index = copies(fold.train.X, unrelated, rng)
+        # As many steps as without the copies.
+        epochs = max(1, round(fold.max_epochs * len(fold.train.X) / len(X)))
+        options = {"unrelated": unrelated, "weight": value} if anti else {}
+        if not anti:
+            options["weight_decay"] = value
+        net = network(epochs, seed, **fold.network, **options)
+        unlabeled = copies(fold.unlabeled.X, unrelated, rng)[0] if anti else None
+        net.fit(X, fold.train.target[index], X_unlabeled=unlabeled)
+        return of_net(net)
+
+    return build
+
+
+def _published(aggregation: str, layer: Any = "last") -> Method:
+    place = {"last": "last", 0: "first", 2: "middle"}[layer]
+    return Method(
+        f"published: squared cosine, {aggregation}, {place} layer",
+        WEIGHTS,
+        _anti(metric="squared_cosine", aggregation=aggregation, layer=layer),
+        zero=True,
+    )
+
+
+def _ours(
+    title: str,
+    *,
+    data: str | None = "unlabeled",
+    scale: float = 1.0,
+    images: bool = False,
+    **params: Any,
+) -> Method:
+    return Method(
+        title,
+        tuple(scale * weight for weight in WEIGHTS),
+        _anti(data, **params),
+        zero=True,
+        parts=() if data is None else (data,),
+        images=images,
+    )
+
+
+_POSTERIOR = {"unrelated_layer": "posterior"}
+_COMBINED = {
+    "layer": ["last", "last"],
+    "unrelated_layer": ["last", "posterior"],
+    "metric": ["adversarial", "ridge_r2"],
+}
+
+OURS: dict[str, Method] = {
+    "published-batch-gram": _published("batch_gram"),
+    "published-batch-gram-first": _published("batch_gram", 0),
+    "published-batch-gram-middle": _published("batch_gram", 2),
+    "published-gram": _published("gram"),
+    "published-max": _published("max"),
+    "published-pairwise": _published("pairwise"),
+    "random": _ours("random frozen network (control), cross-correlation, unlabeled", random=True),
+    "cka-train": _ours("CKA, training batches", data=None, metric="cka"),
+    "cka-posterior-train": _ours(
+        "CKA to the posterior, training batches", data=None, metric="cka", **_POSTERIOR
+    ),
+    "cross-train": _ours("cross-correlation, training batches", data=None),
+    "cka": _ours("CKA, unlabeled", metric="cka"),
+    "cka-posterior": _ours("CKA to the posterior, unlabeled", metric="cka", **_POSTERIOR),
+    "cka-debiased": _ours("debiased CKA, unlabeled", metric="debiased_cka"),
+    "cross-conditional": _ours("cross-correlation within classes, unlabeled", conditional=True),
+    "cross": _ours("cross-correlation, unlabeled (default)"),
+    "ridge": _ours("ridge R2 of the features, unlabeled", metric="ridge_r2"),
+    "ridge-posterior": _ours(
+        "ridge R2 of the posterior, unlabeled", metric="ridge_r2", **_POSTERIOR
+    ),
+    "adversarial": _ours("adversarial on the features, unlabeled", metric="adversarial"),
+    "adversarial-ridge": _ours("adversarial and ridge R2, unlabeled", **_COMBINED),
+    "cross-layers": _ours(
+        "cross-correlation at the last three blocks, unlabeled", layer=[2, 3, 4], images=True
+    ),
+    "cross-first": _ours("cross-correlation at the first block, unlabeled", layer=0, images=True),
+    "cross-warmup": _ours(
+        "cross-correlation, weight rising, unlabeled", weight_schedule="sigmoid_warmup"
+    ),
+    "cross-decay": _ours("cross-correlation, weight falling, unlabeled", weight_schedule="cosine"),
+    "cross-several": Method(
+        "cross-correlation to two unrelated networks, unlabeled",
+        WEIGHTS,
+        _several,
+        zero=True,
+        parts=("unlabeled", "second"),
+    ),
+    "cross-wide": _ours(
+        "cross-correlation, unlabeled with the test's conditions", data="unlabeled_wide"
+    ),
+    "cross-both": _ours("cross-correlation, training batches and unlabeled", penalty_data="both"),
+    "cross-all": _ours("cross-correlation, unlabeled, batches of 240", penalty_batch_size=240),
+    "augmented": Method(
+        "plain network, copies that keep the unrelated network's answer",
+        DECAYS,
+        _augmentation(anti=False),
+        images=True,
+    ),
+    "cross-augmented": Method(
+        "cross-correlation, unlabeled, copies that keep the unrelated network's answer",
+        WEIGHTS,
+        _augmentation(anti=True),
+        zero=True,
+        parts=("unlabeled",),
+        images=True,
+    ),
+    "product": Method("product of experts, training data", (1.0, 0.5, 2.0), _product, zero=True),
+    "speaker-groups": Method(
+        "groups of a pretrained speaker encoder, cross-correlation, unlabeled",
+        WEIGHTS,
+        _speaker_groups,
+        zero=True,
+        parts=("unlabeled",),
+        encoder=True,
+    ),
+    "auto": Method(
+        "automatic weight: the package's defaults, unlabeled",
+        ("auto",),
+        _anti("unlabeled", auto=True),
+        parts=("unlabeled",),
+    ),
+    "auto-train": Method(
+        "automatic weight: the package's defaults, training batches", ("auto",), _anti(auto=True)
+    ),
+}
