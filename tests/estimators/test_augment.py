@@ -15,8 +15,10 @@ from torch.utils.data import TensorDataset
 from atl_sklearn import AntiTransferClassifier, AntiTransferRegressor
 from atl_sklearn.audio import AddNoise, RandomGain, RandomShift
 from atl_sklearn.estimators._augmenting import Augmenting
+from atl_sklearn.estimators._fit_identity import identify_fit
 from atl_sklearn.estimators._penalty import PenaltyRun
 from atl_sklearn.unrelated._sides import Side
+from tests.slow import all_but_slow
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 SMALL = {"module__hidden_layer_sizes": (8, 6), "random_state": 0, "max_epochs": 2}
@@ -102,7 +104,7 @@ def same(a, b):
             np.testing.assert_array_equal(x, other[key])
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", all_but_slow(KINDS, "foreign", "list", "together"))
 def test_streams_depend_on_seed_epoch_and_position_alone(kind, tabular, monkeypatch):
     X, y, _ = tabular
     seen = recorded(monkeypatch)
@@ -129,7 +131,7 @@ def test_streams_depend_on_seed_epoch_and_position_alone(kind, tabular, monkeypa
     assert not np.array_equal(first[0][False, 0], seen[0][False, 0])
 
 
-@pytest.mark.parametrize("persistent", [False, True])
+@pytest.mark.parametrize("persistent", all_but_slow([False, True], True))
 def test_workers_change_nothing(persistent, tabular, monkeypatch):
     X, y, _ = tabular
     seen = recorded(monkeypatch)
@@ -357,6 +359,14 @@ def test_clones_searches_and_pickles(tabular):
     again = pickle.loads(pickle.dumps(alone))
     np.testing.assert_array_equal(again.predict_proba(X), alone.predict_proba(X))
     np.testing.assert_array_equal(clone(again).fit(X, y).predict_proba(X), again.predict_proba(X))
+
+
+def test_it_is_among_what_tells_a_fit_from_others():
+    def identity(augment):
+        return identify_fit(AntiTransferClassifier(augment=augment), {})["augment"]
+
+    assert identity([AddNoise(5.0), jitter]) == identity([AddNoise(5.0), jitter])
+    assert len({identity(a) for a in (AddNoise(5.0), AddNoise(6.0), jitter, changed, None)}) == 5
 
 
 def test_none_is_what_it_was(tabular):
