@@ -136,6 +136,26 @@ class AntiTransferClassifier(AntiTransferEstimator, NeuralNetClassifier):
         ``X_unlabeled``. A penalty beside it is made smaller by the share of the task's gradient
         that is left, as ``penalty_weight`` in the history says. Of a regressor what is learnt is
         the residual.
+    augment : transformer, callable, list of these or None, default=None
+        What changes the training samples, labelled and unlabelled, in every epoch in another way;
+        what is validated, predicted or scored is never changed. Transformers, such as
+        :class:`~atl_sklearn.audio.AddNoise`, are given arrays where batches are made, and
+        callables, such as a ``torch.nn.Module``, after them tensors where the network is. What
+        is drawn for a sample depends on `random_state`, the epoch and its position in X alone;
+        a ``random_state`` of a transformer's own does not count. A callable is given one sample
+        at a time, of shape (1, ...), while torch's, NumPy's and Python's generators speak its
+        stream; or, if it has a parameter ``rngs``, a batch and a :class:`numpy.random.Generator`
+        for each sample. Both return samples of the same shape.
+    augment_unrelated : bool, default=True
+        Whether the unrelated networks are given the changed samples too, in every step; False
+        compares with what they say of the samples as they were, which can be kept. What is known
+        by position (labels, ``Z_unrelated``, ``X_unrelated``) is never changed, and
+        `product_of_experts` explains the samples as they were.
+    augment_keep : {"all", "same_answer"}, default="all"
+        Which changed samples are trained on: all, or those for which every unrelated
+        classifier that is given X answers as before, also where `weight` is 0. The others are
+        used as they were in this epoch; ``augment_kept`` in the history is the share that was
+        not.
     cache : {"auto", "memory", "mapped", "live"}, default="auto"
         Where the unrelated networks' activations, which do not change, are kept during `fit`:
         in memory, in memory-mapped files, or nowhere (they are computed in every step).
@@ -310,6 +330,9 @@ class AntiTransferClassifier(AntiTransferEstimator, NeuralNetClassifier):
         penalty_every: int = 1,
         conditional: bool = False,
         product_of_experts: float = 0.0,
+        augment: object = None,
+        augment_unrelated: bool = True,
+        augment_keep: str = "all",
         cache: str = "auto",
         cache_size: int = 2**30,
         memory: str | PathLike[str] | Memory | None = None,

@@ -48,6 +48,9 @@ class Parameters(Protocol):
     penalty_every: int
     conditional: bool
     product_of_experts: float
+    augment: object
+    augment_unrelated: bool
+    augment_keep: str
     cache: str
     cache_size: int
     memory: str | PathLike[str] | Memory | None

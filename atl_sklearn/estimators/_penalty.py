@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -119,6 +119,8 @@ class PenaltyRun:
         Told what must end with the fit.
     unlabeled : ArrayData, UnlabeledData or None, default=None
         Unlabeled data.
+    augment : callable or None, default=None
+        Changes the samples of an unlabeled batch.
     state : dict or None, default=None
         What :meth:`state` returned after an earlier fit that this one continues.
 
@@ -142,6 +144,7 @@ class PenaltyRun:
         n_steps: int | None,
         exits: ExitStack,
         unlabeled: ArrayData | UnlabeledData | None = None,
+        augment: Callable[[Batch], Batch] | None = None,
         state: dict[str, Any] | None = None,
     ) -> None:
         self._settings = settings
@@ -186,7 +189,9 @@ class PenaltyRun:
         self.scale = 1.0
         self._unlabeled = None
         if unlabeled is not None:
-            self._unlabeled = UnlabeledBatches(unlabeled, settings.batch_size, self._generator)
+            self._unlabeled = UnlabeledBatches(
+                unlabeled, settings.batch_size, self._generator, augment
+            )
             few = calls.to_device(self._unlabeled.few(_N_TRIED))
             self._compare(self._read(few), few, layers, unlabeled=True)
         if settings.compares_training or settings.validates:
@@ -411,7 +416,7 @@ class PenaltyRun:
             own_random_numbers(seed, self._settings.device),
             kept_buffers(self._network),
             self.watch(
-                X,
+                X if batch.clean is None else self._calls.to_device(batch.clean),
                 None,
                 condition,
                 index=batch.index,

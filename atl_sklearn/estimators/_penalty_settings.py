@@ -57,6 +57,8 @@ class PenaltySettings:
         that goes on after a kill repeats: their rounding depends on the batch.
     verbose : bool
         Whether it is said where activations are kept.
+    augmented : bool
+        Whether the unrelated side is given samples that are others in every epoch.
     """
 
     metric: Metric | list[Metric] | tuple[Metric, ...]
@@ -81,6 +83,7 @@ class PenaltySettings:
     validates: bool
     keeps_in_order: bool
     verbose: bool
+    augmented: bool
 
 
 @dataclass(frozen=True)

@@ -129,8 +129,9 @@ class Steps:
         watched: AbstractContextManager[Tapped | None] = nullcontext()
         if penalty is not None and penalty.compares_batch(training=training):
             weight = getattr(batch, "sample_weight", None)
+            clean = getattr(batch, "clean", None)
             watched = penalty.watch(
-                X,
+                X if clean is None else net._placement().batch(clean),
                 None if weight is None else weight.to(device=net.device),
                 y if net.conditional else None,
                 # A list, as other iterators bring it, has an index of another kind.
@@ -299,8 +300,12 @@ class Steps:
             run.progress.begin_epoch()
         if run.rate is not None:
             run.rate.begin_epoch(n_batches)
+        if run.augmenting is not None:
+            run.augmenting.begin_epoch(len(net.history) - 1)
 
-        def step(batch: object, **fit_params: object) -> Step:
+        def step(batch: Any, **fit_params: object) -> Step:
+            if run.augmenting is not None:
+                batch = run.augmenting.finished(batch)
             if run.rate is not None:
                 run.rate.begin_step()
             self._optimizes = False
@@ -325,5 +330,8 @@ class Steps:
         run = self._run
         assert run is not None
         self._net.history.record("lr", run.rates[-1] if run.rates else self._net.lr)
+        kept = None if run.augmenting is None else run.augmenting.over_epoch()
+        if kept is not None:
+            self._net.history.record("augment_kept", kept)
         if run.progress is not None:
             run.progress.end_epoch()
