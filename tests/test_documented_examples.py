@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-PAGES = ("unrelated.rst",)
+PAGES = ("augmentation.rst", "unrelated.rst")
 
 
 @pytest.mark.parametrize("page", PAGES)
