@@ -13,6 +13,7 @@ from sklearn.datasets import load_breast_cancer, load_digits
 from atl_sklearn.audio import LibrosaFeatures
 from atl_sklearn.datasets import fetch_fsdd, make_notes
 from benchmarks.evidence.arabic_words import arabic_confounded, arabic_new_speaker
+from benchmarks.evidence.census import adult
 from benchmarks.evidence.folds import Clips, Fold, standardised
 from benchmarks.evidence.painted_digits import coloured_mnist
 
@@ -386,6 +387,8 @@ PROTOCOLS: dict[str, tuple[Callable[[int], Fold], int]] = {
     "arabic-90": (functools.partial(arabic_confounded, confounding=0.90), 5),
     "arabic-96": (arabic_confounded, 5),
     "arabic-reversed": (functools.partial(arabic_confounded, target="speaker"), 5),
+    "adult": (adult, 5),
+    "adult-with-sex": (functools.partial(adult, sex_is_a_column=True), 5),
 }
 
 TITLES = {
@@ -414,4 +417,6 @@ TITLES = {
     "arabic-90": "Arabic words, speakers narrow the word down in 90 %",
     "arabic-96": "Arabic words, speakers narrow the word down in 96 %",
     "arabic-reversed": "Arabic speakers, words narrow the speaker down in 96 %",
+    "adult": "Adult, income and sex",
+    "adult-with-sex": "Adult, income and sex, which is a column",
 }
