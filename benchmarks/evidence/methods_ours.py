@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from sklearn.base import clone
 
+from atl_sklearn.audio import RandomShift, TimeFrequencyMask
 from benchmarks.evidence import encoder
 from benchmarks.evidence.folds import Fold
 from benchmarks.evidence.method import (
@@ -17,6 +18,7 @@ from benchmarks.evidence.method import (
     Method,
     fit_unrelated,
     network,
+    network_of,
     of_net,
 )
 
@@ -33,7 +35,7 @@ def _anti(
             source.set_params(max_epochs=0)
             source.fit(fold.unrelated.X, fold.unrelated.nuisance)
         options = {"weight": "auto" if auto else value, **params}
-        net = network(fold.max_epochs, seed, unrelated=source, **options)
+        net = network_of(fold, seed, unrelated=source, **options)
         unlabeled = None if data is None else getattr(fold, data).X
         return of_net(net.fit(fold.train.X, fold.train.target, X_unlabeled=unlabeled))
 
@@ -42,8 +44,8 @@ def _anti(
 
 def _speaker_groups(fold: Fold, unrelated: Any, seed: int, value: float) -> Fitted:
     """Anti-transfer from a pretrained speaker encoder, which is given an input of its own."""
-    net = network(
-        fold.max_epochs,
+    net = network_of(
+        fold,
         seed,
         unrelated=encoder.grouped_encoder(fold.unlabeled),
         unrelated_layer="output",
@@ -61,7 +63,7 @@ def _speaker_groups(fold: Fold, unrelated: Any, seed: int, value: float) -> Fitt
 
 def _product(fold: Fold, unrelated: Any, seed: int, value: float) -> Fitted:
     """Train the network on what the unrelated one leaves unexplained; no further data."""
-    net = network(fold.max_epochs, seed, unrelated=unrelated, weight=0, product_of_experts=value)
+    net = network_of(fold, seed, unrelated=unrelated, weight=0, product_of_experts=value)
     return of_net(net.fit(fold.train.X, fold.train.target))
 
 
@@ -69,7 +71,7 @@ def _several(fold: Fold, unrelated: Any, seed: int, value: float) -> Fitted:
     """Anti-transfer from two unrelated networks, each with the weight."""
     both = [unrelated, fit_unrelated(fold, seed, fold.second)]
     options = {"unrelated": both, "weight": [value, value]}
-    net = network(fold.max_epochs, seed, **options)
+    net = network_of(fold, seed, **options)
     return of_net(net.fit(fold.train.X, fold.train.target, X_unlabeled=fold.unlabeled.X))
 
 
@@ -107,10 +109,28 @@ def _augmentation(*, anti: bool) -> Callable[..., Fitted]:
         options = {"unrelated": unrelated, "weight": value} if anti else {}
         if not anti:
             options["weight_decay"] = value
-        net = network(epochs, seed, **options)
+        net = network(epochs, seed, **fold.network, **options)
         unlabeled = copies(fold.unlabeled.X, unrelated, rng)[0] if anti else None
         net.fit(X, fold.train.target[index], X_unlabeled=unlabeled)
         return of_net(net)
+
+    return build
+
+
+def _every_epoch(*, anti: bool, **params: Any) -> Callable[..., Fitted]:
+    """Train on clips that are varied as above, in every epoch in another way."""
+
+    def build(fold: Fold, unrelated: Any, seed: int, value: float) -> Fitted:
+        share = 0.13  # 5 of 40 bands, 6 of 48 frames
+        masks = TimeFrequencyMask(max_bands=share, max_frames=share, fill=0.0)
+        options = {"weight": value} if anti else {"weight": 0, "weight_decay": value}
+        options |= {"augment": [RandomShift(0.1, fill="wrap"), masks], **params}
+        net = network_of(fold, seed, unrelated=unrelated, **options)
+        unlabeled = fold.unlabeled.X if anti else None
+        net.fit(fold.train.X, fold.train.target, X_unlabeled=unlabeled)
+        found = of_net(net)
+        found.extra["augment_kept"] = net.history[-1].get("augment_kept")
+        return found
 
     return build
 
@@ -148,6 +168,13 @@ _COMBINED = {
     "layer": ["last", "last"],
     "unrelated_layer": ["last", "posterior"],
     "metric": ["adversarial", "ridge_r2"],
+}
+
+# What is done with clips that are varied: nothing else, or what the estimator's parameters say.
+_VARIED: dict[str, tuple[str, dict[str, Any]]] = {
+    "": ("", {}),
+    "-same": (", same answer", {"augment_keep": "same_answer"}),
+    "-clean": (", frozen side of the clips as they were", {"augment_unrelated": False}),
 }
 
 OURS: dict[str, Method] = {
@@ -208,6 +235,27 @@ OURS: dict[str, Method] = {
         parts=("unlabeled",),
         images=True,
     ),
+    **{
+        f"cross-every-epoch{name}": Method(
+            f"cross-correlation, unlabeled, varied in every epoch{title}",
+            WEIGHTS,
+            _every_epoch(anti=True, **params),
+            zero=True,
+            parts=("unlabeled",),
+            images=True,
+        )
+        for name, (title, params) in _VARIED.items()
+    },
+    **{
+        f"every-epoch{name}": Method(
+            f"plain network, varied in every epoch{title}",
+            DECAYS,
+            _every_epoch(anti=False, **params),
+            images=True,
+        )
+        for name, (title, params) in _VARIED.items()
+        if name != "-clean"
+    },
     "product": Method("product of experts, training data", (1.0, 0.5, 2.0), _product, zero=True),
     "speaker-groups": Method(
         "groups of a pretrained speaker encoder, cross-correlation, unlabeled",

@@ -14,11 +14,11 @@ GROUPS = {
     "Anti-transfer": (
         "unrelated", "layer", "unrelated_layer", "metric", "aggregation", "weight",
         "target_similarity", "weight_schedule", "penalty_data", "penalty_batch_size",
-        "conditional", "product_of_experts",
+        "penalty_every", "conditional", "product_of_experts",
     ),
     "Training": (
         "max_epochs", "batch_size", "optimizer", "lr", "lr_schedule", "max_grad_norm",
-        "weight_decay", "train_split", "callbacks", "warm_start", "compile", "verbose",
+        "weight_decay", "augment", "augment_unrelated", "augment_keep", "train_split", "callbacks", "warm_start", "compile", "verbose",
     ),
     "What is kept": ("cache", "cache_size", "memory", "checkpoint_dir"),
     "skorch": (
