@@ -18,7 +18,8 @@ GROUPS = {
     ),
     "Training": (
         "max_epochs", "batch_size", "optimizer", "lr", "lr_schedule", "max_grad_norm",
-        "weight_decay", "augment", "augment_unrelated", "augment_keep", "train_split", "callbacks", "warm_start", "compile", "verbose",
+        "weight_decay", "augment", "augment_unrelated", "augment_keep", "train_split",
+        "callbacks", "warm_start", "compile", "verbose",
     ),
     "What is kept": ("cache", "cache_size", "memory", "checkpoint_dir"),
     "skorch": (
