@@ -25,7 +25,6 @@ def answers_of(
     tried: Samples,
     *,
     in_order: bool = False,
-    raw: bool = False,
 ) -> tuple[dict[int, np.ndarray], np.ndarray]:
     """Return what unrelated tasks answer for the training data.
 
@@ -44,18 +43,17 @@ def answers_of(
     in_order : bool, default=False
         Whether each sample of the data comes once, in their order; otherwise they come as an
         iterator of the user's may bring them. For data that batches are made of here.
-    raw : bool, default=False
-        Whether of a plain module what it returns is taken as it is: an embedding is no posterior.
 
     Returns
     -------
     answers : dict of int to ndarray of shape (n_samples, n_answers)
-        Probabilities or predictions.
+        Probabilities or predictions; of a plain module what it returns.
     targets : ndarray of shape (n_samples, ...)
         Those of the same samples.
     """
     for side in sides.values():
-        as_it_is = raw and isinstance(side.frozen, FrozenNetwork) and side.frozen.is_plain
+        # What a plain module returns may be an embedding, and no scores of classes.
+        as_it_is = isinstance(side.frozen, FrozenNetwork) and side.frozen.is_plain
         side.choose("output" if as_it_is else "posterior", tried, parameter="layer")
     batches: Iterable[Batch | Sequence[object]]
     if in_order or any(side.needs_positions(unlabeled=False) for side in sides.values()):
