@@ -1,8 +1,8 @@
 """Estimators: anti-transfer training in scikit-learn's and skorch's contracts."""
 
-from atl_sklearn.estimators._automatic_weight import confounding
 from atl_sklearn.estimators._checkpoints import end_for_good
 from atl_sklearn.estimators._classifier import AntiTransferClassifier
+from atl_sklearn.estimators._confounding import confounding
 from atl_sklearn.estimators._estimator import AntiTransferEstimator
 from atl_sklearn.estimators._finiteness import NonFiniteLossError
 from atl_sklearn.estimators._input_checks import check_X, is_mapping

@@ -44,6 +44,8 @@ class Checkpoints:
         How many epochs had ended when the fit was interrupted.
     weights : list of float
         The weights of the penalties at the beginning.
+    strength : float
+        That of the product of experts.
     split : dict
         Which samples are held out.
     """
@@ -52,6 +54,7 @@ class Checkpoints:
         self._files = files
         self.state = files.load()
         self.weights: list[float] = []
+        self.strength = 0.0
         self.split: dict[str, np.ndarray] = {}
         self._pending = self.state is not None
         # How many epochs had ended when the fit was interrupted.
@@ -60,7 +63,8 @@ class Checkpoints:
         self._last, self._cost = time.monotonic(), 0.0
         self.finished = False
         if self.state is not None:
-            self.weights, self.split = self.state["weights"], self.state["split"]
+            self.weights, self.strength = self.state["weights"], self.state["strength"]
+            self.split = self.state["split"]
 
     def same_split(
         self, train: IndexedData, valid: IndexedData | None

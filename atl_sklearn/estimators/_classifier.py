@@ -95,11 +95,13 @@ class AntiTransferClassifier(AntiTransferEstimator, NeuralNetClassifier):
     aggregation : str, callable or list of these, default="spatial_mean"
         What of the activations is compared, a list for each layer; see
         :func:`~atl_sklearn.similarity.activation_similarity`.
-    weight : float, "auto" or list of these, default=1.0
+    weight : float, "auto" or list of these, default="auto"
         Weight of the penalty in the loss, in [0, inf); a list has one for each unrelated
-        task. 0 trains a plain network, bit for bit. ``"auto"`` is the share of the target's
-        variance in the training data that the unrelated network's answers explain: 1 where they
-        give the target away, 0 where there is nothing to lean on.
+        task. 0 trains a plain network, bit for bit. ``"auto"`` is found from the training data. The
+        unrelated task gives the target away where its answers explain a tenth of the target's
+        variance, each sample predicted from all others. Then it is 1 on ``X_unlabeled`` and 0.3 on
+        training batches, in which a penalty also forbids some of what is to be learnt. Elsewhere
+        it is 0.3 and 0, and with `target_similarity` 1. ``weight_`` has it.
     target_similarity : float, list of float or None, default=None
         The similarity in [0, 1) that may be left, or one for each unrelated network; None keeps
         `weight` as it is. With it, `weight` is where training starts: it rises while the
@@ -120,7 +122,7 @@ class AntiTransferClassifier(AntiTransferEstimator, NeuralNetClassifier):
         themselves, and its running statistics come from the training batches only.
     penalty_batch_size : int, default=96
         Samples in an unlabeled batch; all of ``X_unlabeled`` if it has fewer.
-    penalty_every : int, default=1
+    penalty_every : int, default=4
         In how many steps the penalty is computed once: in the first step of each epoch and in
         every `penalty_every`-th after it, with a weight that is as many times larger, so that an
         epoch weighs the same. A larger number makes the fit faster, most of all with
@@ -129,10 +131,15 @@ class AntiTransferClassifier(AntiTransferEstimator, NeuralNetClassifier):
         Whether what the target explains (for classes their means) is left out of the
         comparison, for a target that may legitimately go along with the unrelated task. On
         unlabeled data the network's predictions stand for the target.
-    product_of_experts : float, default=0.0
+    product_of_experts : float or "auto", default="auto"
         How much of what the unrelated tasks explain of the target is added to the network's
         scores while it is trained, and not when it predicts, so that it need not learn that; see
-        :func:`~atl_sklearn.unrelated.explained_scores`. 0 adds nothing, 1 all of it. It needs no
+        :func:`~atl_sklearn.unrelated.explained_scores`. 0 adds nothing, 1 all of it. ``"auto"``
+        goes with ``weight="auto"`` and is 0 with other weights: 1 without ``X_unlabeled``, and
+        with them where the tasks leave at least 20 samples of each class unexplained;
+        ``product_of_experts_`` has it. It is 0 where nothing can be added: in `partial_fit`, with
+        batches that do not say which samples they have, and with losses of which nobody knows
+        whether they take sums of scores. It needs no
         ``X_unlabeled``. A penalty beside it is made smaller by the share of the task's gradient
         that is left, as ``penalty_weight`` in the history says. Of a regressor what is learnt is
         the residual.
@@ -256,6 +263,8 @@ class AntiTransferClassifier(AntiTransferEstimator, NeuralNetClassifier):
         How well an unfitted `unrelated` learnt ``y_unrelated``: its score on a fifth of the
         samples, held out, when it is fitted on the others (the network that is avoided is fitted
         on all). `fit` warns where it is at chance. None where nothing was fitted.
+    product_of_experts_ : float
+        The strength with which what the unrelated tasks explain was added.
     weight_ : float or list of float
         The weight that was used, with `target_similarity` at the end; a list where there are
         several unrelated tasks.
@@ -322,14 +331,14 @@ class AntiTransferClassifier(AntiTransferEstimator, NeuralNetClassifier):
         unrelated_layer: object = None,
         metric: Choices = "cross_correlation",
         aggregation: Choices = "spatial_mean",
-        weight: float | list[float] = 1.0,
+        weight: float | str | list[float | str] = "auto",
         target_similarity: float | list[float | None] | None = None,
         weight_schedule: Choice = "constant",
         penalty_data: str = "auto",
         penalty_batch_size: int = 96,
-        penalty_every: int = 1,
+        penalty_every: int = 4,
         conditional: bool = False,
-        product_of_experts: float = 0.0,
+        product_of_experts: float | str = "auto",
         augment: object = None,
         augment_unrelated: bool = True,
         augment_keep: str = "all",

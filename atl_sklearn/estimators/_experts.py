@@ -11,6 +11,7 @@ from torch.utils.data import Subset
 
 from atl_sklearn.estimators._answers import answers_of
 from atl_sklearn.estimators._batching import makes_batches
+from atl_sklearn.estimators._choice import Choice
 from atl_sklearn.estimators._data import IndexedData
 from atl_sklearn.estimators._fit_run import FitRun
 from atl_sklearn.estimators._net import ClassifierNet, Net
@@ -107,7 +108,7 @@ class Experts:
         return y_pred + scores.reshape_as(y_pred)
 
 
-def make_experts(net: Net, run: FitRun, rehearsal: Rehearsal) -> Experts | None:
+def make_experts(net: Net, run: FitRun, rehearsal: Rehearsal, choice: Choice) -> Experts | None:
     """Return the experts of a fit; None where there are none.
 
     Parameters
@@ -118,6 +119,8 @@ def make_experts(net: Net, run: FitRun, rehearsal: Rehearsal) -> Experts | None:
         Its fit, with the unrelated sides.
     rehearsal : Rehearsal
         The training data, and their first samples.
+    choice : Choice
+        How much is added, and the answers where they are known.
 
     Returns
     -------
@@ -129,7 +132,7 @@ def make_experts(net: Net, run: FitRun, rehearsal: Rehearsal) -> Experts | None:
     ValueError
         If batches do not say which samples they have.
     """
-    if not net.product_of_experts or not run.sources:
+    if not choice.strength or not run.sources:
         return None
     data = rehearsal.data
     if not makes_batches(data, net):
@@ -138,13 +141,14 @@ def make_experts(net: Net, run: FitRun, rehearsal: Rehearsal) -> Experts | None:
             "'dataset', and 'iterator_train' without a sampler or a collate_fn of its own. Leave "
             "these out, or set product_of_experts=0."
         )
-    sides = dict(enumerate(run.sides))
-    answers, y = answers_of(net, run, sides, data, rehearsal.tried, in_order=True, raw=True)
+    answers, y = choice.answers or answers_of(
+        net, run, dict(enumerate(run.sides)), data, rehearsal.tried, in_order=True
+    )
     classes = is_classifier(net)
     return Experts(
         np.hstack(list(answers.values())),
         y.astype(np.int64) if classes else y.astype(np.float64),
         run.data.sample_weight,
-        float(net.product_of_experts),
+        choice.strength,
         len(cast(ClassifierNet, net).classes_inferred_) if classes else None,
     )

@@ -159,6 +159,7 @@ def take_state(net: Net) -> dict[str, Any]:
         "epochs": len(net.history),
         "seed": net._stream().seed,
         "weights": run.checkpoints.weights,
+        "strength": run.checkpoints.strength,
         "split": run.checkpoints.split,
         "history": list(list.__iter__(net.history)),
         "losses": np.asarray(run.losses, dtype=np.float64),

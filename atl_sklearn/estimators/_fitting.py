@@ -13,8 +13,8 @@ from skorch import NeuralNet
 
 from atl_sklearn._user_warnings import warn_user
 from atl_sklearn.estimators._augmenting import make_augmenting
-from atl_sklearn.estimators._automatic_weight import given_weights, measured_weights
 from atl_sklearn.estimators._checkpoints import open_checkpoints
+from atl_sklearn.estimators._choice import Choice, choose, given_weights, may_explain
 from atl_sklearn.estimators._clipping import max_norm_of
 from atl_sklearn.estimators._experts import make_experts
 from atl_sklearn.estimators._finiteness import FiniteWeights
@@ -47,6 +47,7 @@ _OF_ONE_TRAINING = (
     "_completed",
     "_module_changed",
     "weight_",
+    "product_of_experts_",
 )
 
 
@@ -142,7 +143,8 @@ def _prepare(net: Net, call: FitCall) -> FitRun:
         run.forward_params = check_forward_params(net, call.passed_on)
         compares = any(given_weights(net.weight, len(run.sources)))
         asks_sources = net.augment is not None and net.augment_keep == "same_answer"
-        uses_sources = compares or bool(net.product_of_experts) or asks_sources
+        explains = may_explain(net, len(run.sources))
+        uses_sources = compares or explains or asks_sources
         rehearsal = rehearse(net, run.data.X, run.data.y, compares=compares)
         run.augmenting = make_augmenting(net, run, rehearsal)
     if plan.labels and uses_sources:
@@ -152,7 +154,7 @@ def _prepare(net: Net, call: FitCall) -> FitRun:
             run.sides = make_sides(net, run, plan.sides, rehearsal)
         if run.augmenting is not None:
             run.augmenting.same_answer = make_same_answer(net, run, plan.sides, rehearsal)
-        _begin(net, run, rehearsal)
+        _begin(net, run, rehearsal, in_parts=call.method == "partial_fit")
     run.trains = True
     return run
 
@@ -215,7 +217,7 @@ def _determined(net: Net, plan: FitPlan) -> Iterator[list[object]]:
         ]
 
 
-def _begin(net: Net, run: FitRun, rehearsal: Rehearsal) -> None:
+def _begin(net: Net, run: FitRun, rehearsal: Rehearsal, *, in_parts: bool) -> None:
     """Make what lives as long as the training."""
     run.weights = FiniteWeights(net.module_)
     run.rescale = rescale_layer(net.module_)
@@ -227,17 +229,18 @@ def _begin(net: Net, run: FitRun, rehearsal: Rehearsal) -> None:
     run.max_grad_norm = max_norm_of(net)
     checkpoints = run.checkpoints
     if checkpoints is not None and checkpoints.done:
-        weights = checkpoints.weights
+        choice = Choice(checkpoints.weights, checkpoints.strength)
         net.__dict__["_penalty_state"] = checkpoints.state["penalty"]
     else:
-        weights = measured_weights(net, run, rehearsal.data, rehearsal.tried)
-    _set_weight(net, run, weights)
-    run.experts = make_experts(net, run, rehearsal)
+        choice = choose(net, run, rehearsal, in_parts=in_parts)
+    _set_weight(net, run, choice.weights)
+    net.__dict__["product_of_experts_"] = choice.strength
+    run.experts = make_experts(net, run, rehearsal, choice)
     state = vars(net).get("_penalty_state")
-    run.penalty = make_penalty(net, run, weights, rehearsal, state)
+    run.penalty = make_penalty(net, run, choice.weights, rehearsal, state)
     run.steps = Steps(net, run)
     if checkpoints is not None:
-        checkpoints.weights = weights
+        checkpoints.weights, checkpoints.strength = choice.weights, choice.strength
         checkpoints.check(net)
 
 

@@ -47,7 +47,7 @@ class Parameters(Protocol):
     penalty_batch_size: int
     penalty_every: int
     conditional: bool
-    product_of_experts: float
+    product_of_experts: float | str
     augment: object
     augment_unrelated: bool
     augment_keep: str
@@ -99,6 +99,7 @@ class Net(Parameters, Protocol):
     initialized_: bool
     input_shape_: tuple[int, ...] | None
     n_outputs_: int
+    product_of_experts_: float
     weight_: float | list[float]
     unrelated_: object
     unrelated_score_: float | list[float | None] | None

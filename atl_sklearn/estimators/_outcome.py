@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from atl_sklearn.estimators._automatic_weight import given_weights
+from atl_sklearn.estimators._choice import given_weights
 from atl_sklearn.estimators._convergence import judge_convergence, judge_penalty
 from atl_sklearn.estimators._fit_run import FitRun
 from atl_sklearn.estimators._net import Net
@@ -41,7 +41,7 @@ def _comparisons(net: Net, run: FitRun, rows: Sequence[dict[str, Any]]) -> list[
             continue
         weight_from = "as given"
         if given[position] == "auto":
-            weight_from = "share of the target that it explains"
+            weight_from = "automatic"
         if targets[position] is not None:
             weight_from = f"for target_similarity={targets[position]:.3g}"
         found.append(
@@ -65,8 +65,8 @@ def _why_plain(net: Net, run: FitRun) -> str:
     if not run.sources:
         return "there is no unrelated task"
     automatic = "auto" in given_weights(net.weight, len(run.sources))
-    explains = "the unrelated task says nothing of the target, so that weight='auto' is 0"
-    return explains if automatic else "the weight is 0"
+    nothing = "the unrelated task says too little of the target, so that weight='auto' is 0"
+    return nothing if automatic else "the weight is 0"
 
 
 def summarise(net: Net, run: FitRun, *, interrupted: bool, judged: bool) -> FitSummary:
@@ -127,5 +127,6 @@ def summarise(net: Net, run: FitRun, *, interrupted: bool, judged: bool) -> FitS
         valid_loss=_ends(rows, "valid_loss"),
         comparisons=tuple(comparisons),
         why_plain=_why_plain(net, run),
+        product_of_experts=net.product_of_experts_,
         warnings=tuple(warnings),
     )

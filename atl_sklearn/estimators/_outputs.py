@@ -14,6 +14,11 @@ from atl_sklearn.estimators._net import ClassifierNet, Net
 from atl_sklearn.estimators._wrapped import unwrapped
 
 # Criteria that take one score for two classes, and targets that are numbers.
+# These take what is added to scores, or to predictions of numbers.
+_OF_SUMS = (
+    torch.nn.CrossEntropyLoss, torch.nn.BCEWithLogitsLoss, torch.nn.MSELoss, torch.nn.L1Loss,
+    torch.nn.SmoothL1Loss, torch.nn.HuberLoss,
+)  # fmt: skip
 _OF_ONE_SCORE = (torch.nn.BCEWithLogitsLoss, torch.nn.BCELoss)
 _Scores = TypeVar("_Scores", np.ndarray, torch.Tensor)
 _TOLERANCE = 1e-3  # of probabilities and their sum
@@ -244,3 +249,9 @@ def check_numbers(net: Net, output: object) -> None:
             f"each target. Got {tuple(output.shape)} for {len(output)} samples. A module whose "
             "constructor has an argument n_outputs is told their number."
         )
+
+
+def takes_sums(criterion: object) -> bool:
+    """Tell whether a criterion is known to take what is added to scores, or to predictions."""
+    kind = criterion if isinstance(criterion, type) else type(criterion)
+    return issubclass(kind, _OF_SUMS)

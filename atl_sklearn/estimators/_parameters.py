@@ -137,8 +137,10 @@ def _check_comparison(net: Net) -> None:
 
 def _check_experts(net: Net) -> None:
     strength = net.product_of_experts
+    if isinstance(strength, str) and strength == "auto":
+        return
     if not is_number(strength) or not 0 <= strength < math.inf:
-        raise refuse(net, "product_of_experts", "a float in [0, inf)")
+        raise refuse(net, "product_of_experts", "a float in [0, inf), or 'auto'")
     kind = net.criterion if isinstance(net.criterion, type) else type(net.criterion)
     if strength and issubclass(kind, torch.nn.NLLLoss | torch.nn.BCELoss):
         raise refuse(

@@ -54,6 +54,13 @@ def _settings(net: Net, run: FitRun, weights: list[float], compared: str) -> Pen
     )
 
 
+def compared_data(net: Net, run: FitRun) -> str:
+    """Return what the penalty sees: "train", "unlabeled" or "both"."""
+    if net.penalty_data != "auto":
+        return net.penalty_data
+    return "train" if run.data.unlabeled is None else "unlabeled"
+
+
 def make_penalty(
     net: Net, run: FitRun, weights: list[float], rehearsal: Rehearsal, state: dict[str, Any] | None
 ) -> PenaltyRun | None:
@@ -77,9 +84,7 @@ def make_penalty(
     unlabeled = run.data.unlabeled if net.penalty_data != "train" else None
     if unlabeled is not None:
         run.placement.whole(unlabeled)
-    compared = net.penalty_data
-    if compared == "auto":
-        compared = "train" if unlabeled is None else "unlabeled"
+    compared = compared_data(net, run)
     data, n_steps = rehearsal.data, None
     if makes_batches(data, net):
         n_steps = len(net.get_iterator(data, training=True))

@@ -80,6 +80,8 @@ class FitSummary:
         One for each unrelated network and layer; none for a plain network.
     why_plain : str
         Why there is none.
+    product_of_experts : float
+        The strength with which what the unrelated tasks explain of the target was added.
     warnings : tuple of str
         What `fit` warned of.
 
@@ -102,6 +104,7 @@ class FitSummary:
     valid_loss: tuple[float, float] | None
     comparisons: tuple[ComparisonSummary, ...]
     why_plain: str
+    product_of_experts: float
     warnings: tuple[str, ...]
 
     def lines(self) -> tuple[str, str]:
@@ -119,8 +122,12 @@ class FitSummary:
         for name, losses in (("task", self.train_loss), ("validation", self.valid_loss)):
             if losses is not None:
                 parts.append(f"{name} loss {losses[0]:.3f} -> {losses[1]:.3f}")
-        compared = "; ".join(map(str, self.comparisons)) or f"plain network: {self.why_plain}"
-        return f"{self.estimator}: {', '.join(parts)}", f"{compared[0].upper()}{compared[1:]}."
+        forms = list(map(str, self.comparisons))
+        if self.product_of_experts:
+            forms.append(f"product of experts of strength {self.product_of_experts:.3g}")
+            forms += [] if self.comparisons else [f"no penalty: {self.why_plain}"]
+        text = "; ".join(forms) or f"plain network: {self.why_plain}"
+        return f"{self.estimator}: {', '.join(parts)}", f"{text[0].upper()}{text[1:]}."
 
     def __repr__(self) -> str:
         return "\n".join([*self.lines(), *(f"Warning: {text}" for text in self.warnings)])
@@ -144,6 +151,8 @@ class FitSummary:
             for found in self.comparisons
         )
         head = "".join(f"<th>{name}</th>" for name in _COLUMNS)
-        table = f"<table><tr>{head}</tr>{rows}</table>" if rows else f"<p>{self.lines()[1]}</p>"
+        table = f"<table><tr>{head}</tr>{rows}</table>" if rows else ""
+        if self.product_of_experts or not rows:
+            table += f"<p>{escape(self.lines()[1])}</p>"
         warned = "".join(f"<p>Warning: {escape(text)}</p>" for text in self.warnings)
         return f"<p>{escape(title)}</p>{table}{warned}"

@@ -10,7 +10,6 @@ from scipy.optimize import minimize_scalar
 from scipy.special import logsumexp, softmax
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.model_selection import KFold
-from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from atl_sklearn._validation import check_no_missing
@@ -187,11 +186,12 @@ def _folds(weight: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
 def _of_numbers(known: np.ndarray, y: np.ndarray, weight: np.ndarray) -> np.ndarray:
     scores = np.zeros(y.shape)
     for seen, part in _folds(weight):
-        model = make_pipeline(StandardScaler(), Ridge(_RIDGE))
-        model.fit(known[seen], y[seen], ridge__sample_weight=weight[seen])
+        scaler = StandardScaler().fit(known[seen])
+        model = Ridge(_RIDGE).fit(scaler.transform(known[seen]), y[seen], weight[seen])
         mean = np.average(y[seen], axis=0, weights=weight[seen])
         # Of a single column it may predict none.
-        scores[part] = model.predict(known[part]).reshape(len(part), *y.shape[1:]) - mean
+        predicted = model.predict(scaler.transform(known[part]))
+        scores[part] = predicted.reshape(len(part), *y.shape[1:]) - mean
     return scores * _slope(scores, y, weight)
 
 
@@ -235,8 +235,8 @@ def _log_ratio(
     if len(there) == 1:
         q[:, there] = 1
     else:
-        model = make_pipeline(StandardScaler(), LogisticRegression(max_iter=_MAX_ITER))
-        model.fit(known, y, logisticregression__sample_weight=weight)
-        q[:, there] = model.predict_proba(asked)
+        scaler = StandardScaler().fit(known)
+        model = LogisticRegression(max_iter=_MAX_ITER).fit(scaler.transform(known), y, weight)
+        q[:, there] = model.predict_proba(scaler.transform(asked))
     q = (n * q + n_classes * share) / (n + n_classes)
     return np.log(q) - np.log(share)

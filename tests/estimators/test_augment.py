@@ -224,7 +224,9 @@ def test_the_unrelated_side_sees_copies_or_what_they_were(
     X, y, _ = tabular
     single = X.astype(np.float32)
     more = {"X_unlabeled": X[:32]} if unlabeled else {}
-    net = AntiTransferClassifier(unrelated=unrelated, augment=changed, verbose=1, **SMALL)
+    net = AntiTransferClassifier(
+        unrelated=unrelated, weight=1.0, penalty_every=1, augment=changed, verbose=1, **SMALL
+    )
     given = given_to_frozen_side(monkeypatch, net, X, y, **more)
     assert "computed in every step ('augment' makes other samples" in capsys.readouterr().out
     for has_index, batch in given:

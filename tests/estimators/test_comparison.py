@@ -11,7 +11,7 @@ from sklearn.model_selection import LeaveOneOut, cross_val_predict
 from skorch.callbacks import Callback
 
 from atl_sklearn import AntiTransferClassifier, AntiTransferRegressor, activation_similarity
-from atl_sklearn.estimators._automatic_weight import confounding
+from atl_sklearn.estimators._confounding import confounding
 from atl_sklearn.inspection import extract_activations
 from atl_sklearn.unrelated import FrozenNetwork
 
@@ -66,7 +66,9 @@ class TestOutputs:
         single.choose("posterior", x)
         assert ((single(x)[0] > 0) & (single(x)[0] < 1)).all()
         regressor = AntiTransferRegressor(**FAST).fit(X, X[:, 0])
-        net = AntiTransferClassifier(unrelated=regressor, unrelated_layer="posterior", **FAST)
+        net = AntiTransferClassifier(
+            unrelated=regressor, weight=1.0, penalty_every=1, unrelated_layer="posterior", **FAST
+        )
         assert net.fit(X, y).history[-1, "train_penalty"] >= 0
 
     def test_a_layer_of_that_name_is_that_layer(self):
@@ -287,6 +289,8 @@ def test_few_passes_before_training(unlabeled, memory, tabular, tmp_path, monkey
     net = AntiTransferClassifier(
         Counted("ours"),
         unrelated=Counted("theirs"),
+        weight=1.0,
+        penalty_every=1,
         memory=tmp_path if memory else None,
         callbacks=[Begins()],
         max_epochs=2,

@@ -54,7 +54,9 @@ def no_training(monkeypatch):
 def test_a_weight_that_is_not_finite(params, tabular, unrelated, monkeypatch):
     X, y, _ = tabular
     no_training(monkeypatch)
-    net = AntiTransferClassifier(unrelated=broken(unrelated), **params, **FAST)
+    net = AntiTransferClassifier(
+        unrelated=broken(unrelated), weight=1.0, penalty_every=1, **params, **FAST
+    )
     posterior = "posterior" in (params.get("unrelated_layer"), params.get("weight"))
     layer = "posterior" if posterior or params.get("weight") == "auto" else "hidden"
     match = rf"unrelated network has NaN .* in layer '{layer}.*'hidden.0.linear.weight' is not fin"

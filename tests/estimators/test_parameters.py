@@ -62,7 +62,7 @@ def test_bad_parameters(parameters, match, tabular, unrelated):
 
 def test_a_failed_fit_leaves_a_fitted_network_as_it_was(tabular, unrelated):
     X, y, _ = tabular
-    net = AntiTransferClassifier(unrelated=unrelated, **FAST).fit(X, y)
+    net = AntiTransferClassifier(unrelated=unrelated, weight=1.0, penalty_every=1, **FAST).fit(X, y)
     before, proba = dict(vars(net)), net.predict_proba(X)
     module = net.module_
     net.set_params(layer="nope")

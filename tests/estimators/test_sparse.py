@@ -55,6 +55,8 @@ def rows_made_dense(monkeypatch):
 def fitted(X, y, nuisance, unlabeled, **parameters):
     net = AntiTransferClassifier(
         unrelated=AntiTransferClassifier(max_epochs=2, lr=0.02, random_state=0),
+        weight=1.0,
+        penalty_every=1,
         train_split=0.2,
         **{**FAST, **parameters},
     )

@@ -392,8 +392,10 @@ def test_overridden_losses_are_used(tabular, unrelated):
             return 2 * super().get_loss(*args, **kwargs)
 
     parameters = {"max_epochs": 1, "batch_size": -1, "random_state": 0}
-    doubled = Doubled(unrelated=unrelated, **parameters).fit(X, y)
-    single = AntiTransferClassifier(unrelated=unrelated, **parameters).fit(X, y)
+    doubled = Doubled(unrelated=unrelated, weight=1.0, penalty_every=1, **parameters).fit(X, y)
+    single = AntiTransferClassifier(
+        unrelated=unrelated, weight=1.0, penalty_every=1, **parameters
+    ).fit(X, y)
     expected = pytest.approx(2 * single.history[0, "train_loss"])
     assert doubled.history[0, "train_loss"] == expected
     weight = np.ones(80)

@@ -53,7 +53,9 @@ class Recording(MLP):
 
 def fit_recording(unrelated, **kwargs):
     fit = {"X_unlabeled": X_UNLABELED, **kwargs.pop("fit", {})}
-    net = AntiTransferClassifier(Recording, unrelated=unrelated, **{**PARAMS, **kwargs})
+    net = AntiTransferClassifier(
+        Recording, unrelated=unrelated, weight=1.0, penalty_every=1, **{**PARAMS, **kwargs}
+    )
     return net.fit(X, Y, **fit)
 
 
@@ -93,7 +95,13 @@ class TestWhatIsCompared:
             return (current * 0).sum() + (1.0 if len(current) == 60 else 0.0)
 
         net = AntiTransferClassifier(
-            unrelated=unrelated, metric=metric, penalty_data="both", penalty_batch_size=60, **PARAMS
+            unrelated=unrelated,
+            weight=1.0,
+            penalty_every=1,
+            metric=metric,
+            penalty_data="both",
+            penalty_batch_size=60,
+            **PARAMS,
         ).fit(X, Y, X_unlabeled=X_UNLABELED)
         assert {60, 32, 16} <= set(seen)
         assert net.history[-1, "train_penalty"] == pytest.approx(0.5)
@@ -163,7 +171,7 @@ class TestWhatStaysTheSame:
     def test_partial_fit_goes_on(self, unrelated, metric):
         def make(max_epochs):
             return AntiTransferClassifier(
-                unrelated=unrelated, metric=metric, module__dropout=0.2, max_epochs=max_epochs,
+                unrelated=unrelated, weight=1.0, penalty_every=1, metric=metric, module__dropout=0.2, max_epochs=max_epochs,
                 random_state=0, lr_schedule="constant",
             )  # fmt: skip
 
@@ -326,7 +334,9 @@ class TestThroughScikitLearn:
     @pytest.mark.parametrize("routed", [False, True])
     def test_cross_validation_hands_it_on_whole(self, unrelated, routed):
         with sklearn.config_context(enable_metadata_routing=routed):
-            net = AntiTransferClassifier(Recording, unrelated=unrelated, **PARAMS)
+            net = AntiTransferClassifier(
+                Recording, unrelated=unrelated, weight=1.0, penalty_every=1, **PARAMS
+            )
             found = cross_validate(
                 net, X, Y, cv=KFold(4), params={"X_unlabeled": X_UNLABELED}, return_estimator=True
             )

@@ -20,7 +20,7 @@ from skorch.helper import SliceDict
 from torch import nn
 
 from atl_sklearn import AntiTransferClassifier, AntiTransferRegressor
-from atl_sklearn.estimators._automatic_weight import confounding
+from atl_sklearn.estimators._confounding import confounding
 from atl_sklearn.tuning import compare, share_network
 
 # Networks here learn next to nothing; what is compared, and whether it is the same, is tested.
@@ -44,7 +44,7 @@ def badly_scaled():
 
 
 def trained(unrelated, X, y, *, kind=AntiTransferClassifier, params=FAST, **given):
-    return kind(unrelated=unrelated, **params).fit(X, y, **given)
+    return kind(unrelated=unrelated, weight=1.0, penalty_every=1, **params).fit(X, y, **given)
 
 
 def assert_same(one, other):
@@ -338,7 +338,7 @@ def test_what_was_computed_elsewhere_is_split_with_x(several, tabular):
     X, y, _ = tabular
     Z = np.random.default_rng(1).normal(size=(80, 3, 4))
     given = SliceDict(a=Z, b=Z[:, 0]) if several else Z
-    net = AntiTransferClassifier(unrelated="precomputed", **FAST)
+    net = AntiTransferClassifier(unrelated="precomputed", weight=1.0, penalty_every=1, **FAST)
     with config_context(enable_metadata_routing=True):
         pipeline = make_pipeline(StandardScaler(), net)
         found = cross_validate(
@@ -438,7 +438,7 @@ def test_a_network_is_given_another_view(tabular):
 def test_another_view_is_split_with_x_and_fitted_on(tabular):
     X, y, nuisance = tabular
     view = np.c_[X[:, 1] * 3, np.arange(80)]
-    net = AntiTransferClassifier(unrelated=Seen(), **FAST)
+    net = AntiTransferClassifier(unrelated=Seen(), weight=1.0, penalty_every=1, **FAST)
     with config_context(enable_metadata_routing=True):
         found = cross_validate(
             make_pipeline(StandardScaler(), net), X, y, cv=KFold(2), return_estimator=True,

@@ -26,9 +26,9 @@ FAST = {"max_epochs": 1, "random_state": 0, "module__hidden_layer_sizes": (6,)}
 
 
 def trained(unrelated, X, y, params=(), **given):
-    return AntiTransferClassifier(unrelated=unrelated, **{**FAST, **dict(params)}).fit(
-        X, y, **given
-    )
+    return AntiTransferClassifier(
+        unrelated=unrelated, weight=1.0, penalty_every=1, **{**FAST, **dict(params)}
+    ).fit(X, y, **given)
 
 
 Z = np.arange(160.0).reshape(80, 2)
@@ -160,7 +160,9 @@ def test_what_cannot_be_used_is_refused(name, tabular, monkeypatch):
     unrelated, params, given, kind, message = REFUSED[name]
     steps = []
     monkeypatch.setattr(AntiTransferClassifier, "train_step", lambda *a, **k: steps.append(0))
-    net = AntiTransferClassifier(unrelated=unrelated, **{**FAST, **params})
+    net = AntiTransferClassifier(
+        unrelated=unrelated, weight=1.0, penalty_every=1, **{**FAST, **params}
+    )
     with pytest.raises(kind, match=message) as error:
         net.fit(X, y, **given)
     assert not steps
@@ -223,7 +225,13 @@ def test_samples_of_a_dataset_are_known_by_their_positions(tabular):
     for given in (Noisy(X, y), TensorDataset(torch.as_tensor(X).float(), torch.as_tensor(y))):
         seen.clear()
         net = AntiTransferClassifier(
-            unrelated="precomputed", module=Shows, max_epochs=1, random_state=0, **params
+            unrelated="precomputed",
+            weight=1.0,
+            penalty_every=1,
+            module=Shows,
+            max_epochs=1,
+            random_state=0,
+            **params,
         )
         net.fit(given, y, Z_unrelated=number)
         assert len(seen) > 2

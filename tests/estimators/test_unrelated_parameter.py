@@ -67,8 +67,12 @@ def identity(net):
 @pytest.mark.parametrize("wrap", [identity, module_of, frozen_of, pipeline_of, frozen_pipeline_of])
 def test_every_kind_of_source_is_the_same_network(wrap, tabular, unrelated):
     X, y, _ = tabular
-    expected = AntiTransferClassifier(unrelated=unrelated, **FAST).fit(X, y)
-    net = AntiTransferClassifier(unrelated=wrap(unrelated), **FAST).fit(X, y)
+    expected = AntiTransferClassifier(unrelated=unrelated, weight=1.0, penalty_every=1, **FAST).fit(
+        X, y
+    )
+    net = AntiTransferClassifier(
+        unrelated=wrap(unrelated), weight=1.0, penalty_every=1, **FAST
+    ).fit(X, y)
     assert_same_state(state_of(net), state_of(expected))
     assert net.history[:, "train_penalty"] == expected.history[:, "train_penalty"]
 
@@ -391,7 +395,7 @@ def test_several_networks_each_with_a_weight(tabular, unrelated):
     objective = row["train_loss"] + row["train_penalty_0"] + 0.5 * row["train_penalty_1"]
     assert row["train_objective"] == pytest.approx(objective, rel=1e-5)
     only = AntiTransferClassifier(unrelated=[unrelated, second], weight=[1.0, 0.0], **FAST)
-    single = AntiTransferClassifier(unrelated=unrelated, **FAST)
+    single = AntiTransferClassifier(unrelated=unrelated, weight=1.0, penalty_every=1, **FAST)
     assert_same_state(state_of(only.fit(X, y)), state_of(single.fit(X, y)))
     assert both.unrelated_ == [unrelated, second]
 
@@ -435,7 +439,9 @@ def test_fitted_and_unfitted_networks_mix(tabular, unrelated):
 
 def test_several_layers_are_in_the_history_by_name(tabular, unrelated):
     X, y, _ = tabular
-    net = AntiTransferClassifier(unrelated=unrelated, layer=[0, "last"], **FAST).fit(X, y)
+    net = AntiTransferClassifier(
+        unrelated=unrelated, weight=1.0, penalty_every=1, layer=[0, "last"], **FAST
+    ).fit(X, y)
     row = net.history[-1]
     first, last = row["train_penalty_hidden.0.activation"], row["train_penalty_hidden.1.activation"]
     assert row["train_objective"] == pytest.approx(row["train_loss"] + first + last, rel=1e-5)
@@ -518,6 +524,8 @@ def test_metrics_and_aggregations_train_convolutional_networks(
     X, y, _ = images
     net = AntiTransferClassifier(
         unrelated=unrelated_images,
+        weight=1.0,
+        penalty_every=1,
         metric=metric,
         aggregation=aggregation,
         module__channels=(4, 6),

@@ -196,13 +196,17 @@ def test_the_network_has_its_name(tabular):
 @pytest.mark.parametrize("metric", ["cross_correlation", "adversarial"])
 def test_a_training_step_of_ones_own_with_unlabeled_data(tabular, unrelated, metric):
     X, y, _ = tabular
-    net = Accumulating(unrelated=unrelated, metric=metric, batch_size=16, **FAST)
+    net = Accumulating(
+        unrelated=unrelated, weight=1.0, penalty_every=1, metric=metric, batch_size=16, **FAST
+    )
     net.fit(X, y, X_unlabeled=X[:50])
     assert np.isfinite(net.history[0, "train_penalty"])
     # A batch is drawn for every step: 5 of 6 go once through 50 by 96, which are one batch each.
     assert len(net.history[0, "batches"]) == 5
     if metric == "adversarial":
-        readers = Accumulating(unrelated=unrelated, metric=metric, batch_size=16, **FAST)
+        readers = Accumulating(
+            unrelated=unrelated, weight=1.0, penalty_every=1, metric=metric, batch_size=16, **FAST
+        )
         readers.fit(X, y)
         state = readers._penalty_state["readers"]["state"]
         assert {int(entry["step"]) for entry in state.values()} == {5}
@@ -417,11 +421,15 @@ def test_floats_are_not_looked_up():
 def test_an_unrelated_network_looks_up_what_the_target_network_takes_as_numbers():
     rng = np.random.RandomState(0)
     X, y = rng.randint(50, size=(40, 6)), np.arange(40) % 2
-    net = AntiTransferClassifier(unrelated=Tokens(), metric="cka", layer="output", **FAST)
+    net = AntiTransferClassifier(
+        unrelated=Tokens(), weight=1.0, penalty_every=1, metric="cka", layer="output", **FAST
+    )
     assert net.fit(X, y).history[0, "train_penalty"] > 0
     # and the reverse
     known = AntiTransferClassifier(**FAST).fit(X, y)
-    net = AntiTransferClassifier(Tokens, unrelated=known, metric="cka", layer="output", **FAST)
+    net = AntiTransferClassifier(
+        Tokens, unrelated=known, weight=1.0, penalty_every=1, metric="cka", layer="output", **FAST
+    )
     assert net.fit(X, y).history[0, "train_penalty"] > 0
 
 

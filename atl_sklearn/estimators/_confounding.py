@@ -1,52 +1,10 @@
-"""How far an unrelated network's answers give the target away: the automatic weight."""
+"""How far an unrelated task's answers give the target away."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from atl_sklearn.estimators._answers import answers_of
-from atl_sklearn.estimators._data import IndexedData, Samples
-from atl_sklearn.estimators._fit_run import FitRun
-from atl_sklearn.estimators._net import Net
-
 _RIDGE = 1e-3  # of the mean variance of the answers
-
-
-def given_weights(
-    weight: float | str | list[float | str] | tuple[float | str, ...], n_networks: int
-) -> list[float | str]:
-    """Return one weight for each unrelated network: a float or "auto"."""
-    values = weight if isinstance(weight, list | tuple) else [weight] * n_networks
-    return [value if isinstance(value, str) else float(value) for value in values]
-
-
-def measured_weights(net: Net, run: FitRun, data: IndexedData, tried: Samples) -> list[float]:
-    """Return a number for each weight, measuring those that are "auto".
-
-    Parameters
-    ----------
-    net : AntiTransferClassifier or AntiTransferRegressor
-        The estimator.
-    run : FitRun
-        Its fit, with the unrelated sides.
-    data : torch.utils.data.Dataset
-        The training data.
-    tried : Tensor of shape (n_few, ...) or mapping of these
-        The first samples, where the network is.
-    """
-    weights = given_weights(net.weight, len(run.sources))
-    auto = {at: side for at, side in enumerate(run.sides) if weights[at] == "auto"}
-    measured: dict[int, float] = {}
-    if auto:
-        answers, targets = answers_of(net, run, auto, data, tried)
-        measured = {
-            position: confounding(found, targets, run.data.sample_weight)
-            for position, found in answers.items()
-        }
-    return [
-        measured[position] if isinstance(weight, str) else weight
-        for position, weight in enumerate(weights)
-    ]
 
 
 def confounding(
