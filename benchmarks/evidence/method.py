@@ -49,7 +49,10 @@ def of_net(net: Any) -> Fitted:
     return Fitted(
         net.predict,
         lambda X: extract_activations(net, X, layer="last"),
-        {"weight": getattr(net, "weight_", None)},
+        {
+            "weight": getattr(net, "weight_", None),
+            "product_of_experts": getattr(net, "product_of_experts_", None),
+        },
     )
 
 

@@ -23,9 +23,18 @@ from benchmarks.evidence.method import (
 )
 
 
-def _anti(
-    data: str | None = None, *, random: bool = False, auto: bool = False, **params: Any
-) -> Callable[..., Fitted]:
+def _default(data: str | None) -> Callable[..., Fitted]:
+    """Return what the constructor makes of an unrelated network alone."""
+
+    def build(fold: Fold, unrelated: Any, seed: int, value: str) -> Fitted:
+        net = network_of(fold, seed, unrelated=unrelated)
+        unlabeled = None if data is None else getattr(fold, data).X
+        return of_net(net.fit(fold.train.X, fold.train.target, X_unlabeled=unlabeled))
+
+    return build
+
+
+def _anti(data: str | None = None, *, random: bool = False, **params: Any) -> Callable[..., Fitted]:
     """Anti-transfer; `data` names the unlabeled part, None for the training batches."""
 
     def build(fold: Fold, unrelated: Any, seed: int, value: Any) -> Fitted:
@@ -34,7 +43,7 @@ def _anti(
             source = clone(unrelated).set_params(random_state=7000 + seed)
             source.set_params(max_epochs=0)
             source.fit(fold.unrelated.X, fold.unrelated.nuisance)
-        options = {"weight": "auto" if auto else value, **params}
+        options = {"weight": value, **params}
         net = network_of(fold, seed, unrelated=source, **options)
         unlabeled = None if data is None else getattr(fold, data).X
         return of_net(net.fit(fold.train.X, fold.train.target, X_unlabeled=unlabeled))
@@ -178,6 +187,15 @@ _VARIED: dict[str, tuple[str, dict[str, Any]]] = {
 }
 
 OURS: dict[str, Method] = {
+    "default": Method(
+        "AntiTransferClassifier(unrelated=...), unlabeled",
+        ("auto",),
+        _default("unlabeled"),
+        parts=("unlabeled",),
+    ),
+    "default-train": Method(
+        "AntiTransferClassifier(unrelated=...), training data alone", ("auto",), _default(None)
+    ),
     "published-batch-gram": _published("batch_gram"),
     "published-batch-gram-first": _published("batch_gram", 0),
     "published-batch-gram-middle": _published("batch_gram", 2),
@@ -194,7 +212,7 @@ OURS: dict[str, Method] = {
     "cka-posterior": _ours("CKA to the posterior, unlabeled", metric="cka", **_POSTERIOR),
     "cka-debiased": _ours("debiased CKA, unlabeled", metric="debiased_cka"),
     "cross-conditional": _ours("cross-correlation within classes, unlabeled", conditional=True),
-    "cross": _ours("cross-correlation, unlabeled (default)"),
+    "cross": _ours("cross-correlation, unlabeled"),
     "ridge": _ours("ridge R2 of the features, unlabeled", metric="ridge_r2"),
     "ridge-posterior": _ours(
         "ridge R2 of the posterior, unlabeled", metric="ridge_r2", **_POSTERIOR
@@ -264,14 +282,5 @@ OURS: dict[str, Method] = {
         zero=True,
         parts=("unlabeled",),
         encoder=True,
-    ),
-    "auto": Method(
-        "automatic weight: the package's defaults, unlabeled",
-        ("auto",),
-        _anti("unlabeled", auto=True),
-        parts=("unlabeled",),
-    ),
-    "auto-train": Method(
-        "automatic weight: the package's defaults, training batches", ("auto",), _anti(auto=True)
     ),
 }

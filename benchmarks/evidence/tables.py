@@ -14,14 +14,13 @@ from benchmarks.evidence.runs import SELECTIONS
 # What the tables of all protocols compare: titles, methods and rules of selection.
 Columns = dict[str, tuple[str, str]]
 OVERVIEW: Columns = {
-    "default, unlabeled": ("cross", "untuned"),
-    "automatic weight, unlabeled": ("auto", "untuned"),
-    "default, training batches": ("cross-train", "untuned"),
+    "default, unlabeled data": ("default", "untuned"),
+    "default, training data alone": ("default-train", "untuned"),
     "gradient reversal with labels": ("reversal-labels", "untuned"),
 }
 WEIGHTS: Columns = {
-    "weight 1": ("cross", "untuned"),
-    "automatic weight": ("auto", "untuned"),
+    "default": ("default", "untuned"),
+    "weight 1, every step": ("cross", "untuned"),
     "chosen on the training condition": ("cross", "valid"),
     "chosen on the test's condition": ("cross", "valid_like_test"),
 }
