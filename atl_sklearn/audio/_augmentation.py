@@ -13,6 +13,7 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from atl_sklearn._documentation import DocumentationLink
 from atl_sklearn._types import Seed
 from atl_sklearn.audio._clips import Segment, as_clips
 from atl_sklearn.audio._items import is_pair
@@ -25,7 +26,7 @@ Clip: TypeAlias = np.ndarray | tuple[np.ndarray, float]  # the second with its r
 Changed: TypeAlias = np.ndarray | list[Clip]
 
 
-class Augmentation(TransformerMixin, BaseEstimator):
+class Augmentation(DocumentationLink, TransformerMixin, BaseEstimator):
     """What all have in common: `fit_transform` changes clips, `transform` does not.
 
     A pipeline calls the first while it is fitted, and the second when it predicts.

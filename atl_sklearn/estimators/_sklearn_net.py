@@ -14,6 +14,7 @@ from skorch import NeuralNet
 from skorch.callbacks import Checkpoint
 from skorch.history import History
 
+from atl_sklearn._documentation import DocumentationLink
 from atl_sklearn._types import PathLike
 from atl_sklearn.estimators._augmentation import AUGMENT_PREFIX, set_augment_parameters
 from atl_sklearn.estimators._fit_run import FitRun
@@ -65,7 +66,7 @@ def _one_file(
     return f_module if f_params is None else f_params
 
 
-class SklearnNet(NeuralNet):
+class SklearnNet(DocumentationLink, NeuralNet):
     """A skorch net whose parameters, clones and pickles are as scikit-learn has them.
 
     The three attributes that skorch sets in its constructor are state of the class here, so
