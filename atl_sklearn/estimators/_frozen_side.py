@@ -360,7 +360,12 @@ class FrozenSide:
         ]
 
     def __call__(
-        self, X: Samples, index: torch.Tensor | None, *, unlabeled: bool, positions: object = None
+        self,
+        X: Samples,
+        index: torch.Tensor | None,
+        *,
+        unlabeled: bool,
+        positions: torch.Tensor | None = None,
     ) -> list[list[torch.Tensor | Precomputed]]:
         """Return what comparisons need of a batch, for each side and layer.
 
