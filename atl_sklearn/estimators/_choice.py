@@ -14,16 +14,7 @@ from atl_sklearn.estimators._net import Net
 from atl_sklearn.estimators._outputs import takes_sums
 from atl_sklearn.estimators._penalty_making import compared_data
 from atl_sklearn.estimators._rehearsal import Rehearsal
-
-# Of the target's variance, from which the unrelated task gives it away.
-_CONFOUNDED = 0.1
-# By whether the penalty sees unlabeled data, and whether the unrelated task gives the target away.
-# On training batches, in which the two go along, a penalty forbids some of what is to be learnt.
-_WEIGHTS = {(True, True): 1.0, (True, False): 0.3, (False, True): 0.3, (False, False): 0.0}
-# Samples of each class that the unrelated task leaves unexplained, from which on a network learns
-# from them what unlabeled data alone would not teach it.
-_ENOUGH = 20
-_QUARTERS = 4  # numbers count as so many classes
+from atl_sklearn.estimators._rule import automatic_strength, automatic_weight
 
 
 def given_weights(
@@ -99,25 +90,18 @@ def choose(net: Net, run: FitRun, rehearsal: Rehearsal, *, in_parts: bool) -> Ch
     answers, y = answers_of(net, run, sides, data, rehearsal.tried, in_order=in_order)
     on_unlabeled = compared_data(net, run) != "train"
     aims = net.target_similarity is not None
+    joint = _share(run, np.hstack(list(answers.values())), y)
     weights = []
     for at, weight in enumerate(given):
         if isinstance(weight, str):
-            gives_away = _share(run, answers[at], y) >= _CONFOUNDED
-            weight = 1.0 if aims else _WEIGHTS[on_unlabeled, gives_away]
+            share = joint if len(given) == 1 else _share(run, answers[at], y)
+            weight = 1.0 if aims else automatic_weight(share, on_unlabeled=on_unlabeled)
         weights.append(weight)
     if isinstance(strength, str):
         possible = in_order and not in_parts and not aims and takes_sums(net.criterion)
-        helps = not on_unlabeled or _left(run, answers, y) >= _ENOUGH
-        strength = 1.0 if possible and helps else 0.0
+        strength = possible * automatic_strength(joint, y, on_unlabeled=on_unlabeled)
     return Choice(weights, float(strength), (answers, y) if in_order else None)
 
 
 def _share(run: FitRun, answers: np.ndarray, y: np.ndarray) -> float:
     return confounding(answers, y, run.data.sample_weight)
-
-
-def _left(run: FitRun, answers: dict[int, np.ndarray], y: np.ndarray) -> float:
-    """Return how many samples of each class all answers together leave unexplained."""
-    share = _share(run, np.hstack(list(answers.values())), y)
-    n_classes = len(np.unique(y)) if np.issubdtype(y.dtype, np.integer) else _QUARTERS
-    return (1 - share) * len(y) / n_classes

@@ -9,6 +9,7 @@ from atl_sklearn.estimators._choice import given_weights
 from atl_sklearn.estimators._convergence import judge_convergence, judge_penalty
 from atl_sklearn.estimators._fit_run import FitRun
 from atl_sklearn.estimators._net import Net
+from atl_sklearn.estimators._penalty_making import compared_data
 from atl_sklearn.estimators._summary import ComparisonSummary, FitSummary
 from atl_sklearn.modules import Standardize
 from atl_sklearn.unrelated import source_name
@@ -17,6 +18,7 @@ _SCALE = (
     ", or scale X (sklearn.preprocessing.StandardScaler, or atl_sklearn.audio.Standardizer for "
     "spectrograms)"
 )
+_AUTOMATIC = "automatic"
 
 
 def _ends(rows: Sequence[dict[str, Any]], name: str) -> tuple[float, float] | None:
@@ -41,7 +43,7 @@ def _comparisons(net: Net, run: FitRun, rows: Sequence[dict[str, Any]]) -> list[
             continue
         weight_from = "as given"
         if given[position] == "auto":
-            weight_from = "automatic"
+            weight_from = _AUTOMATIC
         if targets[position] is not None:
             weight_from = f"for target_similarity={targets[position]:.3g}"
         found.append(
@@ -107,7 +109,10 @@ def summarise(net: Net, run: FitRun, *, interrupted: bool, judged: bool) -> FitS
                 f"lower batch_size, or try another lr{'' if scaled else _SCALE}."
             )
         if losses is not None:
+            careful = compared_data(net, run) == "train"
             for found in comparisons:
+                if careful and found.weight_from == _AUTOMATIC:
+                    continue  # it is not meant to make the two independent
                 texts = judge_penalty(
                     f"The penalty on similarity to {found.unrelated} at {found.layer!r}",
                     found.first, found.last, found.weight, losses,
