@@ -12,6 +12,8 @@ from benchmarks.evidence import encoder
 from benchmarks.evidence.folds import Fold
 from benchmarks.evidence.method import (
     DECAYS,
+    UNLABELED,
+    UNRELATED,
     WEIGHTS,
     Fitted,
     Method,
@@ -115,6 +117,9 @@ def _augmentation(*, anti: bool) -> Callable[..., Fitted]:
     return build
 
 
+_WITH_UNLABELED = f"{UNRELATED}, {UNLABELED}"
+
+
 def _published(aggregation: str, layer: Any = "last") -> Method:
     place = {"last": "last", 0: "first", 2: "middle"}[layer]
     return Method(
@@ -122,6 +127,7 @@ def _published(aggregation: str, layer: Any = "last") -> Method:
         WEIGHTS,
         _anti(metric="squared_cosine", aggregation=aggregation, layer=layer),
         zero=True,
+        needs=UNRELATED,
     )
 
 
@@ -138,6 +144,7 @@ def _ours(
         tuple(scale * weight for weight in WEIGHTS),
         _anti(data, **params),
         zero=True,
+        needs=UNRELATED if data is None else _WITH_UNLABELED,
         parts=() if data is None else (data,),
         images=images,
     )
@@ -187,6 +194,7 @@ OURS: dict[str, Method] = {
         WEIGHTS,
         _several,
         zero=True,
+        needs=_WITH_UNLABELED,
         parts=("unlabeled", "second"),
     ),
     "cross-wide": _ours(
@@ -198,6 +206,7 @@ OURS: dict[str, Method] = {
         "plain network, copies that keep the unrelated network's answer",
         DECAYS,
         _augmentation(anti=False),
+        needs=UNRELATED,
         images=True,
     ),
     "cross-augmented": Method(
@@ -205,15 +214,19 @@ OURS: dict[str, Method] = {
         WEIGHTS,
         _augmentation(anti=True),
         zero=True,
+        needs=_WITH_UNLABELED,
         parts=("unlabeled",),
         images=True,
     ),
-    "product": Method("product of experts, training data", (1.0, 0.5, 2.0), _product, zero=True),
+    "product": Method(
+        "product of experts, training data", (1.0, 0.5, 2.0), _product, zero=True, needs=UNRELATED
+    ),
     "speaker-groups": Method(
         "groups of a pretrained speaker encoder, cross-correlation, unlabeled",
         WEIGHTS,
         _speaker_groups,
         zero=True,
+        needs=_WITH_UNLABELED,
         parts=("unlabeled",),
         encoder=True,
     ),
@@ -221,9 +234,13 @@ OURS: dict[str, Method] = {
         "automatic weight: the package's defaults, unlabeled",
         ("auto",),
         _anti("unlabeled", auto=True),
+        needs=_WITH_UNLABELED,
         parts=("unlabeled",),
     ),
     "auto-train": Method(
-        "automatic weight: the package's defaults, training batches", ("auto",), _anti(auto=True)
+        "automatic weight: the package's defaults, training batches",
+        ("auto",),
+        _anti(auto=True),
+        needs=UNRELATED,
     ),
 }
