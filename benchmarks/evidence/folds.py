@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -50,6 +51,8 @@ class Fold:
         The samples of `unrelated` with the label of a second nuisance.
     max_epochs, unrelated_epochs : int
         Passes over `train` and `unrelated`.
+    network : dict
+        What a published protocol sets of the networks; nothing otherwise.
     """
 
     train: Clips
@@ -64,6 +67,7 @@ class Fold:
     second: Clips | None = None
     max_epochs: int = 30
     unrelated_epochs: int = 20
+    network: dict[str, Any] = field(default_factory=dict)
 
 
 PARTS = (

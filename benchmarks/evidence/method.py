@@ -33,10 +33,15 @@ def network(epochs: int, seed: int, **params: Any) -> Any:
     return AntiTransferClassifier(max_epochs=epochs, random_state=seed, **params)
 
 
+def network_of(fold: Fold, seed: int, **params: Any) -> Any:
+    """Return the estimator for the target of a fold, with what its protocol sets."""
+    return network(fold.max_epochs, seed, **fold.network, **params)
+
+
 def fit_unrelated(fold: Fold, index: int, part: Clips | None = None) -> Any:
     """Fit the unrelated network of a fold, on `part` or on what the fold has for it."""
     part = fold.unrelated if part is None else part
-    net = network(fold.unrelated_epochs, 900 + index)
+    net = network(fold.unrelated_epochs, 900 + index, **fold.network)
     return net.fit(part.X, part.nuisance)
 
 
@@ -100,4 +105,7 @@ class Method:
 
 def last_layer(fold: Fold) -> str:
     """Return the name of the layer before the output."""
-    return "hidden.1.activation" if fold.train.X.ndim == 2 else "blocks.4.activation"
+    if fold.train.X.ndim > 2:
+        return "blocks.4.activation"
+    sizes = fold.network.get("module__hidden_layer_sizes", (100, 50))
+    return f"hidden.{len(sizes) - 1}.activation"

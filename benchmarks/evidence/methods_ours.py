@@ -19,6 +19,7 @@ from benchmarks.evidence.method import (
     Method,
     fit_unrelated,
     network,
+    network_of,
     of_net,
 )
 
@@ -35,7 +36,7 @@ def _anti(
             source.set_params(max_epochs=0)
             source.fit(fold.unrelated.X, fold.unrelated.nuisance)
         options = {"weight": "auto" if auto else value, **params}
-        net = network(fold.max_epochs, seed, unrelated=source, **options)
+        net = network_of(fold, seed, unrelated=source, **options)
         unlabeled = None if data is None else getattr(fold, data).X
         return of_net(net.fit(fold.train.X, fold.train.target, X_unlabeled=unlabeled))
 
@@ -44,8 +45,8 @@ def _anti(
 
 def _speaker_groups(fold: Fold, unrelated: Any, seed: int, value: float) -> Fitted:
     """Anti-transfer from a pretrained speaker encoder, which is given an input of its own."""
-    net = network(
-        fold.max_epochs,
+    net = network_of(
+        fold,
         seed,
         unrelated=encoder.grouped_encoder(fold.unlabeled),
         unrelated_layer="output",
@@ -63,7 +64,7 @@ def _speaker_groups(fold: Fold, unrelated: Any, seed: int, value: float) -> Fitt
 
 def _product(fold: Fold, unrelated: Any, seed: int, value: float) -> Fitted:
     """Train the network on what the unrelated one leaves unexplained; no further data."""
-    net = network(fold.max_epochs, seed, unrelated=unrelated, weight=0, product_of_experts=value)
+    net = network_of(fold, seed, unrelated=unrelated, weight=0, product_of_experts=value)
     return of_net(net.fit(fold.train.X, fold.train.target))
 
 
@@ -71,7 +72,7 @@ def _several(fold: Fold, unrelated: Any, seed: int, value: float) -> Fitted:
     """Anti-transfer from two unrelated networks, each with the weight."""
     both = [unrelated, fit_unrelated(fold, seed, fold.second)]
     options = {"unrelated": both, "weight": [value, value]}
-    net = network(fold.max_epochs, seed, **options)
+    net = network_of(fold, seed, **options)
     return of_net(net.fit(fold.train.X, fold.train.target, X_unlabeled=fold.unlabeled.X))
 
 
@@ -109,7 +110,7 @@ def _augmentation(*, anti: bool) -> Callable[..., Fitted]:
         options = {"unrelated": unrelated, "weight": value} if anti else {}
         if not anti:
             options["weight_decay"] = value
-        net = network(epochs, seed, **options)
+        net = network(epochs, seed, **fold.network, **options)
         unlabeled = copies(fold.unlabeled.X, unrelated, rng)[0] if anti else None
         net.fit(X, fold.train.target[index], X_unlabeled=unlabeled)
         return of_net(net)

@@ -23,6 +23,7 @@ from benchmarks.evidence.method import (
     Method,
     last_layer,
     network,
+    network_of,
     of_net,
 )
 from benchmarks.evidence.rivals.erased_features import ErasedFeatures
@@ -36,26 +37,32 @@ from benchmarks.evidence.rivals.learning_from_failure import learning_from_failu
 
 
 def _plain(fold: Fold, unrelated: Any, seed: int, value: float) -> Fitted:
-    net = network(fold.max_epochs, seed, weight_decay=value)
+    net = network_of(fold, seed, weight_decay=value)
     return of_net(net.fit(fold.train.X, fold.train.target))
 
 
 def _balanced(fold: Fold, unrelated: Any, seed: int, value: float) -> Fitted:
     part = fold.balanced
-    net = network(fold.max_epochs, seed, weight_decay=value)
+    net = network_of(fold, seed, weight_decay=value)
     return of_net(net.fit(part.X, part.target))
 
 
 def _from_unrelated(fold: Fold, unrelated: Any, seed: int, value: float) -> Fitted:
     shape = fold.train.X.shape[1:]
     n_outputs = len(np.unique(fold.train.target))
+    of_module = {
+        name.removeprefix("module__"): value
+        for name, value in fold.network.items()
+        if name.startswith("module__")
+    }
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         make = get_module("auto", shape)
-        module = make(input_shape=shape, n_outputs=n_outputs, standardize=True)
+        module = make(input_shape=shape, n_outputs=n_outputs, standardize=True, **of_module)
     net = network(
         fold.max_epochs,
         seed,
+        **{name: value for name, value in fold.network.items() if "__" not in name},
         module=initialised_from(unrelated, module),
         weight_decay=value,
     )
@@ -66,8 +73,8 @@ def _reversal(part: str) -> Callable[..., Fitted]:
     def build(fold: Fold, unrelated: Any, seed: int, value: float) -> Fitted:
         clips: Clips = getattr(fold, part)
         reversal = GradientReversal(clips.X, clips.nuisance, last_layer(fold), value, seed=seed)
-        net = network(
-            fold.max_epochs,
+        net = network_of(
+            fold,
             seed,
             callbacks=[("reversal", reversal)],
         )
@@ -77,7 +84,7 @@ def _reversal(part: str) -> Callable[..., Fitted]:
 
 
 def _erased(fold: Fold, unrelated: Any, seed: int, value: float) -> Fitted:
-    net = network(fold.max_epochs, seed)
+    net = network_of(fold, seed)
     net.fit(fold.train.X, fold.train.target)
     erased = ErasedFeatures(net, last_layer(fold), value).fit(fold)
     return Fitted(erased.predict, erased.features)
@@ -136,7 +143,7 @@ RIVALS: dict[str, Method] = {
     ),
     "last-layer-refit": Method(
         "last layer refitted on balanced groups (DFR)",
-        (1.0, 0.1, 0.01),
+        (1.0, 10.0, 100.0),
         last_layer_refitted,
         needs=FURTHER_BOTH,
     ),

@@ -13,6 +13,7 @@ from sklearn.datasets import load_breast_cancer, load_digits
 from atl_sklearn.audio import LibrosaFeatures
 from atl_sklearn.datasets import fetch_fsdd, make_notes
 from benchmarks.evidence.folds import Clips, Fold, standardised
+from benchmarks.evidence.painted_digits import coloured_mnist
 
 _SPEECH = {"sr": 8000, "duration": 0.57, "n_fft": 256, "win_length": 200, "hop_length": 96}
 
@@ -376,6 +377,10 @@ PROTOCOLS: dict[str, tuple[Callable[[int], Fold], int]] = {
     "digits-background": (digit_images, 5),
     "digits-rotation": (functools.partial(digit_images, nuisance="rotation"), 5),
     "table": (table, 5),
+    "coloured-mnist-0.5": (functools.partial(coloured_mnist, conflicting=0.005), 5),
+    "coloured-mnist-1": (coloured_mnist, 5),
+    "coloured-mnist-2": (functools.partial(coloured_mnist, conflicting=0.02), 5),
+    "coloured-mnist-5": (functools.partial(coloured_mnist, conflicting=0.05), 5),
 }
 
 TITLES = {
@@ -396,4 +401,8 @@ TITLES = {
     "digits-background": "Images of digits, background gives the digit away in 96 %",
     "digits-rotation": "Images of digits, rotation gives the digit away in 96 %",
     "table": "Breast cancer, texture gives the diagnosis away in 90 %",
+    "coloured-mnist-0.5": "Coloured MNIST, the colour gives the digit away but for 0.5 %",
+    "coloured-mnist-1": "Coloured MNIST, the colour gives the digit away but for 1 %",
+    "coloured-mnist-2": "Coloured MNIST, the colour gives the digit away but for 2 %",
+    "coloured-mnist-5": "Coloured MNIST, the colour gives the digit away but for 5 %",
 }

@@ -313,7 +313,7 @@ def test_the_methods_set_nothing_but_what_they_are(name, monkeypatch):
         made.append(params)
         return network(epochs, seed, **params)
 
-    for module in ("methods_ours", "methods_rivals"):
+    for module in ("method", "methods_ours", "methods_rivals"):  # network_of calls the first
         monkeypatch.setattr(f"benchmarks.evidence.{module}.network", recorded)
     fold = replace(table(0), max_epochs=1)
     unrelated = network(1, 0).fit(fold.unrelated.X, fold.unrelated.nuisance)

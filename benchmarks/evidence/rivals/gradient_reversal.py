@@ -67,7 +67,7 @@ class GradientReversal(Callback):
         if len(self.order_) < size:
             self.order_ = torch.randperm(len(self.inputs_), generator=self.generator_).tolist()
         index, self.order_ = self.order_[:size], self.order_[size:]
-        return self.inputs_[index], self.targets_[index]
+        return self.inputs_[index].float(), self.targets_[index]  # images may be integers
 
     def on_grad_computed(self, net, named_parameters, training=False, **kwargs):
         """Add the reversed gradient to those of the task."""

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.evidence.folds import Clips, Fold
-from benchmarks.evidence.method import Fitted, network, of_net
+from benchmarks.evidence.method import Fitted, network_of, of_net
 
 
 def group_of(clips: Clips) -> np.ndarray:
@@ -55,6 +55,6 @@ def group_weighted(fold: Fold, unrelated: Any, seed: int, value: float) -> Fitte
        2020, where it is the method that is compared with.
     """
     train = fold.train
-    net = network(fold.max_epochs, seed, weight_decay=value)
+    net = network_of(fold, seed, weight_decay=value)
     weight = balancing_weight(group_of(train))
     return of_net(net.fit(train.X, train.target, sample_weight=weight))

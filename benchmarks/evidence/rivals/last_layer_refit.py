@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 import torch
 from sklearn.linear_model import LogisticRegression
+from sklearn.multiclass import OneVsRestClassifier
 from sklearn.preprocessing import StandardScaler
 
 from benchmarks.evidence.folds import Clips, Fold
-from benchmarks.evidence.method import Fitted, network, of_net
+from benchmarks.evidence.method import Fitted, network_of, of_net
 from benchmarks.evidence.rivals.groups import group_of
 
 
@@ -67,7 +68,8 @@ def refit_last_layer(
     balanced : Clips
         With both labels; of each group as many samples are drawn as there are of the smallest.
     C : float
-        Of the logistic regression with an L1 penalty.
+        Of the logistic regression with an L1 penalty: of a class against the others, where there
+        are more than two.
     n_fits : int, default=10
         Draws over which coefficients are averaged.
     seed : int, default=0
@@ -84,10 +86,12 @@ def refit_last_layer(
     coefficients, intercepts = [], []
     for _ in range(n_fits):
         chosen = balanced_subset(group, rng)
-        model = LogisticRegression(l1_ratio=1.0, C=C, solver="saga", tol=1e-3, max_iter=2000)
+        model = OneVsRestClassifier(
+            LogisticRegression(l1_ratio=1.0, C=C, solver="liblinear", random_state=seed)
+        )
         model.fit(features[chosen], balanced.target[chosen])
-        coefficients.append(model.coef_)
-        intercepts.append(model.intercept_)
+        coefficients.append(np.vstack([one.coef_ for one in model.estimators_]))
+        intercepts.append(np.hstack([one.intercept_ for one in model.estimators_]))
     weight = np.mean(coefficients, axis=0) / scaler.scale_
     bias = np.mean(intercepts, axis=0) - weight @ scaler.mean_
     if len(weight) == 1:  # one score for two classes
@@ -100,6 +104,6 @@ def refit_last_layer(
 
 def last_layer_refitted(fold: Fold, unrelated: Any, seed: int, value: float) -> Fitted:
     """Train the plain network, and its last layer anew on the further data; the value is C."""
-    net = network(fold.max_epochs, seed).fit(fold.train.X, fold.train.target)
+    net = network_of(fold, seed).fit(fold.train.X, fold.train.target)
     refit_last_layer(net, fold.train, fold.unlabeled, value, seed=seed)
     return of_net(net)

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from benchmarks.evidence.folds import Fold
-from benchmarks.evidence.method import network
+from benchmarks.evidence.method import network, network_of
 
 
 class WithIndex(torch.nn.Module):
@@ -40,7 +40,7 @@ def untrained(fold: Fold, seed: int) -> Any:
     seed : int
         Of the weights.
     """
-    return network(0, seed).fit(fold.train.X, fold.train.target)
+    return network_of(fold, seed).set_params(max_epochs=0).fit(fold.train.X, fold.train.target)
 
 
 def train_by(
@@ -76,7 +76,9 @@ def train_by(
     """
     alone = untrained(fold, seed)
     whole = wrap([alone.module_, *beside])
-    net = network(fold.max_epochs, seed, module=whole, criterion=criterion, **params)
+    shared = {name: value for name, value in fold.network.items() if "module" not in name}
+    params = {**shared, "module": whole, "criterion": criterion, **params}
+    net = network(fold.max_epochs, seed, **params)
     net.fit({"x": fold.train.X, "index": np.arange(len(fold.train.X))}, fold.train.target)
     alone.module_.load_state_dict(net.module_.networks[0].state_dict())
     return alone
