@@ -1,15 +1,24 @@
-"""Follow a search in TensorBoard, MLflow or Weights & Biases.
+"""TensorBoard, MLflow, Weights & Biases
+=====================================
+
+Follow a search in TensorBoard, MLflow or Weights & Biases.
 
 skorch has callbacks for all three, but they are given something that is open, a file or a run,
 which can neither be cloned nor sent to another process: a search fails on them. `Fresh` is given
 what makes them instead, makes one for each training, and forgets it at the end.
 
+::
+
     python examples/tracking.py --tool tensorboard   # pip install tensorboard
     python examples/tracking.py --tool mlflow        # pip install mlflow
     python examples/tracking.py --tool wandb         # pip install wandb
+
+MLflow writes where the environment variable MLFLOW_TRACKING_URI says, such as sqlite:///mlflow.db;
+Weights & Biases writes into a folder and asks for no account where WANDB_MODE is offline.
 """
 
 import argparse
+import contextlib
 import os
 import tempfile
 from functools import partial
@@ -65,13 +74,15 @@ def tensorboard(net, folder):
 
 
 def mlflow(net, experiment):
-    """Return a callback that logs into a run of MLflow."""
+    """Return a callback that logs into a run of MLflow, where MLFLOW_TRACKING_URI says."""
+    from mlflow.exceptions import MlflowException
     from mlflow.tracking import MlflowClient
     from skorch.callbacks import MlflowLogger
 
     client = MlflowClient()
-    known = client.get_experiment_by_name(experiment)
-    number = known.experiment_id if known else client.create_experiment(experiment)
+    with contextlib.suppress(MlflowException):  # there is one, or another process was faster
+        client.create_experiment(experiment)
+    number = client.get_experiment_by_name(experiment).experiment_id
     run = client.create_run(number, tags={"weight": str(net.weight)})
     return MlflowLogger(run, client, terminate_after_train=True)
 
@@ -81,8 +92,16 @@ def wandb(net, project):
     import wandb
     from skorch.callbacks import WandbLogger
 
+    class Finished(WandbLogger):
+        """Ends its run with the training; a process may be ended before it does so itself."""
+
+        def on_train_end(self, net, **kwargs):
+            """End the run."""
+            self.wandb_run.finish()
+
     run = wandb.init(project=project, config={"weight": net.weight}, reinit="finish_previous")
-    return WandbLogger(run)
+    # It would save the network that is best on validation data, of which there are none here.
+    return Finished(run, save_model=False)
 
 
 def search(make, n_jobs=None):
@@ -98,7 +117,7 @@ def search(make, n_jobs=None):
 
 def main():
     """Search, and follow it in the tool that the command line asks for."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[3])
     parser.add_argument("--tool", choices=["tensorboard", "mlflow", "wandb"], required=True)
     parser.add_argument("--folder", default="runs")
     options = parser.parse_args()

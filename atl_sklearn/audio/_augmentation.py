@@ -13,6 +13,7 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from atl_sklearn._documentation import DocumentationLink
 from atl_sklearn._types import Seed
 from atl_sklearn.audio._clips import Segment, as_clips
 from atl_sklearn.audio._items import is_pair
@@ -25,7 +26,7 @@ Clip: TypeAlias = np.ndarray | tuple[np.ndarray, float]  # the second with its r
 Changed: TypeAlias = np.ndarray | list[Clip]
 
 
-class Augmentation(TransformerMixin, BaseEstimator):
+class Augmentation(DocumentationLink, TransformerMixin, BaseEstimator):
     """What all have in common: `fit_transform` changes clips, `transform` does not.
 
     A pipeline calls the first while it is fitted, and the second when it predicts.
@@ -92,14 +93,7 @@ class Augmentation(TransformerMixin, BaseEstimator):
         several = isinstance(given, list)
         Xt = [np.array(_wave_of(clip)) for clip in given] if several else np.array(given)
         for i in range(len(Xt)):
-            if rng.random() < self.probability:
-                with np.errstate(over="ignore", invalid="ignore"):
-                    Xt[i] = self._change(Xt[i], rng)
-                if not np.isfinite(Xt[i]).all():
-                    raise ValueError(
-                        f"{type(self).__name__} makes X[{i}] infinite: its values reach "
-                        f"{np.abs(_wave_of(given[i])).max():.3g}. Scale X; sound lies in [-1, 1]."
-                    )
+            Xt[i] = self._augmented(Xt[i], rng, f"X[{i}]")
         if isinstance(Xt, np.ndarray):
             return Xt
         return [
@@ -130,6 +124,46 @@ class Augmentation(TransformerMixin, BaseEstimator):
         """
         check_is_fitted(self)
         return self._check(X, reset=False)
+
+    def augment_clip(self, clip: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """Return one clip changed, by random numbers of its own.
+
+        What :class:`~atl_sklearn.AntiTransferClassifier` calls for each clip of a batch, of which
+        it is the parameter ``augment``.
+
+        Parameters
+        ----------
+        clip : ndarray of shape (..., n_times)
+            Waveform or features, of the floating type and the kind that `fit` was given.
+        rng : numpy.random.Generator
+            What is drawn from, instead of `random_state`.
+
+        Returns
+        -------
+        changed : ndarray of the shape of `clip`
+            The clip itself where `probability` leaves it as it is.
+
+        Raises
+        ------
+        NotFittedError
+            If `fit`, which checks the parameters, was not called.
+        ValueError
+            If the clip becomes infinite.
+        """
+        check_is_fitted(self)
+        return self._augmented(clip, rng, "the clip")
+
+    def _augmented(self, clip: np.ndarray, rng: np.random.Generator, name: str) -> np.ndarray:
+        if rng.random() >= self.probability:
+            return clip
+        with np.errstate(over="ignore", invalid="ignore"):
+            changed = self._change(clip, rng)
+        if not np.isfinite(changed).all():
+            raise ValueError(
+                f"{type(self).__name__} makes {name} infinite: its values reach "
+                f"{np.abs(clip).max():.3g}. Scale X; sound lies in [-1, 1]."
+            )
+        return changed
 
     def _change(self, clip: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """Return one clip changed; the last axis is time."""

@@ -11,6 +11,7 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils import Tags, check_array
 from sklearn.utils.validation import check_is_fitted
 
+from atl_sklearn._documentation import DocumentationLink
 from atl_sklearn._types import Memory, PathLike, Seed
 from atl_sklearn.audio._bad_audio import BadFile
 from atl_sklearn.audio._cache import folder_of
@@ -23,7 +24,7 @@ from atl_sklearn.audio._transformation import clips_of, feature_shape, transform
 from atl_sklearn.audio._trimming import Trim
 
 
-class LibrosaFeatures(TransformerMixin, BaseEstimator):
+class LibrosaFeatures(DocumentationLink, TransformerMixin, BaseEstimator):
     """Turn audio files or waveforms into features of one size, such as log-mel spectrograms.
 
     The part from `offset` on is averaged over channels, resampled to `sr`, freed from silence at

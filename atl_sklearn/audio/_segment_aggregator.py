@@ -23,6 +23,7 @@ from sklearn.utils.validation import (
     check_is_fitted,
 )
 
+from atl_sklearn._documentation import DocumentationLink
 from atl_sklearn._validation import check_no_missing, refuse
 from atl_sklearn.audio._clips import Audio
 from atl_sklearn.audio._segmenter import AudioSegmenter
@@ -39,7 +40,7 @@ def _has_probabilities(aggregator: SegmentAggregator) -> bool:
     return True
 
 
-class SegmentAggregator(MetaEstimatorMixin, BaseEstimator):
+class SegmentAggregator(DocumentationLink, MetaEstimatorMixin, BaseEstimator):
     """Train an estimator on windows of recordings, and predict recordings.
 
     X is recordings and y has a label, or value, for each. Windows are cut inside `fit` and

@@ -8,6 +8,7 @@ import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils import Tags
 
+from atl_sklearn._documentation import DocumentationLink
 from atl_sklearn._types import PathLike
 from atl_sklearn.audio._bad_audio import BadFile, UnusableClipError, report_bad
 from atl_sklearn.audio._clips import LONGEST_SECONDS, Audio, Segment, as_clips
@@ -15,7 +16,7 @@ from atl_sklearn.audio._files import open_audio
 from atl_sklearn.audio._parameters import check_choice, check_input, is_number, refuse
 
 
-class AudioSegmenter(TransformerMixin, BaseEstimator):
+class AudioSegmenter(DocumentationLink, TransformerMixin, BaseEstimator):
     """Cut recordings into windows of one length, which may overlap.
 
     Each window is a :class:`Segment`, which :class:`LibrosaFeatures` reads when it is needed; of

@@ -11,6 +11,7 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from atl_sklearn._documentation import DocumentationLink
 from atl_sklearn._fingerprint import fingerprint
 from atl_sklearn._types import PathLike
 from atl_sklearn.audio._npy_file import NpyFile
@@ -24,7 +25,7 @@ _PIECE = 2**22
 _Formula: TypeAlias = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
 
 
-class Standardizer(TransformerMixin, BaseEstimator):
+class Standardizer(DocumentationLink, TransformerMixin, BaseEstimator):
     """Standardize the bands, or channels, of arrays of any dimension.
 
     What :class:`~sklearn.preprocessing.StandardScaler` does for columns: the mean is removed

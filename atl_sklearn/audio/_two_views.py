@@ -15,6 +15,7 @@ from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, proces
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
+from atl_sklearn._documentation import DocumentationLink
 from atl_sklearn._validation import refuse
 from atl_sklearn.audio._clips import Audio
 from atl_sklearn.audio._views import AudioViews
@@ -28,7 +29,7 @@ def _estimator_has(name: str) -> Callable[[TwoViews], bool]:
     return check
 
 
-class TwoViews(MetaEstimatorMixin, BaseEstimator):
+class TwoViews(DocumentationLink, MetaEstimatorMixin, BaseEstimator):
     """Train on one view of recordings, and give an unrelated network another.
 
     X is recordings. In `fit` each is read once and becomes what `estimator` sees and its

@@ -9,6 +9,7 @@ from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.utils import Bunch, Tags
 from sklearn.utils.validation import check_is_fitted
 
+from atl_sklearn._documentation import DocumentationLink
 from atl_sklearn._validation import refuse
 from atl_sklearn.audio._clips import Audio
 from atl_sklearn.audio._librosa_features import LibrosaFeatures
@@ -17,7 +18,7 @@ from atl_sklearn.audio._transformation import transform_together
 _WHERE = ("root", "column", "scale", "on_error")
 
 
-class AudioViews(TransformerMixin, BaseEstimator):
+class AudioViews(DocumentationLink, TransformerMixin, BaseEstimator):
     """Make two kinds of features of recordings, each of which is read once.
 
     One is for the network that is trained, the other for an unrelated network that was trained

@@ -98,6 +98,8 @@ def split_datasets(
         run.dataset = train
         if run.experts is not None:
             run.experts.learn(train)
+            if run.penalty is not None:
+                run.penalty.scale = run.experts.left
         adapt_layers(net.module_, train)
     return train, valid
 
@@ -179,6 +181,9 @@ def make_iterator(
         kwargs = {"batch_size": int(net.batch_size), "shuffle": training, **kwargs}
         if run is not None and not (kwargs.get("num_workers") or kwargs.get("pin_memory")):
             net._placement().whole(dataset)
+        if training and run is not None and run.augmenting is not None:
+            n_workers = int(kwargs.get("num_workers", 0))
+            dataset = run.augmenting.data(dataset, n_workers=n_workers)
         return batch_loader(dataset, training=training, **kwargs)
     if training and run is not None and run.data.task_weight is not None:
         raise ValueError(

@@ -120,6 +120,11 @@ class AntiTransferClassifier(AntiTransferEstimator, NeuralNetClassifier):
         themselves, and its running statistics come from the training batches only.
     penalty_batch_size : int, default=96
         Samples in an unlabeled batch; all of ``X_unlabeled`` if it has fewer.
+    penalty_every : int, default=1
+        In how many steps the penalty is computed once: in the first step of each epoch and in
+        every `penalty_every`-th after it, with a weight that is as many times larger, so that an
+        epoch weighs the same. A larger number makes the fit faster, most of all with
+        ``X_unlabeled``.
     conditional : bool, default=False
         Whether what the target explains (for classes their means) is left out of the
         comparison, for a target that may legitimately go along with the unrelated task. On
@@ -128,8 +133,29 @@ class AntiTransferClassifier(AntiTransferEstimator, NeuralNetClassifier):
         How much of what the unrelated tasks explain of the target is added to the network's
         scores while it is trained, and not when it predicts, so that it need not learn that; see
         :func:`~atl_sklearn.unrelated.explained_scores`. 0 adds nothing, 1 all of it. It needs no
-        ``X_unlabeled``, and works best with a small `weight`, such as 0.1 or 0. Of a regressor
-        what is learnt is the residual.
+        ``X_unlabeled``. A penalty beside it is made smaller by the share of the task's gradient
+        that is left, as ``penalty_weight`` in the history says. Of a regressor what is learnt is
+        the residual.
+    augment : transformer, callable, list of these or None, default=None
+        What changes the training samples, labelled and unlabelled, in every epoch in another way;
+        what is validated, predicted or scored is never changed. Transformers, such as
+        :class:`~atl_sklearn.audio.AddNoise`, are given arrays where batches are made, and
+        callables, such as a ``torch.nn.Module``, after them tensors where the network is. What
+        is drawn for a sample depends on `random_state`, the epoch and its position in X alone;
+        a ``random_state`` of a transformer's own does not count. A callable is given one sample
+        at a time, of shape (1, ...), while torch's, NumPy's and Python's generators speak its
+        stream; or, if it has a parameter ``rngs``, a batch and a :class:`numpy.random.Generator`
+        for each sample. Both return samples of the same shape.
+    augment_unrelated : bool, default=True
+        Whether the unrelated networks are given the changed samples too, in every step; False
+        compares with what they say of the samples as they were, which can be kept. What is known
+        by position (labels, ``Z_unrelated``, ``X_unrelated``) is never changed, and
+        `product_of_experts` explains the samples as they were.
+    augment_keep : {"all", "same_answer"}, default="all"
+        Which changed samples are trained on: all, or those for which every unrelated
+        classifier that is given X answers as before, also where `weight` is 0. The others are
+        used as they were in this epoch; ``augment_kept`` in the history is the share that was
+        not.
     cache : {"auto", "memory", "mapped", "live"}, default="auto"
         Where the unrelated networks' activations, which do not change, are kept during `fit`:
         in memory, in memory-mapped files, or nowhere (they are computed in every step).
@@ -301,8 +327,12 @@ class AntiTransferClassifier(AntiTransferEstimator, NeuralNetClassifier):
         weight_schedule: Choice = "constant",
         penalty_data: str = "auto",
         penalty_batch_size: int = 96,
+        penalty_every: int = 1,
         conditional: bool = False,
         product_of_experts: float = 0.0,
+        augment: object = None,
+        augment_unrelated: bool = True,
+        augment_keep: str = "all",
         cache: str = "auto",
         cache_size: int = 2**30,
         memory: str | PathLike[str] | Memory | None = None,

@@ -58,6 +58,8 @@ class Batch:
         data may change.
     positions : Tensor of shape (n_samples,) or None, default=None
         Positions of the samples in their data set, though they may change; None for `index`.
+    clean : Tensor of shape (n_samples, ...) or None, default=None
+        The samples before they were augmented, where the unrelated side is given these.
     """
 
     def __init__(
@@ -68,8 +70,10 @@ class Batch:
         sample_weight: torch.Tensor | None = None,
         index: torch.Tensor | None = None,
         positions: torch.Tensor | None = None,
+        clean: Samples | None = None,
     ) -> None:
         self.X = X
+        self.clean = clean
         self.y = y
         self.task_weight = task_weight
         self.sample_weight = sample_weight
@@ -88,20 +92,24 @@ class Batch:
 
     def to(self, device: torch.device | str, non_blocking: bool = False) -> Batch:
         """Return the batch on a device, as accelerate asks; `index` stays on the CPU."""
-        X, y, task_weight, sample_weight = (
+        X, y, task_weight, sample_weight, clean = (
             _moved(values, device, non_blocking=non_blocking)
-            for values in (self.X, self.y, self.task_weight, self.sample_weight)
+            for values in (self.X, self.y, self.task_weight, self.sample_weight, self.clean)
         )
-        return Batch(X, y, task_weight, sample_weight, self.index, self.positions)
+        return Batch(X, y, task_weight, sample_weight, self.index, self.positions, clean)
 
     def pin_memory(self) -> Batch:
         """Return the batch in page-locked memory, as ``DataLoader(pin_memory=True)`` asks."""
         from torch.utils.data._utils.pin_memory import pin_memory
 
-        X, y, task_weight, sample_weight = map(
-            pin_memory, (self.X, self.y, self.task_weight, self.sample_weight)
+        X, y, task_weight, sample_weight, clean = map(
+            pin_memory, (self.X, self.y, self.task_weight, self.sample_weight, self.clean)
         )
-        return Batch(X, y, task_weight, sample_weight, self.index, self.positions)
+        return Batch(X, y, task_weight, sample_weight, self.index, self.positions, clean)
+
+    def augmented(self, X: Samples, clean: Samples | None, index: torch.Tensor | None) -> Batch:
+        """Return the batch with other samples, at the positions of those that they were."""
+        return Batch(X, self.y, self.task_weight, self.sample_weight, index, self.positions, clean)
 
 
 def _take(values: object, index: torch.Tensor) -> Any:

@@ -6,6 +6,7 @@ from typing import Any, cast
 
 import numpy as np
 import torch
+from scipy.special import softmax
 from sklearn.base import is_classifier
 from torch.utils.data import Subset
 
@@ -58,6 +59,7 @@ class Experts:
         self._strength = strength
         self._n_classes = n_classes
         self._scores = torch.zeros(0)
+        self.left = 1.0
 
     def learn(self, train: IndexedData) -> None:
         """Find out what is explained, from the part of the data that is trained on alone.
@@ -77,7 +79,21 @@ class Experts:
         )
         everywhere = np.zeros((len(self._y), *scores.shape[1:]))
         everywhere[part] = self._strength * scores
+        self.left = self._left_of(everywhere[part], self._y[part])
         self._scores = torch.from_numpy(everywhere)
+
+    def _left_of(self, scores: np.ndarray, y: np.ndarray) -> float:
+        """Return the task's gradient at a network that knows nothing, against that without."""
+        if self._n_classes is None:
+            before = np.linalg.norm((y - y.mean(axis=0)).reshape(len(y), -1), axis=1)
+            left = np.linalg.norm((y - y.mean(axis=0) - scores).reshape(len(y), -1), axis=1)
+        else:
+            share = np.bincount(y, minlength=self._n_classes) / len(y)
+            right = np.eye(self._n_classes)[y]
+            before = np.linalg.norm(share - right, axis=1)
+            known = softmax(np.log(share + 1e-12) + scores, axis=1)
+            left = np.linalg.norm(known - right, axis=1)
+        return float(min(left.sum() / before.sum(), 1.0)) if before.sum() else 1.0
 
     def added(self, y_pred: Any, positions: torch.Tensor) -> Any:
         """Return what the network returned with what is explained added to it.

@@ -11,6 +11,7 @@ import torch
 from atl_sklearn.estimators._interruption import InterruptWatch
 
 if TYPE_CHECKING:  # they take a run, or make one
+    from atl_sklearn.estimators._augmenting import Augmenting
     from atl_sklearn.estimators._checkpoints import Checkpoints
     from atl_sklearn.estimators._data import IndexedData
     from atl_sklearn.estimators._experts import Experts
@@ -46,6 +47,8 @@ class FitRun:
         on with those of an earlier one.
     forward_params : dict
         Arguments of fit that the network's ``forward`` takes.
+    augmenting : Augmenting or None
+        Changes the samples that are trained on, in every epoch in another way.
     experts : Experts or None
         What the unrelated tasks explain of the target, added while training.
     penalty : PenaltyRun or None
@@ -92,6 +95,7 @@ class FitRun:
     unrelated_scores: list[float | None] | None = None
     sides: list[Side] = field(default_factory=list)
     forward_params: dict[str, object] = field(default_factory=dict)
+    augmenting: Augmenting | None = None
     experts: Experts | None = None
     penalty: PenaltyRun | None = None
     steps: Steps = field(init=False)

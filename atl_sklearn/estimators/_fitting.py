@@ -12,6 +12,7 @@ from sklearn.exceptions import ConvergenceWarning
 from skorch import NeuralNet
 
 from atl_sklearn._user_warnings import warn_user
+from atl_sklearn.estimators._augmenting import make_augmenting
 from atl_sklearn.estimators._automatic_weight import given_weights, measured_weights
 from atl_sklearn.estimators._checkpoints import open_checkpoints
 from atl_sklearn.estimators._clipping import max_norm_of
@@ -26,6 +27,7 @@ from atl_sklearn.estimators._outcome import summarise
 from atl_sklearn.estimators._penalty_making import make_penalty
 from atl_sklearn.estimators._placement import numpy_dtype
 from atl_sklearn.estimators._rehearsal import Rehearsal, check_forward_params, rehearse
+from atl_sklearn.estimators._same_answer import make_same_answer
 from atl_sklearn.estimators._scales import rescale_layer
 from atl_sklearn.estimators._seeding import own_random_numbers
 from atl_sklearn.estimators._seeds_of_parts import set_seeds
@@ -139,13 +141,17 @@ def _prepare(net: Net, call: FitCall) -> FitRun:
         run.data = in_types_of_network(net, run.data)
         run.forward_params = check_forward_params(net, call.passed_on)
         compares = any(given_weights(net.weight, len(run.sources)))
-        uses_sources = compares or bool(net.product_of_experts)
+        asks_sources = net.augment is not None and net.augment_keep == "same_answer"
+        uses_sources = compares or bool(net.product_of_experts) or asks_sources
         rehearsal = rehearse(net, run.data.X, run.data.y, compares=compares)
+        run.augmenting = make_augmenting(net, run, rehearsal)
     if plan.labels and uses_sources:
         _fit_sources(net, run, plan)
     with net._stream().active(net.device):
         if uses_sources:
             run.sides = make_sides(net, run, plan.sides, rehearsal)
+        if run.augmenting is not None:
+            run.augmenting.same_answer = make_same_answer(net, run, plan.sides, rehearsal)
         _begin(net, run, rehearsal)
     run.trains = True
     return run

@@ -163,6 +163,7 @@ class FrozenSide:
         index: object = None,
         checked: bool = True,
         only: Sequence[int] | None = None,
+        changed: bool = False,
     ) -> list[list[torch.Tensor]]:
         """Return the activations of each side's layers for a batch.
 
@@ -178,6 +179,8 @@ class FrozenSide:
             Whether activations that are not finite are refused; a GPU has to be waited for.
         only : sequence of int or None, default=None
             Positions of the sides that are asked; None for all.
+        changed : bool, default=False
+            Whether the samples may be others than those that were there before training.
 
         Returns
         -------
@@ -191,7 +194,7 @@ class FrozenSide:
         """
         sides = self._sides if only is None else [self._sides[at] for at in only]
         with autocast(self._settings.precision, self._settings.device, self._network):
-            found = [side(X, index, unlabeled=unlabeled) for side in sides]
+            found = [side(X, index, unlabeled=unlabeled, changed=changed) for side in sides]
         if checked:
             for side, activations in zip(sides, found, strict=True):
                 of = "X_unlabeled" if unlabeled else "X"
@@ -310,6 +313,8 @@ class FrozenSide:
         """Return why activations cannot be kept, or nothing."""
         settings = self._settings
         data = whole_of(data)
+        if settings.augmented:
+            return "'augment' makes other samples in every epoch"
         if not is_own_data(data) and not isinstance(data, UnlabeledData):
             return "'dataset' makes the samples, and may change them"
         if not whole_batches:
@@ -377,8 +382,9 @@ class FrozenSide:
 
         def compute(only: Sequence[int], *, checked: bool) -> list[torch.Tensor]:
             found = self.activations(
-                X, unlabeled=unlabeled, index=places, checked=checked, only=only
-            )
+                X, unlabeled=unlabeled, index=places, checked=checked, only=only,
+                changed=index is None,
+            )  # fmt: skip
             return self._prepared(found)
 
         # On a GPU the others are checked only if the penalty is not finite.

@@ -45,8 +45,12 @@ class Parameters(Protocol):
     weight_schedule: str | Callable[..., float]
     penalty_data: str
     penalty_batch_size: int
+    penalty_every: int
     conditional: bool
     product_of_experts: float
+    augment: object
+    augment_unrelated: bool
+    augment_keep: str
     cache: str
     cache_size: int
     memory: str | PathLike[str] | Memory | None

@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike
 
 from atl_sklearn._seeds import is_seed
 from atl_sklearn._validation import check_no_missing, is_bool, is_number, refuse, shown
+from atl_sklearn.estimators._augmentation import check_augment
 from atl_sklearn.estimators._callbacks import check_callbacks
 from atl_sklearn.estimators._class_weight import check_class_weight
 from atl_sklearn.estimators._learning_rate import get_lr_schedule
@@ -124,6 +125,8 @@ def _check_comparison(net: Net) -> None:
     size = net.penalty_batch_size
     if not is_number(size, Integral) or size < 2:
         raise refuse(net, "penalty_batch_size", "an int in [2, inf)")
+    if not is_number(net.penalty_every, Integral) or net.penalty_every < 1:
+        raise refuse(net, "penalty_every", "an int in [1, inf)")
     if not isinstance(net.cache, str) or net.cache not in CACHES:
         raise refuse(net, "cache", f"one of {sorted(CACHES)}")
     if not is_number(net.cache_size, Integral) or net.cache_size < 0:
@@ -284,6 +287,7 @@ def check_parameters(net: Net) -> None:
         if choice is not None:
             as_choices(choice, "unrelated_layer")
     _check_comparison(net)
+    check_augment(net)
     if net.checkpoint_dir is not None:
         _check_checkpoint_dir(net, net.checkpoint_dir)
     _check_schedules(net)

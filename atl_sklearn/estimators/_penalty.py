@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,6 +13,7 @@ import torch
 
 from atl_sklearn.estimators._data import ArrayData, Batch, IndexedData, Samples, UnlabeledData
 from atl_sklearn.estimators._frozen_side import FrozenSide
+from atl_sklearn.estimators._in_turn import InTurn
 from atl_sklearn.estimators._penalty_settings import NetworkCalls, PenaltySettings
 from atl_sklearn.estimators._seeding import own_random_numbers
 from atl_sklearn.estimators._unlabeled import UnlabeledBatches
@@ -118,6 +119,8 @@ class PenaltyRun:
         Told what must end with the fit.
     unlabeled : ArrayData, UnlabeledData or None, default=None
         Unlabeled data.
+    augment : callable or None, default=None
+        Changes the samples of an unlabeled batch.
     state : dict or None, default=None
         What :meth:`state` returned after an earlier fit that this one continues.
 
@@ -141,6 +144,7 @@ class PenaltyRun:
         n_steps: int | None,
         exits: ExitStack,
         unlabeled: ArrayData | UnlabeledData | None = None,
+        augment: Callable[[Batch], Batch] | None = None,
         state: dict[str, Any] | None = None,
     ) -> None:
         self._settings = settings
@@ -180,9 +184,14 @@ class PenaltyRun:
         parameters = list(self._loss.parameters())
         self.readers = torch.optim.AdamW(parameters, lr=_READER_RATE) if parameters else None
         self._is_first = True
+        self._in_turn = InTurn(settings.every)
+        # What the weights are multiplied by, where the task's gradient is smaller than usual.
+        self.scale = 1.0
         self._unlabeled = None
         if unlabeled is not None:
-            self._unlabeled = UnlabeledBatches(unlabeled, settings.batch_size, self._generator)
+            self._unlabeled = UnlabeledBatches(
+                unlabeled, settings.batch_size, self._generator, augment
+            )
             few = calls.to_device(self._unlabeled.few(_N_TRIED))
             self._compare(self._read(few), few, layers, unlabeled=True)
         if settings.compares_training or settings.validates:
@@ -192,7 +201,7 @@ class PenaltyRun:
             )  # fmt: skip
         if self._unlabeled is not None:
             steps = math.inf if n_steps is None else n_steps
-            seen = settings.max_epochs * steps * self._unlabeled.size
+            seen = settings.max_epochs * steps * self._unlabeled.size / settings.every
             self._frozen.keep(
                 unlabeled, calls.to_device, unlabeled=True, n_seen=seen / len(self._unlabeled)
             )
@@ -256,7 +265,7 @@ class PenaltyRun:
     def factor(self, epoch: int) -> float:
         """Return what the schedule makes of the weight in an epoch, counted from 0."""
         epoch = max(epoch, 0)
-        return self._schedule(epoch, max(self._settings.max_epochs, epoch + 1))
+        return self.scale * self._schedule(epoch, max(self._settings.max_epochs, epoch + 1))
 
     def epoch_weights(self, epoch: int) -> list[tuple[str, float]]:
         """Return names and values of the weights in an epoch, counted from 0."""
@@ -308,10 +317,15 @@ class PenaltyRun:
             X = self._calls.to_device(part[0])
             self._frozen.activations(X, unlabeled=unlabeled, index=index)
 
+    def begin_epoch(self, n_steps: int | None) -> None:
+        """Begin an epoch of so many steps; None where nobody knows."""
+        self._in_turn.begin(n_steps)
+
     def begin_step(self) -> None:
-        """Draw the unlabeled batch of a training step."""
+        """Draw the unlabeled batch of a training step, if it is one that compares."""
         self._is_first = True
-        if self._unlabeled is not None:
+        self._in_turn.count()
+        if self._unlabeled is not None and self._in_turn.now:
             self._unlabeled.draw()
 
     def zero_grad(self) -> None:
@@ -324,16 +338,20 @@ class PenaltyRun:
 
     def end_step(self) -> None:
         """Let adversarial metrics learn from the step."""
-        if self.readers is not None:
+        if self.readers is not None and self._in_turn.now:
             self.readers.step()
 
     def compares_batch(self, *, training: bool) -> bool:
         """Tell whether the batch of the task loss is compared; in validation it always is."""
-        return self._settings.compares_training or not training
+        return not training or (self._settings.compares_training and self._in_turn.now)
 
     def compares_unlabeled(self, *, training: bool) -> bool:
         """Tell whether unlabeled data are compared."""
-        return self._unlabeled is not None and training
+        return self._unlabeled is not None and training and self._in_turn.now
+
+    def step_factor(self, *, training: bool) -> float:
+        """Return how many times the penalty counts in the running step."""
+        return self._in_turn.factor if training else 1.0
 
     @contextmanager
     def watch(
@@ -398,7 +416,7 @@ class PenaltyRun:
             own_random_numbers(seed, self._settings.device),
             kept_buffers(self._network),
             self.watch(
-                X,
+                X if batch.clean is None else self._calls.to_device(batch.clean),
                 None,
                 condition,
                 index=batch.index,

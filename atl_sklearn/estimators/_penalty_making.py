@@ -38,6 +38,7 @@ def _settings(net: Net, run: FitRun, weights: list[float], compared: str) -> Pen
         of_layer=of_layer,
         compares_training=compared in ("train", "both"),
         batch_size=net.penalty_batch_size,
+        every=int(net.penalty_every),
         conditional=net.conditional,
         cache=net.cache,
         cache_size=net.cache_size,
@@ -49,6 +50,7 @@ def _settings(net: Net, run: FitRun, weights: list[float], compared: str) -> Pen
         validates=get_splitter(net) is not None,
         keeps_in_order=net.checkpoint_dir is not None,
         verbose=bool(net.verbose),
+        augmented=run.augmenting is not None and bool(net.augment_unrelated),
     )
 
 
@@ -94,5 +96,6 @@ def make_penalty(
         n_steps=n_steps,
         exits=run.exits,
         unlabeled=unlabeled,
+        augment=None if run.augmenting is None else run.augmenting.of_unlabeled,
         state=state,
     )

@@ -36,6 +36,8 @@ class PenaltySettings:
         Whether the penalty sees the batches of the task loss.
     batch_size : int
         Of unlabeled data.
+    every : int
+        In how many steps the penalty is computed once.
     conditional : bool
         Whether only what the target does not explain is compared.
     cache, cache_size, memory : object
@@ -55,6 +57,8 @@ class PenaltySettings:
         that goes on after a kill repeats: their rounding depends on the batch.
     verbose : bool
         Whether it is said where activations are kept.
+    augmented : bool
+        Whether the unrelated side is given samples that are others in every epoch.
     """
 
     metric: Metric | list[Metric] | tuple[Metric, ...]
@@ -67,6 +71,7 @@ class PenaltySettings:
     of_layer: str
     compares_training: bool
     batch_size: int
+    every: int
     conditional: bool
     cache: str
     cache_size: int
@@ -78,6 +83,7 @@ class PenaltySettings:
     validates: bool
     keeps_in_order: bool
     verbose: bool
+    augmented: bool
 
 
 @dataclass(frozen=True)

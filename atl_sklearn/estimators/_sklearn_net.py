@@ -14,7 +14,9 @@ from skorch import NeuralNet
 from skorch.callbacks import Checkpoint
 from skorch.history import History
 
+from atl_sklearn._documentation import DocumentationLink
 from atl_sklearn._types import PathLike
+from atl_sklearn.estimators._augmentation import AUGMENT_PREFIX, set_augment_parameters
 from atl_sklearn.estimators._fit_run import FitRun
 from atl_sklearn.estimators._names import advice_for
 from atl_sklearn.estimators._net import Net
@@ -37,14 +39,16 @@ from atl_sklearn.unrelated import (
 # Parameters that skorch does not have, in the order in which they are stored.
 _NOT_OF_SKORCH = (
     *("unrelated", "layer", "unrelated_layer", "metric", "aggregation", "weight"),
-    *("weight_schedule", "penalty_data", "penalty_batch_size", "conditional", "target_similarity"),
+    *("weight_schedule", "penalty_data", "penalty_batch_size", "penalty_every"),
+    *("conditional", "target_similarity"),
     "product_of_experts",
+    *("augment", "augment_unrelated", "augment_keep"),
     *("cache", "cache_size", "memory", "random_state", "precision", "checkpoint_dir"),
     *("lr_schedule", "max_grad_norm", "weight_decay"),
 )
 # Parameters that may be modules, or optimizers by mistake.
 _MAY_BE_MODULES = frozenset(
-    {"aggregation", "criterion", "metric", "module", "optimizer", "predict_nonlinearity"}
+    {"aggregation", "augment", "criterion", "metric", "module", "optimizer", "predict_nonlinearity"}
     | {"unrelated", "weight_schedule"}
 )
 
@@ -62,7 +66,7 @@ def _one_file(
     return f_module if f_params is None else f_params
 
 
-class SklearnNet(NeuralNet):
+class SklearnNet(DocumentationLink, NeuralNet):
     """A skorch net whose parameters, clones and pickles are as scikit-learn has them.
 
     The three attributes that skorch sets in its constructor are state of the class here, so
@@ -199,7 +203,8 @@ class SklearnNet(NeuralNet):
             if name not in vars(self) and (advice := advice_for(name)):
                 raise ValueError(f"Invalid parameter {name!r} for {type(self).__name__}. {advice}")
         nested = {name: v for name, v in params.items() if name.startswith(PREFIX)}
-        own = {name: v for name, v in params.items() if name not in nested}
+        of_augment = {name: v for name, v in params.items() if name.startswith(AUGMENT_PREFIX)}
+        own = {n: v for n, v in params.items() if n not in nested and n not in of_augment}
         unrelated = own.get("unrelated", self.unrelated)
         check_settable(unrelated, nested, type(self).__name__)
         if "callbacks" in own:
@@ -227,6 +232,8 @@ class SklearnNet(NeuralNet):
             super().set_params(**own)
         if nested and unrelated is not None:
             unrelated.set_params(**{name[len(PREFIX) :]: v for name, v in nested.items()})
+        if of_augment:
+            set_augment_parameters(self.augment, of_augment, type(self).__name__)
         return self
 
     def __sklearn_clone__(self) -> Self:

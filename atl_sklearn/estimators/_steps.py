@@ -129,8 +129,9 @@ class Steps:
         watched: AbstractContextManager[Tapped | None] = nullcontext()
         if penalty is not None and penalty.compares_batch(training=training):
             weight = getattr(batch, "sample_weight", None)
+            clean = getattr(batch, "clean", None)
             watched = penalty.watch(
-                X,
+                X if clean is None else net._placement().batch(clean),
                 None if weight is None else weight.to(device=net.device),
                 y if net.conditional else None,
                 # A list, as other iterators bring it, has an index of another kind.
@@ -149,6 +150,10 @@ class Steps:
         found = [] if tapped is None else [tapped.penalty]
         if penalty.compares_unlabeled(training=training):
             found.append(penalty.of_unlabeled())
+        if not found:  # a step that does not compare
+            if not math.isfinite(loss.item()):
+                self.stop_for("train task loss")
+            return {"loss": loss, "objective": loss, "y_pred": y_pred}
         objective = self._with_penalty(penalty, batch, loss, found, training=training)
         return {"loss": loss, "objective": objective, "y_pred": y_pred}
 
@@ -164,11 +169,14 @@ class Steps:
         """Return the objective, and record what it is made of."""
         history, several = self._net.history, len(found) > 1
         total = torch.stack([one.total for one in found]).mean() if several else found[0].total
-        objective = torch.add(task_loss, total, alpha=penalty.factor(len(history) - 1))
+        factor = penalty.factor(len(history) - 1)
+        recorded = torch.add(task_loss.detach(), total.detach(), alpha=factor)
+        factor *= penalty.step_factor(training=training)
+        objective = torch.add(task_loss, total, alpha=factor)
         parts = [one.parts.detach() for one in found]
         similarities = torch.stack(parts).mean(dim=0) if several else parts[0]
         # All numbers in one piece: on a GPU, each transfer waits for what was queued before.
-        scalars = (task_loss.detach().reshape(1), objective.detach().reshape(1))
+        scalars = (task_loss.detach().reshape(1), recorded.reshape(1))
         loss, total_loss, *values = torch.cat((*scalars, similarities.reshape(-1))).tolist()
         stage = "train" if training else "valid"
         names = ["task loss", *penalty.names]
@@ -281,6 +289,8 @@ class Steps:
         assert run is not None
         self._parameters = None
         n_batches = _length_of(iterator)
+        if self._penalty is not None:
+            self._penalty.begin_epoch(n_batches)
         if net.verbose == 1:
             if run.progress is None:
                 done = 0 if run.checkpoints is None else run.checkpoints.done
@@ -290,8 +300,12 @@ class Steps:
             run.progress.begin_epoch()
         if run.rate is not None:
             run.rate.begin_epoch(n_batches)
+        if run.augmenting is not None:
+            run.augmenting.begin_epoch(len(net.history) - 1)
 
-        def step(batch: object, **fit_params: object) -> Step:
+        def step(batch: Any, **fit_params: object) -> Step:
+            if run.augmenting is not None:
+                batch = run.augmenting.finished(batch)
             if run.rate is not None:
                 run.rate.begin_step()
             self._optimizes = False
@@ -316,5 +330,8 @@ class Steps:
         run = self._run
         assert run is not None
         self._net.history.record("lr", run.rates[-1] if run.rates else self._net.lr)
+        kept = None if run.augmenting is None else run.augmenting.over_epoch()
+        if kept is not None:
+            self._net.history.record("augment_kept", kept)
         if run.progress is not None:
             run.progress.end_epoch()

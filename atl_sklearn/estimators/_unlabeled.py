@@ -142,11 +142,18 @@ class UnlabeledBatches:
         round is left out.
     generator : torch.Generator
         Draws the order.
+    augment : callable or None, default=None
+        Changes the samples of a batch.
     """
 
     def __init__(
-        self, data: ArrayData | UnlabeledData, batch_size: int, generator: torch.Generator
+        self,
+        data: ArrayData | UnlabeledData,
+        batch_size: int,
+        generator: torch.Generator,
+        augment: Callable[[Batch], Batch] | None = None,
     ) -> None:
+        self._augment = augment
         self._data = data
         self._size = min(batch_size, len(data))
         self._generator = generator
@@ -166,7 +173,8 @@ class UnlabeledBatches:
         if len(self.remaining) < self._size:
             self.remaining = torch.randperm(len(self._data), generator=self._generator).tolist()
         index, self.remaining = self.remaining[: self._size], self.remaining[self._size :]
-        self.batch = self._data.__getitems__(index)
+        batch = self._data.__getitems__(index)
+        self.batch = batch if self._augment is None else self._augment(batch)
 
     def few(self, n_samples: int) -> Samples:
         """Return the first samples, with which everything is tried before training."""

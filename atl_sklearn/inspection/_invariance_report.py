@@ -15,6 +15,7 @@ from atl_sklearn.inspection._estimators import choose_samples, named_estimators
 from atl_sklearn.inspection._group_scores import Drawn, calibrations, confusions, draw_scores
 from atl_sklearn.inspection._labels import Groups, check_length, make_groups
 from atl_sklearn.inspection._measure import Measure
+from atl_sklearn.inspection._metric_frames import FrameScores, split_frames
 from atl_sklearn.inspection._probed_network import ProbedNetwork
 from atl_sklearn.inspection._probing import (
     PROBES,
@@ -74,10 +75,12 @@ def invariance_report(
 
     Parameters
     ----------
-    estimators : fitted estimator, or dict of str to fitted estimator
+    estimators : fitted estimator, MetricFrame, or dict of these by name
         Classifiers or regressors, also in pipelines, or searches; such as
         ``{"plain": ..., "anti-transfer": ...}``. Differences are to the first. What has no
-        network in it is scored, and not probed.
+        network in it is scored, and not probed. Of rivals a dict may have fairlearn's
+        ``MetricFrame`` of their predictions, with accuracy or R2 by the labels of `y_unrelated`;
+        they come last, and have no differences, which need predictions in pairs.
     X : array-like of shape (n_samples, ...)
         Data that were not used in fitting. They are read a batch at a time.
     y : array-like of shape (n_samples,) or None
@@ -152,7 +155,8 @@ def invariance_report(
     >>> sorted(set(report.to_frame().part))[:3]
     ['calibration_error', 'demographic_parity_difference', 'equalized_odds_difference']
     """
-    named = named_estimators(_OWNER, estimators)
+    others_given, frames = split_frames(estimators)
+    named = {} if frames and others_given is None else named_estimators(_OWNER, others_given)
     check_arguments(
         _OWNER, probes=probes, probe_scoring=probe_scoring, cv=cv, n_probed=n_probed,
         metric=metric, n_resamples=n_resamples, confidence=confidence, batch_size=batch_size,
@@ -172,7 +176,7 @@ def invariance_report(
         )
     if X_train is not None:
         check_unseen(_OWNER, X, X_train, batch_size=batch_size)
-    classifies = bool(is_classifier(next(iter(named.values()))))
+    classifies = _classify(named, frames)
     chosen = choose_samples(by_label, n_probed, random_state)
     kept = Groups(
         by_label.codes[chosen], by_label.names, by_label.labels[chosen], by_label.continuous
@@ -227,8 +231,14 @@ def invariance_report(
             for (of, layer, how), values in held_against.items()
         ]
         first = drawn if first is None else first
+    for name, frame in frames.items():
+        found_there, missing = frame.measures(by_label.names, confidence)
+        measures += found_there
+        left_out += missing
+        table = None if classes is None else frame.confusion(by_label.names, len(classes))
+        confusion |= {} if table is None else {name: table}
     return InvarianceReport(
-        names=tuple(named),
+        names=(*named, *frames),
         groups=by_label.names,
         classes=() if classes is None else tuple(map(str, classes.tolist())),
         measures=tuple(measures),
@@ -242,6 +252,19 @@ def invariance_report(
         confidence=confidence,
         left_out=tuple(left_out),
     )
+
+
+def _classify(named: dict[str, BaseEstimator], frames: dict[str, FrameScores]) -> bool:
+    """Return whether classifiers are scored; refuse frames of the other kind."""
+    kinds = {name: bool(is_classifier(estimator)) for name, estimator in named.items()}
+    kinds |= {name: frame.score_name == "accuracy" for name, frame in frames.items()}
+    if len(set(kinds.values())) > 1:
+        raise ValueError(
+            "The estimators and the MetricFrames must be all of classifiers or all of regressors, "
+            f"which are scored differently. Got of classifiers: {kinds}. Make a report of each "
+            "kind."
+        )
+    return next(iter(kinds.values()))
 
 
 def _scoring(asked: str | None, groups: Groups) -> str:

@@ -247,7 +247,8 @@ class InvarianceReport:
             title += f" to the unrelated side ({how})" if part == "similarity" else ""
             cells = [str(found[n]) if n in found else "" for n in self.names]
             if part == "worst_group_score":
-                cells = [f"{c} {found[n].place}" for c, n in zip(cells, self.names, strict=True)]
+                worst = [found[n].place if n in found else "" for n in self.names]
+                cells = [f"{c} {w}".rstrip() for c, w in zip(cells, worst, strict=True)]
             rows.append((title, *cells))
         against = [
             (f"{m.how} probe of {m.estimator}" + (f" at {m.place}" if m.place else ""), m)

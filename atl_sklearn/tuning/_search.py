@@ -22,6 +22,7 @@ from sklearn.utils import Tags, get_tags
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
+from atl_sklearn._documentation import DocumentationLink
 from atl_sklearn._types import Folds, Scoring, Seed, Views
 from atl_sklearn.estimators import check_pipeline
 from atl_sklearn.tuning._database_url import as_url
@@ -64,7 +65,7 @@ def _refitted_has(name: str) -> Callable[[AntiTransferSearchCV], bool]:
     return check
 
 
-class AntiTransferSearchCV(MetaEstimatorMixin, BaseEstimator):
+class AntiTransferSearchCV(DocumentationLink, MetaEstimatorMixin, BaseEstimator):
     """Search for the anti-transfer that helps most, with Optuna, and say whether any does.
 
     The first trial is always the plain network, ``weight=0``; what the best one gains over it is

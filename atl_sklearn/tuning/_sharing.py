@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from sklearn.base import BaseEstimator
 from sklearn.frozen import FrozenEstimator
 
+from atl_sklearn._documentation import DocumentationLink
 from atl_sklearn._fingerprint import Unidentifiable, fingerprint
 from atl_sklearn._types import PathLike
 from atl_sklearn._validation import shown
@@ -25,7 +26,7 @@ _HERE: dict[str, SharedNetwork] = {}  # the networks that this process has
 _LOCK = threading.Lock()
 
 
-class SharedNetwork(FrozenEstimator):
+class SharedNetwork(DocumentationLink, FrozenEstimator):
     """A fitted network that is pickled as its name; :func:`share_network` makes it.
 
     Parameters

@@ -226,7 +226,9 @@ class Side:
         given = self._given(X, range(_length(X)), unlabeled=False)
         return self.frozen.choose(layer, given, parameter=parameter)
 
-    def __call__(self, X: Samples, positions: object, *, unlabeled: bool) -> list[torch.Tensor]:
+    def __call__(
+        self, X: Samples, positions: object, *, unlabeled: bool, changed: bool = False
+    ) -> list[torch.Tensor]:
         """Return the activations of the chosen layers for a batch.
 
         Parameters
@@ -237,12 +239,17 @@ class Side:
             Which samples it has; None where that is not known.
         unlabeled : bool
             Whether they are of the unlabeled data.
+        changed : bool, default=False
+            Whether the samples may be others than those of which something is known, so that it
+            is computed of the batch where it can be.
 
         Returns
         -------
         activations : list of Tensor of shape (n_samples, ...)
             One for each layer, without gradients.
         """
+        if changed and self._function is not None:
+            positions = None
         return self.frozen(self._given(X, positions, unlabeled=unlabeled))
 
     def list_layers(self, X: Samples) -> LayerList | None:

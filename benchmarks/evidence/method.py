@@ -26,6 +26,7 @@ FURTHER_LABELS = "further data with the nuisance"
 FURTHER_BOTH = "further data with nuisance and target"
 UNLABELED = "unlabeled data"
 BALANCED = "balanced data"
+_LABELLED = (TRAINING_LABELS, FURTHER_LABELS, FURTHER_BOTH)
 
 
 def network(epochs: int, seed: int, **params: Any) -> Any:
@@ -95,6 +96,11 @@ class Method:
     parts: tuple[str, ...] = ()
     images: bool = False
     encoder: bool = False
+
+    @property
+    def reads_nuisance(self) -> bool:
+        """Whether it is fitted with labels of the nuisance, but for the unrelated network's."""
+        return self.needs in _LABELLED
 
     def applies_to(self, fold: Fold) -> bool:
         """Tell whether the fold has the data and the layers that the method needs."""

@@ -44,6 +44,10 @@ def _gain(row: Row | None) -> str:
     return f"{round(row.gain, 1) + 0.0:+.1f} [{low:.1f}, {high:.1f}]"
 
 
+def _share(share: float | None) -> str:
+    return "" if share is None else f"{share:.3f}"
+
+
 def overview(rows: Sequence[Row], columns: Columns) -> str:
     """Return a table of all protocols: the plain network, and gains over it.
 
@@ -95,6 +99,9 @@ def tables(rows: Sequence[Row]) -> str:
             "gain, untuned", "won, lost", "gain, tuned on the training condition",
             "gain, tuned on the test's condition",
         ]  # fmt: skip
+        has_gaps = found[protocol, methods[0], "untuned"].selection_gap is not None
+        if has_gaps:
+            header[6:6] = ["gap of selection rates", "gap of true positive rates"]
         cells = [header]
         for name in methods:
             row = found[protocol, name, "untuned"]
@@ -108,6 +115,7 @@ def tables(rows: Sequence[Row]) -> str:
                     f"{row.accuracy:.3f}",
                     f"{row.worst_group:.3f}",
                     f"{row.probe:.3f}",
+                    *(_share(gap) for gap in (row.selection_gap, row.tpr_gap) if has_gaps),
                     "" if is_plain else _gain(row),
                     "" if is_plain else f"{row.wins}, {row.losses}",
                     *(
@@ -118,4 +126,7 @@ def tables(rows: Sequence[Row]) -> str:
             )
         lines += _list_table(cells)
         lines += [f".. image:: {protocol}.png", f"   :alt: {title}: gains of the methods", ""]
+        if has_gaps:
+            image = f".. image:: {protocol}-trade-off.png"
+            lines += [image, f"   :alt: {title}: accuracy against the gaps", ""]
     return "\n".join(lines)

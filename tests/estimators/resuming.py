@@ -17,6 +17,7 @@ from skorch.callbacks import EarlyStopping, EpochScoring, LRScheduler
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from atl_sklearn import AntiTransferClassifier, AntiTransferRegressor
+from atl_sklearn.audio import AddNoise
 from atl_sklearn.estimators import _checkpoint_files, _checkpoints
 from atl_sklearn.estimators._estimator import AntiTransferEstimator
 from atl_sklearn.persistence import pack_state
@@ -47,6 +48,11 @@ class Noisy(torch.nn.Module):
 def half_way(progress):
     """Return a factor of the learning rate."""
     return 1 - progress / 2
+
+
+def jitter(x):
+    """Add noise."""
+    return x + 0.1 * torch.randn_like(x)
 
 
 def _plain(**params):
@@ -97,9 +103,15 @@ SCENARIOS = {
                optimizer="adam", **_SMALL),
         False,
     ),
+    "augmented": lambda: (
+        _plain(unrelated=_known(), augment=[AddNoise(10.0), jitter], augment_unrelated=False,
+               augment_keep="same_answer", train_split=0.2, penalty_data="both", **_SMALL),
+        True,
+    ),
     "regressor": lambda: (
         AntiTransferRegressor(max_epochs=5, batch_size=16, random_state=3,
-                              unrelated=_known(), train_split=0.2, **_SMALL),
+                              unrelated=_known(), train_split=0.2, penalty_every=3,
+                              **_SMALL),
         True,
     ),
 }  # fmt: skip

@@ -152,6 +152,37 @@ def test_together_with_a_penalty_and_weights():
     np.testing.assert_array_equal(pickle.loads(pickle.dumps(net)).predict(X), net.predict(X))
 
 
+@pytest.mark.parametrize(("conflicts", "low", "high"), [(0.5, 0.95, 1.0), (0.02, 0.02, 0.15)])
+def test_a_penalty_beside_it_weighs_what_is_left_of_the_tasks_gradient(conflicts, low, high):
+    X, y, s = confounded(4, conflicts=conflicts)
+    net = make(weight=3.0, product_of_experts=1.0).fit(X, y, y_unrelated=s)
+    assert net.weight_ == 3
+    (left,) = set(net.history[:, "penalty_weight"])
+    assert low < left / 3 <= high
+
+
+def test_what_is_left_is_the_gradient_of_scores_of_0_against_that_without_experts():
+    answers = np.eye(2)[S]
+    experts = Experts(answers, Y, None, 1.0, 2)
+    experts.learn(TensorDataset(torch.zeros(N)))
+    scores = torch.from_numpy(np.log(np.bincount(Y) / N)).tile(N, 1).requires_grad_()
+    loss = torch.nn.CrossEntropyLoss(reduction="sum")
+    lengths = []
+    for judged in (scores, experts.added(scores, torch.arange(N))):
+        (gradient,) = torch.autograd.grad(loss(judged, torch.from_numpy(Y)), scores)
+        lengths.append(float(gradient.norm(dim=1).sum()))
+    assert experts.left == pytest.approx(lengths[1] / lengths[0], rel=1e-6)
+
+
+def test_of_numbers_the_residual_is_left():
+    rng = np.random.RandomState(5)
+    nuisance, own = rng.normal(size=(2, N))
+    y = (3 * nuisance + own)[:, None]
+    experts = Experts(nuisance[:, None], y, None, 1.0, None)
+    experts.learn(TensorDataset(torch.zeros(N)))
+    assert experts.left == pytest.approx(1 / np.sqrt(10), abs=0.03)
+
+
 def test_each_partial_fit_explains_its_own_samples():
     net = make(unrelated=LogisticRegression().fit(X, S), product_of_experts=1.0)
     for part in (slice(0, 300), slice(300, None)):

@@ -4,6 +4,7 @@ import importlib.util
 import pickle
 import sys
 import threading
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -48,8 +49,38 @@ def test_a_callback_with_something_open_follows_a_search(example):
 
 def test_tensorboard_writes_a_run_for_each_fit(example, tmp_path):
     pytest.importorskip("tensorboard")
-    from functools import partial
 
     example.search(partial(example.tensorboard, folder=str(tmp_path)))
     runs = sorted(path.name.rpartition("_")[0] for path in tmp_path.iterdir())
     assert len(runs) == 5 and {"weight_0", "weight_1"} == set(runs)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:.*noload:DeprecationWarning")  # of SQLAlchemy, in MLflow
+def test_mlflow_has_a_run_for_each_fit(example, tmp_path, monkeypatch):
+    tracking = pytest.importorskip("mlflow.tracking")
+    uri = f"sqlite:///{tmp_path / 'mlflow.db'}"
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+    monkeypatch.chdir(tmp_path)  # for its artifacts
+    found = example.search(partial(example.mlflow, experiment="anti-transfer"))
+    client = tracking.MlflowClient(uri)
+    number = client.get_experiment_by_name("anti-transfer").experiment_id
+    runs = client.search_runs([number])
+    assert {run.info.status for run in runs} == {"FINISHED"}
+    weights = sorted(run.data.tags["weight"] for run in runs)
+    assert weights == sorted(["0", "0", "1", "1", str(found.best_params_["weight"])])
+    for run in runs:
+        assert run.data.metrics["train_loss"] > 0
+        assert ("train_penalty" in run.data.metrics) == (run.data.tags["weight"] == "1")
+
+
+@pytest.mark.slow
+def test_wandb_has_a_run_for_each_fit(example, tmp_path, monkeypatch):
+    wandb = pytest.importorskip("wandb")
+    for name, value in (("MODE", "offline"), ("SILENT", "true"), ("DIR", str(tmp_path))):
+        monkeypatch.setenv(f"WANDB_{name}", value)
+    example.search(partial(example.wandb, project="anti-transfer"))
+    assert wandb.run is None  # the last one is finished too
+    runs = list(tmp_path.glob("wandb/offline-run-*/*.wandb"))
+    assert len(runs) == 5
+    assert all(run.stat().st_size > 0 for run in runs)
