@@ -13,6 +13,8 @@ from benchmarks.evidence import encoder
 from benchmarks.evidence.folds import Fold
 from benchmarks.evidence.method import (
     DECAYS,
+    UNLABELED,
+    UNRELATED,
     WEIGHTS,
     Fitted,
     Method,
@@ -144,6 +146,9 @@ def _every_epoch(*, anti: bool, **params: Any) -> Callable[..., Fitted]:
     return build
 
 
+_WITH_UNLABELED = f"{UNRELATED}, {UNLABELED}"
+
+
 def _published(aggregation: str, layer: Any = "last") -> Method:
     place = {"last": "last", 0: "first", 2: "middle"}[layer]
     return Method(
@@ -151,6 +156,7 @@ def _published(aggregation: str, layer: Any = "last") -> Method:
         WEIGHTS,
         _anti(metric="squared_cosine", aggregation=aggregation, layer=layer),
         zero=True,
+        needs=UNRELATED,
     )
 
 
@@ -167,6 +173,7 @@ def _ours(
         tuple(scale * weight for weight in WEIGHTS),
         _anti(data, **params),
         zero=True,
+        needs=UNRELATED if data is None else _WITH_UNLABELED,
         parts=() if data is None else (data,),
         images=images,
     )
@@ -191,10 +198,14 @@ OURS: dict[str, Method] = {
         "AntiTransferClassifier(unrelated=...), unlabeled",
         ("auto",),
         _default("unlabeled"),
+        needs=_WITH_UNLABELED,
         parts=("unlabeled",),
     ),
     "default-train": Method(
-        "AntiTransferClassifier(unrelated=...), training data alone", ("auto",), _default(None)
+        "AntiTransferClassifier(unrelated=...), training data alone",
+        ("auto",),
+        _default(None),
+        needs=UNRELATED,
     ),
     "published-batch-gram": _published("batch_gram"),
     "published-batch-gram-first": _published("batch_gram", 0),
@@ -232,6 +243,7 @@ OURS: dict[str, Method] = {
         WEIGHTS,
         _several,
         zero=True,
+        needs=_WITH_UNLABELED,
         parts=("unlabeled", "second"),
     ),
     "cross-wide": _ours(
@@ -243,6 +255,7 @@ OURS: dict[str, Method] = {
         "plain network, copies that keep the unrelated network's answer",
         DECAYS,
         _augmentation(anti=False),
+        needs=UNRELATED,
         images=True,
     ),
     "cross-augmented": Method(
@@ -250,6 +263,7 @@ OURS: dict[str, Method] = {
         WEIGHTS,
         _augmentation(anti=True),
         zero=True,
+        needs=_WITH_UNLABELED,
         parts=("unlabeled",),
         images=True,
     ),
@@ -259,6 +273,7 @@ OURS: dict[str, Method] = {
             WEIGHTS,
             _every_epoch(anti=True, **params),
             zero=True,
+            needs=_WITH_UNLABELED,
             parts=("unlabeled",),
             images=True,
         )
@@ -269,17 +284,21 @@ OURS: dict[str, Method] = {
             f"plain network, varied in every epoch{title}",
             DECAYS,
             _every_epoch(anti=False, **params),
+            needs=UNRELATED,
             images=True,
         )
         for name, (title, params) in _VARIED.items()
         if name != "-clean"
     },
-    "product": Method("product of experts, training data", (1.0, 0.5, 2.0), _product, zero=True),
+    "product": Method(
+        "product of experts, training data", (1.0, 0.5, 2.0), _product, zero=True, needs=UNRELATED
+    ),
     "speaker-groups": Method(
         "groups of a pretrained speaker encoder, cross-correlation, unlabeled",
         WEIGHTS,
         _speaker_groups,
         zero=True,
+        needs=_WITH_UNLABELED,
         parts=("unlabeled",),
         encoder=True,
     ),
