@@ -20,7 +20,7 @@ GAPS = {
     "tpr_gap": "gap of the true positive rates",
 }
 # Besides all methods with labels of the nuisance.
-_OURS = ("product", "cross-train", "cross", "cka-posterior-train", "ridge-posterior", "auto")
+_OURS = ("product", "cross-train", "cross", "cka-posterior-train", "ridge-posterior", "default")
 
 Line = list[dict[str, float]]  # the means of the measures, by rising value of the method
 
