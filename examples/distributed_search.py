@@ -1,9 +1,14 @@
-"""A grid over a cluster: Dask or Ray, here on this machine with two processes.
+"""A grid over a cluster of Dask or Ray
+====================================
+
+A grid over a cluster: Dask or Ray, here on this machine with two processes.
 
 Folds and candidates are joblib's tasks, which joblib's backend sends to the cluster. The frozen
 network would be sent with each task; shared, it is sent to each process once. The size of a task
 is printed, with and without, and what goes over the wire (the loopback interface of Linux; Ray
 hands much over in shared memory).
+
+::
 
     python examples/distributed_search.py                # Dask, 2 processes here
     python examples/distributed_search.py --backend ray
@@ -84,7 +89,7 @@ def ray_cluster(address):
 
 def main():
     """Search over the cluster that the command line names."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[3])
     parser.add_argument("--backend", choices=["dask", "ray"], default="dask")
     parser.add_argument("--address", default=None, help="of a cluster that runs already")
     options = parser.parse_args()

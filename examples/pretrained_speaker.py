@@ -1,4 +1,7 @@
-"""A pretrained speaker encoder as the unrelated network, without the label of any speaker.
+"""A pretrained speaker encoder
+============================
+
+A pretrained speaker encoder as the unrelated network, without the label of any speaker.
 
 In the training clips each spoken digit is said almost only by one speaker. The *plain* network
 leans on voices. Resemblyzer ships a speaker encoder [1], which was trained by others on thousands
@@ -9,6 +12,8 @@ belongs to (*groups*) leaves the digit alone.
 
 The two networks get different inputs: the encoder is given as `X_unrelated` the mel spectrogram
 that it was made for.
+
+::
 
     pip install --no-deps resemblyzer     # for its weights; nothing of it is imported
     python examples/pretrained_speaker.py
@@ -126,7 +131,7 @@ def compare(clips, folds, encoder, methods=("plain", "embedding", "groups"), max
 
 def main():
     """Run the comparison and print it."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[3])
     parser.add_argument("--folds", type=int, default=4, help="how many assignments of speakers")
     options = parser.parse_args()
     start = time.perf_counter()

@@ -1,4 +1,7 @@
-"""Anti-transfer in a minute: a network that does not lean on what another one knows.
+"""Quickstart, at full length
+==========================
+
+Anti-transfer in a minute: a network that does not lean on what another one knows.
 
 The *unrelated* network learns the nuisance (the pitch of a note, the speaker of a digit) on clips
 of its own. The *plain* one learns the target (the timbre, the digit) on clips in which the
@@ -8,6 +11,8 @@ clips that need no labels.
 
 All are then tested on clips in which target and nuisance are independent: how often is the
 target right, and how well can the nuisance still be read from the features, by a probe?
+
+::
 
     python examples/quickstart.py               # synthetic notes, nothing to download
     python examples/quickstart.py --data fsdd   # real speech (downloads 16 MB once)
@@ -205,7 +210,7 @@ def save_figure(task, results, path):
 
 def main():
     """Run the comparison that the command line asks for."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[3])
     parser.add_argument("--data", choices=["notes", "fsdd"], default="notes")
     parser.add_argument("--seeds", type=int, default=3, help="how often both are trained")
     parser.add_argument(

@@ -1,4 +1,7 @@
-"""Does anti-transfer help here, and how much of it? A search that answers both.
+"""A search with Optuna that survives
+==================================
+
+Does anti-transfer help here, and how much of it? A search that answers both.
 
 Timbre of synthetic notes, which mostly goes along with the pitch. The search begins with the plain
 network, tries layers, metrics and weights with Optuna, and says what the best of them gains on the
@@ -7,6 +10,8 @@ their timbre, with which a network that leans on the pitch does badly.
 
 The study is kept in a folder. Interrupted, or killed, it goes on where it was; started twice at
 once, the two share the trials.
+
+::
 
     python examples/search.py
     python examples/search.py --trials 60 --storage sqlite:///studies.db
@@ -29,7 +34,7 @@ SMALL = {"module__channels": (8, 12), "module__pool_after": (0,), "max_epochs": 
 
 def main():
     """Search as the command line asks for."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[3])
     parser.add_argument("--trials", type=int, default=12)
     parser.add_argument("--storage", default=None, help="a folder or a database's URL")
     parser.add_argument("--n-jobs", type=int, default=None)

@@ -1,4 +1,7 @@
-"""Train with anti-transfer in several processes, on several GPUs or on the cores of a CPU.
+"""Several processes or GPUs
+=========================
+
+Train with anti-transfer in several processes, on several GPUs or on the cores of a CPU.
 
 skorch's AccelerateMixin hands batches and gradients to Hugging Face's accelerate: each process
 sees its share of every batch, and the gradients are averaged. In two processes on the CPU::
@@ -90,7 +93,7 @@ def train(epochs: int, cpu: bool) -> None:
 
 def main() -> None:
     """Train in this process, or in several on the CPU."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[3])
     parser.add_argument("--epochs", type=int, default=15)
     parser.add_argument("--processes", type=int, help="start so many on the CPU")
     options = parser.parse_args()

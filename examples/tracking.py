@@ -1,8 +1,13 @@
-"""Follow a search in TensorBoard, MLflow or Weights & Biases.
+"""TensorBoard, MLflow, Weights & Biases
+=====================================
+
+Follow a search in TensorBoard, MLflow or Weights & Biases.
 
 skorch has callbacks for all three, but they are given something that is open, a file or a run,
 which can neither be cloned nor sent to another process: a search fails on them. `Fresh` is given
 what makes them instead, makes one for each training, and forgets it at the end.
+
+::
 
     python examples/tracking.py --tool tensorboard   # pip install tensorboard
     python examples/tracking.py --tool mlflow        # pip install mlflow
@@ -112,7 +117,7 @@ def search(make, n_jobs=None):
 
 def main():
     """Search, and follow it in the tool that the command line asks for."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[3])
     parser.add_argument("--tool", choices=["tensorboard", "mlflow", "wandb"], required=True)
     parser.add_argument("--folder", default="runs")
     options = parser.parse_args()

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-PAGE = Path(__file__).parents[2] / "docs" / "inspection.rst"
+PAGE = Path(__file__).parents[2] / "docs" / "guide" / "inspection.rst"
 
 
 @pytest.mark.slow
