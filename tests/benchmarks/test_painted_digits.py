@@ -8,6 +8,7 @@ import pytest
 from atl_sklearn import AntiTransferClassifier
 from benchmarks.evidence import painted_digits
 from benchmarks.evidence.folds import PARTS
+from tests.slow import all_but_slow
 
 pytest.importorskip("concept_erasure", reason="concept_erasure is not installed")
 
@@ -77,7 +78,10 @@ def test_more_images_than_there_are():
 
 
 @pytest.mark.parametrize(
-    "name", ["plain", "product", "cross", "reversal-train", "from-unrelated", "erasure"]
+    "name",
+    all_but_slow(
+        ["plain", "product", "cross", "reversal-train", "from-unrelated", "erasure"], "product"
+    ),
 )
 def test_methods_train_the_published_network(name):
     fold = replace(painted_digits.coloured_mnist(0, **SIZES), max_epochs=1)
@@ -127,7 +131,10 @@ def test_biased_mnist_of_the_published_size(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "name", ["plain", "product", "reversal-labels", "from-unrelated", "cross-layers"]
+    "name",
+    all_but_slow(
+        ["plain", "product", "reversal-labels", "from-unrelated", "cross-layers"], "cross-layers"
+    ),
 )
 def test_methods_train_networks_of_four_blocks(name):
     network = {"module__channels": (4, 4, 4, 8), "module__kernel_size": 7,
