@@ -18,6 +18,17 @@ WEIGHTS = (1.0, 0.3, 3.0)
 DECAYS = (1e-4, 1e-2, 1e-1)
 _N_BLOCKS = 5  # of a ConvNet
 
+# What methods need: words of the tables.
+NOTHING = "nothing"
+UNRELATED = "unrelated network"
+TRAINING_LABELS = "nuisance of the training data"
+VALIDATION_LABELS = "validation data like the test's, to tune"
+FURTHER_LABELS = "further data with the nuisance"
+FURTHER_BOTH = "further data with nuisance and target"
+UNLABELED = "unlabeled data"
+BALANCED = "balanced data"
+_LABELLED = (TRAINING_LABELS, FURTHER_LABELS, FURTHER_BOTH)
+
 
 def network(epochs: int, seed: int, **params: Any) -> Any:
     """Return the estimator that all methods share: what its constructor makes of two numbers."""
@@ -68,8 +79,8 @@ class Method:
         From (fold, unrelated network, seed, value) to a fitted model.
     zero : bool
         Whether the tuning may also choose the plain network.
-    labels : str
-        Which labels of the nuisance it needs, besides those of the unrelated network.
+    needs : str
+        What it must be given besides the training data and their target.
     parts : tuple of str
         Data that the fold must have.
     images : bool
@@ -82,10 +93,15 @@ class Method:
     values: tuple[Any, ...]
     build: Callable[..., Fitted]
     zero: bool = False
-    labels: str = "none"
+    needs: str = NOTHING
     parts: tuple[str, ...] = ()
     images: bool = False
     encoder: bool = False
+
+    @property
+    def reads_nuisance(self) -> bool:
+        """Whether it is fitted with labels of the nuisance, but for the unrelated network's."""
+        return self.needs in _LABELLED
 
     def applies_to(self, fold: Fold) -> bool:
         """Tell whether the fold has the data and the layers that the method needs."""

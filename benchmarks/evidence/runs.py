@@ -40,7 +40,8 @@ def read_runs(path: Path) -> list[dict[str, Any]]:
     return runs
 
 
-def _write(path: Path, run: dict[str, Any]) -> None:
+def append_run(path: Path, run: dict[str, Any]) -> None:
+    """Append a run to a file."""
     # One write of one short line in append mode: processes do not tear each other's lines.
     line = json.dumps(run) + "\n"
     if path.exists() and path.stat().st_size and path.read_bytes()[-1:] != b"\n":
@@ -153,7 +154,7 @@ class FoldRuns:
                 **measure(model, fold),
                 "seconds": round(seconds, 2),
             }
-            _write(self.path, run)
+            append_run(self.path, run)
             self._done[key] = run
         return self._done[key]
 

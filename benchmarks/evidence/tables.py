@@ -27,7 +27,8 @@ WEIGHTS: Columns = {
 }
 
 
-def _list_table(cells: Sequence[Sequence[str]]) -> list[str]:
+def list_table(cells: Sequence[Sequence[str]]) -> list[str]:
+    """Return the lines of a table, the first row its head."""
     lines = [".. list-table::", "   :header-rows: 1", ""]
     for entries in cells:
         lines.append(f"   * - {entries[0]}")
@@ -70,7 +71,7 @@ def overview(rows: Sequence[Row], columns: Columns) -> str:
         if plain is not None:
             gains = [_gain(found.get((protocol, *column))) for column in columns.values()]
             cells.append([TITLES[protocol], f"{plain.accuracy:.3f}", *gains])
-    return "\n".join(_list_table(cells))
+    return "\n".join(list_table(cells))
 
 
 def tables(rows: Sequence[Row]) -> str:
@@ -95,7 +96,7 @@ def tables(rows: Sequence[Row]) -> str:
         title = TITLES[protocol]
         lines += [title, "~" * len(title), ""]
         header = [
-            "method", "labels of the nuisance", "folds, runs", "accuracy", "worst group", "probe",
+            "method", "needs", "folds, runs", "accuracy", "worst group", "probe",
             "gain, untuned", "won, lost", "gain, tuned on the training condition",
             "gain, tuned on the test's condition",
         ]  # fmt: skip
@@ -110,7 +111,7 @@ def tables(rows: Sequence[Row]) -> str:
             cells.append(
                 [
                     METHODS[name].title,
-                    METHODS[name].labels,
+                    METHODS[name].needs,
                     f"{row.n_folds}, {row.n_runs}",
                     f"{row.accuracy:.3f}",
                     f"{row.worst_group:.3f}",
@@ -124,7 +125,7 @@ def tables(rows: Sequence[Row]) -> str:
                     ),
                 ]
             )
-        lines += _list_table(cells)
+        lines += list_table(cells)
         lines += [f".. image:: {protocol}.png", f"   :alt: {title}: gains of the methods", ""]
         if has_gaps:
             image = f".. image:: {protocol}-trade-off.png"
