@@ -19,7 +19,13 @@ DECAYS = (1e-4, 1e-2, 1e-1)
 
 
 def network(epochs: int, seed: int, **params: Any) -> Any:
-    """Return the estimator that all methods share: what its constructor makes of two numbers."""
+    """Return the estimator that all methods share: what its constructor makes of two numbers.
+
+    Where it is asked for a weight, and not to choose by itself, it computes the penalty in every
+    step, so that what is compared is the penalty alone.
+    """
+    if params.get("weight") != "auto":
+        params.setdefault("penalty_every", 1)
     return AntiTransferClassifier(max_epochs=epochs, random_state=seed, **params)
 
 
