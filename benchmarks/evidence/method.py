@@ -21,10 +21,10 @@ DECAYS = (1e-4, 1e-2, 1e-1)
 def network(epochs: int, seed: int, **params: Any) -> Any:
     """Return the estimator that all methods share: what its constructor makes of two numbers.
 
-    Where it is asked for a weight, and not to choose by itself, it computes the penalty in every
-    step, so that what is compared is the penalty alone.
+    Anti-transfer that does not choose its weight by itself computes the penalty in every step,
+    so that what is compared is the penalty alone.
     """
-    if params.get("weight") != "auto":
+    if "unrelated" in params and params.get("weight") != "auto":
         params.setdefault("penalty_every", 1)
     return AntiTransferClassifier(max_epochs=epochs, random_state=seed, **params)
 
