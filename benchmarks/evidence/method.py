@@ -31,7 +31,13 @@ _LABELLED = (TRAINING_LABELS, FURTHER_LABELS, FURTHER_BOTH)
 
 
 def network(epochs: int, seed: int, **params: Any) -> Any:
-    """Return the estimator that all methods share: what its constructor makes of two numbers."""
+    """Return the estimator that all methods share: what its constructor makes of two numbers.
+
+    Anti-transfer that does not choose its weight by itself computes the penalty in every step,
+    so that what is compared is the penalty alone.
+    """
+    if "unrelated" in params and params.get("weight") != "auto":
+        params.setdefault("penalty_every", 1)
     return AntiTransferClassifier(max_epochs=epochs, random_state=seed, **params)
 
 

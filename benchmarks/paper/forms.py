@@ -143,7 +143,8 @@ def train(
             untrained = {"max_epochs": 0, "random_state": 7000 + seed, "callbacks": None}
             source = clone(unrelated).set_params(**untrained)
             source.fit(fold.unrelated.X, fold.unrelated.nuisance)
-        params = {"unrelated": source, "layer": place, "weight": 1.0, **form.params}
+        params = {"unrelated": source, "layer": place, "weight": 1.0, "penalty_every": 1}
+        params |= form.params
     if form.initialised:
         kept = {n: v for n, v in fold.network.items() if not n.startswith("module__")}
         params["module"] = _begun(fold, unrelated, seed)

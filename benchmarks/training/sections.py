@@ -141,6 +141,8 @@ def growth(device: torch.device, repetitions: int, clock: Clock) -> Rows:
 
 
 _EPOCHS = 2  # of whole fits
+# As much of the penalty as there can be: in every step.
+_PENALTY = {"weight": 1.0, "penalty_every": 1}
 
 
 def _by_hand(make: Any, X: np.ndarray, y: np.ndarray, size: int, device: Any) -> None:
@@ -198,7 +200,7 @@ def fits(device: torch.device, repetitions: int, clock: Clock) -> Rows:
             "fit": ours,
             "by hand": lambda X=X, y=y, make=make, size=size: _by_hand(make, X, y, size, device),
             "skorch": stock,
-            "cached": lambda ours=ours, unrelated=unrelated: ours(unrelated=unrelated),
+            "cached": lambda ours=ours, unrelated=unrelated: ours(unrelated=unrelated, **_PENALTY),
         }
         times = in_turns(functions, repetitions=repetitions, device=device, clock=clock)
         rows.append(
@@ -230,12 +232,12 @@ def searches(device: torch.device, repetitions: int, clock: Clock) -> Rows:
 
     def with_memory() -> None:
         with tempfile.TemporaryDirectory() as folder:
-            search(unrelated=unrelated, memory=folder)
+            search(unrelated=unrelated, memory=folder, **_PENALTY)
 
     functions = {
         "plain": search,
         "with memory": with_memory,
-        "without memory": lambda: search(unrelated=unrelated),
+        "without memory": lambda: search(unrelated=unrelated, **_PENALTY),
     }
     times = in_turns(functions, repetitions=repetitions, device=device, clock=clock)
     plain = times.pop("plain")

@@ -306,6 +306,15 @@ def test_the_networks_of_the_evidence_are_what_the_constructor_makes():
     assert repr(network(7, 3)) == repr(AntiTransferClassifier(max_epochs=7, random_state=3))
 
 
+def test_a_penalty_is_computed_in_every_step_unless_the_choice_is_left_to_the_package():
+    default = AntiTransferClassifier().penalty_every
+    assert default > 1
+    unrelated = network(1, 0)
+    assert network(1, 0, unrelated=unrelated, weight=0.3).penalty_every == 1
+    assert network(1, 0, unrelated=unrelated, target_similarity=0.1).penalty_every == 1
+    assert network(1, 0, unrelated=unrelated, weight="auto").penalty_every == default
+
+
 @pytest.mark.parametrize("name", ["plain", "cross", "cross-train", "auto", "reversal-labels"])
 def test_the_methods_set_nothing_but_what_they_are(name, monkeypatch):
     made = []
