@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
+from sklearn.base import is_classifier
 
 from atl_sklearn.estimators._answers import answers_of
 from atl_sklearn.estimators._batching import makes_batches
-from atl_sklearn.estimators._confounding import confounding
 from atl_sklearn.estimators._fit_run import FitRun
-from atl_sklearn.estimators._net import Net
+from atl_sklearn.estimators._net import ClassifierNet, Net
 from atl_sklearn.estimators._outputs import takes_sums
 from atl_sklearn.estimators._penalty_making import compared_data
 from atl_sklearn.estimators._rehearsal import Rehearsal
-from atl_sklearn.estimators._rule import automatic_strength, automatic_weight
+from atl_sklearn.estimators._rule import (
+    Explained,
+    automatic_strength,
+    automatic_weight,
+    explain,
+)
 
 
 def given_weights(
@@ -42,14 +48,39 @@ class Choice:
         Of the penalty, one for each unrelated task.
     strength : float
         Of the product of experts.
-    answers : (dict, ndarray) or None
-        What the unrelated tasks answer for all samples in their order, and the targets, where it
-        was asked for.
+    answers : tuple of ndarray or None
+        What the unrelated tasks answer for all samples in their order, side by side, and the
+        encoded targets, where these were asked for.
+    explained : Explained or None
+        What these answers say of the target.
     """
 
     weights: list[float]
     strength: float
-    answers: tuple[dict[int, np.ndarray], np.ndarray] | None = None
+    answers: tuple[np.ndarray, np.ndarray] | None = None
+    explained: Explained | None = None
+
+
+def answers_in_order(net: Net, run: FitRun, rehearsal: Rehearsal) -> tuple[np.ndarray, np.ndarray]:
+    """Return the answers of all unrelated tasks side by side, and the encoded targets.
+
+    Parameters
+    ----------
+    net : AntiTransferClassifier or AntiTransferRegressor
+        The estimator.
+    run : FitRun
+        Its fit, with the unrelated sides.
+    rehearsal : Rehearsal
+        The training data, of which batches are made here.
+    """
+    sides = dict(enumerate(run.sides))
+    answers, y = answers_of(net, run, sides, rehearsal.data, rehearsal.tried, in_order=True)
+    return np.hstack(list(answers.values())), y
+
+
+def n_classes_of(net: Net) -> int | None:
+    """Return how many classes there are; None for numbers."""
+    return len(cast(ClassifierNet, net).classes_inferred_) if is_classifier(net) else None
 
 
 def choose(net: Net, run: FitRun, rehearsal: Rehearsal, *, in_parts: bool) -> Choice:
@@ -70,10 +101,10 @@ def choose(net: Net, run: FitRun, rehearsal: Rehearsal, *, in_parts: bool) -> Ch
     Notes
     -----
     On unlabeled data the weight is 1 where the unrelated task gives the target away, which is
-    where its answers explain a tenth of the target's variance, and 0.3 elsewhere: in small samples
-    the two go along by chance. On training batches it is 0.3, and 0 elsewhere. What the answers
-    explain is added on training batches, and beside unlabeled data where they leave at least 20
-    samples of each class unexplained. With a target for the similarity, the weight begins at 1 and
+    where its answers explain a tenth of the target's information, and 0.3 elsewhere: in small
+    samples the two go along by chance. On training batches it is 0.3, and 0 elsewhere. What the
+    answers explain is added on training batches, and beside unlabeled data where they speak against
+    at least 20 samples of each class. With a target for the similarity, the weight begins at 1 and
     nothing is added. The page of the evidence has the runs behind it.
     """
     given = given_weights(net.weight, len(run.sources))
@@ -84,24 +115,28 @@ def choose(net: Net, run: FitRun, rehearsal: Rehearsal, *, in_parts: bool) -> Ch
             [0.0 if isinstance(weight, str) else weight for weight in given],
             0.0 if isinstance(strength, str) else float(strength),
         )
-    data = rehearsal.data
-    in_order = makes_batches(data, net)
+    in_order = makes_batches(rehearsal.data, net)
     sides = dict(enumerate(run.sides))
-    answers, y = answers_of(net, run, sides, data, rehearsal.tried, in_order=in_order)
+    found, y = answers_of(net, run, sides, rehearsal.data, rehearsal.tried, in_order=in_order)
+    y = y.astype(np.int64) if is_classifier(net) else y.astype(np.float64)
     on_unlabeled = compared_data(net, run) != "train"
     aims = net.target_similarity is not None
-    joint = _share(run, np.hstack(list(answers.values())), y)
+
+    def explained_by(answers: np.ndarray) -> Explained:
+        weight = run.data.sample_weight
+        return explain(answers, y, n_classes=n_classes_of(net), sample_weight=weight)
+
+    answers = np.hstack(list(found.values()))
+    joint = explained_by(answers)
     weights = []
     for at, weight in enumerate(given):
         if isinstance(weight, str):
-            share = joint if len(given) == 1 else _share(run, answers[at], y)
-            weight = 1.0 if aims else automatic_weight(share, on_unlabeled=on_unlabeled)
+            alone = joint if len(given) == 1 else explained_by(found[at])
+            weight = 1.0 if aims else automatic_weight(alone, on_unlabeled=on_unlabeled)
         weights.append(weight)
     if isinstance(strength, str):
         possible = in_order and not in_parts and not aims and takes_sums(net.criterion)
-        strength = possible * automatic_strength(joint, y, on_unlabeled=on_unlabeled)
-    return Choice(weights, float(strength), (answers, y) if in_order else None)
-
-
-def _share(run: FitRun, answers: np.ndarray, y: np.ndarray) -> float:
-    return confounding(answers, y, run.data.sample_weight)
+        strength = possible * automatic_strength(joint, on_unlabeled=on_unlabeled)
+    if not in_order:
+        return Choice(weights, float(strength))
+    return Choice(weights, float(strength), (answers, y), joint)

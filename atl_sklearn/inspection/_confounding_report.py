@@ -11,7 +11,7 @@ from sklearn.utils.validation import _num_samples
 
 from atl_sklearn._pipelines import as_innermost_sees
 from atl_sklearn._validation import refuse_value
-from atl_sklearn.estimators import automatic_strength, automatic_weight, confounding
+from atl_sklearn.estimators import automatic_strength, automatic_weight, confounding, explain
 from atl_sklearn.inspection._arguments import check_count
 from atl_sklearn.inspection._labels import Groups, check_length, make_groups
 from atl_sklearn.inspection._resampling import Resamples, interval_of
@@ -47,7 +47,7 @@ class ConfoundingReport:
     n_unlabeled : int
         How many samples without labels there are.
     weight, product_of_experts : float
-        What ``"auto"`` would choose for them, of the network's answers where there is one.
+        What ``"auto"`` would choose for an unrelated task that knows the label.
     recommendation : tuple of str
         What to do, in sentences that name parameters.
 
@@ -213,10 +213,10 @@ def confounding_report(
 
     Notes
     -----
-    The share is what ``weight="auto"`` goes by: of the target's variance, what ridge regression on
-    the unrelated labels explains of samples that it has not seen. Below 0.02 there is nothing to
-    lean on. Unlabeled samples are taken to be enough from two batches of the penalty (192) on, and
-    contradicting ones from 5 for each class.
+    The share is that of the target's variance which ridge regression on the unrelated labels
+    explains in samples that it has not seen. Below 0.02 there is nothing to lean on. Unlabeled
+    samples are taken to be enough from two batches of the penalty (192) on, and contradicting ones
+    from 5 for each class.
 
     Examples
     --------
@@ -264,8 +264,9 @@ def confounding_report(
     if unrelated is not None:
         posterior_share, feature_share = _network_shares(unrelated, X, target, layer, batch_size)
     n_unlabeled = 0 if X_unlabeled is None else int(_num_samples(X_unlabeled))
-    explained = share if posterior_share is None else posterior_share
     seen = n_unlabeled > 0
+    n_classes = None if classes.continuous else len(classes.names)
+    explained = explain(answers, target, n_classes=n_classes)
     found = ConfoundingReport(
         share=share,
         low=low,
@@ -277,7 +278,7 @@ def confounding_report(
         n_classes=len(classes.names),
         n_unlabeled=n_unlabeled,
         weight=automatic_weight(explained, on_unlabeled=seen),
-        product_of_experts=automatic_strength(explained, target, on_unlabeled=seen),
+        product_of_experts=automatic_strength(explained, on_unlabeled=seen),
         recommendation=(),
     )
     return replace(found, recommendation=_recommended(found))
