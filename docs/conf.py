@@ -85,6 +85,7 @@ copybutton_exclude = ".linenos, .gp, .go"
 html_theme = "pydata_sphinx_theme"
 html_title = "atl_sklearn"
 html_static_path = ["_static"]
+html_extra_path = ["../llms.txt"]
 html_css_files = ["narrow.css"]
 html_theme_options = {
     "logo": {"text": "atl_sklearn"},
