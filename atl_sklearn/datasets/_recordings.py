@@ -10,7 +10,7 @@ import re
 import shutil
 import stat
 import zipfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -33,21 +33,30 @@ class Release:
         File names under which a local archive is looked for; a download gets the first.
     pattern : str
         Regular expression of the recordings' file names; other files are left in the archive.
-    sha256 : str
-        Digest of the recordings as :func:`digest_files` computes it.
+    sha256 : str or None
+        Digest of the recordings as :func:`digest_files` computes it. None where nobody published
+        one: names, number and sizes are checked alone then.
     n_files : int
         How many recordings there are.
     largest : int
         Bytes of the largest of them. More is not read, nor written.
+    file_name : callable
+        From the path of a recording in the archive to its file name here. By default, only the
+        last part of the path counts.
     """
 
     name: str
     url: str
     archives: tuple[str, ...]
     pattern: str
-    sha256: str
+    sha256: str | None
     n_files: int
     largest: int
+    file_name: Callable[[PurePosixPath], str] = lambda path: path.name
+
+    def has_digest(self, digest: str) -> bool:
+        """Tell whether a digest is that of the recordings, as far as one is known."""
+        return self.sha256 is None or digest == self.sha256
 
 
 class BadArchiveError(OSError):
@@ -104,7 +113,7 @@ def complete_recordings(folder: Path, release: Release) -> list[Path]:
         digest = digest_files((path.name, path.read_bytes()) for path in paths)
     except OSError:
         return []
-    return paths if digest == release.sha256 else []
+    return paths if release.has_digest(digest) else []
 
 
 def extract(archive: Path, home: Path, release: Release) -> list[Path]:
@@ -140,7 +149,7 @@ def extract(archive: Path, home: Path, release: Release) -> list[Path]:
         with _told_of(home):
             fresh.mkdir(parents=True)
             digest = digest_files(_unzip(archive, fresh, release))
-            if digest != release.sha256:
+            if not release.has_digest(digest):
                 raise BadArchiveError(
                     f"{archive} does not contain the recordings of {release.name}: it has "
                     f"{release.n_files} of that kind with the digest {digest} where "
@@ -226,8 +235,8 @@ def _unzip(archive: Path, folder: Path, release: Release) -> Iterator[tuple[str,
     with _opened(archive) as zipped:
         members = {}
         for member in zipped.infolist():
-            # Only the last part counts: an archive cannot write outside of the folder.
-            name = PurePosixPath(member.filename).name
+            # A name without a slash: an archive cannot write outside of the folder.
+            name = release.file_name(PurePosixPath(member.filename))
             if re.fullmatch(release.pattern, name):
                 members[name] = member
         largest = max((member.file_size for member in members.values()), default=0)

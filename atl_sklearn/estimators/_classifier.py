@@ -153,9 +153,9 @@ class AntiTransferClassifier(AntiTransferEstimator, NeuralNetClassifier):
         `product_of_experts` explains the samples as they were.
     augment_keep : {"all", "same_answer"}, default="all"
         Which changed samples are trained on: all, or those for which every unrelated
-        classifier that is given X answers as before, also where `weight` is 0. The others are
-        used as they were in this epoch; ``augment_kept`` in the history is the share that was
-        not.
+        classifier that is given X answers as before, also where `weight` is 0. Instead of the
+        others, the samples are used as they were in this epoch; ``augment_kept`` in the history is
+        the share of changed samples that were used.
     cache : {"auto", "memory", "mapped", "live"}, default="auto"
         Where the unrelated networks' activations, which do not change, are kept during `fit`:
         in memory, in memory-mapped files, or nowhere (they are computed in every step).

@@ -12,6 +12,8 @@ from sklearn.datasets import load_breast_cancer, load_digits
 
 from atl_sklearn.audio import LibrosaFeatures
 from atl_sklearn.datasets import fetch_fsdd, make_notes
+from benchmarks.evidence.arabic_words import arabic_confounded, arabic_new_speaker
+from benchmarks.evidence.census import adult
 from benchmarks.evidence.folds import Clips, Fold, standardised
 from benchmarks.evidence.painted_digits import coloured_mnist
 
@@ -381,6 +383,12 @@ PROTOCOLS: dict[str, tuple[Callable[[int], Fold], int]] = {
     "coloured-mnist-1": (coloured_mnist, 5),
     "coloured-mnist-2": (functools.partial(coloured_mnist, conflicting=0.02), 5),
     "coloured-mnist-5": (functools.partial(coloured_mnist, conflicting=0.05), 5),
+    "arabic-new-speaker": (arabic_new_speaker, 5),
+    "arabic-90": (functools.partial(arabic_confounded, confounding=0.90), 5),
+    "arabic-96": (arabic_confounded, 5),
+    "arabic-reversed": (functools.partial(arabic_confounded, target="speaker"), 5),
+    "adult": (adult, 5),
+    "adult-with-sex": (functools.partial(adult, sex_is_a_column=True), 5),
 }
 
 TITLES = {
@@ -405,4 +413,10 @@ TITLES = {
     "coloured-mnist-1": "Coloured MNIST, the colour gives the digit away but for 1 %",
     "coloured-mnist-2": "Coloured MNIST, the colour gives the digit away but for 2 %",
     "coloured-mnist-5": "Coloured MNIST, the colour gives the digit away but for 5 %",
+    "arabic-new-speaker": "Arabic words, new speakers",
+    "arabic-90": "Arabic words, speakers narrow the word down in 90 %",
+    "arabic-96": "Arabic words, speakers narrow the word down in 96 %",
+    "arabic-reversed": "Arabic speakers, words narrow the speaker down in 96 %",
+    "adult": "Adult, income and sex",
+    "adult-with-sex": "Adult, income and sex, which is a column",
 }

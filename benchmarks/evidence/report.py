@@ -10,6 +10,7 @@ from benchmarks.evidence.figures import draw_overview, draw_protocol
 from benchmarks.evidence.rows import Row, complete, summarise
 from benchmarks.evidence.runs import read_runs
 from benchmarks.evidence.tables import OVERVIEW, WEIGHTS, overview, tables
+from benchmarks.evidence.trade_off import draw_trade_off
 
 
 def write_report(path: Path, folder: Path) -> list[Row]:
@@ -21,16 +22,17 @@ def write_report(path: Path, folder: Path) -> list[Row]:
         The file with the runs.
     folder : Path
         Gets ``summary.json``, the tables ``overview.rst``, ``weights.rst`` and ``tables.rst``,
-        ``overview.png`` and a figure for each protocol.
+        ``overview.png`` and a figure for each protocol, of those with gaps two.
 
     Returns
     -------
     rows : list of Row
         What the report says; tables and figures leave out what did not run on all folds.
     """
-    rows = summarise(read_runs(path))
+    runs = read_runs(path)
+    rows = summarise(runs)
     folder.mkdir(parents=True, exist_ok=True)
-    summary = [asdict(row) for row in rows]
+    summary = [{k: v for k, v in asdict(row).items() if v is not None} for row in rows]
     text = json.dumps(summary, indent=1).replace("Infinity", "null").replace("-null", "null")
     (folder / "summary.json").write_text(text + "\n")
     shown = complete(rows)
@@ -40,4 +42,5 @@ def write_report(path: Path, folder: Path) -> list[Row]:
     draw_overview(shown, folder / "overview.png")
     for protocol in dict.fromkeys(row.protocol for row in shown):
         draw_protocol(protocol, shown, folder / f"{protocol}.png")
+        draw_trade_off(protocol, runs, folder / f"{protocol}-trade-off.png")
     return rows

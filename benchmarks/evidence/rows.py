@@ -31,6 +31,8 @@ class Row:
         Folds, and runs: folds times seeds.
     accuracy, worst_group, probe : float
         Means over the folds.
+    selection_gap, tpr_gap : float or None
+        Means over the folds of what runs with a binary target have.
     gain, low, high : float
         Mean difference to the plain network in points, with its 95 % interval: of t, over the
         means of the folds.
@@ -54,6 +56,8 @@ class Row:
     wins: int
     losses: int
     values: dict[str, int]
+    selection_gap: float | None = None
+    tpr_gap: float | None = None
 
 
 Runs = dict[tuple[str, int, Any], dict[str, Any]]  # by method, seed and value, of one fold
@@ -138,6 +142,11 @@ def _row(protocol: str, name: str, rule: str, pairs: Any, values: dict[str, int]
     def mean(measure: str) -> float:
         return float(np.mean([np.mean([a[measure] for a, _ in fold]) for fold in pairs]))
 
+    def mean_if_there(measure: str) -> float | None:
+        # Runs of before the gaps were measured lack them.
+        there = all(measure in run for fold in pairs for run, _ in fold)
+        return mean(measure) if there else None
+
     gains = [[100 * (a["accuracy"] - b["accuracy"]) for a, b in fold] for fold in pairs]
     of_folds = np.array([np.mean(fold) for fold in gains])
     every = np.concatenate(gains)
@@ -157,6 +166,8 @@ def _row(protocol: str, name: str, rule: str, pairs: Any, values: dict[str, int]
         int((every > 1e-9).sum()),
         int((every < -1e-9).sum()),
         values,
+        mean_if_there("selection_gap"),
+        mean_if_there("tpr_gap"),
     )
 
 

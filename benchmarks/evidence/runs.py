@@ -40,7 +40,8 @@ def read_runs(path: Path) -> list[dict[str, Any]]:
     return runs
 
 
-def _write(path: Path, run: dict[str, Any]) -> None:
+def append_run(path: Path, run: dict[str, Any]) -> None:
+    """Append a run to a file."""
     # One write of one short line in append mode: processes do not tear each other's lines.
     line = json.dumps(run) + "\n"
     if path.exists() and path.stat().st_size and path.read_bytes()[-1:] != b"\n":
@@ -53,9 +54,39 @@ def _accuracy(model: Fitted, part: Clips) -> float:
     return float(np.average(model.predict(part.X) == part.target, weights=part.weight))
 
 
+def gaps(predicted: np.ndarray, part: Clips) -> dict[str, float]:
+    """Return by how much the rates of predicting a binary target differ between groups.
+
+    Parameters
+    ----------
+    predicted : ndarray of shape (n_samples,)
+        Predictions, 0 or 1.
+    part : Clips
+        With the target, 0 or 1, and the nuisance, which tells the groups apart.
+
+    Returns
+    -------
+    gaps : dict
+        ``selection_gap``, of the shares of samples for which 1 is predicted (demographic
+        parity), and ``tpr_gap``, of these shares where the target is 1 (equal opportunity). Of
+        more than two groups, the largest difference.
+    """
+    # Not at the top: protocols of more classes do without it.
+    from fairlearn.metrics import demographic_parity_difference, true_positive_rate_difference
+
+    labels = (part.target, predicted)
+    return {
+        "selection_gap": float(
+            demographic_parity_difference(*labels, sensitive_features=part.nuisance)
+        ),
+        "tpr_gap": float(true_positive_rate_difference(*labels, sensitive_features=part.nuisance)),
+    }
+
+
 def measure(model: Fitted, fold: Fold) -> dict[str, Any]:
     """Return what is reported of a fitted model, and what it is selected by."""
-    right = model.predict(fold.test.X) == fold.test.target
+    predicted = model.predict(fold.test.X)
+    right = predicted == fold.test.target
     groups = [right[fold.test.nuisance == g].mean() for g in np.unique(fold.test.nuisance)]
     probe = make_pipeline(StandardScaler(), LogisticRegression(max_iter=2000))
     with warnings.catch_warnings():
@@ -65,6 +96,7 @@ def measure(model: Fitted, fold: Fold) -> dict[str, Any]:
         "accuracy": float(right.mean()),
         "worst_group": float(min(groups)),
         "probe": float(read.mean()),
+        **(gaps(predicted, fold.test) if set(fold.test.target) == {0, 1} else {}),
         **{name: _accuracy(model, getattr(fold, name)) for name in SELECTIONS},
         **model.extra,
     }
@@ -122,7 +154,7 @@ class FoldRuns:
                 **measure(model, fold),
                 "seconds": round(seconds, 2),
             }
-            _write(self.path, run)
+            append_run(self.path, run)
             self._done[key] = run
         return self._done[key]
 

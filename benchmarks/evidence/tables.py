@@ -27,7 +27,8 @@ WEIGHTS: Columns = {
 }
 
 
-def _list_table(cells: Sequence[Sequence[str]]) -> list[str]:
+def list_table(cells: Sequence[Sequence[str]]) -> list[str]:
+    """Return the lines of a table, the first row its head."""
     lines = [".. list-table::", "   :header-rows: 1", ""]
     for entries in cells:
         lines.append(f"   * - {entries[0]}")
@@ -42,6 +43,10 @@ def _gain(row: Row | None) -> str:
         return f"{row.gain:+.1f}"
     low, high = (round(bound, 1) + 0.0 for bound in (row.low, row.high))  # no "-0.0"
     return f"{round(row.gain, 1) + 0.0:+.1f} [{low:.1f}, {high:.1f}]"
+
+
+def _share(share: float | None) -> str:
+    return "" if share is None else f"{share:.3f}"
 
 
 def overview(rows: Sequence[Row], columns: Columns) -> str:
@@ -66,7 +71,7 @@ def overview(rows: Sequence[Row], columns: Columns) -> str:
         if plain is not None:
             gains = [_gain(found.get((protocol, *column))) for column in columns.values()]
             cells.append([TITLES[protocol], f"{plain.accuracy:.3f}", *gains])
-    return "\n".join(_list_table(cells))
+    return "\n".join(list_table(cells))
 
 
 def tables(rows: Sequence[Row]) -> str:
@@ -95,6 +100,9 @@ def tables(rows: Sequence[Row]) -> str:
             "gain, untuned", "won, lost", "gain, tuned on the training condition",
             "gain, tuned on the test's condition",
         ]  # fmt: skip
+        has_gaps = found[protocol, methods[0], "untuned"].selection_gap is not None
+        if has_gaps:
+            header[6:6] = ["gap of selection rates", "gap of true positive rates"]
         cells = [header]
         for name in methods:
             row = found[protocol, name, "untuned"]
@@ -108,6 +116,7 @@ def tables(rows: Sequence[Row]) -> str:
                     f"{row.accuracy:.3f}",
                     f"{row.worst_group:.3f}",
                     f"{row.probe:.3f}",
+                    *(_share(gap) for gap in (row.selection_gap, row.tpr_gap) if has_gaps),
                     "" if is_plain else _gain(row),
                     "" if is_plain else f"{row.wins}, {row.losses}",
                     *(
@@ -116,6 +125,9 @@ def tables(rows: Sequence[Row]) -> str:
                     ),
                 ]
             )
-        lines += _list_table(cells)
+        lines += list_table(cells)
         lines += [f".. image:: {protocol}.png", f"   :alt: {title}: gains of the methods", ""]
+        if has_gaps:
+            image = f".. image:: {protocol}-trade-off.png"
+            lines += [image, f"   :alt: {title}: accuracy against the gaps", ""]
     return "\n".join(lines)

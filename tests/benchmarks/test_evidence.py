@@ -14,6 +14,7 @@ from atl_sklearn.modules import MLP
 from tests.slow import all_but_slow
 
 pytest.importorskip("concept_erasure", reason="concept_erasure is not installed")
+pytest.importorskip("fairlearn", reason="fairlearn is not installed")
 
 from benchmarks.evidence.folds import PARTS, Clips, Fold
 from benchmarks.evidence.method import network
