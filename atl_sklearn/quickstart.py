@@ -29,8 +29,8 @@ def main(arguments: Sequence[str] | None = None) -> dict[str, tuple[float, float
     Examples
     --------
     >>> from atl_sklearn.quickstart import main
-    >>> results = main(["--samples", "16", "--epochs", "1"])  # doctest: +ELLIPSIS
-    16 training notes ...
+    >>> results = main(["--samples", "48", "--epochs", "1"])  # doctest: +ELLIPSIS
+    48 training notes ...
     >>> sorted(results)
     ['anti-transfer', 'anti-transfer, unlabelled notes', 'plain']
     """

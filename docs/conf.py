@@ -70,7 +70,6 @@ sphinx_gallery_conf = {
     "within_subsection_order": "gallery_order.reading_order",
     "doc_module": ("atl_sklearn",),
     "backreferences_dir": "generated/backreferences",
-    "reference_url": {"atl_sklearn": None},
     "abort_on_example_error": True,
     "remove_config_comments": True,
     "show_memory": False,

@@ -38,7 +38,7 @@ from atl_sklearn import AntiTransferClassifier, list_layers
 knows_shade = AntiTransferClassifier(max_epochs=15, random_state=0)
 X_other, _, shade_other = make_images(300, 0.5, seed=3)
 knows_shade.fit(X_other, shade_other)
-list_layers(knows_shade)
+list_layers(knows_shade, X[:2])
 
 # %%
 # The study
@@ -49,7 +49,7 @@ from atl_sklearn.inspection import layer_study
 
 net = AntiTransferClassifier(unrelated=knows_shade, max_epochs=15, random_state=0)
 study = layer_study(
-    net, X, shape, shade, layers=[0, 1], weights=[0.3, 1, 3], test=test, X_unlabeled=X_more
+    net, X, shape, shade, layers=[0, 1], weights=[1, 3], test=test, X_unlabeled=X_more
 )
 print(f"take layer {study.best_layer!r} with weight {study.best_weight}")
 _ = study.plot()

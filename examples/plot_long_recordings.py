@@ -43,7 +43,7 @@ from atl_sklearn.audio import AudioSegmenter, LibrosaFeatures, SegmentAggregator
 windows = make_pipeline(
     LibrosaFeatures("log_mel", sr=8000, duration=0.5, n_fft=256, hop_length=128, n_mels=20),
     AntiTransferClassifier(
-        module="convnet", module__channels=(8, 16), module__pool_after=(0,), max_epochs=15,
+        module="convnet", module__channels=(8, 16), module__pool_after=(0,), batch_size=16,
         random_state=0,
     ),
 )  # fmt: skip
