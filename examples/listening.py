@@ -1,24 +1,26 @@
 """Listen to what features keep
 ============================
 
-Listen to what features keep of a recording: a page of players, or players in a notebook.
+A page of players, or players in a notebook.
 
 Each recording is turned into features and back into sound. With fewer bands less is kept, and on
 what is lost here no network can lean that is given the features. Beside each player stands how far
-its spectrum is from that of the recording, in dB (the log-spectral distance;
-A. Gray, J. Markel, "Distance measures for speech processing", IEEE Transactions on Acoustics,
-Speech, and Signal Processing 24, 1976).
+its spectrum is from that of the recording, in dB: the log-spectral distance of A. Gray and
+J. Markel, "Distance measures for speech processing", IEEE Transactions on Acoustics, Speech, and
+Signal Processing 24, 1976.
 
-::
+.. code-block:: bash
 
-    python examples/listening.py               # synthetic notes, nothing to download
-    python examples/listening.py --data fsdd   # real speech (downloads 16 MB once)
+   python examples/listening.py               # synthetic notes, nothing to download
+   python examples/listening.py --data fsdd   # real speech (downloads 16 MB once)
 
-In a notebook (pip install ipython)::
+In a notebook, with IPython:
 
-    from listening import load_notes, players
+.. code-block:: python
 
-    players(load_notes())
+   from listening import load_notes, players
+
+   players(load_notes())
 """
 
 import argparse

@@ -13,6 +13,8 @@ from benchmarks.evidence import encoder
 from benchmarks.evidence.folds import Fold
 from benchmarks.evidence.method import (
     DECAYS,
+    UNLABELED,
+    UNRELATED,
     WEIGHTS,
     Fitted,
     Method,
@@ -135,6 +137,9 @@ def _every_epoch(*, anti: bool, **params: Any) -> Callable[..., Fitted]:
     return build
 
 
+_WITH_UNLABELED = f"{UNRELATED}, {UNLABELED}"
+
+
 def _published(aggregation: str, layer: Any = "last") -> Method:
     place = {"last": "last", 0: "first", 2: "middle"}[layer]
     return Method(
@@ -142,6 +147,7 @@ def _published(aggregation: str, layer: Any = "last") -> Method:
         WEIGHTS,
         _anti(metric="squared_cosine", aggregation=aggregation, layer=layer),
         zero=True,
+        needs=UNRELATED,
     )
 
 
@@ -158,6 +164,7 @@ def _ours(
         tuple(scale * weight for weight in WEIGHTS),
         _anti(data, **params),
         zero=True,
+        needs=UNRELATED if data is None else _WITH_UNLABELED,
         parts=() if data is None else (data,),
         images=images,
     )
@@ -214,6 +221,7 @@ OURS: dict[str, Method] = {
         WEIGHTS,
         _several,
         zero=True,
+        needs=_WITH_UNLABELED,
         parts=("unlabeled", "second"),
     ),
     "cross-wide": _ours(
@@ -225,6 +233,7 @@ OURS: dict[str, Method] = {
         "plain network, copies that keep the unrelated network's answer",
         DECAYS,
         _augmentation(anti=False),
+        needs=UNRELATED,
         images=True,
     ),
     "cross-augmented": Method(
@@ -232,6 +241,7 @@ OURS: dict[str, Method] = {
         WEIGHTS,
         _augmentation(anti=True),
         zero=True,
+        needs=_WITH_UNLABELED,
         parts=("unlabeled",),
         images=True,
     ),
@@ -241,6 +251,7 @@ OURS: dict[str, Method] = {
             WEIGHTS,
             _every_epoch(anti=True, **params),
             zero=True,
+            needs=_WITH_UNLABELED,
             parts=("unlabeled",),
             images=True,
         )
@@ -251,17 +262,21 @@ OURS: dict[str, Method] = {
             f"plain network, varied in every epoch{title}",
             DECAYS,
             _every_epoch(anti=False, **params),
+            needs=UNRELATED,
             images=True,
         )
         for name, (title, params) in _VARIED.items()
         if name != "-clean"
     },
-    "product": Method("product of experts, training data", (1.0, 0.5, 2.0), _product, zero=True),
+    "product": Method(
+        "product of experts, training data", (1.0, 0.5, 2.0), _product, zero=True, needs=UNRELATED
+    ),
     "speaker-groups": Method(
         "groups of a pretrained speaker encoder, cross-correlation, unlabeled",
         WEIGHTS,
         _speaker_groups,
         zero=True,
+        needs=_WITH_UNLABELED,
         parts=("unlabeled",),
         encoder=True,
     ),
@@ -269,9 +284,13 @@ OURS: dict[str, Method] = {
         "automatic weight: the package's defaults, unlabeled",
         ("auto",),
         _anti("unlabeled", auto=True),
+        needs=_WITH_UNLABELED,
         parts=("unlabeled",),
     ),
     "auto-train": Method(
-        "automatic weight: the package's defaults, training batches", ("auto",), _anti(auto=True)
+        "automatic weight: the package's defaults, training batches",
+        ("auto",),
+        _anti(auto=True),
+        needs=UNRELATED,
     ),
 }

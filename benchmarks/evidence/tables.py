@@ -96,7 +96,7 @@ def tables(rows: Sequence[Row]) -> str:
         title = TITLES[protocol]
         lines += [title, "~" * len(title), ""]
         header = [
-            "method", "labels of the nuisance", "folds, runs", "accuracy", "worst group", "probe",
+            "method", "needs", "folds, runs", "accuracy", "worst group", "probe",
             "gain, untuned", "won, lost", "gain, tuned on the training condition",
             "gain, tuned on the test's condition",
         ]  # fmt: skip
@@ -111,7 +111,7 @@ def tables(rows: Sequence[Row]) -> str:
             cells.append(
                 [
                     METHODS[name].title,
-                    METHODS[name].labels,
+                    METHODS[name].needs,
                     f"{row.n_folds}, {row.n_runs}",
                     f"{row.accuracy:.3f}",
                     f"{row.worst_group:.3f}",
