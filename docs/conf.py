@@ -36,6 +36,7 @@ exclude_patterns = [
     "evidence/tables.rst",
     "evidence/findings.rst",
     "evidence/will_it_help.rst",
+    "evidence/paper/*.rst",
     "weights/*.rst",
 ]
 # Docstrings inherited from scikit-learn link to its own pages and glossary, and Markdown files

@@ -17,6 +17,7 @@ from benchmarks.evidence.folds import Clips, Fold
 # What is tuned of most methods, the untuned value first: weights, and the decay of the network.
 WEIGHTS = (1.0, 0.3, 3.0)
 DECAYS = (1e-4, 1e-2, 1e-1)
+_N_BLOCKS = 5  # of a ConvNet
 
 # What methods need: words of the tables.
 NOTHING = "nothing"
@@ -85,7 +86,7 @@ class Method:
     parts : tuple of str
         Data that the fold must have.
     images : bool
-        Whether it needs the layers of a ConvNet.
+        Whether it needs the layers of a ConvNet, as many as it has by default.
     flat_images : bool
         Whether it needs images, which may be flattened.
     package : str or None
@@ -118,10 +119,17 @@ class Method:
         there = all(getattr(fold, part) is not None for part in self.parts)
         heard = encoder.is_there() and fold.train.paths is not None
         is_image = fold.train.X.ndim > 2
-        seen = is_image or not (self.images or (self.flat_images and fold.image_shape is None))
+        layers = is_image and n_blocks(fold) == _N_BLOCKS
+        seen = is_image or fold.image_shape is not None
         labels = (fold.train.target, fold.train.nuisance)
         halves = not is_image and all(len(np.unique(label)) == 2 for label in labels)
-        return there and seen and (halves or not self.binary) and (heard or not self.encoder)
+        conditions = [
+            (self.images, layers),
+            (self.flat_images, seen),
+            (self.binary, halves),
+            (self.encoder, heard),
+        ]
+        return there and all(met for needed, met in conditions if needed)
 
     def missing_package(self) -> str | None:
         """Return what must be installed for it, and is not; None for nothing."""
@@ -129,9 +137,14 @@ class Method:
         return None if known else self.package
 
 
+def n_blocks(fold: Fold) -> int:
+    """Return how many blocks the ConvNet of a fold has."""
+    return len(fold.network.get("module__channels", range(_N_BLOCKS)))
+
+
 def last_layer(fold: Fold) -> str:
     """Return the name of the layer before the output."""
     if fold.train.X.ndim > 2:
-        return "blocks.4.activation"
+        return f"blocks.{n_blocks(fold) - 1}.activation"
     sizes = fold.network.get("module__hidden_layer_sizes", (100, 50))
     return f"hidden.{len(sizes) - 1}.activation"

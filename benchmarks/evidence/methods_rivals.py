@@ -112,13 +112,13 @@ RIVALS: dict[str, Method] = {
     ),
     "rebias": Method(
         "ReBias, beside a network of small receptive field",
-        (1.0, 0.1, 10.0),
+        (1.0, 10.0, 100.0),
         rebias,
         needs=BIASED_ARCHITECTURE,
         flat_images=True,
     ),
     "rebias-frozen": Method(
-        "ReBias, beside the unrelated network", (1.0, 0.1, 10.0), rebias_frozen, needs=UNRELATED
+        "ReBias, beside the unrelated network", (1.0, 10.0, 100.0), rebias_frozen, needs=UNRELATED
     ),
     "just-train-twice": Method(
         "just train twice (JTT)", tuple(PUBLISHED), just_train_twice, needs=VALIDATION_LABELS
@@ -164,7 +164,7 @@ RIVALS: dict[str, Method] = {
     ),
     "deep-coral": Method(
         "deep CORAL towards the unlabeled data",
-        (1.0, 10.0, 100.0),
+        (1.0, 0.1, 10.0),
         deep_coral,
         needs=UNLABELED,
         parts=("unlabeled",),
