@@ -35,10 +35,10 @@ _LABELLED = (TRAINING_LABELS, FURTHER_LABELS, FURTHER_BOTH)
 def network(epochs: int, seed: int, **params: Any) -> Any:
     """Return the estimator that all methods share: what its constructor makes of two numbers.
 
-    Anti-transfer that does not choose its weight by itself computes the penalty in every step,
-    so that what is compared is the penalty alone.
+    Anti-transfer of a weight that is given computes the penalty in every step, so that what is
+    compared is the penalty alone. Without one it is what the constructor makes of it.
     """
-    if "unrelated" in params and params.get("weight") != "auto":
+    if params.get("unrelated") is not None and params.get("weight", "auto") != "auto":
         params.setdefault("penalty_every", 1)
     return AntiTransferClassifier(max_epochs=epochs, random_state=seed, **params)
 
