@@ -119,5 +119,7 @@ def _share(run: FitRun, answers: np.ndarray, y: np.ndarray) -> float:
 def _left(run: FitRun, answers: dict[int, np.ndarray], y: np.ndarray) -> float:
     """Return how many samples of each class all answers together leave unexplained."""
     share = _share(run, np.hstack(list(answers.values())), y)
-    n_classes = len(np.unique(y)) if np.issubdtype(y.dtype, np.integer) else _QUARTERS
-    return (1 - share) * len(y) / n_classes
+    weight = run.data.sample_weight
+    seen = y if weight is None else y[weight > 0]
+    n_classes = len(np.unique(seen)) if np.issubdtype(y.dtype, np.integer) else _QUARTERS
+    return (1 - share) * len(seen) / max(n_classes, 1)

@@ -44,8 +44,8 @@ def test_none_trains_as_without_it(tabular, unrelated, estimator):
     X, y, _ = tabular
     y = y.astype(float) if estimator is AntiTransferRegressor else y
     given = {"unrelated": [unrelated], "target_similarity": [None]}
-    net = estimator(**given, **FAST).fit(X, y)
-    assert same(net, estimator(unrelated=unrelated, weight=1.0, penalty_every=1, **FAST).fit(X, y))
+    net = estimator(weight=1.0, **given, **FAST).fit(X, y)
+    assert same(net, estimator(unrelated=unrelated, weight=1.0, **FAST).fit(X, y))
     assert not [name for name in net.history[-1] if "similarity" in name]
 
 
@@ -151,8 +151,8 @@ def test_what_an_optimizer_computes_again_does_not_change_the_weight(tabular, un
             return super().train_step(batch, **fit_params)
 
     Watched(
-        unrelated=unrelated, weight=1.0, penalty_every=1, target_similarity=0.1, optimizer=torch.optim.LBFGS, lr=0.1,
-        batch_size=40, max_epochs=2, random_state=0,
+        unrelated=unrelated, weight=1.0, penalty_every=1, target_similarity=0.1,
+        optimizer=torch.optim.LBFGS, lr=0.1, batch_size=40, max_epochs=2, random_state=0,
     ).fit(X, y)  # fmt: skip
     assert max(map(len, weights)) > 2
     assert all(len(set(step)) == 1 for step in weights)

@@ -389,12 +389,13 @@ def test_labels_reach_a_network_in_a_pipeline(tabular):
 def test_several_networks_each_with_a_weight(tabular, unrelated):
     X, y, _ = tabular
     second = AntiTransferRegressor(**FAST).fit(X, X[:, 2])
-    both = AntiTransferClassifier(unrelated=[unrelated, second], weight=[1.0, 0.5], **FAST)
+    several = {"unrelated": [unrelated, second], "penalty_every": 1, **FAST}
+    both = AntiTransferClassifier(weight=[1.0, 0.5], **several)
     row = both.fit(X, y).history[-1]
     assert (row["penalty_weight_0"], row["penalty_weight_1"]) == (1.0, 0.5)
     objective = row["train_loss"] + row["train_penalty_0"] + 0.5 * row["train_penalty_1"]
     assert row["train_objective"] == pytest.approx(objective, rel=1e-5)
-    only = AntiTransferClassifier(unrelated=[unrelated, second], weight=[1.0, 0.0], **FAST)
+    only = AntiTransferClassifier(weight=[1.0, 0.0], **several)
     single = AntiTransferClassifier(unrelated=unrelated, weight=1.0, penalty_every=1, **FAST)
     assert_same_state(state_of(only.fit(X, y)), state_of(single.fit(X, y)))
     assert both.unrelated_ == [unrelated, second]
