@@ -36,6 +36,7 @@ exclude_patterns = [
     "evidence/tables.rst",
     "evidence/findings.rst",
     "evidence/will_it_help.rst",
+    "evidence/paper/*.rst",
     "weights/*.rst",
 ]
 # Docstrings inherited from scikit-learn link to its own pages and glossary, and Markdown files
@@ -70,7 +71,6 @@ sphinx_gallery_conf = {
     "within_subsection_order": "gallery_order.reading_order",
     "doc_module": ("atl_sklearn",),
     "backreferences_dir": "generated/backreferences",
-    "reference_url": {"atl_sklearn": None},
     "abort_on_example_error": True,
     "remove_config_comments": True,
     "show_memory": False,
@@ -85,6 +85,7 @@ copybutton_exclude = ".linenos, .gp, .go"
 html_theme = "pydata_sphinx_theme"
 html_title = "atl_sklearn"
 html_static_path = ["_static"]
+html_extra_path = ["../llms.txt"]
 html_css_files = ["narrow.css"]
 html_theme_options = {
     "logo": {"text": "atl_sklearn"},

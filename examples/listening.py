@@ -1,18 +1,26 @@
-"""Listen to what features keep of a recording: a page of players, or players in a notebook.
+"""Listen to what features keep
+============================
+
+A page of players, or players in a notebook.
 
 Each recording is turned into features and back into sound. With fewer bands less is kept, and on
 what is lost here no network can lean that is given the features. Beside each player stands how far
-its spectrum is from that of the recording, in dB (the log-spectral distance;
-A. Gray, J. Markel, "Distance measures for speech processing", IEEE Transactions on Acoustics,
-Speech, and Signal Processing 24, 1976).
+its spectrum is from that of the recording, in dB: the log-spectral distance of A. Gray and
+J. Markel, "Distance measures for speech processing", IEEE Transactions on Acoustics, Speech, and
+Signal Processing 24, 1976.
 
-    python examples/listening.py               # synthetic notes, nothing to download
-    python examples/listening.py --data fsdd   # real speech (downloads 16 MB once)
+.. code-block:: bash
 
-In a notebook (pip install ipython):
+   python examples/listening.py               # synthetic notes, nothing to download
+   python examples/listening.py --data fsdd   # real speech (downloads 16 MB once)
 
-    from listening import load_notes, players
-    players(load_notes())
+In a notebook, with IPython:
+
+.. code-block:: python
+
+   from listening import load_notes, players
+
+   players(load_notes())
 """
 
 import argparse
@@ -125,7 +133,7 @@ def write_page(found, folder):
 
 def main():
     """Write the page that the command line asks for."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[3])
     parser.add_argument("--data", choices=["notes", "fsdd"], default="notes")
     parser.add_argument("--folder", default=None, help="listening_DATA beside this file")
     options = parser.parse_args()

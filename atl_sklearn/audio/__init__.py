@@ -7,6 +7,7 @@ from atl_sklearn.audio._features import get_feature, get_feature_names
 from atl_sklearn.audio._info import AudioInfo, audio_info
 from atl_sklearn.audio._librosa_features import LibrosaFeatures
 from atl_sklearn.audio._masking import TimeFrequencyMask
+from atl_sklearn.audio._rooms import AddReverberation, RandomPitch
 from atl_sklearn.audio._segment_aggregator import SegmentAggregator
 from atl_sklearn.audio._segmenter import AudioSegmenter
 from atl_sklearn.audio._sound_augmentation import AddNoise, RandomGain, RandomShift
@@ -18,6 +19,7 @@ from atl_sklearn.audio._windows import RecordingWindows
 __all__ = [
     "AddBackground",
     "AddNoise",
+    "AddReverberation",
     "AudioInfo",
     "AudioSegmenter",
     "AudioViews",
@@ -25,6 +27,7 @@ __all__ = [
     "BadAudioWarning",
     "LibrosaFeatures",
     "RandomGain",
+    "RandomPitch",
     "RandomShift",
     "RandomSpeed",
     "RecordingWindows",

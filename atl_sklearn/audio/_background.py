@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator
 
 from atl_sklearn._types import PathLike, Seed
 from atl_sklearn._validation import is_number, refuse
@@ -19,6 +20,32 @@ from atl_sklearn.audio._librosa_features import LibrosaFeatures
 from atl_sklearn.audio._reading import read_clip
 
 _MOST_FACTOR = 10.0
+_TRIES = 100  # places of recordings, of which one has to have sound
+
+
+def find_recordings(transformer: BaseEstimator, name: str) -> list[Segment]:
+    """Return the recordings of a parameter: those of a folder, or those that it has.
+
+    Parameters
+    ----------
+    transformer : BaseEstimator
+        Whose parameter it is.
+    name : str
+        Its name.
+
+    Raises
+    ------
+    ValueError
+        If there are none.
+    """
+    recordings = getattr(transformer, name)
+    if not isinstance(recordings, str | os.PathLike):
+        return as_clips(recordings)
+    folder = Path(recordings).expanduser()
+    paths = sorted(path for path in folder.rglob("[!.]*") if path.is_file())
+    if not paths:
+        raise refuse(transformer, name, "recordings, or a folder that holds some")
+    return as_clips(paths)
 
 
 class AddBackground(Augmentation):
@@ -28,7 +55,8 @@ class AddBackground(Augmentation):
     ----------
     sounds : path-like or sequence
         The noise: a folder with recordings, or recordings in any form that LibrosaFeatures takes.
-        For each clip one is drawn, and a place in it; shorter ones are repeated.
+        For each clip one is drawn, and a place in it, another one where that is silent; shorter
+        ones are repeated. The clips themselves, with a high `snr`, mix in others quietly.
     snr : float or (float, float), default=(5.0, 20.0)
         Signal-to-noise ratio in dB, from -200 to 200; drawn for each clip from a range.
     sr : int, default=16000
@@ -73,17 +101,7 @@ class AddBackground(Augmentation):
         self._check_range("snr")
         if not is_number(self.sr) or self.sr < 1:
             raise refuse(self, "sr", "a number of Hz in [1, inf)")
-        self._clips = self._find()
-
-    def _find(self) -> list[Segment]:
-        sounds = self.sounds
-        if not isinstance(sounds, str | os.PathLike):
-            return as_clips(sounds)
-        folder = Path(sounds).expanduser()
-        paths = sorted(path for path in folder.rglob("[!.]*") if path.is_file())
-        if not paths:
-            raise refuse(self, "sounds", "recordings, or a folder that holds some")
-        return as_clips(paths)
+        self._clips = find_recordings(self, "sounds")
 
     def _check(self, X: ArrayLike | Sequence, *, reset: bool) -> Changed:
         given = super()._check(X, reset=reset)
@@ -97,15 +115,22 @@ class AddBackground(Augmentation):
         return given
 
     def _change(self, clip: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        index = int(rng.integers(len(self._clips)))
-        noise = self._read(index, clip.shape[-1], int(rng.integers(2**31 - 1)))
-        return with_noise(clip, noise, self._draw("snr", rng))
+        for _ in range(_TRIES):
+            index = int(rng.integers(len(self._clips)))
+            noise = self._read(index, clip.shape[-1], int(rng.integers(2**31 - 1)))
+            if noise.any():
+                return with_noise(clip, noise, self._draw("snr", rng))
+        raise ValueError(
+            f"The 'sounds' parameter of {type(self).__name__} must be recordings of some sound: at "
+            f"{_TRIES} places that were drawn of {len(self._clips)} recordings all samples are 0. "
+            "Leave out those that are silent."
+        )
 
     def _read(self, index: int, n_times: int, seed: int) -> NDArray[np.float32]:
         sound = self._clips[index]
         duration = n_times / self.sr
         settings = LibrosaFeatures(
-            "waveform", sr=self.sr, duration=duration, crop="random", pad="wrap"
+            "waveform", sr=self.sr, duration=duration, crop="random", pad="wrap", allow_silence=True
         )
         try:
             return read_clip(sound, settings, seed)[0]

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from atl_sklearn.audio._bad_audio import UnusableClipError
 from atl_sklearn.audio._bytes import FileBytes
+from atl_sklearn.audio._flac_frames import head_without_length
 from atl_sklearn.audio._mp3_frames import find_mp3_pieces, is_mp3
 
 # Sizes from here on are those of programs that do not know them, as they write into a pipe.
@@ -176,7 +177,8 @@ def _flac(data: FileBytes, scan_to: int) -> list[Piece]:
     pieces = []
     for start, stop in zip(starts, [*starts[1:], data.size], strict=True):
         unknown = data.number(start + 21, 5, "big") & (2**36 - 1) == 0
-        pieces.append(Piece(start, stop, counted=unknown))
+        longer = head_without_length(data, start, stop)
+        pieces.append(Piece(start, stop, longer, counted=unknown or bool(longer)))
     return pieces
 
 

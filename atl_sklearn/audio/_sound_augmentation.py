@@ -114,14 +114,19 @@ class RandomGain(Augmentation):
 
 
 class RandomShift(Augmentation):
-    """Move training clips in time; at prediction clips are left as they are.
+    """Move training clips in time, or in frequency; at prediction they are left as they are.
 
     Parameters
     ----------
     max_shift : float, default=0.1
-        The largest shift, forwards or backwards, as a share of the length of a clip.
-    fill : {"zeros", "wrap"}, default="zeros"
-        What comes in: zeros, or what went out at the other end.
+        The largest shift, forwards or backwards, as a share of the length of a clip, or of its
+        bands.
+    fill : {"zeros", "wrap", "edge"}, default="zeros"
+        What comes in: zeros, what went out at the other end, or what was at this end, which is
+        what levels in dB need.
+    axis : {"time", "bands"}, default="time"
+        What is moved: time, the last axis of waveforms and features; or the bands of features, the
+        axis before, as if a voice were higher or lower.
     probability : float, default=1.0
         Share of the clips that are changed.
     random_state : int, RandomState instance, default=None
@@ -145,11 +150,13 @@ class RandomShift(Augmentation):
         max_shift: float = 0.1,
         *,
         fill: str = "zeros",
+        axis: str = "time",
         probability: float = 1.0,
         random_state: Seed = None,
     ) -> None:
         self.max_shift = max_shift
         self.fill = fill
+        self.axis = axis
         self.probability = probability
         self.random_state = random_state
 
@@ -157,12 +164,23 @@ class RandomShift(Augmentation):
         super()._check_parameters()
         if not is_number(self.max_shift) or not 0 <= self.max_shift <= 1:
             raise refuse(self, "max_shift", "a float in [0, 1]")
-        check_choice(self, "fill", ("zeros", "wrap"))
+        check_choice(self, "fill", ("zeros", "wrap", "edge"))
+        check_choice(self, "axis", ("time", "bands"))
 
     def _change(self, clip: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        most = int(self.max_shift * clip.shape[-1])
+        axis = -1 if self.axis == "time" else -2
+        if clip.ndim < -axis:
+            raise ValueError(
+                f"{type(self).__name__} with axis='bands' expects clips of shape (..., n_bands, "
+                f"n_frames). Got shape {clip.shape}. Put LibrosaFeatures before it."
+            )
+        most = int(self.max_shift * clip.shape[axis])
         shift = int(rng.integers(-most, most + 1))
-        moved = np.roll(clip, shift, axis=-1)
-        if self.fill == "zeros":
-            moved[..., slice(None, shift) if shift >= 0 else slice(shift, None)] = 0
+        moved = np.roll(clip, shift, axis=axis)
+        if self.fill != "wrap" and shift:
+            came_in = np.moveaxis(moved, axis, 0)[
+                slice(None, shift) if shift > 0 else slice(shift, None)
+            ]
+            end = np.moveaxis(clip, axis, 0)[0 if shift > 0 else -1]
+            came_in[:] = 0 if self.fill == "zeros" else end
         return moved

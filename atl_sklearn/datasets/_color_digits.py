@@ -48,7 +48,8 @@ def color_digits(
         Share of the images, in [0, 1], whose colour is another one than the digit's, drawn
         uniformly. With 0.9 colour and digit are independent, as a test needs them.
     painted : {"digit", "background"}, default="digit"
-        What has the colour: the strokes, on black, or what is around them, which are white.
+        What has the colour: the strokes, on black, or what is around them, which stay grey to
+        white. In [2]_ they are white: pass ``images > 0``, as integers of 0 and 255.
     noise : float, default=0.0
         Standard deviation of a deviation of each image's colour, of channels in [0, 1].
     random_state : int, RandomState instance or None, default=None

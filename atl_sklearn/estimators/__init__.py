@@ -7,6 +7,7 @@ from atl_sklearn.estimators._estimator import AntiTransferEstimator
 from atl_sklearn.estimators._finiteness import NonFiniteLossError
 from atl_sklearn.estimators._input_checks import check_X, is_mapping
 from atl_sklearn.estimators._regressor import AntiTransferRegressor
+from atl_sklearn.estimators._rule import automatic_strength, automatic_weight, explain
 from atl_sklearn.estimators._seeds_of_parts import set_seeds
 from atl_sklearn.estimators._summary import ComparisonSummary, FitSummary
 from atl_sklearn.estimators._unlabeled import check_pipeline
@@ -22,10 +23,13 @@ __all__ = [
 # What the other packages here take besides; nothing of it is promised to users.
 _FOR_PACKAGES = (
     AntiTransferEstimator,
+    automatic_strength,
+    automatic_weight,
     check_X,
     check_pipeline,
     confounding,
     end_for_good,
+    explain,
     is_mapping,
     set_seeds,
 )

@@ -69,6 +69,9 @@ def answers_of(
         for position, side in sides.items():
             answer = side(X, positions, unlabeled=False)
             side.frozen.check_finite(answer, "X", positions)
-            answers[position].append(answer[0].flatten(1).cpu().numpy())
+            values = answer[0].flatten(1)
+            # NumPy has no bfloat16.
+            values = values.to(torch.promote_types(values.dtype, torch.float32))
+            answers[position].append(values.cpu().numpy())
     found = {position: np.concatenate(values) for position, values in answers.items()}
     return found, np.concatenate(targets)

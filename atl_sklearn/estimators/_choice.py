@@ -3,27 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
+from sklearn.base import is_classifier
 
 from atl_sklearn.estimators._answers import answers_of
 from atl_sklearn.estimators._batching import makes_batches
-from atl_sklearn.estimators._confounding import confounding
 from atl_sklearn.estimators._fit_run import FitRun
-from atl_sklearn.estimators._net import Net
+from atl_sklearn.estimators._net import ClassifierNet, Net
 from atl_sklearn.estimators._outputs import takes_sums
 from atl_sklearn.estimators._penalty_making import compared_data
 from atl_sklearn.estimators._rehearsal import Rehearsal
-
-# Of the target's variance, from which the unrelated task gives it away.
-_CONFOUNDED = 0.1
-# By whether the penalty sees unlabeled data, and whether the unrelated task gives the target away.
-# On training batches, in which the two go along, a penalty forbids some of what is to be learnt.
-_WEIGHTS = {(True, True): 1.0, (True, False): 0.3, (False, True): 0.3, (False, False): 0.0}
-# Samples of each class that the unrelated task leaves unexplained, from which on a network learns
-# from them what unlabeled data alone would not teach it.
-_ENOUGH = 20
-_QUARTERS = 4  # numbers count as so many classes
+from atl_sklearn.estimators._rule import (
+    Explained,
+    automatic_strength,
+    automatic_weight,
+    explain,
+)
 
 
 def given_weights(
@@ -32,6 +29,13 @@ def given_weights(
     """Return one weight for each unrelated network: a float or "auto"."""
     values = weight if isinstance(weight, list | tuple) else [weight] * n_networks
     return [value if isinstance(value, str) else float(value) for value in values]
+
+
+def given_targets(
+    target: float | list[float | None] | tuple[float | None, ...] | None, n_networks: int
+) -> list[float | None]:
+    """Return one target of the similarity for each unrelated network; None where there is none."""
+    return list(target) if isinstance(target, list | tuple) else [target] * n_networks
 
 
 def may_explain(net: Net, n_networks: int) -> bool:
@@ -51,14 +55,39 @@ class Choice:
         Of the penalty, one for each unrelated task.
     strength : float
         Of the product of experts.
-    answers : (dict, ndarray) or None
-        What the unrelated tasks answer for all samples in their order, and the targets, where it
-        was asked for.
+    answers : tuple of ndarray or None
+        What the unrelated tasks answer for all samples in their order, side by side, and the
+        encoded targets, where these were asked for.
+    explained : Explained or None
+        What these answers say of the target.
     """
 
     weights: list[float]
     strength: float
-    answers: tuple[dict[int, np.ndarray], np.ndarray] | None = None
+    answers: tuple[np.ndarray, np.ndarray] | None = None
+    explained: Explained | None = None
+
+
+def answers_in_order(net: Net, run: FitRun, rehearsal: Rehearsal) -> tuple[np.ndarray, np.ndarray]:
+    """Return the answers of all unrelated tasks side by side, and the encoded targets.
+
+    Parameters
+    ----------
+    net : AntiTransferClassifier or AntiTransferRegressor
+        The estimator.
+    run : FitRun
+        Its fit, with the unrelated sides.
+    rehearsal : Rehearsal
+        The training data, of which batches are made here.
+    """
+    sides = dict(enumerate(run.sides))
+    answers, y = answers_of(net, run, sides, rehearsal.data, rehearsal.tried, in_order=True)
+    return np.hstack(list(answers.values())), y
+
+
+def n_classes_of(net: Net) -> int | None:
+    """Return how many classes there are; None for numbers."""
+    return len(cast(ClassifierNet, net).classes_inferred_) if is_classifier(net) else None
 
 
 def choose(net: Net, run: FitRun, rehearsal: Rehearsal, *, in_parts: bool) -> Choice:
@@ -79,10 +108,10 @@ def choose(net: Net, run: FitRun, rehearsal: Rehearsal, *, in_parts: bool) -> Ch
     Notes
     -----
     On unlabeled data the weight is 1 where the unrelated task gives the target away, which is
-    where its answers explain a tenth of the target's variance, and 0.3 elsewhere: in small samples
-    the two go along by chance. On training batches it is 0.3, and 0 elsewhere. What the answers
-    explain is added on training batches, and beside unlabeled data where they leave at least 20
-    samples of each class unexplained. With a target for the similarity, the weight begins at 1 and
+    where its answers explain a tenth of the target's information, and 0.3 elsewhere: in small
+    samples the two go along by chance. On training batches it is 0.3, and 0 elsewhere. What the
+    answers explain is added on training batches, and beside unlabeled data where they speak against
+    at least 20 samples of each class. With a target for the similarity, the weight begins at 1 and
     nothing is added. The page of the evidence has the runs behind it.
     """
     given = given_weights(net.weight, len(run.sources))
@@ -93,33 +122,34 @@ def choose(net: Net, run: FitRun, rehearsal: Rehearsal, *, in_parts: bool) -> Ch
             [0.0 if isinstance(weight, str) else weight for weight in given],
             0.0 if isinstance(strength, str) else float(strength),
         )
-    data = rehearsal.data
-    in_order = makes_batches(data, net)
+    in_order = makes_batches(rehearsal.data, net)
     sides = dict(enumerate(run.sides))
-    answers, y = answers_of(net, run, sides, data, rehearsal.tried, in_order=in_order)
+    found, y = answers_of(net, run, sides, rehearsal.data, rehearsal.tried, in_order=in_order)
+    y = y.astype(np.int64) if is_classifier(net) else y.astype(np.float64)
     on_unlabeled = compared_data(net, run) != "train"
-    aims = net.target_similarity is not None
+    targets = given_targets(net.target_similarity, len(given))
+
+    def explained_by(answers: np.ndarray) -> Explained:
+        weight = run.data.sample_weight
+        return explain(answers, y, n_classes=n_classes_of(net), sample_weight=weight)
+
+    answers = np.hstack(list(found.values()))
+    joint = explained_by(answers)
     weights = []
     for at, weight in enumerate(given):
         if isinstance(weight, str):
-            gives_away = _share(run, answers[at], y) >= _CONFOUNDED
-            weight = 1.0 if aims else _WEIGHTS[on_unlabeled, gives_away]
+            alone = joint if len(given) == 1 else explained_by(found[at])
+            weight = automatic_weight(alone, on_unlabeled=on_unlabeled)
+            weight = weight if targets[at] is None else 1.0
         weights.append(weight)
     if isinstance(strength, str):
-        possible = in_order and not in_parts and not aims and takes_sums(net.criterion)
-        helps = not on_unlabeled or _left(run, answers, y) >= _ENOUGH
-        strength = 1.0 if possible and helps else 0.0
-    return Choice(weights, float(strength), (answers, y) if in_order else None)
-
-
-def _share(run: FitRun, answers: np.ndarray, y: np.ndarray) -> float:
-    return confounding(answers, y, run.data.sample_weight)
-
-
-def _left(run: FitRun, answers: dict[int, np.ndarray], y: np.ndarray) -> float:
-    """Return how many samples of each class all answers together leave unexplained."""
-    share = _share(run, np.hstack(list(answers.values())), y)
-    weight = run.data.sample_weight
-    seen = y if weight is None else y[weight > 0]
-    n_classes = len(np.unique(seen)) if np.issubdtype(y.dtype, np.integer) else _QUARTERS
-    return (1 - share) * len(seen) / max(n_classes, 1)
+        possible = (
+            in_order
+            and not in_parts
+            and targets == [None] * len(given)
+            and takes_sums(net.criterion)
+        )
+        strength = possible * automatic_strength(joint, on_unlabeled=on_unlabeled)
+    if not in_order:
+        return Choice(weights, float(strength))
+    return Choice(weights, float(strength), (answers, y), joint)

@@ -99,9 +99,10 @@ class AntiTransferClassifier(AntiTransferEstimator, NeuralNetClassifier):
         Weight of the penalty in the loss, in [0, inf); a list has one for each unrelated
         task. 0 trains a plain network, bit for bit. ``"auto"`` is found from the training data. The
         unrelated task gives the target away where its answers explain a tenth of the target's
-        variance, each sample predicted from all others. Then it is 1 on ``X_unlabeled`` and 0.3 on
-        training batches, in which a penalty also forbids some of what is to be learnt. Elsewhere
-        it is 0.3 and 0, and with `target_similarity` 1. ``weight_`` has it.
+        information (of numbers, of their variance) in samples that were left out. Then it is 1 on
+        ``X_unlabeled`` and 0.3 on training batches, in which a penalty also forbids some of what
+        is to be learnt. Elsewhere it is 0.3 and 0, and with `target_similarity` 1. ``weight_``
+        has it.
     target_similarity : float, list of float or None, default=None
         The similarity in [0, 1) that may be left, or one for each unrelated network; None keeps
         `weight` as it is. With it, `weight` is where training starts: it rises while the
@@ -136,7 +137,7 @@ class AntiTransferClassifier(AntiTransferEstimator, NeuralNetClassifier):
         scores while it is trained, and not when it predicts, so that it need not learn that; see
         :func:`~atl_sklearn.unrelated.explained_scores`. 0 adds nothing, 1 all of it. ``"auto"``
         goes with ``weight="auto"`` and is 0 with other weights: 1 without ``X_unlabeled``, and
-        with them where the tasks leave at least 20 samples of each class unexplained;
+        with them where the tasks speak against at least 20 samples of each class;
         ``product_of_experts_`` has it. It is 0 where nothing can be added: in `partial_fit`, with
         batches that do not say which samples they have, and with losses of which nobody knows
         whether they take sums of scores. It needs no
@@ -160,9 +161,9 @@ class AntiTransferClassifier(AntiTransferEstimator, NeuralNetClassifier):
         `product_of_experts` explains the samples as they were.
     augment_keep : {"all", "same_answer"}, default="all"
         Which changed samples are trained on: all, or those for which every unrelated
-        classifier that is given X answers as before, also where `weight` is 0. The others are
-        used as they were in this epoch; ``augment_kept`` in the history is the share that was
-        not.
+        classifier that is given X answers as before, also where `weight` is 0. Instead of the
+        others, the samples are used as they were in this epoch; ``augment_kept`` in the history is
+        the share of changed samples that were used.
     cache : {"auto", "memory", "mapped", "live"}, default="auto"
         Where the unrelated networks' activations, which do not change, are kept during `fit`:
         in memory, in memory-mapped files, or nowhere (they are computed in every step).

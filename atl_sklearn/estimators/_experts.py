@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import torch
 from sklearn.base import is_classifier
 from torch.utils.data import Subset
 
-from atl_sklearn.estimators._answers import answers_of
 from atl_sklearn.estimators._batching import makes_batches
-from atl_sklearn.estimators._choice import Choice
+from atl_sklearn.estimators._choice import Choice, answers_in_order, n_classes_of
 from atl_sklearn.estimators._data import IndexedData
 from atl_sklearn.estimators._fit_run import FitRun
-from atl_sklearn.estimators._net import ClassifierNet, Net
+from atl_sklearn.estimators._net import Net
 from atl_sklearn.estimators._rehearsal import Rehearsal
-from atl_sklearn.unrelated import explained_scores, unexplained_share
+from atl_sklearn.estimators._rule import Explained, explain
+from atl_sklearn.unrelated import unexplained_share
 
 
 def _positions_of(dataset: object) -> np.ndarray | None:
@@ -43,6 +43,8 @@ class Experts:
         Factor of what is added.
     n_classes : int or None
         Number of classes; None for numbers.
+    known : Explained or None, default=None
+        What the answers of all samples say of the target, if it is known.
 
     Attributes
     ----------
@@ -57,12 +59,15 @@ class Experts:
         sample_weight: np.ndarray | None,
         strength: float,
         n_classes: int | None,
+        *,
+        known: Explained | None = None,
     ) -> None:
         self._answers = answers
         self._y = y
         self._sample_weight = sample_weight
         self._strength = strength
         self._n_classes = n_classes
+        self._known = known
         self._scores = torch.zeros(0)
         self.left = 1.0
 
@@ -77,9 +82,12 @@ class Experts:
         chosen = _positions_of(train)
         part: np.ndarray | slice = slice(None) if chosen is None else chosen
         weight = None if self._sample_weight is None else self._sample_weight[part]
-        scores = explained_scores(
-            self._answers[part], self._y[part], n_classes=self._n_classes, sample_weight=weight
-        )
+        known = self._known if chosen is None else None
+        if known is None:
+            known = explain(
+                self._answers[part], self._y[part], n_classes=self._n_classes, sample_weight=weight
+            )
+        scores = known.scores
         everywhere = np.zeros((len(self._y), *scores.shape[1:]))
         everywhere[part] = self._strength * scores
         self.left = unexplained_share(everywhere[part], self._y[part], sample_weight=weight)
@@ -141,14 +149,12 @@ def make_experts(net: Net, run: FitRun, rehearsal: Rehearsal, choice: Choice) ->
             "'dataset', and 'iterator_train' without a sampler or a collate_fn of its own. Leave "
             "these out, or set product_of_experts=0."
         )
-    answers, y = choice.answers or answers_of(
-        net, run, dict(enumerate(run.sides)), data, rehearsal.tried, in_order=True
-    )
-    classes = is_classifier(net)
+    answers, y = choice.answers or answers_in_order(net, run, rehearsal)
     return Experts(
-        np.hstack(list(answers.values())),
-        y.astype(np.int64) if classes else y.astype(np.float64),
+        answers,
+        y.astype(np.int64) if is_classifier(net) else y.astype(np.float64),
         run.data.sample_weight,
         choice.strength,
-        len(cast(ClassifierNet, net).classes_inferred_) if classes else None,
+        n_classes_of(net),
+        known=choice.explained,
     )

@@ -301,6 +301,11 @@ class FrozenSide:
         if settings.keeps_in_order:
             store.complete(compute)
 
+    def _knows_by_position(self, *, unlabeled: bool) -> bool:
+        """Tell whether no side is given the samples themselves, which may change."""
+        sides = [self._sides[at] for at in self._computed]
+        return all(side.needs_positions(unlabeled=unlabeled) for side in sides)
+
     def _changes(
         self,
         data: object,
@@ -313,7 +318,7 @@ class FrozenSide:
         """Return why activations cannot be kept, or nothing."""
         settings = self._settings
         data = whole_of(data)
-        if settings.augmented:
+        if settings.augmented and not self._knows_by_position(unlabeled=unlabeled):
             return "'augment' makes other samples in every epoch"
         if not is_own_data(data) and not isinstance(data, UnlabeledData):
             return "'dataset' makes the samples, and may change them"
@@ -355,7 +360,12 @@ class FrozenSide:
         ]
 
     def __call__(
-        self, X: Samples, index: torch.Tensor | None, *, unlabeled: bool, positions: object = None
+        self,
+        X: Samples,
+        index: torch.Tensor | None,
+        *,
+        unlabeled: bool,
+        positions: torch.Tensor | None = None,
     ) -> list[list[torch.Tensor | Precomputed]]:
         """Return what comparisons need of a batch, for each side and layer.
 
@@ -389,7 +399,8 @@ class FrozenSide:
 
         # On a GPU the others are checked only if the penalty is not finite.
         now = partial(compute, self._computed, checked=kept or self._on_cpu)
-        tensors = iter(now() if store is None else store.get(index, now))
+        known = places if self._knows_by_position(unlabeled=unlabeled) else index
+        tensors = iter(now() if store is None else store.get(known, now))
         others: Iterator[torch.Tensor] = iter(())
         if self._looked_up:
             others = iter(compute(self._looked_up, checked=self._on_cpu))

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from atl_sklearn.estimators._choice import given_weights
+from atl_sklearn.estimators._choice import given_targets, given_weights
 from atl_sklearn.estimators._convergence import judge_convergence, judge_penalty
 from atl_sklearn.estimators._fit_run import FitRun
 from atl_sklearn.estimators._net import Net
+from atl_sklearn.estimators._penalty_making import compared_data
 from atl_sklearn.estimators._summary import ComparisonSummary, FitSummary
 from atl_sklearn.modules import Standardize
 from atl_sklearn.unrelated import source_name
@@ -17,6 +18,7 @@ _SCALE = (
     ", or scale X (sklearn.preprocessing.StandardScaler, or atl_sklearn.audio.Standardizer for "
     "spectrograms)"
 )
+_AUTOMATIC = "automatic"
 
 
 def _ends(rows: Sequence[dict[str, Any]], name: str) -> tuple[float, float] | None:
@@ -30,8 +32,7 @@ def _comparisons(net: Net, run: FitRun, rows: Sequence[dict[str, Any]]) -> list[
         return []
     sources = run.sources
     given = given_weights(net.weight, len(run.sources))
-    targets = net.target_similarity
-    targets = targets if isinstance(targets, list | tuple) else [targets] * len(sources)
+    targets = given_targets(net.target_similarity, len(sources))
     scores = run.unrelated_scores or [None] * len(sources)
     found = []
     for name, (position, layer) in zip(run.penalty.names, run.penalty.places, strict=True):
@@ -41,9 +42,10 @@ def _comparisons(net: Net, run: FitRun, rows: Sequence[dict[str, Any]]) -> list[
             continue
         weight_from = "as given"
         if given[position] == "auto":
-            weight_from = "automatic"
-        if targets[position] is not None:
-            weight_from = f"for target_similarity={targets[position]:.3g}"
+            weight_from = _AUTOMATIC
+        target = targets[position]
+        if target is not None:
+            weight_from = f"for target_similarity={target:.3g}"
         found.append(
             ComparisonSummary(
                 unrelated=source_name(sources[position])
@@ -107,7 +109,10 @@ def summarise(net: Net, run: FitRun, *, interrupted: bool, judged: bool) -> FitS
                 f"lower batch_size, or try another lr{'' if scaled else _SCALE}."
             )
         if losses is not None:
+            careful = compared_data(net, run) == "train"
             for found in comparisons:
+                if careful and found.weight_from == _AUTOMATIC:
+                    continue  # it is not meant to make the two independent
                 texts = judge_penalty(
                     f"The penalty on similarity to {found.unrelated} at {found.layer!r}",
                     found.first, found.last, found.weight, losses,

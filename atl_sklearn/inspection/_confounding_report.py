@@ -11,7 +11,7 @@ from sklearn.utils.validation import _num_samples
 
 from atl_sklearn._pipelines import as_innermost_sees
 from atl_sklearn._validation import refuse_value
-from atl_sklearn.estimators import confounding
+from atl_sklearn.estimators import automatic_strength, automatic_weight, confounding, explain
 from atl_sklearn.inspection._arguments import check_count
 from atl_sklearn.inspection._labels import Groups, check_length, make_groups
 from atl_sklearn.inspection._resampling import Resamples, interval_of
@@ -34,8 +34,7 @@ class ConfoundingReport:
     share, low, high : float
         The share of the target's variance that the unrelated label explains, and its interval.
     posterior_share : float or None
-        The share that the unrelated network's answers explain, which ``weight="auto"`` would be;
-        None without a network.
+        The share that the unrelated network's answers explain; None without a network.
     feature_share : float or None
         The share that its features explain.
     n_samples : int
@@ -47,6 +46,8 @@ class ConfoundingReport:
         How many classes the target has; of numbers, four quarters.
     n_unlabeled : int
         How many samples without labels there are.
+    weight, product_of_experts : float
+        What ``"auto"`` would choose for an unrelated task that knows the label.
     recommendation : tuple of str
         What to do, in sentences that name parameters.
 
@@ -68,6 +69,8 @@ class ConfoundingReport:
     n_contradicting: int
     n_classes: int
     n_unlabeled: int
+    weight: float
+    product_of_experts: float
     recommendation: tuple[str, ...]
 
     def _lines(self) -> list[str]:
@@ -120,14 +123,15 @@ def _recommended(report: ConfoundingReport) -> tuple[str, ...]:
     if share < _NOTHING and high < 5 * _NOTHING:
         return (
             "The target is not confounded with this label: a plain network will do "
-            "(unrelated=None). weight='auto' would be about 0.",
+            "(unrelated=None). The default would hardly change it.",
         )
-    texts = []
     enough = 2 * _BATCH
-    if report.n_unlabeled >= enough:
+    on_unlabeled = report.n_unlabeled >= enough
+    texts = []
+    if on_unlabeled:
         texts.append(
             f"Pass the {report.n_unlabeled} samples without labels as X_unlabeled, with "
-            "unrelated=... and weight=1 (the default), if target and label are independent there."
+            "unrelated=..., if target and label are independent there."
         )
     else:
         texts.append(
@@ -135,24 +139,17 @@ def _recommended(report: ConfoundingReport) -> tuple[str, ...]:
             "go along with each other, and pass them as X_unlabeled: that gains most. There are "
             f"{report.n_unlabeled}."
         )
+    texts.append(
+        f"The defaults, weight='auto' and product_of_experts='auto', are {report.weight:g} and "
+        f"{report.product_of_experts:g} here."
+    )
+    few = _FEW * report.n_classes
+    if not on_unlabeled and report.n_contradicting < few:
         texts.append(
-            "On the training data alone take product_of_experts=1 with weight=0.1 or 0, which "
-            "needs no other samples."
+            f"Only {report.n_contradicting} samples contradict the label, fewer than {_FEW} for "
+            "each class: a larger weight on the training data forbids much of what is to be "
+            "learnt as well."
         )
-        few = _FEW * report.n_classes
-        if report.n_contradicting < few:
-            texts.append(
-                f"Only {report.n_contradicting} samples contradict the label, fewer than "
-                f"{_FEW} for each class: a penalty on the training data forbids much of what is "
-                f"to be learnt as well; rather than weight=1 take weight='auto' (here about "
-                f"{share:.2f}) or less."
-            )
-        else:
-            texts.append(
-                f"{report.n_contradicting} samples contradict the label, so that a penalty on "
-                f"the training data may help too: weight='auto' (here about {share:.2f}), or "
-                "layer_study for layer and weight."
-            )
     if report.feature_share is not None and report.feature_share > share + _BEYOND:
         texts.append(
             f"The frozen features say more of the target ({report.feature_share:.2f}) than the "
@@ -216,10 +213,10 @@ def confounding_report(
 
     Notes
     -----
-    The share is what ``weight="auto"`` measures: of the target's variance, what ridge regression on
-    the unrelated labels explains of samples that it has not seen. Below 0.02 there is nothing to
-    lean on. Unlabeled samples are taken to be enough from two batches of the penalty (192) on, and
-    contradicting ones from 5 for each class.
+    The share is that of the target's variance which ridge regression on the unrelated labels
+    explains in samples that it has not seen. Below 0.02 there is nothing to lean on. Unlabeled
+    samples are taken to be enough from two batches of the penalty (192) on, and contradicting ones
+    from 5 for each class.
 
     Examples
     --------
@@ -231,7 +228,7 @@ def confounding_report(
     >>> confounding_report(word, speaker, n_resamples=20)  # doctest: +ELLIPSIS
     The unrelated label explains 0.9... of the target; 2 of 100 samples contradict it.
     - Gather at least 192 samples without labels, ... There are 0.
-    - On the training data alone take product_of_experts=1 ...
+    - The defaults, weight='auto' and product_of_experts='auto', are 0.3 and 1 here.
     - Only 2 samples contradict the label, fewer than 5 for each class: ...
     """
     for name, value, least in (
@@ -266,6 +263,10 @@ def confounding_report(
     posterior_share = feature_share = None
     if unrelated is not None:
         posterior_share, feature_share = _network_shares(unrelated, X, target, layer, batch_size)
+    n_unlabeled = 0 if X_unlabeled is None else int(_num_samples(X_unlabeled))
+    seen = n_unlabeled > 0
+    n_classes = None if classes.continuous else len(classes.names)
+    explained = explain(answers, target, n_classes=n_classes)
     found = ConfoundingReport(
         share=share,
         low=low,
@@ -275,7 +276,9 @@ def confounding_report(
         n_samples=n_samples,
         n_contradicting=int(rare.sum()),
         n_classes=len(classes.names),
-        n_unlabeled=0 if X_unlabeled is None else int(_num_samples(X_unlabeled)),
+        n_unlabeled=n_unlabeled,
+        weight=automatic_weight(explained, on_unlabeled=seen),
+        product_of_experts=automatic_strength(explained, on_unlabeled=seen),
         recommendation=(),
     )
     return replace(found, recommendation=_recommended(found))

@@ -147,7 +147,7 @@ def unexplained_share(
     >>> word = speaker.copy()
     >>> word[[0, 99]] = 1, 0  # all but two samples go along with the speaker
     >>> round(unexplained_share(explained_scores(np.eye(2)[speaker], word), word), 2)
-    0.12
+    0.14
     """
     added, target = np.asarray(scores, dtype=np.float64), np.asarray(y)
     classes = added.ndim == 2 and target.ndim == 1 and np.issubdtype(target.dtype, np.integer)

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from benchmarks.evidence.methods import METHODS
-from benchmarks.evidence.protocols import PROTOCOLS
+from benchmarks.evidence.protocols import FULL_SIZE, PROTOCOLS
 from benchmarks.evidence.report import write_report
 from benchmarks.evidence.runs import run_all
 
@@ -15,7 +15,13 @@ def main() -> None:
     """Run what the command line asks for."""
     folder = Path(__file__).parents[2] / "docs" / "evidence"
     parser = argparse.ArgumentParser(prog="python -m benchmarks.evidence", description=__doc__)
-    parser.add_argument("--protocols", nargs="+", choices=list(PROTOCOLS), default=list(PROTOCOLS))
+    parser.add_argument(
+        "--protocols",
+        nargs="+",
+        choices=list(PROTOCOLS),
+        default=[name for name in PROTOCOLS if name not in FULL_SIZE],
+        help="all by default, but for those of full size, which take a GPU",
+    )
     parser.add_argument("--methods", nargs="+", choices=list(METHODS), default=list(METHODS))
     parser.add_argument("--folds", nargs="+", type=int, help="all by default")
     parser.add_argument("--seeds", type=int, default=3)

@@ -26,7 +26,7 @@ def _color(row: Row) -> str:
     frozen, labelled, plain = COLORS.values()
     if row.method in (ZERO, "balanced"):
         return plain
-    return frozen if METHODS[row.method].labels == "none" else labelled
+    return labelled if METHODS[row.method].reads_nuisance else frozen
 
 
 def spread(places: Sequence[float], gap: float) -> np.ndarray:

@@ -16,6 +16,18 @@ from benchmarks.evidence.folds import Clips, Fold
 # What is tuned of most methods, the untuned value first: weights, and the decay of the network.
 WEIGHTS = (1.0, 0.3, 3.0)
 DECAYS = (1e-4, 1e-2, 1e-1)
+_N_BLOCKS = 5  # of a ConvNet
+
+# What methods need: words of the tables.
+NOTHING = "nothing"
+UNRELATED = "unrelated network"
+TRAINING_LABELS = "nuisance of the training data"
+VALIDATION_LABELS = "validation data like the test's, to tune"
+FURTHER_LABELS = "further data with the nuisance"
+FURTHER_BOTH = "further data with nuisance and target"
+UNLABELED = "unlabeled data"
+BALANCED = "balanced data"
+_LABELLED = (TRAINING_LABELS, FURTHER_LABELS, FURTHER_BOTH)
 
 
 def network(epochs: int, seed: int, **params: Any) -> Any:
@@ -55,7 +67,10 @@ def of_net(net: Any) -> Fitted:
     return Fitted(
         net.predict,
         lambda X: extract_activations(net, X, layer="last"),
-        {"weight": getattr(net, "weight_", None)},
+        {
+            "weight": getattr(net, "weight_", None),
+            "product_of_experts": getattr(net, "product_of_experts_", None),
+        },
     )
 
 
@@ -73,12 +88,12 @@ class Method:
         From (fold, unrelated network, seed, value) to a fitted model.
     zero : bool
         Whether the tuning may also choose the plain network.
-    labels : str
-        Which labels of the nuisance it needs, besides those of the unrelated network.
+    needs : str
+        What it must be given besides the training data and their target.
     parts : tuple of str
         Data that the fold must have.
     images : bool
-        Whether it needs the layers of a ConvNet.
+        Whether it needs the layers of a ConvNet, as many as it has by default.
     encoder : bool
         Whether it needs recordings, and the pretrained speaker encoder.
     """
@@ -87,21 +102,32 @@ class Method:
     values: tuple[Any, ...]
     build: Callable[..., Fitted]
     zero: bool = False
-    labels: str = "none"
+    needs: str = NOTHING
     parts: tuple[str, ...] = ()
     images: bool = False
     encoder: bool = False
+
+    @property
+    def reads_nuisance(self) -> bool:
+        """Whether it is fitted with labels of the nuisance, but for the unrelated network's."""
+        return self.needs in _LABELLED
 
     def applies_to(self, fold: Fold) -> bool:
         """Tell whether the fold has the data and the layers that the method needs."""
         there = all(getattr(fold, part) is not None for part in self.parts)
         heard = encoder.is_there() and fold.train.paths is not None
-        return there and (fold.train.X.ndim > 2 or not self.images) and (heard or not self.encoder)
+        layers = fold.train.X.ndim > 2 and n_blocks(fold) == _N_BLOCKS
+        return there and (layers or not self.images) and (heard or not self.encoder)
+
+
+def n_blocks(fold: Fold) -> int:
+    """Return how many blocks the ConvNet of a fold has."""
+    return len(fold.network.get("module__channels", range(_N_BLOCKS)))
 
 
 def last_layer(fold: Fold) -> str:
     """Return the name of the layer before the output."""
     if fold.train.X.ndim > 2:
-        return "blocks.4.activation"
+        return f"blocks.{n_blocks(fold) - 1}.activation"
     sizes = fold.network.get("module__hidden_layer_sizes", (100, 50))
     return f"hidden.{len(sizes) - 1}.activation"

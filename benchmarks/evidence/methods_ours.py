@@ -13,6 +13,8 @@ from benchmarks.evidence import encoder
 from benchmarks.evidence.folds import Fold
 from benchmarks.evidence.method import (
     DECAYS,
+    UNLABELED,
+    UNRELATED,
     WEIGHTS,
     Fitted,
     Method,
@@ -23,9 +25,18 @@ from benchmarks.evidence.method import (
 )
 
 
-def _anti(
-    data: str | None = None, *, random: bool = False, auto: bool = False, **params: Any
-) -> Callable[..., Fitted]:
+def _default(data: str | None) -> Callable[..., Fitted]:
+    """Return what the constructor makes of an unrelated network alone."""
+
+    def build(fold: Fold, unrelated: Any, seed: int, value: str) -> Fitted:
+        net = network_of(fold, seed, unrelated=unrelated)
+        unlabeled = None if data is None else getattr(fold, data).X
+        return of_net(net.fit(fold.train.X, fold.train.target, X_unlabeled=unlabeled))
+
+    return build
+
+
+def _anti(data: str | None = None, *, random: bool = False, **params: Any) -> Callable[..., Fitted]:
     """Anti-transfer; `data` names the unlabeled part, None for the training batches."""
 
     def build(fold: Fold, unrelated: Any, seed: int, value: Any) -> Fitted:
@@ -34,7 +45,7 @@ def _anti(
             source = clone(unrelated).set_params(random_state=7000 + seed)
             source.set_params(max_epochs=0)
             source.fit(fold.unrelated.X, fold.unrelated.nuisance)
-        options = {"weight": "auto" if auto else value, **params}
+        options = {"weight": value, **params}
         net = network_of(fold, seed, unrelated=source, **options)
         unlabeled = None if data is None else getattr(fold, data).X
         return of_net(net.fit(fold.train.X, fold.train.target, X_unlabeled=unlabeled))
@@ -135,6 +146,9 @@ def _every_epoch(*, anti: bool, **params: Any) -> Callable[..., Fitted]:
     return build
 
 
+_WITH_UNLABELED = f"{UNRELATED}, {UNLABELED}"
+
+
 def _published(aggregation: str, layer: Any = "last") -> Method:
     place = {"last": "last", 0: "first", 2: "middle"}[layer]
     return Method(
@@ -142,6 +156,7 @@ def _published(aggregation: str, layer: Any = "last") -> Method:
         WEIGHTS,
         _anti(metric="squared_cosine", aggregation=aggregation, layer=layer),
         zero=True,
+        needs=UNRELATED,
     )
 
 
@@ -158,6 +173,7 @@ def _ours(
         tuple(scale * weight for weight in WEIGHTS),
         _anti(data, **params),
         zero=True,
+        needs=UNRELATED if data is None else _WITH_UNLABELED,
         parts=() if data is None else (data,),
         images=images,
     )
@@ -178,6 +194,19 @@ _VARIED: dict[str, tuple[str, dict[str, Any]]] = {
 }
 
 OURS: dict[str, Method] = {
+    "default": Method(
+        "AntiTransferClassifier(unrelated=...), unlabeled",
+        ("auto",),
+        _default("unlabeled"),
+        needs=_WITH_UNLABELED,
+        parts=("unlabeled",),
+    ),
+    "default-train": Method(
+        "AntiTransferClassifier(unrelated=...), training data alone",
+        ("auto",),
+        _default(None),
+        needs=UNRELATED,
+    ),
     "published-batch-gram": _published("batch_gram"),
     "published-batch-gram-first": _published("batch_gram", 0),
     "published-batch-gram-middle": _published("batch_gram", 2),
@@ -194,7 +223,7 @@ OURS: dict[str, Method] = {
     "cka-posterior": _ours("CKA to the posterior, unlabeled", metric="cka", **_POSTERIOR),
     "cka-debiased": _ours("debiased CKA, unlabeled", metric="debiased_cka"),
     "cross-conditional": _ours("cross-correlation within classes, unlabeled", conditional=True),
-    "cross": _ours("cross-correlation, unlabeled (default)"),
+    "cross": _ours("cross-correlation, unlabeled"),
     "ridge": _ours("ridge R2 of the features, unlabeled", metric="ridge_r2"),
     "ridge-posterior": _ours(
         "ridge R2 of the posterior, unlabeled", metric="ridge_r2", **_POSTERIOR
@@ -214,6 +243,7 @@ OURS: dict[str, Method] = {
         WEIGHTS,
         _several,
         zero=True,
+        needs=_WITH_UNLABELED,
         parts=("unlabeled", "second"),
     ),
     "cross-wide": _ours(
@@ -225,6 +255,7 @@ OURS: dict[str, Method] = {
         "plain network, copies that keep the unrelated network's answer",
         DECAYS,
         _augmentation(anti=False),
+        needs=UNRELATED,
         images=True,
     ),
     "cross-augmented": Method(
@@ -232,6 +263,7 @@ OURS: dict[str, Method] = {
         WEIGHTS,
         _augmentation(anti=True),
         zero=True,
+        needs=_WITH_UNLABELED,
         parts=("unlabeled",),
         images=True,
     ),
@@ -241,6 +273,7 @@ OURS: dict[str, Method] = {
             WEIGHTS,
             _every_epoch(anti=True, **params),
             zero=True,
+            needs=_WITH_UNLABELED,
             parts=("unlabeled",),
             images=True,
         )
@@ -251,27 +284,22 @@ OURS: dict[str, Method] = {
             f"plain network, varied in every epoch{title}",
             DECAYS,
             _every_epoch(anti=False, **params),
+            needs=UNRELATED,
             images=True,
         )
         for name, (title, params) in _VARIED.items()
         if name != "-clean"
     },
-    "product": Method("product of experts, training data", (1.0, 0.5, 2.0), _product, zero=True),
+    "product": Method(
+        "product of experts, training data", (1.0, 0.5, 2.0), _product, zero=True, needs=UNRELATED
+    ),
     "speaker-groups": Method(
         "groups of a pretrained speaker encoder, cross-correlation, unlabeled",
         WEIGHTS,
         _speaker_groups,
         zero=True,
+        needs=_WITH_UNLABELED,
         parts=("unlabeled",),
         encoder=True,
-    ),
-    "auto": Method(
-        "automatic weight: the package's defaults, unlabeled",
-        ("auto",),
-        _anti("unlabeled", auto=True),
-        parts=("unlabeled",),
-    ),
-    "auto-train": Method(
-        "automatic weight: the package's defaults, training batches", ("auto",), _anti(auto=True)
     ),
 }

@@ -11,7 +11,13 @@ import torch
 from atl_sklearn.modules import get_module
 from benchmarks.evidence.folds import Clips, Fold
 from benchmarks.evidence.method import (
+    BALANCED,
     DECAYS,
+    FURTHER_BOTH,
+    FURTHER_LABELS,
+    TRAINING_LABELS,
+    UNRELATED,
+    VALIDATION_LABELS,
     WEIGHTS,
     Fitted,
     Method,
@@ -20,7 +26,14 @@ from benchmarks.evidence.method import (
     network_of,
     of_net,
 )
-from benchmarks.evidence.rivals import ErasedFeatures, GradientReversal, initialised_from
+from benchmarks.evidence.rivals.erased_features import ErasedFeatures
+from benchmarks.evidence.rivals.gradient_reversal import GradientReversal
+from benchmarks.evidence.rivals.group_dro import group_dro
+from benchmarks.evidence.rivals.groups import group_weighted
+from benchmarks.evidence.rivals.initialised_from import initialised_from
+from benchmarks.evidence.rivals.just_train_twice import PUBLISHED, just_train_twice
+from benchmarks.evidence.rivals.last_layer_refit import last_layer_refitted
+from benchmarks.evidence.rivals.learning_from_failure import learning_from_failure
 
 
 def _plain(fold: Fold, unrelated: Any, seed: int, value: float) -> Fitted:
@@ -80,28 +93,58 @@ def _erased(fold: Fold, unrelated: Any, seed: int, value: float) -> Fitted:
 RIVALS: dict[str, Method] = {
     "plain": Method("plain network", DECAYS, _plain),
     "balanced": Method(
-        "plain network, balanced data (ceiling)", DECAYS, _balanced, parts=("balanced",)
+        "plain network, balanced data (ceiling)",
+        DECAYS,
+        _balanced,
+        needs=BALANCED,
+        parts=("balanced",),
     ),
-    "from-unrelated": Method("weights from the unrelated network", DECAYS, _from_unrelated),
+    "from-unrelated": Method(
+        "weights from the unrelated network", DECAYS, _from_unrelated, needs=UNRELATED
+    ),
+    "learning-from-failure": Method(
+        "learning from failure", (0.7, 0.5, 0.9), learning_from_failure
+    ),
+    "just-train-twice": Method(
+        "just train twice (JTT)", tuple(PUBLISHED), just_train_twice, needs=VALIDATION_LABELS
+    ),
+    "group-weights": Method(
+        "weights inverse to the size of the group",
+        DECAYS,
+        group_weighted,
+        needs=TRAINING_LABELS,
+    ),
+    "group-dro": Method(
+        "group distributionally robust optimisation (GroupDRO)",
+        DECAYS,
+        group_dro,
+        needs=TRAINING_LABELS,
+    ),
     "reversal-train": Method(
         "gradient reversal, labels of the training data",
         WEIGHTS,
         _reversal("train"),
         zero=True,
-        labels="training data",
+        needs=TRAINING_LABELS,
     ),
     "reversal-labels": Method(
         "gradient reversal, labels of the further data",
         WEIGHTS,
         _reversal("unlabeled"),
         zero=True,
-        labels="further data",
+        needs=FURTHER_LABELS,
     ),
     "erasure": Method(
         "linear concept erasure (LEACE) of the plain network",
         (1.0, 0.01, 0.1),
         _erased,
         zero=True,
-        labels="further data",
+        needs=FURTHER_LABELS,
+    ),
+    "last-layer-refit": Method(
+        "last layer refitted on balanced groups (DFR)",
+        (1.0, 10.0, 100.0),
+        last_layer_refitted,
+        needs=FURTHER_BOTH,
     ),
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from typing import Any
 
 import numpy as np
 
@@ -16,6 +17,64 @@ _INDEPENDENT = 0.9  # conflicting share at which ten colours tell nothing of ten
 def _mnist(subset: str) -> tuple[np.ndarray, np.ndarray]:
     images, digits = fetch_mnist(subset=subset, return_X_y=True)
     return np.asarray(images), np.asarray(digits)
+
+
+def _fold(
+    seed: int,
+    conflicting: float,
+    sizes: tuple[int, int, int],
+    *,
+    n_test: int,
+    n_probe: int,
+    flat: bool,
+    binary: bool,
+    options: dict[str, Any],
+    **of_fold: Any,
+) -> Fold:
+    """Return a fold of MNIST: sizes of train, unlabeled and valid; options of color_digits."""
+    rng = np.random.RandomState(seed)
+    own = rng.permutation(10)
+
+    def part(subset: str, chosen: np.ndarray, share: float) -> Clips:
+        images, digits = _mnist(subset)
+        shape = (3, *images.shape[1:])
+        X = np.empty((len(chosen), *((int(np.prod(shape)),) if flat else shape)), dtype=np.uint8)
+        color = np.empty(len(chosen), dtype=np.int64)
+        # In pieces: as floats the whole would take four times the memory.
+        for start in range(0, len(chosen), 5_000):
+            piece = slice(start, start + 5_000)
+            grey = images[chosen[piece]]
+            painting, color[piece] = color_digits(
+                np.where(grey > 0, 255, 0).astype(np.uint8) if binary else grey,
+                own[digits[chosen[piece]]],
+                conflicting=share,
+                random_state=rng,
+                **options,
+            )
+            X[piece] = np.rint(255 * painting).reshape(len(painting), *X.shape[1:])
+        return Clips(X, digits[chosen], color)
+
+    order = rng.permutation(len(_mnist("train")[1]))
+    n_train, n_unlabeled, n_valid = sizes
+    ends = np.cumsum([n_train, n_unlabeled, n_valid, n_valid])
+    if ends[-1] > len(order):
+        raise ValueError(
+            f"n_train, n_unlabeled and twice n_valid are {ends[-1]} images; MNIST has {len(order)}."
+        )
+    of_train, of_unlabeled, of_valid, of_valid_like_test = np.split(order, ends)[:4]
+    train = part("train", of_train, conflicting)
+    test = part("test", rng.permutation(len(_mnist("test")[1]))[:n_test], _INDEPENDENT)
+    return Fold(
+        train=train,
+        unrelated=train,
+        unlabeled=part("train", of_unlabeled, _INDEPENDENT),
+        valid=part("train", of_valid, conflicting),
+        valid_like_test=part("train", of_valid_like_test, _INDEPENDENT),
+        test=test,
+        probe=test.take(np.arange(n_probe)),
+        balanced=part("train", of_train, _INDEPENDENT),
+        **of_fold,
+    )
 
 
 def coloured_mnist(
@@ -51,45 +110,75 @@ def coloured_mnist(
     .. [1] J. Nam et al., "Learning from failure: training debiased classifier from biased
        classifier", NeurIPS 2020.
     """
-    rng = np.random.RandomState(6000 + index)
-    own = rng.permutation(10)
-
-    def part(subset: str, chosen: np.ndarray, share: float) -> Clips:
-        images, digits = _mnist(subset)
-        X = np.empty((len(chosen), 3 * images[0].size), dtype=np.uint8)
-        color = np.empty(len(chosen), dtype=np.int64)
-        # In pieces: as floats the whole would take four times the memory.
-        for start in range(0, len(chosen), 5_000):
-            piece = slice(start, start + 5_000)
-            painting, color[piece] = color_digits(
-                images[chosen[piece]],
-                own[digits[chosen[piece]]],
-                conflicting=share,
-                noise=0.005,
-                random_state=rng,
-            )
-            X[piece] = np.rint(255 * painting.reshape(len(painting), -1))
-        return Clips(X, digits[chosen], color)
-
-    order = rng.permutation(len(_mnist("train")[1]))
-    ends = np.cumsum([n_train, n_unlabeled, n_valid, n_valid])
-    if ends[-1] > len(order):
-        raise ValueError(
-            f"n_train, n_unlabeled and twice n_valid are {ends[-1]} images; MNIST has {len(order)}."
-        )
-    of_train, of_unlabeled, of_valid, of_valid_like_test = np.split(order, ends)[:4]
-    train = part("train", of_train, conflicting)
-    test = part("test", rng.permutation(len(_mnist("test")[1])), _INDEPENDENT)
-    return Fold(
-        train=train,
-        unrelated=train,
-        unlabeled=part("train", of_unlabeled, _INDEPENDENT),
-        valid=part("train", of_valid, conflicting),
-        valid_like_test=part("train", of_valid_like_test, _INDEPENDENT),
-        test=test,
-        probe=test.take(np.arange(n_probe)),
-        balanced=part("train", of_train, _INDEPENDENT),
+    return _fold(
+        6000 + index,
+        conflicting,
+        (n_train, n_unlabeled, n_valid),
+        n_test=10_000,
+        n_probe=n_probe,
+        flat=True,
+        binary=False,
+        options={"noise": 0.005},
         max_epochs=10,
         unrelated_epochs=3,
         network={"module__hidden_layer_sizes": (100, 100, 100), "batch_size": 256},
+    )
+
+
+def biased_mnist(
+    index: int,
+    rho: float = 0.99,
+    *,
+    full: bool = False,
+    n_train: int = 10_000,
+    n_unlabeled: int = 2_000,
+    n_valid: int = 1_000,
+    n_test: int = 5_000,
+    n_probe: int = 2_000,
+) -> Fold:
+    """White digits of MNIST before a background whose colour goes along with them: [1]_.
+
+    As there: every pixel that is not 0 is white, the others have one of ten fixed colours, which
+    is that of the digit with probability `rho` and else one of the other nine, and in the test
+    independent of the digit. Which belongs to which digit differs from fold to fold.
+
+    Parameters
+    ----------
+    index : int
+        Which split, assignment of colours to digits, and conflicting images.
+    rho : float, default=0.99
+        Share of the training images that have the colour of their digit.
+    full : bool, default=False
+        Whether to train the published network, of four convolutions of 7 x 7 without pooling, for
+        80 epochs in batches of 256, on 50,000 images, and to test on 10,000: a work for a GPU.
+        The other sizes, but for that of the probe, mean nothing then.
+    n_train, n_unlabeled, n_valid, n_test, n_probe : int
+        Images for training, in colours independent of the digit without labels, for each of the
+        two validation sets, for the test, and of those for the probe.
+
+    References
+    ----------
+    .. [1] H. Bahng et al., "Learning de-biased representations with biased representations",
+       ICML 2020 (Biased MNIST).
+    """
+    if full:
+        n_train, n_unlabeled, n_valid, n_test = 50_000, 5_000, 2_500, 10_000
+    published = {
+        "module__channels": (16, 32, 64, 128),
+        "module__kernel_size": 7,
+        "module__pool_after": (),
+        "batch_size": 256,
+    }
+    return _fold(
+        6500 + index,
+        1 - rho,
+        (n_train, n_unlabeled, n_valid),
+        n_test=n_test,
+        n_probe=n_probe,
+        flat=False,
+        binary=True,
+        options={"painted": "background"},
+        max_epochs=80 if full else 5,
+        unrelated_epochs=5 if full else 2,
+        network=published if full else {},
     )

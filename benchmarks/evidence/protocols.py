@@ -15,7 +15,7 @@ from atl_sklearn.datasets import fetch_fsdd, make_notes
 from benchmarks.evidence.arabic_words import arabic_confounded, arabic_new_speaker
 from benchmarks.evidence.census import adult
 from benchmarks.evidence.folds import Clips, Fold, standardised
-from benchmarks.evidence.painted_digits import coloured_mnist
+from benchmarks.evidence.painted_digits import biased_mnist, coloured_mnist
 
 _SPEECH = {"sr": 8000, "duration": 0.57, "n_fft": 256, "win_length": 200, "hop_length": 96}
 
@@ -383,6 +383,14 @@ PROTOCOLS: dict[str, tuple[Callable[[int], Fold], int]] = {
     "coloured-mnist-1": (coloured_mnist, 5),
     "coloured-mnist-2": (functools.partial(coloured_mnist, conflicting=0.02), 5),
     "coloured-mnist-5": (functools.partial(coloured_mnist, conflicting=0.05), 5),
+    **{
+        f"biased-mnist-{rho}": (functools.partial(biased_mnist, rho=rho / 1000), 5)
+        for rho in (999, 997, 995, 990)
+    },
+    **{
+        f"biased-mnist-{rho}-full": (functools.partial(biased_mnist, rho=rho / 1000, full=True), 3)
+        for rho in (999, 997, 995, 990)
+    },
     "arabic-new-speaker": (arabic_new_speaker, 5),
     "arabic-90": (functools.partial(arabic_confounded, confounding=0.90), 5),
     "arabic-96": (arabic_confounded, 5),
@@ -390,6 +398,9 @@ PROTOCOLS: dict[str, tuple[Callable[[int], Fold], int]] = {
     "adult": (adult, 5),
     "adult-with-sex": (functools.partial(adult, sex_is_a_column=True), 5),
 }
+
+# Of the published size, which takes a GPU.
+FULL_SIZE = tuple(name for name in PROTOCOLS if name.endswith("-full"))
 
 TITLES = {
     "fsdd-80": "Spoken digits, speaker gives the digit away in 80 %",
@@ -413,6 +424,14 @@ TITLES = {
     "coloured-mnist-1": "Coloured MNIST, the colour gives the digit away but for 1 %",
     "coloured-mnist-2": "Coloured MNIST, the colour gives the digit away but for 2 %",
     "coloured-mnist-5": "Coloured MNIST, the colour gives the digit away but for 5 %",
+    **{
+        f"biased-mnist-{rho}": f"Biased MNIST, the background gives the digit away in {rho / 10} %"
+        for rho in (999, 997, 995, 990)
+    },
+    **{
+        f"biased-mnist-{rho}-full": f"Biased MNIST of the published size, {rho / 10} %"
+        for rho in (999, 997, 995, 990)
+    },
     "arabic-new-speaker": "Arabic words, new speakers",
     "arabic-90": "Arabic words, speakers narrow the word down in 90 %",
     "arabic-96": "Arabic words, speakers narrow the word down in 96 %",

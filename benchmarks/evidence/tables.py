@@ -14,14 +14,13 @@ from benchmarks.evidence.runs import SELECTIONS
 # What the tables of all protocols compare: titles, methods and rules of selection.
 Columns = dict[str, tuple[str, str]]
 OVERVIEW: Columns = {
-    "default, unlabeled": ("cross", "untuned"),
-    "automatic weight, unlabeled": ("auto", "untuned"),
-    "default, training batches": ("cross-train", "untuned"),
+    "default, unlabeled data": ("default", "untuned"),
+    "default, training data alone": ("default-train", "untuned"),
     "gradient reversal with labels": ("reversal-labels", "untuned"),
 }
 WEIGHTS: Columns = {
-    "weight 1": ("cross", "untuned"),
-    "automatic weight": ("auto", "untuned"),
+    "default": ("default", "untuned"),
+    "weight 1, every step": ("cross", "untuned"),
     "chosen on the training condition": ("cross", "valid"),
     "chosen on the test's condition": ("cross", "valid_like_test"),
 }
@@ -96,7 +95,7 @@ def tables(rows: Sequence[Row]) -> str:
         title = TITLES[protocol]
         lines += [title, "~" * len(title), ""]
         header = [
-            "method", "labels of the nuisance", "folds, runs", "accuracy", "worst group", "probe",
+            "method", "needs", "folds, runs", "accuracy", "worst group", "probe",
             "gain, untuned", "won, lost", "gain, tuned on the training condition",
             "gain, tuned on the test's condition",
         ]  # fmt: skip
@@ -111,7 +110,7 @@ def tables(rows: Sequence[Row]) -> str:
             cells.append(
                 [
                     METHODS[name].title,
-                    METHODS[name].labels,
+                    METHODS[name].needs,
                     f"{row.n_folds}, {row.n_runs}",
                     f"{row.accuracy:.3f}",
                     f"{row.worst_group:.3f}",

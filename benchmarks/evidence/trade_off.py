@@ -20,7 +20,7 @@ GAPS = {
     "tpr_gap": "gap of the true positive rates",
 }
 # Besides all methods with labels of the nuisance.
-_OURS = ("product", "cross-train", "cross", "cka-posterior-train", "ridge-posterior", "auto")
+_OURS = ("product", "cross-train", "cross", "cka-posterior-train", "ridge-posterior", "default")
 
 Line = list[dict[str, float]]  # the means of the measures, by rising value of the method
 
@@ -57,7 +57,7 @@ def trade_offs(runs: Sequence[dict[str, Any]], protocol: str) -> dict[str, Line]
 
     lines = {ZERO: [mean(0, zero)]}
     for name, method in METHODS.items():
-        shown = method.labels != "none" or name in _OURS
+        shown = method.reads_nuisance or name in _OURS
         of_values = [(value, found.get((name, value), {})) for value in method.values]
         if shown and all(zero.keys() <= folds.keys() for _, folds in of_values):
             if len(of_values) > 1:
@@ -71,7 +71,7 @@ def trade_offs(runs: Sequence[dict[str, Any]], protocol: str) -> dict[str, Line]
 def _draw(ax: Axes, lines: dict[str, Line], gap: str) -> None:
     points = []
     for number, (name, line) in enumerate(lines.items()):
-        marker = "D" if name == ZERO else "o" if METHODS[name].labels == "none" else "s"
+        marker = "D" if name == ZERO else "s" if METHODS[name].reads_nuisance else "o"
         gaps, accuracies = ([point[key] for point in line] for key in (gap, "accuracy"))
         color = "k" if name == ZERO else f"C{number - 1}"
         # More than ten methods share colours, but not the style of their lines.

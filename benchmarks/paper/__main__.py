@@ -42,12 +42,12 @@ def main() -> None:
         # What a user measures is not this project's evidence.
         folder = Path.cwd() / f"paper_{options.settings}"
     path = options.runs or folder / "runs.jsonl"
-    path.parent.mkdir(parents=True, exist_ok=True)
     known = [name for name, pair in PAIRS.items() if pair.is_there(corpora)]
     pairs = options.pairs or known
     missing = [name for name in pairs if name not in known]
     if missing:
         parser.error(f"--pairs {' '.join(missing)}: a set of theirs is not there; pass --data")
+    path.parent.mkdir(parents=True, exist_ok=True)
     warnings.simplefilter("ignore", ConvergenceWarning)
     if not options.report:
         for index in options.folds:

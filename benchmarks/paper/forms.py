@@ -53,7 +53,7 @@ class Form:
 
 
 FORMS = {
-    "plain": Form("plain network", None, seeds=3),
+    "plain": Form("plain network", None, seeds=5),
     "initialised": Form("begun with the unrelated network's convolutions", None, initialised=True),
     "published": Form("published: squared cosine of Gram matrices", _PUBLISHED, everywhere=True),
     "default": Form("this package's default, training batches", {}, everywhere=True),

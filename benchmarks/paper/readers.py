@@ -21,7 +21,6 @@ _GOODNESS = {
     "good-sound": "good-sound",
     "bad-dynamics": "bad-dynamics",
     "bad-attack": "bad-attack",
-    "bad-pitch": "bad-pitch",
     "bad-timbre": "bad-timbre",
     "bad-richness": "bad-timbre",
 }
@@ -56,12 +55,17 @@ def _is_good_sounds(folder: Path) -> bool:
 
 
 def _goodness(klass: str) -> str | None:
-    """Return what a sound is: of several labels bad-pitch alone counts, scales do not."""
+    """Return what a sound is, as the authors count: scales and sounds of several faults do not.
+
+    Of the latter those with a bad pitch do, since they are few.
+    """
     if "scale" in klass:
         return None
     if "bad-pitch" in klass:
         return "bad-pitch"
-    return _GOODNESS.get(klass)
+    if " " in klass or klass.count("bad") > 1:
+        return None
+    return next((label for part, label in _GOODNESS.items() if part in klass), None)
 
 
 def _good_sounds(folder: Path) -> Corpus:

@@ -101,6 +101,21 @@ def _cells(row: Row) -> list[str]:
     return [FORMS[row.form].title, where, *numbers, gain]
 
 
+def _over_convolutions(rows: list[Row]) -> list[str]:
+    """Return what the forms gain that were tried at several convolutions."""
+    sentences = []
+    for name, form in FORMS.items():
+        gains = [row.gain for row in rows if row.form == name]
+        if form.everywhere and len(gains) > 1:
+            title = form.title[0].upper() + form.title[1:]
+            sentences.append(
+                f"{title}, at {len(gains)} of {len(CONVOLUTIONS)} convolutions: "
+                f"{np.mean(gains):+.1f} points on the mean, from {min(gains):+.1f} to "
+                f"{max(gains):+.1f}."
+            )
+    return sentences
+
+
 def table(rows: list[Row], runs: list[dict[str, Any]]) -> str:
     """Return a table for each pair, in reStructuredText."""
     lines = []
@@ -113,6 +128,7 @@ def table(rows: list[Row], runs: list[dict[str, Any]]) -> str:
         learnt = {run["fold"]: run["unrelated_train"] for run in found}
         seconds = sum(run["seconds"] for run in found)
         lines += [
+            *_over_convolutions(of_pair),
             f"{len(learnt)} fold{'s' if len(learnt) > 1 else ''}, {len(found)} networks, "
             f"{seconds / 60:.1f} minutes of one core. The unrelated network has learnt "
             f"{np.mean(list(learnt.values())):.2f} of its own training recordings; plain networks "
@@ -152,7 +168,7 @@ def draw(rows: list[Row], runs: list[dict[str, Any]], path: Path) -> None:
         ax.set_ylabel("accuracy on the test")
         ax.set_xticks(range(1, len(CONVOLUTIONS) + 1))
     handles, labels = axes[0, 0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=2, fontsize="small")
+    figure.legend(handles, labels, loc="outside lower center", ncols=len(pairs), fontsize="small")
     figure.savefig(path, dpi=110)
     plt.close(figure)
 

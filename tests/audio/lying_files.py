@@ -102,6 +102,11 @@ def lies():
         "caf of size 0": (put(caf, caf.index(b"data") + 4, bytes(8)), decode(caf)),
         "caf of size -1": (put(caf, caf.index(b"data") + 4, b"\xff" * 8), decode(caf)),
         "flac of no length": (put(put(flac, 21, bytes([flac[21] & 0xF0])), 22, none), decode(flac)),
+        "flac that says too little": (put(flac, 22, (1000).to_bytes(4, "big")), decode(flac)),
+        "flac that says a frame too little": (
+            put(flac, 22, (len(decode(flac)) - 100).to_bytes(4, "big")),
+            decode(flac),
+        ),
         "flac that is longer": (
             put(flac, 22, (10**6).to_bytes(4, "big")),
             "it is truncated, or damaged: the last of the 1000000 samples",

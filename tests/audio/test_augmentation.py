@@ -108,16 +108,25 @@ def test_gains_are_in_range():
     assert 8 < levels.max() <= 9
 
 
-@pytest.mark.parametrize("fill", ["zeros", "wrap"])
-def test_shifts(fill):
+@pytest.mark.parametrize("axis", ["time", "bands"])
+@pytest.mark.parametrize("fill", ["zeros", "wrap", "edge"])
+def test_shifts(fill, axis):
     X = np.tile(np.arange(1.0, 11.0), (100, 1))
-    Xt = RandomShift(0.3, fill=fill, random_state=0).fit_transform(X)
+    shift = RandomShift(0.3, fill=fill, axis=axis, random_state=0)
+    if axis == "time":
+        Xt = shift.fit_transform(X)
+    else:
+        Xt = shift.fit_transform(np.repeat(X[:, :, None], 3, axis=2))
+        assert (Xt == Xt[:, :, :1]).all()
+        Xt = Xt[:, :, 0]
     found = set()
     for row in Xt:
         shift = next(s for s in range(-3, 4) if row[4] == 5 - s)
         expected = np.roll(X[0], shift)
         if fill == "zeros":
             expected[(np.arange(10) - shift < 0) | (np.arange(10) - shift > 9)] = 0
+        elif fill == "edge":
+            expected = X[0][np.clip(np.arange(10) - shift, 0, 9)]
         np.testing.assert_array_equal(row, expected)
         found.add(shift)
     assert found == set(range(-3, 4))
@@ -157,6 +166,7 @@ def test_masks_are_rectangles(X):
         (RandomGain("6"), "'gain' parameter"),
         (RandomShift(-0.1), "'max_shift' parameter"),
         (RandomShift(fill="mean"), "'fill' parameter"),
+        (RandomShift(axis="frequency"), "'axis' parameter"),
         (TimeFrequencyMask(n_bands=-1), "'n_bands' parameter"),
         (TimeFrequencyMask(max_frames=3), "'max_frames' parameter"),
         (TimeFrequencyMask(fill="max"), "'fill' parameter .* 'mean', 'min' or a float"),
@@ -166,6 +176,11 @@ def test_bad_parameters(transformer, message, X):
     for method in (transformer.fit, transformer.fit_transform):
         with pytest.raises(ValueError, match=message):
             method(X)
+
+
+def test_waveforms_have_no_bands():
+    with pytest.raises(ValueError, match=r"axis='bands' expects clips .* Put LibrosaFeatures"):
+        RandomShift(axis="bands").fit_transform(np.ones((2, 100)))
 
 
 @pytest.mark.parametrize("snr", [-200.0, 200.0])

@@ -68,6 +68,18 @@ def test_bad_sounds_are_named(X, folder, tmp_path):
         AddBackground(folder, snr="loud").fit(X)
 
 
+def test_silent_places_of_recordings_are_passed_over(X):
+    sound = np.r_[np.zeros(3000), np.ones(600)]
+    for sounds in ([sound], [np.zeros(500), sound]):
+        behind = AddBackground(sounds, 10.0, sr=SR, random_state=0)
+        levels = np.mean((behind.fit_transform(X) - X) ** 2, (1, 2)) / np.mean(X**2, (1, 2))
+        np.testing.assert_allclose(levels, 0.1, rtol=1e-4)
+    with pytest.raises(
+        ValueError, match=r"'sounds' .* at 100 places .* of 2 recordings all samples"
+    ):
+        AddBackground([np.zeros(500), np.zeros(9000)], sr=SR).fit_transform(X)
+
+
 @pytest.mark.parametrize("factor", [0.5, 0.8, 1.25, 2.0])
 def test_speed_moves_all_frequencies(factor):
     wave = np.sin(np.arange(SR) * 2 * np.pi * 500 / SR).astype(np.float32)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from benchmarks.evidence.folds import Clips
+from tests.slow import all_but_slow
 
 pytest.importorskip("concept_erasure", reason="concept_erasure is not installed")
 pytest.importorskip("fairlearn", reason="fairlearn is not installed")
@@ -66,7 +67,7 @@ def test_parts_share_no_row(table):
     assert len(np.unique(age)) == 1000
 
 
-@pytest.mark.parametrize("name", ["plain", "product", "reversal-labels"])
+@pytest.mark.parametrize("name", all_but_slow(["plain", "product", "reversal-labels"], "plain"))
 def test_runs_have_gaps(table, name):
     fold = replace(census.adult(0, sizes=SIZES, n_probe=100), max_epochs=2, unrelated_epochs=3)
     unrelated = fit_unrelated(fold, 0)

@@ -20,7 +20,9 @@ from benchmarks.evidence.folds import PARTS, Clips, Fold
 from benchmarks.evidence.method import network
 from benchmarks.evidence.methods import METHODS
 from benchmarks.evidence.protocols import PROTOCOLS, TITLES, digit_images, table
-from benchmarks.evidence.rivals import ErasedFeatures, GradientReversal, initialised_from
+from benchmarks.evidence.rivals.erased_features import ErasedFeatures
+from benchmarks.evidence.rivals.gradient_reversal import GradientReversal
+from benchmarks.evidence.rivals.initialised_from import initialised_from
 from benchmarks.evidence.rows import complete, interval, summarise
 from benchmarks.evidence.runs import FoldRuns, read_runs, run_all, select
 from benchmarks.evidence.tables import OVERVIEW, WEIGHTS, overview, tables

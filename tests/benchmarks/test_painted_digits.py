@@ -8,6 +8,7 @@ import pytest
 from atl_sklearn import AntiTransferClassifier
 from benchmarks.evidence import painted_digits
 from benchmarks.evidence.folds import PARTS
+from tests.slow import all_but_slow
 
 pytest.importorskip("concept_erasure", reason="concept_erasure is not installed")
 
@@ -77,7 +78,10 @@ def test_more_images_than_there_are():
 
 
 @pytest.mark.parametrize(
-    "name", ["plain", "product", "cross", "reversal-train", "from-unrelated", "erasure"]
+    "name",
+    all_but_slow(
+        ["plain", "product", "cross", "reversal-train", "from-unrelated", "erasure"], "product"
+    ),
 )
 def test_methods_train_the_published_network(name):
     fold = replace(painted_digits.coloured_mnist(0, **SIZES), max_epochs=1)
@@ -89,6 +93,60 @@ def test_methods_train_the_published_network(name):
     model = METHODS[name].build(fold, unrelated, 0, METHODS[name].values[0])
     assert model.features(fold.probe.X).shape == (150, 100)
     assert 0 <= measure(model, fold)["accuracy"] <= 1
+
+
+BIASED = {**SIZES, "n_test": 200}
+
+
+@pytest.mark.parametrize("rho", [0.99, 0.8])
+def test_the_background_gives_the_digit_away_in_training_only(rho):
+    fold = painted_digits.biased_mnist(1, rho, **BIASED)
+    own = own_colors(fold.train)
+    assert sorted(own) == list(range(10))
+    for name, share in [("train", rho), ("valid", rho), ("test", 0.1), ("unlabeled", 0.1),
+                        ("valid_like_test", 0.1), ("balanced", 0.1)]:  # fmt: skip
+        part = getattr(fold, name)
+        assert np.mean(own[part.target] == part.nuisance) == pytest.approx(share, abs=0.08)
+    assert fold.train.X.shape == (600, 3, 6, 5)
+    assert fold.test.X.shape == (200, 3, 6, 5)
+    assert fold.network == {}
+    # White strokes before one colour, which is that of the label.
+    colors = {}
+    for image, color in zip(fold.train.X, fold.train.nuisance, strict=True):
+        found = np.unique(image.reshape(3, -1).T, axis=0)
+        (paint,) = [tuple(c) for c in found if tuple(c) != (255, 255, 255)]
+        assert colors.setdefault(color, paint) == paint
+    assert len(set(colors.values())) == 10
+
+
+def test_biased_mnist_of_the_published_size(monkeypatch):
+    made = {}
+    monkeypatch.setattr(
+        painted_digits, "_fold", lambda *args, **kwargs: made.update(kwargs, sizes=args[2])
+    )
+    painted_digits.biased_mnist(0, 0.999, full=True)
+    assert made["sizes"] == (50_000, 5_000, 2_500)
+    assert made["n_test"] == 10_000
+    assert made["max_epochs"] == 80
+
+
+@pytest.mark.parametrize(
+    "name",
+    all_but_slow(
+        ["plain", "product", "reversal-labels", "from-unrelated", "cross-layers"], "cross-layers"
+    ),
+)
+def test_methods_train_networks_of_four_blocks(name):
+    network = {"module__channels": (4, 4, 4, 8), "module__kernel_size": 7,
+               "module__pool_after": (), "batch_size": 256}  # fmt: skip
+    fold = replace(painted_digits.biased_mnist(0, **BIASED), max_epochs=1, unrelated_epochs=1,
+                   network=network)  # fmt: skip
+    assert METHODS[name].applies_to(fold) == (name != "cross-layers")
+    if METHODS[name].applies_to(fold):
+        unrelated = fit_unrelated(fold, 0)
+        model = METHODS[name].build(fold, unrelated, 0, METHODS[name].values[0])
+        assert model.features(fold.probe.X).shape == (150, 8)
+        assert model.predict(fold.test.X).shape == (200,)
 
 
 def test_nothing_else_is_set():

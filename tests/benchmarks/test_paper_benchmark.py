@@ -16,7 +16,7 @@ from benchmarks.paper import __main__ as command
 from benchmarks.paper.forms import CONVOLUTIONS, FORMS, runs_of, train
 from benchmarks.paper.pairs import PAIRS, Pair, draw, held_out, make_fold
 from benchmarks.paper.readers import find_sets
-from benchmarks.paper.report import summarise, write_report
+from benchmarks.paper.report import summarise, table, write_report
 from benchmarks.paper.runs import read_nuisance, run_fold
 from benchmarks.paper.settings import PUBLISHED, SMALL
 
@@ -207,7 +207,7 @@ def test_forms_run_once_and_are_reported(sets, pair, settings, tmp_path, capsys)
     arguments = (path, "speech-commands-iemocap", 0, find_sets(sets), settings, forms)
     run_fold(*arguments)
     runs = read_runs(path)
-    assert [run["form"] for run in runs] == ["plain"] * 3 + forms[1:]
+    assert [run["form"] for run in runs] == ["plain"] * 5 + forms[1:]
     assert all(0 <= run["accuracy"] <= 1 and run["n_train"] == 10 for run in runs)
     run_fold(*arguments)
     assert read_runs(path) == runs
@@ -250,6 +250,13 @@ def test_each_convolution_has_a_run_and_gains_are_to_the_plain_network():
     rows = {(row.form, row.place): row for row in summarise(runs)}
     assert rows.keys() == {("plain", None), ("published", 12)}
     assert rows["published", 12].gains == pytest.approx((10.0, 10.0))
+    runs += [{**run("published", k, 0, 0.43 + 0.1 * k, place=0), **RAN} for k in (0, 1)]
+    text = table(summarise(runs), [{**RAN, **found} for found in runs])
+    assert "at 2 of 13 convolutions: +5.5 points on the mean, from +1.0 to +10.0" in text
+    assert "differ by 2.8 points" in text and "2 folds, 9 networks" in text
+
+
+RAN = {"seconds": 1.0, "unrelated_train": 0.9}
 
 
 def test_the_command_names_what_is_missing(monkeypatch, tmp_path, capsys):

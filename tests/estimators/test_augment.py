@@ -256,6 +256,15 @@ def test_the_unrelated_side_sees_copies_or_what_they_were(
     assert len(calls) >= 8 * 3
 
 
+def test_inputs_of_its_own_are_kept_though_samples_change(tabular, unrelated, capsys):
+    X, y, _ = tabular
+    net = AntiTransferClassifier(unrelated=unrelated, augment=changed, verbose=1, **SMALL)
+    net.fit(X, y, X_unrelated=X)
+    assert "training data: kept in memory" in capsys.readouterr().out
+    asked = clone(net).set_params(cache="live").fit(X, y, X_unrelated=X)
+    np.testing.assert_array_equal(net.predict_proba(X), asked.predict_proba(X))
+
+
 def test_an_estimator_is_asked_about_the_copies(tabular):
     X, y, nuisance = tabular
     known = LogisticRegression().fit(X, nuisance)

@@ -152,7 +152,8 @@ def test_what_an_optimizer_computes_again_does_not_change_the_weight(tabular, un
 
     Watched(
         unrelated=unrelated, weight=1.0, penalty_every=1, target_similarity=0.1,
-        optimizer=torch.optim.LBFGS, lr=0.1, batch_size=40, max_epochs=2, random_state=0,
+        optimizer=torch.optim.LBFGS, lr=0.1,
+        batch_size=40, max_epochs=2, random_state=0,
     ).fit(X, y)  # fmt: skip
     assert max(map(len, weights)) > 2
     assert all(len(set(step)) == 1 for step in weights)

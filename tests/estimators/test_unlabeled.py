@@ -172,7 +172,8 @@ class TestWhatStaysTheSame:
         def make(max_epochs):
             return AntiTransferClassifier(
                 unrelated=unrelated, weight=1.0, penalty_every=1, metric=metric,
-                module__dropout=0.2, max_epochs=max_epochs, random_state=0, lr_schedule="constant",
+                module__dropout=0.2, max_epochs=max_epochs,
+                random_state=0, lr_schedule="constant",
             )  # fmt: skip
 
         once = make(4).fit(X, Y, X_unlabeled=X_UNLABELED)

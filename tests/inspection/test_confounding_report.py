@@ -27,12 +27,14 @@ def test_what_is_recommended_follows_the_numbers(confounded):
     word, speaker = confounded
     few = confounding_report(word, speaker, n_resamples=5)
     assert "X_unlabeled" in few.recommendation[0] and "at least 192" in few.recommendation[0]
-    assert "product_of_experts=1" in few.recommendation[1]
-    assert few.recommendation[2].startswith("10 samples contradict")
+    assert "are 0.3 and 1 here" in few.recommendation[1]
+    assert len(few.recommendation) == 2
     fewer = confounding_report(np.r_[word[8:], 0, 1], np.r_[speaker[8:], 0, 1], n_resamples=5)
     assert "Only 2 samples contradict" in fewer.recommendation[2]
     many = confounding_report(word, speaker, X_unlabeled=np.zeros((300, 2)), n_resamples=5)
     assert many.recommendation[0].startswith("Pass the 300 samples")
+    assert "are 1 and 0 here" in many.recommendation[1]
+    assert (many.weight, many.product_of_experts) == (1, 0)
     rng = np.random.default_rng(0)
     free = confounding_report(rng.integers(2, size=400), rng.integers(2, size=400), n_resamples=5)
     assert "not confounded" in free.recommendation[0] and len(free.recommendation) == 1

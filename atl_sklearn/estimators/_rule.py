@@ -1,0 +1,117 @@
+"""The rule of the automatic choice: how much of which form, from what is explained."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import logsumexp
+
+from atl_sklearn.unrelated import explained_scores
+
+# Of the target's information, from which on an unrelated task gives it away.
+_CONFOUNDED = 0.1
+# By whether the penalty sees unlabeled data, and whether the unrelated task gives the target away.
+# On training batches, in which the two go along, a penalty forbids some of what is to be learnt.
+_WEIGHTS = {(True, True): 1.0, (True, False): 0.3, (False, True): 0.3, (False, False): 0.0}
+# Samples of each class that contradict the unrelated task, from which on a network learns from
+# them what unlabeled data alone would not teach it.
+_ENOUGH = 20
+_QUARTERS = 4  # numbers count as so many classes
+
+
+@dataclass(frozen=True)
+class Explained:
+    """What answers to unrelated tasks say of the target.
+
+    Attributes
+    ----------
+    scores : ndarray of shape (n_samples, n_classes) or that of the target
+        As :func:`explained_scores` returns them.
+    share : float
+        Of the target's information (of the variance of numbers), in [0, 1].
+    n_contradicting : float
+        How many samples of each class the answers speak against.
+    """
+
+    scores: np.ndarray
+    share: float
+    n_contradicting: float
+
+
+def explain(
+    answers: np.ndarray,
+    y: np.ndarray,
+    *,
+    n_classes: int | None,
+    sample_weight: np.ndarray | None = None,
+) -> Explained:
+    """Find out what answers say of the target.
+
+    Parameters
+    ----------
+    answers : ndarray of shape (n_samples, n_answers)
+        What is known of the unrelated tasks.
+    y : ndarray of shape (n_samples, ...)
+        The target.
+    n_classes : int or None
+        Number of classes; None for numbers.
+    sample_weight : ndarray of shape (n_samples,) or None, default=None
+        Weights of the samples.
+
+    Returns
+    -------
+    explained : Explained
+        Each sample's from the others. Of fewer than two samples nothing is known.
+    """
+    if len(y) < 2:
+        return Explained(np.zeros((len(y), n_classes) if n_classes else y.shape), 0.0, 0.0)
+    scores = explained_scores(answers, y, n_classes=n_classes, sample_weight=sample_weight)
+    weight = np.ones(len(y)) if sample_weight is None else np.asarray(sample_weight, float)
+    if not weight.any():
+        weight = np.ones(len(y))
+    if n_classes is None:
+        centred = y - np.average(y, axis=0, weights=weight)
+        before, after = (
+            float(weight @ (rest.reshape(len(y), -1) ** 2).sum(axis=1))
+            for rest in (centred, centred - scores)
+        )
+        against = (scores * centred).reshape(len(y), -1).sum(axis=1) < 0
+        n_groups = _QUARTERS
+    else:
+        shares = np.bincount(y, weights=weight, minlength=n_classes) / weight.sum()
+        log_shares = np.log(np.maximum(shares, 1e-12))
+        logits = log_shares + scores
+        rows = np.arange(len(y))
+        before = -float(weight @ log_shares[y])
+        after = float(weight @ (logsumexp(logits, axis=1) - logits[rows, y]))
+        against = scores[rows, y] < 0
+        n_groups = int((shares > 0).sum())
+    share = float(np.clip(1 - after / before, 0, 1)) if before > 0 else 0.0
+    return Explained(scores, share, int((against & (weight > 0)).sum()) / n_groups)
+
+
+def automatic_weight(explained: Explained, *, on_unlabeled: bool) -> float:
+    """Return the weight of a penalty.
+
+    Parameters
+    ----------
+    explained : Explained
+        What this unrelated task says of the target.
+    on_unlabeled : bool
+        Whether the penalty sees unlabeled data.
+    """
+    return _WEIGHTS[on_unlabeled, explained.share >= _CONFOUNDED]
+
+
+def automatic_strength(explained: Explained, *, on_unlabeled: bool) -> float:
+    """Return the strength of the product of experts.
+
+    Parameters
+    ----------
+    explained : Explained
+        What all unrelated tasks together say of the target.
+    on_unlabeled : bool
+        Whether there is a penalty that sees unlabeled data.
+    """
+    return 1.0 if not on_unlabeled or explained.n_contradicting >= _ENOUGH else 0.0
