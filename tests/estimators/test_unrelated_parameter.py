@@ -96,7 +96,8 @@ def test_a_skorch_net_is_a_source(tabular):
 def test_a_regressor_is_a_source(tabular):
     X, y, _ = tabular
     other = AntiTransferRegressor(**FAST).fit(X, X[:, 1])
-    AntiTransferClassifier(unrelated=other, **FAST).fit(X, y)
+    net = AntiTransferClassifier(unrelated=other, weight=1.0, **FAST).fit(X, y)
+    assert 0 < net.history[-1, "train_penalty"] <= 1
 
 
 @pytest.mark.parametrize(
@@ -171,7 +172,7 @@ def test_weights_and_buffers_are_bit_identical_after_fit(tabular):
     other = AntiTransferClassifier(Batched, **FAST).fit(X, nuisance)
     other.module_.train()
     before = state_of(other)
-    net = AntiTransferClassifier(Batched, unrelated=other, **FAST).fit(X, y)
+    net = AntiTransferClassifier(Batched, unrelated=other, weight=1.0, **FAST).fit(X, y)
     net.partial_fit(X, y)
     assert_same_state(state_of(other), before)
     assert other.module_.training
