@@ -38,16 +38,16 @@ for row, (title, pictures) in zip(axes, {"training": X, "test": X_test}.items(),
 # %%
 # Two networks
 # ------------
-# ``unrelated="labels"`` takes the colours themselves: no second network is fitted.
+# ``unrelated="labels"`` takes the colours themselves: no second network is fitted. Without further
+# images the defaults take the product of experts, and a small penalty beside it.
 
 from atl_sklearn import AntiTransferClassifier
 
 small = {"module__channels": (16, 32), "module__pool_after": (0,), "max_epochs": 20}
 plain = AntiTransferClassifier(**small, random_state=0).fit(X, digit)
-explained = AntiTransferClassifier(
-    unrelated="labels", weight=0, product_of_experts=1, **small, random_state=0
-)
+explained = AntiTransferClassifier(unrelated="labels", **small, random_state=0)
 explained.fit(X, digit, y_unrelated=color)
+print(explained.summary_)
 
 # %%
 # Right colour, wrong colour

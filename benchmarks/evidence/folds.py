@@ -53,6 +53,8 @@ class Fold:
         Passes over `train` and `unrelated`.
     network : dict
         What a published protocol sets of the networks; nothing otherwise.
+    image_shape : tuple of int or None
+        That of images which the protocol flattens.
     """
 
     train: Clips
@@ -68,6 +70,7 @@ class Fold:
     max_epochs: int = 30
     unrelated_epochs: int = 20
     network: dict[str, Any] = field(default_factory=dict)
+    image_shape: tuple[int, ...] | None = None
 
 
 PARTS = (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -27,16 +28,17 @@ FURTHER_LABELS = "further data with the nuisance"
 FURTHER_BOTH = "further data with nuisance and target"
 UNLABELED = "unlabeled data"
 BALANCED = "balanced data"
+BIASED_ARCHITECTURE = "an architecture that is biased alike"
 _LABELLED = (TRAINING_LABELS, FURTHER_LABELS, FURTHER_BOTH)
 
 
 def network(epochs: int, seed: int, **params: Any) -> Any:
     """Return the estimator that all methods share: what its constructor makes of two numbers.
 
-    Anti-transfer that does not choose its weight by itself computes the penalty in every step,
-    so that what is compared is the penalty alone.
+    Anti-transfer of a weight that is given computes the penalty in every step, so that what is
+    compared is the penalty alone. Without one it is what the constructor makes of it.
     """
-    if "unrelated" in params and params.get("weight") != "auto":
+    if params.get("unrelated") is not None and params.get("weight", "auto") != "auto":
         params.setdefault("penalty_every", 1)
     return AntiTransferClassifier(max_epochs=epochs, random_state=seed, **params)
 
@@ -94,6 +96,12 @@ class Method:
         Data that the fold must have.
     images : bool
         Whether it needs the layers of a ConvNet, as many as it has by default.
+    flat_images : bool
+        Whether it needs images, which may be flattened.
+    package : str or None
+        What must be installed.
+    binary : bool
+        Whether it needs a table with two classes, and two values of the nuisance.
     encoder : bool
         Whether it needs recordings, and the pretrained speaker encoder.
     """
@@ -105,6 +113,9 @@ class Method:
     needs: str = NOTHING
     parts: tuple[str, ...] = ()
     images: bool = False
+    flat_images: bool = False
+    package: str | None = None
+    binary: bool = False
     encoder: bool = False
 
     @property
@@ -116,8 +127,23 @@ class Method:
         """Tell whether the fold has the data and the layers that the method needs."""
         there = all(getattr(fold, part) is not None for part in self.parts)
         heard = encoder.is_there() and fold.train.paths is not None
-        layers = fold.train.X.ndim > 2 and n_blocks(fold) == _N_BLOCKS
-        return there and (layers or not self.images) and (heard or not self.encoder)
+        is_image = fold.train.X.ndim > 2
+        layers = is_image and n_blocks(fold) == _N_BLOCKS
+        seen = is_image or fold.image_shape is not None
+        labels = (fold.train.target, fold.train.nuisance)
+        halves = not is_image and all(len(np.unique(label)) == 2 for label in labels)
+        conditions = [
+            (self.images, layers),
+            (self.flat_images, seen),
+            (self.binary, halves),
+            (self.encoder, heard),
+        ]
+        return there and all(met for needed, met in conditions if needed)
+
+    def missing_package(self) -> str | None:
+        """Return what must be installed for it, and is not; None for nothing."""
+        known = self.package is None or find_spec(self.package) is not None
+        return None if known else self.package
 
 
 def n_blocks(fold: Fold) -> int:

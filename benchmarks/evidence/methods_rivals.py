@@ -12,10 +12,12 @@ from atl_sklearn.modules import get_module
 from benchmarks.evidence.folds import Clips, Fold
 from benchmarks.evidence.method import (
     BALANCED,
+    BIASED_ARCHITECTURE,
     DECAYS,
     FURTHER_BOTH,
     FURTHER_LABELS,
     TRAINING_LABELS,
+    UNLABELED,
     UNRELATED,
     VALIDATION_LABELS,
     WEIGHTS,
@@ -26,7 +28,9 @@ from benchmarks.evidence.method import (
     network_of,
     of_net,
 )
+from benchmarks.evidence.rivals.deep_coral import deep_coral
 from benchmarks.evidence.rivals.erased_features import ErasedFeatures
+from benchmarks.evidence.rivals.fairness import adversarial_fairness, exponentiated_gradient
 from benchmarks.evidence.rivals.gradient_reversal import GradientReversal
 from benchmarks.evidence.rivals.group_dro import group_dro
 from benchmarks.evidence.rivals.groups import group_weighted
@@ -34,6 +38,7 @@ from benchmarks.evidence.rivals.initialised_from import initialised_from
 from benchmarks.evidence.rivals.just_train_twice import PUBLISHED, just_train_twice
 from benchmarks.evidence.rivals.last_layer_refit import last_layer_refitted
 from benchmarks.evidence.rivals.learning_from_failure import learning_from_failure
+from benchmarks.evidence.rivals.rebias import rebias, rebias_frozen
 
 
 def _plain(fold: Fold, unrelated: Any, seed: int, value: float) -> Fitted:
@@ -105,6 +110,16 @@ RIVALS: dict[str, Method] = {
     "learning-from-failure": Method(
         "learning from failure", (0.7, 0.5, 0.9), learning_from_failure
     ),
+    "rebias": Method(
+        "ReBias, beside a network of small receptive field",
+        (1.0, 10.0, 100.0),
+        rebias,
+        needs=BIASED_ARCHITECTURE,
+        flat_images=True,
+    ),
+    "rebias-frozen": Method(
+        "ReBias, beside the unrelated network", (1.0, 10.0, 100.0), rebias_frozen, needs=UNRELATED
+    ),
     "just-train-twice": Method(
         "just train twice (JTT)", tuple(PUBLISHED), just_train_twice, needs=VALIDATION_LABELS
     ),
@@ -146,5 +161,29 @@ RIVALS: dict[str, Method] = {
         (1.0, 10.0, 100.0),
         last_layer_refitted,
         needs=FURTHER_BOTH,
+    ),
+    "deep-coral": Method(
+        "deep CORAL towards the unlabeled data",
+        (1.0, 0.1, 10.0),
+        deep_coral,
+        needs=UNLABELED,
+        parts=("unlabeled",),
+        package="skada",
+    ),
+    "adversarial-fairness": Method(
+        "adversarial fairness",
+        WEIGHTS,
+        adversarial_fairness,
+        needs=TRAINING_LABELS,
+        binary=True,
+        package="fairlearn",
+    ),
+    "exponentiated-gradient": Method(
+        "exponentiated gradient, equal selection rates",
+        (0.01, 0.05, 0.1),
+        exponentiated_gradient,
+        needs=TRAINING_LABELS,
+        binary=True,
+        package="fairlearn",
     ),
 }

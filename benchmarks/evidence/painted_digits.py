@@ -122,6 +122,7 @@ def coloured_mnist(
         max_epochs=10,
         unrelated_epochs=3,
         network={"module__hidden_layer_sizes": (100, 100, 100), "batch_size": 256},
+        image_shape=(3, 28, 28),
     )
 
 

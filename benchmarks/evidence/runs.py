@@ -162,6 +162,10 @@ class FoldRuns:
         """Tune with the first seed; run what was selected, and the untuned, with all seeds."""
         if not METHODS[name].applies_to(self._prepare()):
             return
+        missing = METHODS[name].missing_package()
+        if missing is not None:
+            print(f"{name} is left out: it needs {missing}, which is not installed.", flush=True)
+            return
         values = METHODS[name].values if tune else METHODS[name].values[:1]
         first = [self.run(name, 0, value) for value in values]
         chosen = {METHODS[name].values[0]}

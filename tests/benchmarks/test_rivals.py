@@ -1,6 +1,7 @@
 """The rivals of anti-transfer do what their papers say."""
 
 import copy
+import itertools
 from dataclasses import replace
 
 import numpy as np
@@ -13,6 +14,13 @@ from torch.nn.functional import cross_entropy
 
 from benchmarks.evidence.folds import Clips, Fold
 from benchmarks.evidence.method import network_of
+from benchmarks.evidence.methods import METHODS
+from benchmarks.evidence.rivals.deep_coral import deep_coral
+from benchmarks.evidence.rivals.fairness import (
+    Probability,
+    adversarial_fairness,
+    exponentiated_gradient,
+)
 from benchmarks.evidence.rivals.group_dro import GroupDRO, group_dro
 from benchmarks.evidence.rivals.groups import balancing_weight, group_of, group_weighted
 from benchmarks.evidence.rivals.just_train_twice import PUBLISHED, error_weight, just_train_twice
@@ -27,7 +35,18 @@ from benchmarks.evidence.rivals.learning_from_failure import (
     generalised_cross_entropy,
     learning_from_failure,
 )
+from benchmarks.evidence.rivals.plain_recipe import batch_size, one_cycle, optimizer_arguments
+from benchmarks.evidence.rivals.rebias import (
+    Independence,
+    WithFeatures,
+    rbf_kernel,
+    rebias,
+    rebias_frozen,
+    small_receptive_field,
+    unbiased_hsic,
+)
 from benchmarks.evidence.rivals.same_network import train_by, untrained
+from benchmarks.evidence.runs import FoldRuns, read_runs
 
 
 def shortcut_fold(seed=0):
@@ -263,3 +282,166 @@ class TestLastLayerRefit:
             found = found[:, 1] - found[:, 0]
         np.testing.assert_allclose(found, expected, atol=0.02)
         np.testing.assert_array_equal(net.predict(X), model.predict(scaled))
+
+
+def as_vectors(fold):
+    """Return the fold with numbers as labels, as images of one pixel row."""
+    parts = {
+        name: replace(
+            getattr(fold, name), X=np.abs(getattr(fold, name).X[:, None, :]), target=codes
+        )
+        for name in ("train", "unrelated", "unlabeled", "valid", "valid_like_test", "test", "probe")
+        for codes in [np.unique(getattr(fold, name).target, return_inverse=True)[1]]
+    }
+    return replace(fold, **parts)
+
+
+class TestReBias:
+    def test_hsic_is_the_definition(self):
+        rng = np.random.RandomState(0)
+        features = [torch.as_tensor(rng.normal(size=(7, d))) for d in (3, 2)]
+        k, m = (rbf_kernel(x, sigma).numpy() for x, sigma in zip(features, (1.0, 2.0), strict=True))
+        for kernel, x, sigma in zip((k, m), features, (1.0, 2.0), strict=True):
+            for i in range(7):
+                for j in range(7):
+                    distance = ((x[i] - x[j]) ** 2).sum().item()
+                    expected = np.exp(-distance / (2 * sigma**2)) if i != j else 0
+                    assert kernel[i, j] == pytest.approx(expected)
+        # The mean over all choices of four different samples, of which it is a U-statistic.
+        terms = [
+            k[i, j] * (m[i, j] + m[q, r] - 2 * m[i, q])
+            for i, j, q, r in itertools.permutations(range(7), 4)
+        ]
+        found = unbiased_hsic(torch.as_tensor(k), torch.as_tensor(m)).item()
+        assert found == pytest.approx(np.mean(terms))
+
+    def test_dependence_is_larger(self):
+        generator = torch.Generator().manual_seed(0)
+        x, noise = torch.randn(2, 200, 3, generator=generator).double().unbind()
+        kernel = rbf_kernel(x, 1.0)
+        independent = unbiased_hsic(kernel, rbf_kernel(noise, 1.0)).item()
+        dependent = unbiased_hsic(kernel, rbf_kernel(x**2, 1.0)).item()
+        assert abs(independent) < 1e-3
+        assert dependent > 5e-3
+
+    def test_of_few_samples_there_is_none(self):
+        kernel = rbf_kernel(torch.randn(3, 2), 1.0)
+        assert unbiased_hsic(kernel, kernel) == 0
+
+    def test_one_lowers_what_the_other_raises(self):
+        generator = torch.Generator().manual_seed(1)
+        features, biased = torch.randn(2, 20, 3, generator=generator).unbind()
+        features.requires_grad_()
+        biased.requires_grad_()
+        scores, index = torch.zeros(20, 2), torch.arange(20)
+        loss = Independence(2.0)((scores, features, scores, biased, index), index % 2)
+        found = torch.autograd.grad(loss, [features, biased])
+        hsic = unbiased_hsic(rbf_kernel(features, 1.0), rbf_kernel(biased, 1.0))
+        ours, theirs = torch.autograd.grad(2 * hsic, [features, biased])
+        torch.testing.assert_close(found[0], ours)
+        torch.testing.assert_close(found[1], -theirs)
+        assert loss.item() == pytest.approx(2 * np.log(2), rel=1e-6)
+
+    def test_features_are_the_input_of_the_output_layer(self):
+        nets = [torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.ReLU(), torch.nn.Linear(4, n))
+                for n in (2, 5)]  # fmt: skip
+        x = torch.randn(6, 3)
+        scores, features, others, other_features, _ = WithFeatures(nets)(x, torch.arange(6))
+        for net, s, f in zip(nets, (scores, others), (features, other_features), strict=True):
+            torch.testing.assert_close(s, net(x))
+            torch.testing.assert_close(f, net[1](net[0](x)))
+
+    def test_a_small_receptive_field_does_not_see_where_anything_is(self):
+        net = small_receptive_field((3, 4, 5), 2).eval()
+        x = torch.randn(2, 3, 4, 5)
+        order = torch.randperm(20)
+        moved = x.flatten(2)[:, :, order].reshape(x.shape)
+        torch.testing.assert_close(net(moved), net(x))
+        torch.testing.assert_close(net(x.flatten(1)), net(x))
+
+    def test_it_is_less_dependent_on_the_unrelated_network(self, fold):
+        unrelated = network_of(fold, 9).fit(fold.unrelated.X, fold.unrelated.nuisance)
+
+        def dependence(weight):
+            model = rebias_frozen(fold, unrelated, 0, weight)
+            features = torch.as_tensor(model.features(fold.probe.X))
+            nuisance = torch.as_tensor(fold.probe.nuisance, dtype=features.dtype)[:, None]
+            width = torch.pdist(features).median().item()
+            return unbiased_hsic(rbf_kernel(features, width), rbf_kernel(nuisance, 1.0)).item()
+
+        assert dependence(10.0) < dependence(0.0)
+
+    def test_it_applies_to_images_flattened_or_not(self, fold):
+        method = METHODS["rebias"]
+        assert not method.applies_to(fold)
+        assert method.applies_to(replace(fold, image_shape=(1, 2, 3)))
+        flat = replace(fold, image_shape=(1, 2, 3), max_epochs=1)
+        assert 0 <= accuracy(rebias(flat, None, 0, 1.0), fold.test) <= 1
+
+
+class TestDeepCoral:
+    def test_covariances_come_closer(self, fold):
+        pytest.importorskip("skada")
+        wide = replace(fold.unlabeled, X=fold.unlabeled.X * np.float32(2.5))
+        fold = replace(fold, unlabeled=wide)
+
+        def distance(weight):
+            model = deep_coral(fold, None, 0, weight)
+            ours, theirs = (np.cov(model.features(part.X).T) for part in (fold.train, wide))
+            return np.linalg.norm(ours - theirs) / np.linalg.norm(ours)
+
+        assert distance(1000.0) < 0.7 * distance(0.0)
+
+    def test_without_weight_it_is_a_plain_network(self, fold, plain):
+        pytest.importorskip("skada")
+        model = deep_coral(fold, None, 0, 0.0)
+        assert accuracy(model, fold.train) > 0.95
+        assert accuracy(model, fold.test) == pytest.approx(accuracy(plain, fold.test), abs=0.1)
+
+
+def selection_gap(model, part):
+    chosen = model.predict(part.X) == "yes"
+    return abs(chosen[part.nuisance == 1].mean() - chosen[part.nuisance == 0].mean())
+
+
+class TestFairness:
+    @pytest.mark.parametrize("build", [adversarial_fairness, exponentiated_gradient])
+    def test_selection_rates_come_closer(self, build, fold, plain):
+        pytest.importorskip("fairlearn")
+        value = METHODS[build.__name__.replace("_", "-")].values[0]
+        model = build(replace(fold, max_epochs=10), None, 0, value)
+        assert selection_gap(model, fold.train) < 0.9 * selection_gap(plain, fold.train)
+        assert model.features(fold.probe.X).shape[0] == len(fold.probe.X)
+
+    def test_they_apply_to_tables_of_two_by_two(self, fold):
+        method = METHODS["adversarial-fairness"]
+        assert method.applies_to(fold)
+        assert not method.applies_to(as_vectors(fold))
+        three = replace(fold.train, target=np.arange(len(fold.train.X)) % 3)
+        assert not method.applies_to(replace(fold, train=three))
+
+    def test_probability(self):
+        net = torch.nn.Linear(3, 2)
+        x = torch.randn(4, 3)
+        torch.testing.assert_close(Probability(net)(x)[:, 0], net(x).softmax(1)[:, 1])
+
+
+class TestPlainRecipe:
+    def test_the_schedule_is_the_plain_network_s(self, fold):
+        net = network_of(replace(fold, max_epochs=2), 0).fit(fold.train.X, fold.train.target)
+        n_steps = 2 * -(-len(fold.train.X) // batch_size(fold))
+        optimizer = torch.optim.AdamW([torch.zeros(1)], **optimizer_arguments(fold))
+        schedule = one_cycle(optimizer, fold, n_steps)
+        for _ in range(n_steps):
+            last = optimizer.param_groups[0]["lr"]
+            optimizer.step()
+            schedule.step()
+        assert last == pytest.approx(net.history[-1]["lr"], abs=1e-5)
+
+
+def test_what_is_not_installed_is_left_out_and_named(tmp_path, monkeypatch, capsys):
+    other = replace(METHODS["plain"], package="no_such_package")
+    monkeypatch.setitem(METHODS, "plain", other)
+    FoldRuns("table", 0, tmp_path / "runs.jsonl").run_method("plain", 1)
+    assert "plain is left out: it needs no_such_package" in capsys.readouterr().out
+    assert read_runs(tmp_path / "runs.jsonl") == []
