@@ -8,13 +8,14 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 from atl_sklearn import AntiTransferClassifier, AntiTransferRegressor
 from tests.any_width import any_width
 
-# Full batches in double precision: nothing may fail.
+# Full batches in double precision, and a weight that is given: nothing may fail.
 EXACT = {
     "precision": "float64",
     "batch_size": -1,
     "max_epochs": 100,
     "lr": 0.02,
     "random_state": 0,
+    "weight": 1.0,
 }
 PLAIN, FULL_BATCH = (
     [
@@ -24,7 +25,16 @@ PLAIN, FULL_BATCH = (
     for unrelated in (None, any_width())
 )
 
-# The defaults: minibatches in single precision; plain, and with a penalty.
+# What a task explains is asked of samples that a regression has not seen, which a repeated one is.
+CHOSEN = [clone(estimator).set_params(weight="auto") for estimator in FULL_BATCH]
+FAILED_BY_CHOICE = {
+    f"check_sample_weight_equivalence_on_{kind}_data": (
+        "a sample repeated is one more, from which its twin is explained"
+    )
+    for kind in ("dense", "sparse")
+}
+
+# The defaults: minibatches in single precision; plain, and with what is chosen.
 MINIBATCHES = [
     estimator(random_state=0, unrelated=unrelated)
     for estimator in (AntiTransferClassifier, AntiTransferRegressor)
@@ -61,6 +71,12 @@ def run(check, estimator):
 @pytest.mark.slow
 @parametrize_with_checks([*PLAIN, FULL_BATCH[1]])
 def test_other_full_batch_in_double_precision(estimator, check):
+    run(check, estimator)
+
+
+@pytest.mark.slow
+@parametrize_with_checks(CHOSEN, expected_failed_checks=lambda estimator: FAILED_BY_CHOICE)
+def test_the_choice_by_itself_in_double_precision(estimator, check):
     run(check, estimator)
 
 

@@ -65,10 +65,13 @@ def answers_of(
     for batch in batches:
         y = batch[1]
         targets.append(y.cpu().numpy() if isinstance(y, torch.Tensor) else np.asarray(y))
-        X = run.placement.batch(batch[0])
+        X, positions = run.placement.batch(batch[0]), getattr(batch, "positions", None)
         for position, side in sides.items():
-            answer = side(X, getattr(batch, "positions", None), unlabeled=False)
-            side.frozen.check_finite(answer, "X")
-            answers[position].append(answer[0].flatten(1).cpu().numpy())
+            answer = side(X, positions, unlabeled=False)
+            side.frozen.check_finite(answer, "X", positions)
+            values = answer[0].flatten(1)
+            # NumPy has no bfloat16.
+            values = values.to(torch.promote_types(values.dtype, torch.float32))
+            answers[position].append(values.cpu().numpy())
     found = {position: np.concatenate(values) for position, values in answers.items()}
     return found, np.concatenate(targets)

@@ -31,6 +31,13 @@ def given_weights(
     return [value if isinstance(value, str) else float(value) for value in values]
 
 
+def given_targets(
+    target: float | list[float | None] | tuple[float | None, ...] | None, n_networks: int
+) -> list[float | None]:
+    """Return one target of the similarity for each unrelated network; None where there is none."""
+    return list(target) if isinstance(target, list | tuple) else [target] * n_networks
+
+
 def may_explain(net: Net, n_networks: int) -> bool:
     """Tell whether a fit may add what unrelated tasks explain of the target."""
     if isinstance(net.product_of_experts, str):
@@ -120,7 +127,7 @@ def choose(net: Net, run: FitRun, rehearsal: Rehearsal, *, in_parts: bool) -> Ch
     found, y = answers_of(net, run, sides, rehearsal.data, rehearsal.tried, in_order=in_order)
     y = y.astype(np.int64) if is_classifier(net) else y.astype(np.float64)
     on_unlabeled = compared_data(net, run) != "train"
-    aims = net.target_similarity is not None
+    targets = given_targets(net.target_similarity, len(given))
 
     def explained_by(answers: np.ndarray) -> Explained:
         weight = run.data.sample_weight
@@ -132,10 +139,16 @@ def choose(net: Net, run: FitRun, rehearsal: Rehearsal, *, in_parts: bool) -> Ch
     for at, weight in enumerate(given):
         if isinstance(weight, str):
             alone = joint if len(given) == 1 else explained_by(found[at])
-            weight = 1.0 if aims else automatic_weight(alone, on_unlabeled=on_unlabeled)
+            weight = automatic_weight(alone, on_unlabeled=on_unlabeled)
+            weight = weight if targets[at] is None else 1.0
         weights.append(weight)
     if isinstance(strength, str):
-        possible = in_order and not in_parts and not aims and takes_sums(net.criterion)
+        possible = (
+            in_order
+            and not in_parts
+            and targets == [None] * len(given)
+            and takes_sums(net.criterion)
+        )
         strength = possible * automatic_strength(joint, on_unlabeled=on_unlabeled)
     if not in_order:
         return Choice(weights, float(strength))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from atl_sklearn.estimators._choice import given_weights
+from atl_sklearn.estimators._choice import given_targets, given_weights
 from atl_sklearn.estimators._convergence import judge_convergence, judge_penalty
 from atl_sklearn.estimators._fit_run import FitRun
 from atl_sklearn.estimators._net import Net
@@ -32,8 +32,7 @@ def _comparisons(net: Net, run: FitRun, rows: Sequence[dict[str, Any]]) -> list[
         return []
     sources = run.sources
     given = given_weights(net.weight, len(run.sources))
-    targets = net.target_similarity
-    targets = targets if isinstance(targets, list | tuple) else [targets] * len(sources)
+    targets = given_targets(net.target_similarity, len(sources))
     scores = run.unrelated_scores or [None] * len(sources)
     found = []
     for name, (position, layer) in zip(run.penalty.names, run.penalty.places, strict=True):
@@ -44,8 +43,9 @@ def _comparisons(net: Net, run: FitRun, rows: Sequence[dict[str, Any]]) -> list[
         weight_from = "as given"
         if given[position] == "auto":
             weight_from = _AUTOMATIC
-        if targets[position] is not None:
-            weight_from = f"for target_similarity={targets[position]:.3g}"
+        target = targets[position]
+        if target is not None:
+            weight_from = f"for target_similarity={target:.3g}"
         found.append(
             ComparisonSummary(
                 unrelated=source_name(sources[position])

@@ -336,10 +336,15 @@ class PenaltyRun:
         if self.readers is not None:
             self.readers.zero_grad()
 
+    @property
+    def learning(self) -> torch.optim.Optimizer | None:
+        """The optimizer of what adversarial metrics train, in steps in which they learn."""
+        return self.readers if self._in_turn.now else None
+
     def end_step(self) -> None:
         """Let adversarial metrics learn from the step."""
-        if self.readers is not None and self._in_turn.now:
-            self.readers.step()
+        if self.learning is not None:
+            self.learning.step()
 
     def compares_batch(self, *, training: bool) -> bool:
         """Tell whether the batch of the task loss is compared; in validation it always is."""

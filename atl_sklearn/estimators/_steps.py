@@ -228,8 +228,8 @@ class Steps:
         optimizers: list[torch.optim.Optimizer] = []
         if scaler is not None:
             optimizers = [getattr(net, f"{name}_") for name in net._optimizers]
-            if penalty is not None and penalty.readers is not None:
-                optimizers.append(penalty.readers)
+            if penalty is not None and penalty.learning is not None:
+                optimizers.append(penalty.learning)
 
         def closure() -> torch.Tensor:
             net._zero_grad_optimizer()

@@ -55,8 +55,9 @@ def jitter(x):
     return x + 0.1 * torch.randn_like(x)
 
 
-def _plain(**params):
-    return AntiTransferClassifier(max_epochs=5, batch_size=16, random_state=0, **params)
+def _plain(*, weight=1.0, **params):
+    given = {"max_epochs": 5, "batch_size": 16, "random_state": 0, **params}
+    return AntiTransferClassifier(weight=weight, **given)
 
 
 def _nuisance():
@@ -132,7 +133,8 @@ def fit(scenario, folder):
     net, has_unlabeled = SCENARIOS[scenario]()
     X, y, nuisance, unlabeled = data()
     fitted = net.unrelated is None or hasattr(net.unrelated, "module_")
-    more = {} if fitted else {"y_unrelated": nuisance}
+    # That the target goes along with, so that there is something to choose.
+    more = {} if fitted else {"y_unrelated": np.where(np.arange(len(y)) % 8, y, nuisance)}
     if has_unlabeled:
         more["X_unlabeled"] = unlabeled
     y = y + X[:, 2] if isinstance(net, AntiTransferRegressor) else y
@@ -155,6 +157,7 @@ def outcome(net):
         "random": net._random_stream._states,
         "penalty": net.__dict__.get("_penalty_state"),
         "weight": net.weight_,
+        "product of experts": net.product_of_experts_,
         "unrelated": None if net.unrelated_ is None else net.unrelated_.module_.state_dict(),
         "unrelated score": getattr(net, "unrelated_score_", None),
         "summary": net.summary_.lines(),

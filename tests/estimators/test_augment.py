@@ -190,6 +190,7 @@ def test_unlabeled_samples_have_streams_of_their_own(tabular, unrelated, monkeyp
     X, y, _ = tabular
     seen = recorded(monkeypatch)
     params = {"augment": [AddNoise(5.0), jitter], "unrelated": unrelated, **SMALL}
+    params |= {"weight": 1.0, "penalty_every": 1}
     net = AntiTransferClassifier(penalty_batch_size=16, **params)
     net.fit(X, y, X_unlabeled=X[:32])
     assert {unlabeled for unlabeled, _ in seen[0]} == {False, True}
@@ -270,6 +271,7 @@ def test_an_estimator_is_asked_about_the_copies(tabular):
     asked = []
     known.predict_proba = lambda X: asked.append(X) or LogisticRegression.predict_proba(known, X)
     params = {"unrelated": known, "unrelated_layer": "posterior", **SMALL}
+    params |= {"weight": 1.0, "penalty_every": 1}
     AntiTransferClassifier(augment=changed, **params).fit(X, y)
     assert min(x.mean() for x in asked[-4:]) > 90
     asked.clear()

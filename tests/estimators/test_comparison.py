@@ -166,7 +166,7 @@ class TestMetrics:
         assert values[1] < values[0]
 
 
-class TestAutomaticWeight:
+class TestConfounding:
     def test_independent_answers_have_none(self):
         rng = np.random.RandomState(0)
         answers, targets = rng.dirichlet(np.ones(4), size=300), rng.randint(5, size=300)
@@ -198,64 +198,6 @@ class TestAutomaticWeight:
         expected = confounding(answers[weight > 0], targets[weight > 0])
         assert confounding(answers, targets, weight) == pytest.approx(expected)
         assert confounding(answers[:2], targets[:2]) == 0
-
-    def test_estimator(self, tabular, unrelated):
-        X, y, _ = tabular
-        net = AntiTransferClassifier(unrelated=unrelated, weight="auto", **FAST).fit(X, y)
-        assert 0.1 < net.weight_ < 0.5  # three of four samples agree
-        assert net.history[-1, "penalty_weight"] == net.weight_
-        answers = unrelated.predict_proba(X)
-        assert net.weight_ == pytest.approx(confounding(answers, y), rel=1e-3)
-        same = AntiTransferClassifier(unrelated=unrelated, weight=net.weight_, **FAST).fit(X, y)
-        for one, other in zip(net.module_.parameters(), same.module_.parameters(), strict=True):
-            assert torch.equal(one, other)
-        both = AntiTransferClassifier(unrelated=[unrelated] * 2, weight=["auto", 0.5], **FAST)
-        assert both.fit(X, y).weight_ == [pytest.approx(net.weight_), 0.5]
-        assert AntiTransferClassifier(**FAST).fit(X, y).weight_ == 0
-        assert (
-            AntiTransferClassifier(unrelated=unrelated, weight=0.3, **FAST).fit(X, y).weight_ == 0.3
-        )
-
-    def test_targets_may_lie_on_a_gpu(self, tabular, unrelated, monkeypatch):
-        X, y, _ = tabular
-        expected = AntiTransferClassifier(unrelated=unrelated, weight="auto", **FAST).fit(X, y)
-        asked = []
-
-        class Elsewhere(torch.Tensor):
-            def __array__(self, *args, **kwargs):
-                raise TypeError("can't convert cuda:0 device type tensor to numpy.")
-
-            def numpy(self, *args, **kwargs):
-                self.__array__()
-
-            def cpu(self):
-                asked.append(len(self))
-                return self.as_subclass(torch.Tensor)
-
-        class OnGPU(AntiTransferClassifier):
-            def get_iterator(self, dataset, training=False):
-                made = super().get_iterator(dataset, training=training)
-                moved = ((X, y.as_subclass(Elsewhere)) for X, y in made)
-                return made if training or self._run is None else moved
-
-        net = OnGPU(unrelated=unrelated, weight="auto", **FAST).fit(X, y)
-        assert sum(asked) == 80
-        assert net.weight_ == expected.weight_
-
-    def test_nothing_to_avoid_trains_the_plain_network(self, unrelated):
-        rng = np.random.RandomState(3)
-        X, y = rng.normal(size=(200, 6)), rng.randint(2, size=200)
-        net = AntiTransferClassifier(unrelated=unrelated, weight="auto", **FAST).fit(X, y)
-        assert net.weight_ == pytest.approx(0, abs=0.02)
-        regressor = AntiTransferRegressor(unrelated=unrelated, weight="auto", **FAST)
-        regressor.fit(X, rng.normal(size=200))
-        assert regressor.weight_ == pytest.approx(0, abs=0.02)
-
-    @pytest.mark.parametrize("weight", ["automatic", ["auto", "x"], -1, float("nan"), None])
-    def test_errors(self, tabular, unrelated, weight):
-        X, y, _ = tabular
-        with pytest.raises(ValueError, match=r"'weight' parameter .* 'auto'"):
-            AntiTransferClassifier(unrelated=unrelated, weight=weight).fit(X, y)
 
 
 class Counted(torch.nn.Sequential):

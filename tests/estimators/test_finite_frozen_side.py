@@ -54,11 +54,9 @@ def no_training(monkeypatch):
 def test_a_weight_that_is_not_finite(params, tabular, unrelated, monkeypatch):
     X, y, _ = tabular
     no_training(monkeypatch)
-    net = AntiTransferClassifier(
-        unrelated=broken(unrelated), weight=1.0, penalty_every=1, **params, **FAST
-    )
-    posterior = "posterior" in (params.get("unrelated_layer"), params.get("weight"))
-    layer = "posterior" if posterior or params.get("weight") == "auto" else "hidden"
+    net = AntiTransferClassifier(unrelated=broken(unrelated), **{"weight": 1.0, **params}, **FAST)
+    posterior = params.get("unrelated_layer") == "posterior" or params.get("weight") == "auto"
+    layer = "posterior" if posterior else "hidden"
     match = rf"unrelated network has NaN .* in layer '{layer}.*'hidden.0.linear.weight' is not fin"
     with pytest.raises(ValueError, match=match):
         net.fit(X, y)
@@ -96,7 +94,7 @@ def test_samples_are_named_by_their_positions(which, metric, tabular, tmp_path, 
     if which == "X_unlabeled":
         trained = np.minimum(trained, limit)
     target = y[: len(trained)]
-    params = {"unrelated": network, "layer": 0, "metric": metric, **FAST}
+    params = {"unrelated": network, "weight": 1.0, "layer": 0, "metric": metric, **FAST}
     if metric == "squared_cosine":
         params["module__hidden_layer_sizes"] = (4,)
         params["layer"], params["unrelated_layer"] = "last", "output"
@@ -114,6 +112,17 @@ def test_samples_are_named_by_their_positions(which, metric, tabular, tmp_path, 
             net.fit(trained, target, **data)
 
 
+def test_samples_are_named_by_their_positions_where_answers_are_asked_for(tabular, monkeypatch):
+    X, y, _ = tabular
+    no_training(monkeypatch)
+    many, target = np.tile(X, (7, 1)), np.tile(y, 7)  # more than are asked about at once
+    limit = np.float32(X[:, 0]).max()
+    many[[300, 555], 0] = limit + 1
+    net = AntiTransferClassifier(unrelated=Bad(X.shape[1], limit.item()), **FAST)
+    with pytest.raises(ValueError, match=r"for 1 of 256 samples of X, at positions 300\. Its wei"):
+        net.fit(many, target)
+
+
 def test_a_penalty_that_is_not_finite_is_traced_to_the_frozen_side(tabular, monkeypatch):
     """Where every check would have to wait for a GPU, they are made when something is wrong."""
     X, y, _ = tabular
@@ -121,7 +130,7 @@ def test_a_penalty_that_is_not_finite_is_traced_to_the_frozen_side(tabular, monk
     X[:10, 0] = 0
     network = Bad(X.shape[1], 1.0)
     net = AntiTransferRegressor(
-        unrelated=network, layer=0, unrelated_layer="output", cache="live", **FAST
+        unrelated=network, weight=1.0, layer=0, unrelated_layer="output", cache="live", **FAST
     )
     whole = _frozen_side.FrozenSide.__call__
 

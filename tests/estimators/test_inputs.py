@@ -229,7 +229,8 @@ def test_bad_data_are_refused(X, y, match):
 def test_weights_are_repetitions(estimator, anti_transfer, tabular, unrelated):
     X, y, _ = tabular
     counts = np.random.RandomState(0).randint(3, size=80)
-    parameters = {**EXACT, "unrelated": unrelated if anti_transfer else None}
+    # The product of experts asks of each sample others than itself, which repetitions are not.
+    parameters = {**EXACT, "unrelated": unrelated if anti_transfer else None, "weight": 1.0}
     weighted = estimator(**parameters).fit(X, y, sample_weight=counts)
     repeated = estimator(**parameters).fit(X.repeat(counts, axis=0), y.repeat(counts))
     np.testing.assert_allclose(weighted.forward(X), repeated.forward(X), rtol=1e-6, atol=1e-9)

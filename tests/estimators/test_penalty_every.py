@@ -15,7 +15,10 @@ X = RNG.normal(size=(N, 5)).astype(np.float32)
 Y, NUISANCE = (X[:, 0] + X[:, 1] > 0).astype(int), (X[:, 1] > 0).astype(int)
 X_UNLABELED = RNG.normal(size=(150, 5)).astype(np.float32)
 # Ten steps an epoch.
-PARAMS = {"batch_size": 8, "max_epochs": 2, "random_state": 0, "module__hidden_layer_sizes": (6,)}
+PARAMS = {
+    "batch_size": 8, "max_epochs": 2, "random_state": 0, "module__hidden_layer_sizes": (6,),
+    "weight": 1.0,
+}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +61,12 @@ def test_where_the_number_of_steps_is_not_known_each_counts_as_many_times():
 def test_1_is_every_step(unrelated):
     net = AntiTransferClassifier(unrelated=unrelated, penalty_every=1, **PARAMS).fit(X, Y)
     assert compared(net) == [list(range(10))] * 2
+
+
+def test_the_default_is_every_fourth(unrelated):
     default = AntiTransferClassifier(unrelated=unrelated, **PARAMS).fit(X, Y)
+    assert compared(default) == [[0, 4, 8]] * 2
+    net = AntiTransferClassifier(unrelated=unrelated, penalty_every=4, **PARAMS).fit(X, Y)
     assert torch.equal(weights_of(net), weights_of(default))
 
 
@@ -103,10 +111,10 @@ def test_the_gradient_is_as_many_times_larger(unrelated):
     def first(**kwargs):
         seen = FirstGradient()
         params = {**PARAMS, "batch_size": N // 2, "callbacks": [seen], "max_grad_norm": None}
-        net = AntiTransferClassifier(unrelated=unrelated, **params, **kwargs).fit(X, Y)
+        net = AntiTransferClassifier(unrelated=unrelated, **{**params, **kwargs}).fit(X, Y)
         return dict(net.callbacks_)["FirstGradient"].gradient_
 
-    plain, once, twice = first(weight=0), first(), first(penalty_every=2)
+    plain, once, twice = first(weight=0), first(penalty_every=1), first(penalty_every=2)
     assert (once - plain).norm() > 1e-3
     torch.testing.assert_close(twice - plain, 2 * (once - plain), atol=1e-5, rtol=1e-4)
 

@@ -18,6 +18,7 @@ HALF = ["bfloat16", "float16"]
         {},
         {"metric": "squared_cosine", "aggregation": "none"},
         {"metric": "adversarial"},
+        {"metric": "adversarial", "penalty_every": 1},
         {"cache": "live"},
     ],
 )

@@ -152,9 +152,10 @@ def convnet(folder, **params):
 
 def test_images_and_their_optimizer_keep_their_order_in_memory(images, unrelated_images, tmp_path):
     X, y, _ = images
-    whole = convnet(tmp_path / "a", unrelated=unrelated_images).fit(X, y)
-    interrupted(convnet(tmp_path / "b", unrelated=unrelated_images), X, y, at=9)
-    again = convnet(tmp_path / "b", unrelated=unrelated_images).fit(X, y)
+    params = {"unrelated": unrelated_images, "weight": 1.0}
+    whole = convnet(tmp_path / "a", **params).fit(X, y)
+    interrupted(convnet(tmp_path / "b", **params), X, y, at=9)
+    again = convnet(tmp_path / "b", **params).fit(X, y)
     assert_same(whole, again)
     averages = [
         [state["exp_avg"].stride() for state in net.optimizer_.state.values()]

@@ -3,6 +3,7 @@
 import pathlib
 import pickle
 import warnings
+from html import escape
 
 import numpy as np
 import pytest
@@ -129,11 +130,12 @@ def test_no_penalty_no_judgement():
 # ---- the summary --------------------------------------------------------------------------
 
 
-def test_what_the_summary_says(tabular, unrelated):
+@pytest.mark.parametrize("product_of_experts", ["auto", 0])
+def test_what_the_summary_says(tabular, unrelated, product_of_experts):
     X, y, nuisance = tabular
     net = AntiTransferClassifier(
         unrelated=[unrelated, AntiTransferClassifier(max_epochs=20, **SEEDED)],
-        weight=["auto", 0.5], max_epochs=60, **SEEDED,
+        weight=["auto", 0.5], product_of_experts=product_of_experts, max_epochs=60, **SEEDED,
     ).fit(X, y, y_unrelated=nuisance)  # fmt: skip
     summary = net.summary_
     assert (summary.estimator, summary.n_epochs, summary.max_epochs) == (
@@ -144,41 +146,57 @@ def test_what_the_summary_says(tabular, unrelated):
     one, other = summary.comparisons
     assert one.unrelated_score is None
     assert other.unrelated_score == net.unrelated_score_[1]
-    assert (one.weight, other.weight) == (net.weight_[0], 0.5)
-    assert (one.weight_from, other.weight_from) == (
-        "share of the target that it explains", "as given",
-    )  # fmt: skip
+    assert net.weight_ == [0.3, 0.5]
+    row = net.history[-1]
+    assert (one.weight, other.weight) == (row["penalty_weight_0"], row["penalty_weight_1"])
+    assert summary.product_of_experts == net.product_of_experts_ == (product_of_experts == "auto")
+    if not summary.product_of_experts:
+        assert (one.weight, other.weight) == (0.3, 0.5)
+    assert (one.weight_from, other.weight_from) == ("automatic", "as given")
     assert one.first == net.history[0, "train_penalty_0"]
     assert one.last == net.history[-1, "train_penalty_0"]
     text = repr(summary)
     for part in (
         "60 of 60 epochs, converged",
         f"(score {other.unrelated_score:.3f})",
-        "weight 0.5",
+        f"weight {one.weight:.3g} (automatic)",
+        f"weight {other.weight:.3g} (as given)",
     ):
         assert part in text
     html = summary._repr_html_()
+    for found in (text, html):
+        said = "product of experts of strength 1" in found
+        assert said == bool(summary.product_of_experts)
     assert html.count("<tr>") == 3
     assert "AntiTransferClassifier 1" in html
     assert pickle.loads(pickle.dumps(net)).summary_ == summary
 
 
+TOO_LITTLE = "the unrelated task says too little of the target, so that weight='auto' is 0."
+
+
 @pytest.mark.parametrize(
-    ("params", "why"),
+    ("params", "line"),
     [
-        ({}, "there is no unrelated task"),
-        ({"weight": 0}, "the weight is 0"),
-        ({"weight": "auto"}, "says nothing of the target, so that weight='auto' is 0"),
+        ({}, "Plain network: there is no unrelated task."),
+        ({"weight": 0}, "Plain network: the weight is 0."),
+        ({"product_of_experts": 0}, f"Plain network: {TOO_LITTLE}"),
+        ({"weight": "auto"}, f"Product of experts of strength 1; no penalty: {TOO_LITTLE}"),
+        (
+            {"weight": 0, "product_of_experts": 0.5},
+            "Product of experts of strength 0.5; no penalty: the weight is 0.",
+        ),
     ],
 )
-def test_why_a_network_is_plain(tabular, unrelated, params, why):
+def test_why_a_network_is_plain(tabular, unrelated, params, line):
     X, y, _ = tabular
     if params:
         params = {**params, "unrelated": unrelated}
-    y = np.random.RandomState(0).randint(2, size=len(y))
+    y = np.arange(len(y)) % 2
     net = AntiTransferClassifier(max_epochs=2, **params, **SEEDED).fit(X, y)
-    if net.weight_ == 0:
-        assert why in repr(net.summary_)
+    assert net.weight_ == 0
+    assert net.summary_.lines()[1] == line
+    assert escape(line) in net.summary_._repr_html_()
 
 
 def test_a_regressor_has_one_too(tabular):

@@ -44,8 +44,8 @@ def test_none_trains_as_without_it(tabular, unrelated, estimator):
     X, y, _ = tabular
     y = y.astype(float) if estimator is AntiTransferRegressor else y
     given = {"unrelated": [unrelated], "target_similarity": [None]}
-    net = estimator(**given, **FAST).fit(X, y)
-    assert same(net, estimator(unrelated=unrelated, weight=1.0, penalty_every=1, **FAST).fit(X, y))
+    net = estimator(weight=1.0, **given, **FAST).fit(X, y)
+    assert same(net, estimator(unrelated=unrelated, weight=1.0, **FAST).fit(X, y))
     assert not [name for name in net.history[-1] if "similarity" in name]
 
 

@@ -71,7 +71,7 @@ def test_without_a_seed_networks_differ(tabular):
 def test_training_in_parts_is_training_at_once(tabular, unrelated):
     X, y, _ = tabular
     parameters = {"unrelated": unrelated, "random_state": 0, "module__dropout": 0.3}
-    parameters["lr_schedule"] = "constant"
+    parameters |= {"lr_schedule": "constant", "weight": 1.0}
     whole = AntiTransferClassifier(max_epochs=4, **parameters).fit(X, y)
     parts = AntiTransferClassifier(max_epochs=2, **parameters).fit(X, y).partial_fit(X, y)
     warm = AntiTransferClassifier(max_epochs=2, warm_start=True, **parameters).fit(X, y).fit(X, y)
@@ -115,7 +115,11 @@ def test_a_plain_network_is_that_of_skorch(tabular):
 def test_history_has_task_loss_penalty_and_weight_for_both_stages(tabular, unrelated):
     X, y, _ = tabular
     net = AntiTransferClassifier(
-        unrelated=unrelated, weight=0.5, train_split=ValidSplit(4, stratified=True), **FAST
+        unrelated=unrelated,
+        weight=0.5,
+        penalty_every=1,
+        train_split=ValidSplit(4, stratified=True),
+        **FAST,
     ).fit(X, y)
     for row in net.history:
         assert row["penalty_weight"] == 0.5
@@ -158,7 +162,12 @@ def halving(epoch):
 def test_the_weight_follows_its_schedule(schedule, factors, tabular, unrelated):
     X, y, _ = tabular
     net = AntiTransferClassifier(
-        unrelated=unrelated, weight=2.0, weight_schedule=schedule, max_epochs=4, random_state=0
+        unrelated=unrelated,
+        weight=2.0,
+        penalty_every=1,
+        weight_schedule=schedule,
+        max_epochs=4,
+        random_state=0,
     ).fit(X, y)
     weights = net.history[:, "penalty_weight"]
     if factors is not None:

@@ -10,6 +10,8 @@ from atl_sklearn.modules import ConvNet
 EPOCHS, BATCH = 4, 16
 NETWORK = {"channels": (4, 6), "pool_after": (0,)}
 PARAMS = {
+    "weight": 1.0,
+    "penalty_every": 1,
     "max_epochs": EPOCHS,
     "batch_size": BATCH,
     "random_state": 0,

@@ -150,7 +150,7 @@ class TestWhatStaysTheSame:
 
         nets = [
             AntiTransferClassifier(module(), unrelated=unrelated, layer="2", unrelated_layer="last",
-                                   metric=metric, **PARAMS).fit(X, Y, X_unlabeled=data)
+                                   weight=1.0, metric=metric, **PARAMS).fit(X, Y, X_unlabeled=data)
             for data in (None, 100 + X_UNLABELED)
         ]  # fmt: skip
         states = [net.module_.state_dict() for net in nets]
@@ -161,6 +161,7 @@ class TestWhatStaysTheSame:
             return (current * 0).sum()
 
         params = {**PARAMS, "unrelated": unrelated, "metric": metric, "module__dropout": 0.5}
+        params["weight"] = 1.0
         nets = [
             AntiTransferClassifier(**params).fit(X, Y, X_unlabeled=data)
             for data in (None, X_UNLABELED)

@@ -26,9 +26,8 @@ FAST = {"max_epochs": 1, "random_state": 0, "module__hidden_layer_sizes": (6,)}
 
 
 def trained(unrelated, X, y, params=(), **given):
-    return AntiTransferClassifier(
-        unrelated=unrelated, weight=1.0, penalty_every=1, **{**FAST, **dict(params)}
-    ).fit(X, y, **given)
+    params = {"weight": 1.0, "penalty_every": 1, **FAST, **dict(params)}
+    return AntiTransferClassifier(unrelated=unrelated, **params).fit(X, y, **given)
 
 
 Z = np.arange(160.0).reshape(80, 2)

@@ -96,7 +96,8 @@ def test_a_skorch_net_is_a_source(tabular):
 def test_a_regressor_is_a_source(tabular):
     X, y, _ = tabular
     other = AntiTransferRegressor(**FAST).fit(X, X[:, 1])
-    AntiTransferClassifier(unrelated=other, **FAST).fit(X, y)
+    net = AntiTransferClassifier(unrelated=other, weight=1.0, **FAST).fit(X, y)
+    assert 0 < net.history[-1, "train_penalty"] <= 1
 
 
 @pytest.mark.parametrize(
@@ -171,7 +172,7 @@ def test_weights_and_buffers_are_bit_identical_after_fit(tabular):
     other = AntiTransferClassifier(Batched, **FAST).fit(X, nuisance)
     other.module_.train()
     before = state_of(other)
-    net = AntiTransferClassifier(Batched, unrelated=other, **FAST).fit(X, y)
+    net = AntiTransferClassifier(Batched, unrelated=other, weight=1.0, **FAST).fit(X, y)
     net.partial_fit(X, y)
     assert_same_state(state_of(other), before)
     assert other.module_.training
@@ -389,12 +390,13 @@ def test_labels_reach_a_network_in_a_pipeline(tabular):
 def test_several_networks_each_with_a_weight(tabular, unrelated):
     X, y, _ = tabular
     second = AntiTransferRegressor(**FAST).fit(X, X[:, 2])
-    both = AntiTransferClassifier(unrelated=[unrelated, second], weight=[1.0, 0.5], **FAST)
+    several = {"unrelated": [unrelated, second], "penalty_every": 1, **FAST}
+    both = AntiTransferClassifier(weight=[1.0, 0.5], **several)
     row = both.fit(X, y).history[-1]
     assert (row["penalty_weight_0"], row["penalty_weight_1"]) == (1.0, 0.5)
     objective = row["train_loss"] + row["train_penalty_0"] + 0.5 * row["train_penalty_1"]
     assert row["train_objective"] == pytest.approx(objective, rel=1e-5)
-    only = AntiTransferClassifier(unrelated=[unrelated, second], weight=[1.0, 0.0], **FAST)
+    only = AntiTransferClassifier(weight=[1.0, 0.0], **several)
     single = AntiTransferClassifier(unrelated=unrelated, weight=1.0, penalty_every=1, **FAST)
     assert_same_state(state_of(only.fit(X, y)), state_of(single.fit(X, y)))
     assert both.unrelated_ == [unrelated, second]

@@ -254,7 +254,7 @@ def test_lbfgs_trains_images(axes, images, unrelated_images):
     X = X if axes == 3 else X[:, None]
     net = AntiTransferClassifier(
         optimizer=torch.optim.LBFGS, lr=0.1, batch_size=-1, max_epochs=3, random_state=0,
-        unrelated=unrelated_images if axes == 3 else None,
+        unrelated=unrelated_images if axes == 3 else None, weight=1.0,
         module__channels=(4, 6), module__pool_after=(1,),
     ).fit(X, y)  # fmt: skip
     losses = net.history[:, "train_loss"]

@@ -58,7 +58,7 @@ def test_speech_from_paths_with_the_nuisance_fitted_in_each_fold(
     keep = np.flatnonzero((fsdd.take < 6) & (fsdd.digit < 3))
     paths, digits, speakers = fsdd.paths[keep], fsdd.digit[keep], fsdd.speaker[keep]
     learns = AntiTransferClassifier(**{**SMALL, "max_epochs": 40, "lr": 0.02})
-    net = AntiTransferClassifier(unrelated=learns, **SMALL)
+    net = AntiTransferClassifier(unrelated=learns, weight=1.0, **SMALL)
     results = cross_validate(
         make_pipeline(front(8000, 0.5), net),
         paths,

@@ -48,7 +48,7 @@ RNG = np.random.default_rng(0)
 X = RNG.normal(size=(40, 6)).astype("f4")
 IMAGES = RNG.normal(size=(24, 8, 6)).astype("f4")
 y = np.array(["no", "yes"])[np.arange(40) % 2]
-SETTINGS = {"max_epochs": 1, "random_state": 0}
+SETTINGS = {"max_epochs": 1, "random_state": 0, "weight": 1.0}
 
 
 @pytest.fixture(scope="module")

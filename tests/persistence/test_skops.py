@@ -14,7 +14,7 @@ from atl_sklearn.audio import Standardizer
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(40, 8, 6)).astype("f4")
 y = np.array(["a", "b"])[np.arange(40) % 2]
-FAST = {"max_epochs": 1, "random_state": 0}
+FAST = {"max_epochs": 1, "random_state": 0, "weight": 1.0}
 DOCUMENTED = Path(__file__).parents[2] / "docs" / "guide" / "saving.rst"
 
 

@@ -163,7 +163,9 @@ def test_a_weight_is_searched_even_if_nobody_asks(net, tabular):
     space = {"lr": FloatDistribution(1e-3, 1e-2, log=True), "max_epochs": IntDistribution(2, 4)}
     search = AntiTransferSearchCV(net, space, **FEW).fit(X, y)
     assert search.cv_results_["params"][0] == {"lr": 0.003, "max_epochs": 3, "weight": 0.0}
-    assert {p["weight"] for p in search.cv_results_["params"]} <= {0.0, 1.0}
+    assert {p["weight"] for p in search.cv_results_["params"]} <= {0.0, "auto"}
+    own = AntiTransferSearchCV(clone(net).set_params(weight=2.0), space, **FEW).fit(X, y)
+    assert {p["weight"] for p in own.cv_results_["params"]} == {0.0, 2.0}
 
 
 def test_a_regressor_is_searched(unrelated, tabular):

@@ -88,7 +88,10 @@ def make_data(n_samples, seed=0):
 X, Y = make_data(64)
 X_UNLABELED = make_data(50, 1)[0]
 TRIED = 8 + 4  # the first samples, and the half of them alone
-FAST = {"max_epochs": 4, "random_state": 0, "module__channels": (4, 6), "module__pool_after": (0,)}
+FAST = {
+    "max_epochs": 4, "random_state": 0, "module__channels": (4, 6), "module__pool_after": (0,),
+    "weight": 1.0, "penalty_every": 1,
+}  # fmt: skip
 
 
 @pytest.fixture(scope="module")

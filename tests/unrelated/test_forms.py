@@ -27,7 +27,9 @@ def read(network, layer, X=X):
 
 
 def fitted(unrelated, **params):
-    params = {"max_epochs": 1, "random_state": 0, "unrelated_layer": "output"} | params
+    params = {
+        "max_epochs": 1, "random_state": 0, "unrelated_layer": "output", "weight": 1.0,
+    } | params  # fmt: skip
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*far from converged")
         return AntiTransferClassifier(unrelated=unrelated, **params).fit(X.numpy(), Y)

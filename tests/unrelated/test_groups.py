@@ -65,7 +65,7 @@ def test_the_embedding_may_be_a_part():
 def test_layers_of_the_encoder_are_not_taken_for_the_groups(layer):
     X, groups = blobs()
     network = find_groups(encoder(), X, n_groups=3)
-    net = AntiTransferClassifier(unrelated=network, unrelated_layer=layer, layer=0)
+    net = AntiTransferClassifier(unrelated=network, unrelated_layer=layer, weight=1.0, layer=0)
     with pytest.raises(ValueError, match=r"of groups nothing but what is returned .* 'output'"):
         net.fit(X, groups)
 

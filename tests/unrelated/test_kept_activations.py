@@ -145,7 +145,8 @@ def test_nothing_in_a_file_is_executed(tmp_path, monkeypatch):
 
 def test_a_fit_is_the_same_after_damage(unrelated_and_data, tmp_path):
     unrelated, X, y = unrelated_and_data
-    params = {"unrelated": unrelated, "memory": tmp_path, "max_epochs": 2, "random_state": 0}
+    params = {"unrelated": unrelated, "weight": 1.0, "memory": tmp_path, "max_epochs": 2}
+    params["random_state"] = 0
     expected = AntiTransferClassifier(**params).fit(X, y).predict_proba(X)
     file = next(tmp_path.rglob("activations/*/0.npy"))
     content = bytearray(file.read_bytes())
@@ -230,7 +231,8 @@ X = np.random.RandomState(0).normal(size=(3000, 5)).astype(np.float32)
 y = (X[:, 0] > 0).astype(int)
 params = {"max_epochs": 2, "random_state": 0, "module__hidden_layer_sizes": (300, 8)}
 unrelated = AntiTransferClassifier(**params).fit(X, X[:, 1] > 0)
-params |= {"unrelated": unrelated, "layer": 0, "aggregation": "none", "metric": "cosine"}
+params |= {"unrelated": unrelated, "weight": 1.0, "penalty_every": 1}
+params |= {"layer": 0, "aggregation": "none", "metric": "cosine"}
 expected = AntiTransferClassifier(cache="live", **params).fit(X, y).predict_proba(X)
 tempfile.tempdir = folder
 with warnings.catch_warnings(record=True) as told:
@@ -273,7 +275,7 @@ def test_what_may_only_be_read_is_read():
 @needs_posix
 def test_a_memory_that_cannot_be_made(unrelated_and_data):
     unrelated, X, y = unrelated_and_data
-    params = {"unrelated": unrelated, "max_epochs": 1, "random_state": 0}
+    params = {"unrelated": unrelated, "weight": 1.0, "max_epochs": 1, "random_state": 0}
     expected = AntiTransferClassifier(**params).fit(X, y).predict_proba(X)
     with folder_of_another(lambda folder: None) as folder:
         net = AntiTransferClassifier(memory=folder / "new", **params)
@@ -289,7 +291,9 @@ def test_a_memory_that_may_only_be_read(unrelated_and_data):
     known, X, y = unrelated_and_data
     nuisance = (X[:, 1] > 0).astype(int)
     unfitted = AntiTransferClassifier(max_epochs=20, lr=0.02, random_state=0)
-    params = {"unrelated": [known, unfitted], "max_epochs": 1, "random_state": 0}
+    params = {
+        "unrelated": [known, unfitted], "weight": 1.0, "max_epochs": 1, "random_state": 0,
+    }  # fmt: skip
 
     def fit(memory, X=X):
         labels = np.column_stack([nuisance, nuisance])

@@ -121,6 +121,7 @@ def test_training_compares_the_recurrent_layers(batch_first):
         net = AntiTransferClassifier(
             networks.Recurrent, module__batch_first=batch_first, layer=layer,
             unrelated=networks.seeded(lambda: module(4)), max_epochs=1, random_state=0,
+            weight=1.0, penalty_every=1,
         )  # fmt: skip
         with pytest.warns(UserWarning, match="far from converged"):
             return net.fit(data, y).history[-1, "train_penalty"]

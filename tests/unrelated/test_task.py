@@ -118,16 +118,18 @@ def test_answers_that_are_all_the_same():
 
 def test_it_is_for_unrelated_networks_only():
     X, y = data().numpy(), np.arange(N) % 2
-    net = AntiTransferClassifier(unrelated=deep(), layer="task")
+    net = AntiTransferClassifier(unrelated=deep(), weight=1.0, layer="task")
     with pytest.raises(ValueError, match="unrelated_layer='task'"):
         net.fit(X, y)
-    net = AntiTransferClassifier(unrelated=deep(), unrelated_layer="tasks")
+    net = AntiTransferClassifier(unrelated=deep(), weight=1.0, unrelated_layer="tasks")
     with pytest.raises(ValueError, match="not found"):
         net.fit(X, y)
 
 
 def fitted(network, **params):
-    params = {"max_epochs": 2, "random_state": 0, "unrelated_layer": "task"} | params
+    params = {
+        "max_epochs": 2, "random_state": 0, "unrelated_layer": "task", "weight": 1.0,
+    } | params  # fmt: skip
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*far from converged")
         net = AntiTransferClassifier(unrelated=network, **params)
@@ -173,7 +175,7 @@ def test_what_is_kept_is_known_by_the_directions_too(tmp_path):
         warnings.filterwarnings("ignore", message=".*far from converged")
         net = AntiTransferClassifier(
             unrelated=deep(), unrelated_layer="task", memory=tmp_path, max_epochs=1,
-            penalty_data="unlabeled",
+            weight=1.0, penalty_data="unlabeled",
         )  # fmt: skip
         net.fit(X, y, X_unlabeled=data(1, 64).numpy())
         assert count() == 3

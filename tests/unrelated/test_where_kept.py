@@ -21,7 +21,10 @@ from atl_sklearn.estimators._data import ArrayData
 from atl_sklearn.unrelated._activation_cache import ActivationCache
 
 TRIED = 8 + 4  # the first samples, and the half of them alone
-FAST = {"max_epochs": 4, "random_state": 0, "module__channels": (4, 6), "module__pool_after": (0,)}
+FAST = {
+    "max_epochs": 4, "random_state": 0, "module__channels": (4, 6), "module__pool_after": (0,),
+    "weight": 1.0, "penalty_every": 1,
+}  # fmt: skip
 RNG = np.random.RandomState(0)
 X = RNG.normal(size=(64, 6, 8)).astype(np.float32)
 Y = RNG.randint(2, size=64)
