@@ -136,9 +136,10 @@ class AntiTransferClassifier(AntiTransferEstimator, NeuralNetClassifier):
         How much of what the unrelated tasks explain of the target is added to the network's
         scores while it is trained, and not when it predicts, so that it need not learn that; see
         :func:`~atl_sklearn.unrelated.explained_scores`. 0 adds nothing, 1 all of it. ``"auto"``
-        goes with ``weight="auto"`` and is 0 with other weights: 1 without ``X_unlabeled``, and
-        with them where the tasks speak against at least 20 samples of each class;
-        ``product_of_experts_`` has it. It is 0 where nothing can be added: in `partial_fit`, with
+        goes with ``weight="auto"`` and is 0 with other weights: without ``X_unlabeled``, and
+        with them where the tasks speak against at least 20 samples of each class, it is 1 where
+        these explain 0.6 of the target's information or more, and falls to 0 where they explain
+        less. ``product_of_experts_`` has it. It is 0 where nothing can be added: in `partial_fit`, with
         batches that do not say which samples they have, and with losses of which nobody knows
         whether they take sums of scores. It needs no
         ``X_unlabeled``. A penalty beside it is made smaller by the share of the task's gradient

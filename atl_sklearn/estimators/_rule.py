@@ -11,6 +11,9 @@ from atl_sklearn.unrelated import explained_scores
 
 # Of the target's information, from which on an unrelated task gives it away.
 _CONFOUNDED = 0.1
+# Of the target's information, from which on all that is explained is added. Where less is, the
+# network would have to learn the rest of it from few samples that contradict.
+_ALL = 0.6
 # By whether the penalty sees unlabeled data, and whether the unrelated task gives the target away.
 # On training batches, in which the two go along, a penalty forbids some of what is to be learnt.
 _WEIGHTS = {(True, True): 1.0, (True, False): 0.3, (False, True): 0.3, (False, False): 0.0}
@@ -105,7 +108,7 @@ def automatic_weight(explained: Explained, *, on_unlabeled: bool) -> float:
 
 
 def automatic_strength(explained: Explained, *, on_unlabeled: bool) -> float:
-    """Return the strength of the product of experts.
+    """Return the strength of the product of experts, in [0, 1].
 
     Parameters
     ----------
@@ -114,4 +117,5 @@ def automatic_strength(explained: Explained, *, on_unlabeled: bool) -> float:
     on_unlabeled : bool
         Whether there is a penalty that sees unlabeled data.
     """
-    return 1.0 if not on_unlabeled or explained.n_contradicting >= _ENOUGH else 0.0
+    helps = not on_unlabeled or explained.n_contradicting >= _ENOUGH
+    return min(1.0, explained.share / _ALL) if helps else 0.0
