@@ -139,11 +139,11 @@ class AntiTransferClassifier(AntiTransferEstimator, NeuralNetClassifier):
         goes with ``weight="auto"`` and is 0 with other weights: without ``X_unlabeled``, and
         with them where the tasks speak against at least 20 samples of each class, it is 1 where
         these explain 0.6 of the target's information or more, and falls to 0 where they explain
-        less. ``product_of_experts_`` has it. It is 0 where nothing can be added: in `partial_fit`, with
-        batches that do not say which samples they have, and with losses of which nobody knows
-        whether they take sums of scores. It needs no
-        ``X_unlabeled``. A penalty beside it is made smaller by the share of the task's gradient
-        that is left, as ``penalty_weight`` in the history says. Of a regressor what is learnt is
+        less. ``product_of_experts_`` has it. It is 0 where nothing can be added: in
+        `partial_fit`, with batches that do not say which samples they have, and with losses of
+        which nobody knows whether they take sums of scores. It needs no ``X_unlabeled``. A
+        penalty beside it is made smaller by the share of the task's gradient that is left, as
+        ``penalty_weight`` in the history says. Of a regressor what is learnt is
         the residual.
     augment : transformer, callable, list of these or None, default=None
         What changes the training samples, labelled and unlabelled, in every epoch in another way;
