@@ -290,6 +290,29 @@ OURS: dict[str, Method] = {
         for name, (title, params) in _VARIED.items()
         if name != "-clean"
     },
+    "cross-fourth": _ours("cross-correlation, unlabeled, every fourth step", penalty_every=4),
+    "cross-posterior-fourth": _ours(
+        "cross-correlation to the posterior, unlabeled, every fourth step",
+        scale=3.0,
+        penalty_every=4,
+        **_POSTERIOR,
+    ),
+    "cross-twice-fourth": _ours(
+        "cross-correlation to features and posterior, unlabeled, every fourth step",
+        penalty_every=4,
+        layer=["last", "last"],
+        unrelated_layer=["last", "posterior"],
+    ),
+    "product-cross": _ours(
+        "product of experts and cross-correlation, unlabeled, every fourth step",
+        penalty_every=4,
+        product_of_experts=1.0,
+    ),
+    "product-cross-train": _ours(
+        "product of experts and cross-correlation, training batches",
+        data=None,
+        product_of_experts=1.0,
+    ),
     "product": Method(
         "product of experts, training data", (1.0, 0.5, 2.0), _product, zero=True, needs=UNRELATED
     ),
