@@ -89,6 +89,7 @@ def run(data: str, compared: str, form: str, value: float, seed: int) -> dict[st
     """Train one network and return what is reported of it."""
     fold, unrelated = _prepared(data)
     params: dict[str, Any] = {form: value, "unrelated": unrelated, **COMPARED[compared]}
+    params["penalty_every"] = 1  # so that what is compared is the penalty alone
     start = time.perf_counter()
     net = network(fold.max_epochs, seed, **params)
     net.fit(fold.train.X, fold.train.target, X_unlabeled=fold.unlabeled.X)

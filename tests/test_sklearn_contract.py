@@ -40,6 +40,7 @@ MINIBATCHES = [
     for estimator in (AntiTransferClassifier, AntiTransferRegressor)
     for unrelated in (None, any_width())
 ]
+WEIGHTED = [clone(estimator).set_params(weight=1.0) for estimator in MINIBATCHES[1::2]]
 EXPECTED_FAILED_CHECKS = {
     "check_sample_weight_equivalence_on_dense_data": (
         "a sample repeated, or left out, changes which samples share a minibatch"
@@ -95,14 +96,14 @@ def test_minibatches_in_single_precision(estimator, check):
 
 @pytest.mark.slow
 @parametrize_with_checks(
-    [*MINIBATCHES[::2], MINIBATCHES[3]],
+    [*MINIBATCHES[::2], MINIBATCHES[3], *WEIGHTED],
     expected_failed_checks=lambda estimator: EXPECTED_FAILED_CHECKS,
 )
 def test_other_minibatches_in_single_precision(estimator, check):
     run(check, estimator)
 
 
-@pytest.mark.parametrize("estimator", MINIBATCHES, ids=lambda e: type(e).__name__)
+@pytest.mark.parametrize("estimator", [*MINIBATCHES, *WEIGHTED], ids=lambda e: type(e).__name__)
 def test_what_fails_in_single_precision_holds_to_its_rounding(estimator):
     X = np.random.RandomState(0).normal(size=(60, 3))
     y = X[:, 0] > 0

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import torch
+from torch.utils.data import default_collate
 
-from atl_sklearn.estimators._data import Batch, batch_loader
+from atl_sklearn.estimators._data import Batch, IndexedData, batch_loader, is_own_data
 from atl_sklearn.estimators._fit_run import FitRun
 from atl_sklearn.estimators._net import Net
 from atl_sklearn.estimators._penalty_settings import Samples
@@ -50,14 +51,30 @@ def answers_of(
         Probabilities or predictions; of a plain module what it returns.
     targets : ndarray of shape (n_samples, ...)
         Those of the same samples.
+
+    Raises
+    ------
+    ValueError
+        If an unrelated network gives no answers, or some that are not finite.
     """
-    for side in sides.values():
+    for position, side in sides.items():
         # What a plain module returns may be an embedding, and no scores of classes.
         as_it_is = isinstance(side.frozen, FrozenNetwork) and side.frozen.is_plain
-        side.choose("output" if as_it_is else "posterior", tried, parameter="layer")
+        try:
+            side.choose("output" if as_it_is else "posterior", tried, parameter="layer")
+        except ValueError as error:
+            number = f" {position}" if len(run.sides) > 1 else ""
+            raise ValueError(
+                f"weight='auto' and product_of_experts need answers, which the unrelated network"
+                f"{number} does not give: {error} Set weight to a number, and "
+                "product_of_experts=0."
+            ) from error
     batches: Iterable[Batch | Sequence[object]]
-    if in_order or any(side.needs_positions(unlabeled=False) for side in sides.values()):
+    needs_positions = any(side.needs_positions(unlabeled=False) for side in sides.values())
+    if in_order or (needs_positions and is_own_data(data)):
         batches = batch_loader(data, batch_size=_AT_ONCE, shuffle=False, training=False)
+    elif needs_positions:
+        batches = _by_position(net, data)
     else:
         batches = net.get_iterator(data, training=False)
     answers: dict[int, list[np.ndarray]] = {position: [] for position in sides}
@@ -69,9 +86,18 @@ def answers_of(
         for position, side in sides.items():
             answer = side(X, positions, unlabeled=False)
             side.frozen.check_finite(answer, "X", positions)
-            values = answer[0].flatten(1)
+            values = answer[0].reshape(len(answer[0]), -1)
             # NumPy has no bfloat16.
             values = values.to(torch.promote_types(values.dtype, torch.float32))
             answers[position].append(values.cpu().numpy())
     found = {position: np.concatenate(values) for position, values in answers.items()}
     return found, np.concatenate(targets)
+
+
+def _by_position(net: Net, data: IndexedData) -> Iterator[Batch]:
+    """Yield the samples of a dataset of the user's in their order."""
+    collate = net.get_params_for("iterator_train").get("collate_fn") or default_collate
+    for start in range(0, len(data), _AT_ONCE):
+        positions = torch.arange(start, min(start + _AT_ONCE, len(data)))
+        X, y = collate([data[int(place)] for place in positions])
+        yield Batch(X, y, positions=positions)

@@ -165,7 +165,7 @@ class TestRuns:
     @pytest.mark.slow
     def test_the_same_run_has_the_same_result(self, tmp_path):
         found = [
-            FoldRuns("table", 1, tmp_path / name).run("auto", 0, "auto") for name in ("a", "b")
+            FoldRuns("table", 1, tmp_path / name).run("default", 0, "auto") for name in ("a", "b")
         ]
         for run in found:
             del run["seconds"]
@@ -188,7 +188,8 @@ def made_up_runs(gains, *, method="cross", valid=0.5):
     runs = []
     for fold, of_fold in enumerate(gains):
         for seed, gain in enumerate(of_fold):
-            for name, value, accuracy in [("plain", 1e-4, 0.5), (method, 1.0, 0.5 + gain / 100)]:
+            for name, accuracy in [("plain", 0.5), (method, 0.5 + gain / 100)]:
+                value = METHODS[name].values[0]
                 runs.append({"protocol": "table", "fold": fold, "method": name, "seed": seed,
                              "value": value, "accuracy": accuracy, "worst_group": 0.4,
                              "probe": 0.6, "valid": 0.5, "valid_like_test": 0.5})  # fmt: skip
@@ -248,7 +249,8 @@ class TestReport:
         assert select([{"valid": 1, "a": 0}, {"valid": 1, "a": 1}], "valid")["a"] == 0
 
     def test_overview(self):
-        lines = overview(summarise(made_up_runs([[1, 3], [5, 7]])), OVERVIEW).splitlines()
+        runs = made_up_runs([[1, 3], [5, 7]], method="default")
+        lines = overview(summarise(runs), OVERVIEW).splitlines()
         row = lines.index(f"   * - {TITLES['table']}")
         assert lines[row + 1 : row + 3] == ["     - 0.500", "     - +4.0 [-21.4, 29.4]"]
         assert not any("fsdd" in line or "-0.0" in line for line in lines)
@@ -261,10 +263,11 @@ class TestReport:
         lines = overview(summarise(runs), WEIGHTS).splitlines()
         row = lines.index(f"   * - {TITLES['table']}")
         gain = "     - +5.0 [-7.7, 17.7]"
-        assert lines[row + 2 : row + 6] == [gain, "     -", "     - +0.0 [0.0, 0.0]", gain]
+        assert lines[row + 2 : row + 6] == ["     -", gain, "     - +0.0 [0.0, 0.0]", gain]
 
     def test_a_gain_of_nothing_has_no_sign_of_its_own(self):
-        assert "+0.0 [0.0, 0.0]" in overview(summarise(made_up_runs([[-0.01], [-0.01]])), OVERVIEW)
+        runs = made_up_runs([[-0.01], [-0.01]], method="default")
+        assert "+0.0 [0.0, 0.0]" in overview(summarise(runs), OVERVIEW)
 
     @pytest.mark.parametrize("seed", range(20))
     def test_labels_are_spread_as_little_as_it_takes(self, seed):
@@ -306,16 +309,18 @@ def test_the_networks_of_the_evidence_are_what_the_constructor_makes():
     assert repr(network(7, 3)) == repr(AntiTransferClassifier(max_epochs=7, random_state=3))
 
 
-def test_a_penalty_is_computed_in_every_step_unless_the_choice_is_left_to_the_package():
+def test_a_penalty_of_a_weight_that_is_given_is_computed_in_every_step():
     default = AntiTransferClassifier().penalty_every
     assert default > 1
     unrelated = network(1, 0)
     assert network(1, 0, unrelated=unrelated, weight=0.3).penalty_every == 1
-    assert network(1, 0, unrelated=unrelated, target_similarity=0.1).penalty_every == 1
-    assert network(1, 0, unrelated=unrelated, weight="auto").penalty_every == default
+    assert network(1, 0, unrelated=unrelated, weight=0.3, penalty_every=2).penalty_every == 2
+    for params in ({}, {"weight": "auto"}):
+        assert network(1, 0, unrelated=unrelated, **params).penalty_every == default
+    assert network(1, 0, weight=0.3).penalty_every == default  # there is no penalty
 
 
-@pytest.mark.parametrize("name", ["plain", "cross", "cross-train", "auto", "reversal-labels"])
+@pytest.mark.parametrize("name", ["plain", "default", "cross", "cross-train", "reversal-labels"])
 def test_the_methods_set_nothing_but_what_they_are(name, monkeypatch):
     made = []
 

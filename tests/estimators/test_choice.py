@@ -7,7 +7,8 @@ from scipy.special import softmax
 from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
-from torch.utils.data import DataLoader, SequentialSampler, default_collate
+from skorch.dataset import Dataset
+from torch.utils.data import DataLoader, SequentialSampler, TensorDataset, default_collate
 
 from atl_sklearn import AntiTransferClassifier, AntiTransferRegressor
 from atl_sklearn.estimators._rule import (
@@ -328,9 +329,7 @@ class OwnLoss(torch.nn.Module):
     ],
 )
 def test_batches_and_losses_of_ones_own(params, is_added):
-    nuisance = np.where(np.arange(N) % 5 == 0, 1 - Y, Y)
-    seen = X.copy()
-    seen[:, 0] += 3 * nuisance
+    seen, nuisance = confounded()
     source = LogisticRegression().fit(seen, nuisance)
     net = AntiTransferClassifier(unrelated=source, **SMALL, **params).fit(seen, Y)
     assert net.weight_ == 0.3
@@ -361,6 +360,86 @@ def test_parts_of_a_training_say_too_little_of_the_whole(unrelated, tabular):
     )  # fmt: skip
     assert net.partial_fit(X, np.arange(len(y)) % 2).weight_ == 0.0
     assert net.fit(X, y).product_of_experts_ > 0.3
+
+
+# ---- the data, and what says something of them --------------------------------------------
+
+
+def confounded():
+    """Return X that shows the nuisance, and the nuisance, which contradicts one sample in five."""
+    nuisance = np.where(np.arange(N) % 5 == 0, 1 - Y, Y)
+    seen = X.copy()
+    seen[:, 0] += 3 * nuisance
+    return seen, nuisance
+
+
+def test_a_torch_dataset_is_as_good_as_arrays():
+    seen, nuisance = confounded()
+    net = AntiTransferClassifier(unrelated=LogisticRegression().fit(seen, nuisance), **SMALL)
+    expected = clone(net).fit(seen, Y)
+    assert expected.weight_ == 0.3
+    assert expected.product_of_experts_ > 0.1
+    data = TensorDataset(torch.as_tensor(seen), torch.as_tensor(Y))
+    for given in ((data,), (data, Y)):
+        found = clone(net).fit(*given)
+        assert found.product_of_experts_ == expected.product_of_experts_
+        assert same(found, expected)
+
+
+class OwnDataset(Dataset):
+    """The user's own way to make samples."""
+
+
+@pytest.mark.parametrize("own", [{"dataset": OwnDataset}, {"iterator_train": OwnLoader}])
+def test_what_is_known_by_position_with_samples_of_ones_own(own):
+    seen, nuisance = confounded()
+    more = {"y_unrelated": nuisance, "X_unlabeled": X_UNLABELED, "Z_unlabeled": nuisance[:30]}
+    net = AntiTransferClassifier(unrelated="labels", **SMALL, **own)
+    net.fit(seen, Y, **more)
+    assert (net.weight_, net.product_of_experts_) == (1.0, 0.0)
+    independent = np.arange(N) // 2 % 2
+    assert net.fit(seen, Y, **{**more, "y_unrelated": independent}).weight_ == 0.3
+
+
+class Returns(torch.nn.Module):
+    """A layer, and something else that is returned."""
+
+    def __init__(self, returned):
+        super().__init__()
+        self.layer = torch.nn.Linear(5, 2)
+        self.returned = returned
+        with torch.no_grad():
+            self.layer.weight.copy_(torch.eye(2, 5))
+
+    def forward(self, x):
+        return self.returned(self.layer(x))
+
+
+@pytest.mark.parametrize(
+    "returned",
+    [
+        lambda x: x.argmax(dim=1),
+        lambda x: (x, None),
+        lambda x: {"scores": x},
+        lambda x: x.bfloat16(),
+        lambda x: x[:, :, None, None].double(),
+    ],
+)
+def test_modules_may_return_what_they_like(returned):
+    y = (X[:, 0] > X[:, 1]).astype(int)
+    net = AntiTransferClassifier(unrelated=Returns(returned), unrelated_layer="layer", **SMALL)
+    assert net.fit(X, y).weight_ == 0.3
+
+
+def test_modules_that_return_nothing_need_a_weight():
+    module = Returns(lambda x: x.mean())
+    net = AntiTransferClassifier(unrelated=module, unrelated_layer="layer", **SMALL)
+    message = r"the unrelated network{} does not give: .*Set weight to a number"
+    with pytest.raises(ValueError, match=message.format("")):
+        net.fit(X, Y)
+    with pytest.raises(ValueError, match=message.format(" 1")):
+        clone(net).set_params(unrelated=[torch.nn.Linear(5, 2), module]).fit(X, Y)
+    assert net.set_params(weight=1.0).fit(X, Y).history[-1, "train_penalty"] > 0
 
 
 # ---- where the targets are ----------------------------------------------------------------

@@ -21,7 +21,7 @@ from atl_sklearn import AntiTransferClassifier, load, save
 from atl_sklearn.tuning import AntiTransferSearchCV, share_network
 from atl_sklearn.tuning import _sharing as sharing
 
-FAST = {"max_epochs": 2, "random_state": 0}
+FAST = {"max_epochs": 2, "random_state": 0, "weight": 1.0}
 
 
 @pytest.fixture(scope="module")
