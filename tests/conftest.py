@@ -9,6 +9,7 @@ os.environ["MPLBACKEND"] = "Agg"
 
 import numpy as np
 import pytest
+import sklearn
 import torch
 
 # A shell has its background processes ignore Ctrl-C, which some tests send to themselves.
@@ -25,6 +26,13 @@ def seeded_generators():
     """Start each test from the same global generators, whatever ran before it."""
     torch.manual_seed(0)
     np.random.seed(0)  # noqa: NPY002 - scikit-learn's checks draw from the global generator
+
+
+@pytest.fixture(autouse=True)
+def settings_of_sklearn():
+    """Leave scikit-learn's settings as they were, whatever a page or an example sets."""
+    with sklearn.config_context():
+        yield
 
 
 def _folder(variable, holds):
