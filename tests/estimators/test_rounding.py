@@ -71,5 +71,6 @@ CASES = [
 @pytest.mark.parametrize(("make_unrelated", "params"), CASES)
 def test_a_penalty_near_zero_multiplies_no_rounding(make_unrelated, params):
     seed = 1 if "metric" in params else 0
-    net = AntiTransferClassifier(unrelated=make_unrelated(), random_state=seed, **params, **EXACT)
+    params = {"random_state": seed, "weight": 1.0, **params, **EXACT}
+    net = AntiTransferClassifier(unrelated=make_unrelated(), **params)
     assert max(deviations(net).values()) < 1e-11

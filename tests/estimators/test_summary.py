@@ -149,8 +149,10 @@ def test_what_the_summary_says(tabular, unrelated, product_of_experts):
     assert net.weight_ == [0.3, 0.5]
     row = net.history[-1]
     assert (one.weight, other.weight) == (row["penalty_weight_0"], row["penalty_weight_1"])
-    assert summary.product_of_experts == net.product_of_experts_ == (product_of_experts == "auto")
-    if not summary.product_of_experts:
+    strength = summary.product_of_experts
+    assert strength == net.product_of_experts_
+    assert 0 < strength < 1 if product_of_experts == "auto" else strength == 0
+    if not strength:
         assert (one.weight, other.weight) == (0.3, 0.5)
     assert (one.weight_from, other.weight_from) == ("automatic", "as given")
     assert one.first == net.history[0, "train_penalty_0"]
@@ -165,8 +167,8 @@ def test_what_the_summary_says(tabular, unrelated, product_of_experts):
         assert part in text
     html = summary._repr_html_()
     for found in (text, html):
-        said = "product of experts of strength 1" in found
-        assert said == bool(summary.product_of_experts)
+        assert ("product of experts" in found) == bool(strength)
+        assert not strength or f"product of experts of strength {strength:.3g}" in found
     assert html.count("<tr>") == 3
     assert "AntiTransferClassifier 1" in html
     assert pickle.loads(pickle.dumps(net)).summary_ == summary
@@ -181,7 +183,11 @@ TOO_LITTLE = "the unrelated task says too little of the target, so that weight='
         ({}, "Plain network: there is no unrelated task."),
         ({"weight": 0}, "Plain network: the weight is 0."),
         ({"product_of_experts": 0}, f"Plain network: {TOO_LITTLE}"),
-        ({"weight": "auto"}, f"Product of experts of strength 1; no penalty: {TOO_LITTLE}"),
+        ({"weight": "auto"}, f"Plain network: {TOO_LITTLE}"),
+        (
+            {"product_of_experts": 1},
+            f"Product of experts of strength 1; no penalty: {TOO_LITTLE}",
+        ),
         (
             {"weight": 0, "product_of_experts": 0.5},
             "Product of experts of strength 0.5; no penalty: the weight is 0.",
