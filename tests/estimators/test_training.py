@@ -271,6 +271,8 @@ def test_callbacks(tabular, unrelated, tmp_path):
     X, y, _ = tabular
     net = AntiTransferClassifier(
         unrelated=unrelated,
+        weight=1.0,
+        penalty_every=1,
         train_split=ValidSplit(4, stratified=True),
         max_epochs=50,
         random_state=0,
