@@ -131,7 +131,11 @@ def draw_overview(rows: Sequence[Row], path: Path) -> None:
         Of the file.
     """
     found = by_name(rows)
-    protocols = [name for name in PROTOCOLS if (name, ZERO, "untuned") in found][::-1]
+    protocols = [
+        name
+        for name in reversed(PROTOCOLS)
+        if any((name, *column) in found for column in OVERVIEW.values())
+    ]
     drawing, axes = plt.subplots(figsize=(9, 1.6 + 0.45 * len(protocols)), layout="constrained")
     handles = []
     for number, (title, column) in enumerate(OVERVIEW.items()):

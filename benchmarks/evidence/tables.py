@@ -67,8 +67,8 @@ def overview(rows: Sequence[Row], columns: Columns) -> str:
     cells = [["protocol", "plain network", *columns]]
     for protocol in PROTOCOLS:
         plain = found.get((protocol, ZERO, "untuned"))
-        if plain is not None:
-            gains = [_gain(found.get((protocol, *column))) for column in columns.values()]
+        gains = [_gain(found.get((protocol, *column))) for column in columns.values()]
+        if plain is not None and any(gains):
             cells.append([TITLES[protocol], f"{plain.accuracy:.3f}", *gains])
     return "\n".join(list_table(cells))
 
