@@ -315,9 +315,12 @@ class AntiTransferClassifier(AntiTransferEstimator, NeuralNetClassifier):
     >>> X, y = make_classification(n_samples=200, random_state=0)
     >>> nuisance = X[:, 0] > 0
     >>> unrelated = AntiTransferClassifier(max_epochs=5, random_state=0).fit(X, nuisance)
+    >>> X_more, _ = make_classification(n_samples=100, random_state=1)  # nobody labelled these
     >>> model = AntiTransferClassifier(unrelated=unrelated, max_epochs=5, random_state=0)
-    >>> model.fit(X, y).predict(X[:2]).shape
+    >>> model.fit(X, y, X_unlabeled=X_more).predict(X[:2]).shape
     (2,)
+    >>> model.weight_  # the nuisance says little of y
+    0.3
     >>> sorted(name for name in model.history[-1] if "penalty" in name)
     ['penalty_weight', 'train_penalty']
     """

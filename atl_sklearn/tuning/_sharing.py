@@ -164,7 +164,8 @@ def share_network(unrelated: BaseEstimator, where: PathLike | Client) -> SharedN
     >>> X, y = make_classification(random_state=0)
     >>> speaker = AntiTransferClassifier(max_epochs=1).fit(X, y)
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     net = AntiTransferClassifier(unrelated=share_network(speaker, folder), max_epochs=1)
+    ...     shared = share_network(speaker, folder)
+    ...     net = AntiTransferClassifier(unrelated=shared, weight=1.0, max_epochs=1)
     ...     net.fit(X, y).weight_
     1.0
     """
