@@ -19,6 +19,11 @@ from atl_sklearn._partial_files import partial_path
 _SLACK = 2**10  # bytes that packing may add
 
 
+def _name_of(path: PurePosixPath) -> str:
+    """Return a file's name without its folders."""
+    return path.name
+
+
 @dataclass(frozen=True)
 class Release:
     """What identifies the recordings, whoever packed them.
@@ -52,7 +57,7 @@ class Release:
     sha256: str | None
     n_files: int
     largest: int
-    file_name: Callable[[PurePosixPath], str] = lambda path: path.name
+    file_name: Callable[[PurePosixPath], str] = _name_of
 
     def has_digest(self, digest: str) -> bool:
         """Tell whether a digest is that of the recordings, as far as one is known."""
