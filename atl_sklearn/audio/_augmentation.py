@@ -174,16 +174,22 @@ class Augmentation(DocumentationLink, TransformerMixin, BaseEstimator):
             raise refuse(self, "probability", "a float in [0, 1]")
         check_random_state(self)
 
-    def _check_range(self, name: str) -> None:
+    def _check_range(
+        self, name: str, lowest: float, highest: float, *, what: str = "a float", unit: str = ""
+    ) -> None:
         value = getattr(self, name)
-        numbers = value if isinstance(value, tuple | list) else (value, value)
-        if (
-            len(numbers) != 2
-            or not all(is_number(number) and abs(number) <= _MOST_DB for number in numbers)
-            or numbers[0] > numbers[1]
-        ):
-            must = f"a float in [{-_MOST_DB}, {_MOST_DB}], or a pair (lowest, highest), in dB"
+        ends = value if isinstance(value, tuple | list) else (value, value)
+        good = [is_number(end) and lowest <= end <= highest for end in ends]
+        if len(ends) != 2 or not all(good) or ends[0] > ends[1]:
+            must = f"{what} in [{lowest:g}, {highest:g}], or a pair (lowest, highest){unit}"
             raise refuse(self, name, must)
+
+    def _check_decibels(self, name: str) -> None:
+        self._check_range(name, -_MOST_DB, _MOST_DB, unit=", in dB")
+
+    def _check_rate(self, rate: object) -> None:
+        if not is_number(rate) or rate < 1:
+            raise refuse(self, "sr", "a number of Hz in [1, inf)")
 
     def _draw(self, name: str, rng: np.random.Generator) -> float:
         value = getattr(self, name)

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
 
 from atl_sklearn._types import PathLike, Seed
-from atl_sklearn._validation import is_number, refuse
+from atl_sklearn._validation import refuse
 from atl_sklearn.audio._augmentation import Augmentation, Changed
 from atl_sklearn.audio._bad_audio import BadAudioError, BadFile, UnusableClipError
 from atl_sklearn.audio._clips import Segment, as_clips
@@ -98,9 +98,8 @@ class AddBackground(Augmentation):
 
     def _check_parameters(self) -> None:
         super()._check_parameters()
-        self._check_range("snr")
-        if not is_number(self.sr) or self.sr < 1:
-            raise refuse(self, "sr", "a number of Hz in [1, inf)")
+        self._check_decibels("snr")
+        self._check_rate(self.sr)
         self._clips = find_recordings(self, "sounds")
 
     def _check(self, X: ArrayLike | Sequence, *, reset: bool) -> Changed:
@@ -182,11 +181,7 @@ class RandomSpeed(Augmentation):
 
     def _check_parameters(self) -> None:
         super()._check_parameters()
-        value = self.factor
-        ends = value if isinstance(value, tuple | list) else (value, value)
-        good = [is_number(end) and 1 / _MOST_FACTOR <= end <= _MOST_FACTOR for end in ends]
-        if len(ends) != 2 or not all(good) or ends[0] > ends[1]:
-            raise refuse(self, "factor", "a float in [0.1, 10], or a pair (lowest, highest)")
+        self._check_range("factor", 1 / _MOST_FACTOR, _MOST_FACTOR)
 
     def _change(self, clip: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         import soxr

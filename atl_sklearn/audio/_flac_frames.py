@@ -5,6 +5,8 @@ The format is that of RFC 9639, sections 9.1 and 9.3.
 
 from __future__ import annotations
 
+from functools import cache
+
 from atl_sklearn.audio._bytes import FileBytes
 
 _HEADER = 42  # bytes of the marker and of the block with which all streams begin
@@ -13,6 +15,7 @@ _TOTAL = slice(21, 26)  # of these: 4 bits of something else, and the number of 
 _LONGEST_FRAME = 2**17  # bytes that are searched where the header does not say how long frames are
 
 
+@cache
 def _table(polynomial: int, n_bits: int) -> list[int]:
     found = []
     for byte in range(256):
@@ -24,20 +27,17 @@ def _table(polynomial: int, n_bits: int) -> list[int]:
     return found
 
 
-_CRC8, _CRC16 = _table(0x07, 8), _table(0x8005, 16)
-
-
 def _crc8(data: bytes) -> int:
-    value = 0
+    value, table = 0, _table(0x07, 8)
     for byte in data:
-        value = _CRC8[value ^ byte]
+        value = table[value ^ byte]
     return value
 
 
 def _crc16(data: bytes) -> int:
-    value = 0
+    value, table = 0, _table(0x8005, 16)
     for byte in data:
-        value = (value << 8) & 0xFFFF ^ _CRC16[value >> 8 ^ byte]
+        value = (value << 8) & 0xFFFF ^ table[value >> 8 ^ byte]
     return value
 
 

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 import numpy as np
 
 from atl_sklearn._types import PathLike, Seed
-from atl_sklearn._validation import is_number, refuse
 from atl_sklearn.audio._augmentation import Augmentation
 from atl_sklearn.audio._background import find_recordings
 from atl_sklearn.audio._bad_audio import BadAudioError, BadFile, UnusableClipError
@@ -85,15 +84,9 @@ class AddReverberation(Augmentation):
 
     def _check_parameters(self) -> None:
         super()._check_parameters()
-        self._check_range("direct")
-        value = self.duration
-        ends = value if isinstance(value, tuple | list) else (value, value)
-        good = [is_number(end) and 0.01 <= end <= _LONGEST for end in ends]
-        if len(ends) != 2 or not all(good) or ends[0] > ends[1]:
-            must = f"a number of seconds in [0.01, {_LONGEST:g}], or a pair (lowest, highest)"
-            raise refuse(self, "duration", must)
-        if not is_number(self.sr) or self.sr < 1:
-            raise refuse(self, "sr", "a number of Hz in [1, inf)")
+        self._check_decibels("direct")
+        self._check_range("duration", 0.01, _LONGEST, what="a number of seconds")
+        self._check_rate(self.sr)
         self._responses = None if self.responses is None else self._read()
 
     def _read(self) -> list[np.ndarray]:
@@ -185,11 +178,7 @@ class RandomPitch(Augmentation):
 
     def _check_parameters(self) -> None:
         super()._check_parameters()
-        value = self.semitones
-        ends = value if isinstance(value, tuple | list) else (value, value)
-        good = [is_number(end) and abs(end) <= _MOST_SEMITONES for end in ends]
-        if len(ends) != 2 or not all(good) or ends[0] > ends[1]:
-            raise refuse(self, "semitones", "a float in [-24, 24], or a pair (lowest, highest)")
+        self._check_range("semitones", -_MOST_SEMITONES, _MOST_SEMITONES)
 
     def _change(self, clip: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         import librosa
@@ -198,7 +187,7 @@ class RandomPitch(Augmentation):
         n_fft = min(_LARGEST_FFT, 2 ** int(np.log2(max(clip.shape[-1] // 4, 4))))
         return librosa.effects.pitch_shift(
             clip,
-            sr=16000,
+            sr=16000,  # pitch is moved by a ratio, at any rate
             n_steps=self._draw("semitones", rng),
-            n_fft=n_fft,  # a ratio: any rate
+            n_fft=n_fft,
         ).astype(clip.dtype)

@@ -56,7 +56,7 @@ class AddNoise(Augmentation):
 
     def _check_parameters(self) -> None:
         super()._check_parameters()
-        self._check_range("snr")
+        self._check_decibels("snr")
         check_choice(self, "color", ("white", "pink"))
 
     def _change(self, clip: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -107,7 +107,7 @@ class RandomGain(Augmentation):
 
     def _check_parameters(self) -> None:
         super()._check_parameters()
-        self._check_range("gain")
+        self._check_decibels("gain")
 
     def _change(self, clip: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         return (clip * 10 ** (self._draw("gain", rng) / 20)).astype(clip.dtype)

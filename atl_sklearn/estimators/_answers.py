@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from sklearn.base import is_classifier
 from torch.utils.data import default_collate
 
 from atl_sklearn.estimators._data import Batch, IndexedData, batch_loader, is_own_data
@@ -50,7 +51,7 @@ def answers_of(
     answers : dict of int to ndarray of shape (n_samples, n_answers)
         Probabilities or predictions; of a plain module what it returns.
     targets : ndarray of shape (n_samples, ...)
-        Those of the same samples.
+        Those of the same samples: integers are classes, all others are floats.
 
     Raises
     ------
@@ -91,7 +92,8 @@ def answers_of(
             values = values.to(torch.promote_types(values.dtype, torch.float32))
             answers[position].append(values.cpu().numpy())
     found = {position: np.concatenate(values) for position, values in answers.items()}
-    return found, np.concatenate(targets)
+    y = np.concatenate(targets)
+    return found, y.astype(np.int64 if is_classifier(net) else np.float64)
 
 
 def _by_position(net: Net, data: IndexedData) -> Iterator[Batch]:

@@ -160,8 +160,7 @@ class Augmenting:
         if self.same_answer is not None:
             before = self._placement.batch(clean)
             assert isinstance(before, torch.Tensor)
-            known = batch.index
-            same = self.same_answer(X, before, known, unlabeled=unlabeled)
+            same = self.same_answer(X, before, batch.index, unlabeled=unlabeled)
             X = torch.where(same.reshape(-1, *[1] * (X.ndim - 1)), X, before)
             self._kept.append(float(same.sum()))
             self._n_seen += len(same)

@@ -126,7 +126,6 @@ def choose(net: Net, run: FitRun, rehearsal: Rehearsal, *, in_parts: bool) -> Ch
     in_order = makes_batches(rehearsal.data, net)
     sides = dict(enumerate(run.sides))
     found, y = answers_of(net, run, sides, rehearsal.data, rehearsal.tried, in_order=in_order)
-    y = y.astype(np.int64) if is_classifier(net) else y.astype(np.float64)
     on_unlabeled = compared_data(net, run) != "train"
     targets = given_targets(net.target_similarity, len(given))
 

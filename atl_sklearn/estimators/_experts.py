@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from sklearn.base import is_classifier
 from torch.utils.data import Subset
 
 from atl_sklearn.estimators._batching import makes_batches
@@ -152,7 +151,7 @@ def make_experts(net: Net, run: FitRun, rehearsal: Rehearsal, choice: Choice) ->
     answers, y = choice.answers or answers_in_order(net, run, rehearsal)
     return Experts(
         answers,
-        y.astype(np.int64) if is_classifier(net) else y.astype(np.float64),
+        y,
         run.data.sample_weight,
         choice.strength,
         n_classes_of(net),

@@ -143,16 +143,12 @@ class Steps:
         experts = self._experts if training else None
         judged = y_pred if experts is None else experts.added(y_pred, batch.positions)
         loss = task_loss(net, judged, batch, X, y, training=training)
-        if penalty is None:
+        found = [] if tapped is None else [tapped.penalty]
+        if penalty is not None and penalty.compares_unlabeled(training=training):
+            found.append(penalty.of_unlabeled())
+        if penalty is None or not found:  # a plain network, or a step that does not compare
             if self._run is not None and not math.isfinite(loss.item()):
                 self.stop_for(f"{'train' if training else 'valid'} task loss")
-            return {"loss": loss, "objective": loss, "y_pred": y_pred}
-        found = [] if tapped is None else [tapped.penalty]
-        if penalty.compares_unlabeled(training=training):
-            found.append(penalty.of_unlabeled())
-        if not found:  # a step that does not compare
-            if not math.isfinite(loss.item()):
-                self.stop_for("train task loss")
             return {"loss": loss, "objective": loss, "y_pred": y_pred}
         objective = self._with_penalty(penalty, batch, loss, found, training=training)
         return {"loss": loss, "objective": objective, "y_pred": y_pred}

@@ -25,19 +25,11 @@ from benchmarks.evidence.method import (
 )
 
 
-def _default(data: str | None) -> Callable[..., Fitted]:
-    """Return what the constructor makes of an unrelated network alone."""
-
-    def build(fold: Fold, unrelated: Any, seed: int, value: str) -> Fitted:
-        net = network_of(fold, seed, unrelated=unrelated)
-        unlabeled = None if data is None else getattr(fold, data).X
-        return of_net(net.fit(fold.train.X, fold.train.target, X_unlabeled=unlabeled))
-
-    return build
-
-
 def _anti(data: str | None = None, *, random: bool = False, **params: Any) -> Callable[..., Fitted]:
-    """Anti-transfer; `data` names the unlabeled part, None for the training batches."""
+    """Anti-transfer; `data` names the unlabeled part, None for the training batches.
+
+    Of the value "auto" no weight is set: it is what the constructor makes of it.
+    """
 
     def build(fold: Fold, unrelated: Any, seed: int, value: Any) -> Fitted:
         source = unrelated
@@ -45,7 +37,7 @@ def _anti(data: str | None = None, *, random: bool = False, **params: Any) -> Ca
             source = clone(unrelated).set_params(random_state=7000 + seed)
             source.set_params(max_epochs=0)
             source.fit(fold.unrelated.X, fold.unrelated.nuisance)
-        options = {"weight": value, **params}
+        options = params if value == "auto" else {"weight": value, **params}
         net = network_of(fold, seed, unrelated=source, **options)
         unlabeled = None if data is None else getattr(fold, data).X
         return of_net(net.fit(fold.train.X, fold.train.target, X_unlabeled=unlabeled))
@@ -197,14 +189,14 @@ OURS: dict[str, Method] = {
     "default": Method(
         "AntiTransferClassifier(unrelated=...), unlabeled",
         ("auto",),
-        _default("unlabeled"),
+        _anti("unlabeled"),
         needs=_WITH_UNLABELED,
         parts=("unlabeled",),
     ),
     "default-train": Method(
         "AntiTransferClassifier(unrelated=...), training data alone",
         ("auto",),
-        _default(None),
+        _anti(),
         needs=UNRELATED,
     ),
     "published-batch-gram": _published("batch_gram"),
