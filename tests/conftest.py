@@ -1,5 +1,6 @@
 """What all tests share."""
 
+import importlib
 import os
 import signal
 from pathlib import Path
@@ -19,6 +20,17 @@ if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
 # The networks here are small: threads would only wait for each other, and differ in rounding.
 # That rounding makes no difference is tested with more, which .ci/run asks for.
 torch.set_num_threads(int(os.environ.get("ATL_SKLEARN_TEST_THREADS", "1")))
+
+
+def pytest_configure(config):
+    """Have one process compile what librosa keeps in numba's cache, before several run tests.
+
+    Processes that compile these at once may leave a cache that kills whoever reads it later
+    (numba's issue 10128).
+    """
+    if getattr(config.option, "numprocesses", None) and not hasattr(config, "workerinput"):
+        for name in ("util.utils", "core.audio", "core.pitch"):
+            importlib.import_module(f"librosa.{name}")
 
 
 @pytest.fixture(autouse=True)
