@@ -184,7 +184,7 @@ def test_a_pipe_can_be_read_once_only(features):
 
 def test_one_that_is_not_in_a_list(features, content):
     for item in (content, io.BytesIO(content), {"bytes": content}):
-        with pytest.raises(TypeError, match="A single one is to be put into a list"):
+        with pytest.raises(TypeError, match="Put a single one into a list"):
             features.fit(item)
 
 

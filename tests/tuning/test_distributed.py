@@ -175,7 +175,7 @@ def test_networks_of_ones_own_classes_are_shared(wide, tmp_path, monkeypatch):
     found = pickle.loads(task)
     np.testing.assert_array_equal(found.predict(X[:, :6]), network.predict(X[:, :6]))
     network.set_params(weight_schedule=lambda epoch: 1.0)
-    with pytest.raises(TypeError, match=r"'weight_schedule' .* lambda.*travels with every task"):
+    with pytest.raises(TypeError, match=r"'weight_schedule' .* lambda.*sent with every task"):
         share_network(network, tmp_path)
 
 
