@@ -73,6 +73,43 @@ def overview(rows: Sequence[Row], columns: Columns) -> str:
     return "\n".join(list_table(cells))
 
 
+def _short(share: float, n_digits: int = 3) -> str:
+    return f"{share:.{n_digits}f}".removeprefix("0")
+
+
+def substitutions(rows: Sequence[Row]) -> str:
+    """Return what the text of the page refers to: each figure of the untuned methods, by name.
+
+    Parameters
+    ----------
+    rows : sequence of Row
+        Those to name.
+
+    Returns
+    -------
+    definitions : str
+        Of substitutions of reStructuredText, such as ``|gain: default, fsdd-96|``: gains in
+        points with their intervals and without (``points``), accuracies, and what probes read.
+    """
+    lines = []
+    for row in rows:
+        if row.rule != "untuned":
+            continue
+        figures = {
+            "gain": _gain(row),
+            "points": f"{round(row.gain, 1) + 0.0:+.1f}",
+            "accuracy": _short(row.accuracy),
+            "probe": _short(row.probe, 2),
+            "folds": str(row.n_folds),
+        }
+        lines += [
+            f".. |{what}: {row.method}, {row.protocol}| replace:: {figure}"
+            for what, figure in figures.items()
+            if row.method != ZERO or what not in ("gain", "points")
+        ]
+    return "\n".join(lines) + "\n"
+
+
 def tables(rows: Sequence[Row]) -> str:
     """Return a table and a figure for each protocol.
 

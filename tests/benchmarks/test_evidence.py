@@ -25,7 +25,7 @@ from benchmarks.evidence.rivals.gradient_reversal import GradientReversal
 from benchmarks.evidence.rivals.initialised_from import initialised_from
 from benchmarks.evidence.rows import complete, interval, summarise
 from benchmarks.evidence.runs import FoldRuns, read_runs, run_all, select
-from benchmarks.evidence.tables import OVERVIEW, WEIGHTS, overview, tables
+from benchmarks.evidence.tables import OVERVIEW, WEIGHTS, overview, substitutions, tables
 
 
 class TestFolds:
@@ -300,6 +300,13 @@ class TestReport:
         for name, columns in (("overview", OVERVIEW), ("weights", WEIGHTS)):
             assert (tmp_path / f"{name}.rst").read_text() == overview(rows, columns)
         assert "+4.0 [" in tables(rows)
+        named = (tmp_path / "substitutions.rst").read_text()
+        assert named == substitutions(rows)
+        gain = next(r for r in rows if (r.method, r.rule) == ("cross", "untuned"))
+        assert f"|points: cross, table| replace:: {gain.gain:+.1f}\n" in named
+        assert f"|gain: cross, table| replace:: {gain.gain:+.1f} [{gain.low:.1f}" in named
+        assert "|accuracy: plain, table| replace:: .500\n" in named
+        assert "gain: plain" not in named
         for name in ("table.png", "overview.png"):
             assert (tmp_path / name).stat().st_size > 1000
 
