@@ -71,7 +71,7 @@ numpydoc_show_class_members = False
 # need is there.
 runs, left_out = gallery_needs.runs()
 if left_out:
-    getLogger(__name__).info("examples that do not run, as what they need is not here: %s", left_out)
+    getLogger(__name__).info("examples shown, but not run: %s", left_out)
 sphinx_gallery_conf = {
     "examples_dirs": "../examples",
     "gallery_dirs": "examples",
