@@ -81,8 +81,8 @@ print(search.best_params_)
 import matplotlib.pyplot as plt
 
 figure, (left, right) = plt.subplots(1, 2, figsize=(7.5, 3), layout="constrained")
-left.bar(list(sizes), list(sizes.values()), color="tab:blue")
-left.set(ylabel="MB with each fit", title="What travels")
+left.bar_label(left.bar(list(sizes), list(sizes.values())), fmt="%.3f MB")
+left.set(ylim=(0, 9), ylabel="MB with each fit", title="What is sent")
 table = search.cv_results_
 right.errorbar(
     [str(weight) for weight in weights], table["mean_test_score"], table["std_test_score"],
