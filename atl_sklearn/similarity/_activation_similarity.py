@@ -20,7 +20,11 @@ from atl_sklearn.similarity._checks import (
     check_shapes,
     check_weight,
 )
-from atl_sklearn.similarity._correlation_step import cross_correlation_step
+from atl_sklearn.similarity._correlation_step import (
+    any_features,
+    cross_correlation_step,
+    ordinary_features,
+)
 from atl_sklearn.similarity._metrics import ROW_METRICS, Metric, get_metric, is_batch_metric
 from atl_sklearn.similarity._precomputed import Precomputed
 from atl_sklearn.similarity._products import RowProducts, row_products
@@ -162,14 +166,37 @@ def sample_products(
         Centred.
     """
     if aggregation.degree is not None:
-        there = x if weight is None else x[weight > 0]
-        x = _scaled(x, largest_magnitude(there))
+        x = _scaled(x, largest_magnitude(_counted(x, weight)))
     if aggregation.sample_gram is not None and not explicit:
         side = center_gram(aggregation.sample_gram(x, weight), p)
     else:
         vectors = _aggregated(aggregation, x).flatten(1)
         side = center_vectors(vectors, p, weighted=weight is not None)
     return side if condition is None else partial_out(side, p, condition)
+
+
+def _step_similarity(
+    aggregation: Aggregation,
+    a: torch.Tensor,
+    b: torch.Tensor,
+    weight: torch.Tensor | None,
+    p: torch.Tensor,
+) -> torch.Tensor:
+    """Return the cross-correlation with a frozen side, which is what most training steps ask."""
+    x, y = (_aggregated(aggregation, side).flatten(1) for side in (a, b))
+    features = [ordinary_features(vectors, p) for vectors in (x, y)]
+    weighted = weight is not None
+    if None in features:
+        if aggregation.degree is not None:
+            a, b = (_scaled(side, largest_magnitude(_counted(side, weight))) for side in (a, b))
+            x, y = (_aggregated(aggregation, side).flatten(1) for side in (a, b))
+        features = [any_features(vectors, p, weighted=weighted) for vectors in (x, y)]
+    return cross_correlation_step(x, *features, p, weighted=weighted)
+
+
+def _counted(x: torch.Tensor, weight: torch.Tensor | None) -> torch.Tensor:
+    """Return the samples that have weight."""
+    return x if weight is None else x[weight > 0]
 
 
 def _call(
@@ -352,10 +379,6 @@ def activation_similarity(
         explicit = metric == "cross_correlation" and what.name == "gram"
         frozen = a.requires_grad and not b.requires_grad and torch.is_grad_enabled()
         if metric == "cross_correlation" and frozen and given is None and what.name != "batch_gram":
-            if what.degree is not None:
-                a = _scaled(a, largest_magnitude(a if weight is None else a[weight > 0]))
-            v = standardise(sample_products(what, b, weight, p, None, explicit=explicit), p)
-            x = _aggregated(what, a).flatten(1)
-            return cross_correlation_step(x, v, p, weighted=weight is not None)
+            return _step_similarity(what, a, b, weight, p)
         sides = [sample_products(what, x, weight, p, given, explicit=explicit) for x in (a, b)]
         return how(*sides, p)
