@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 
 import torch
 from numpy.typing import ArrayLike
@@ -118,7 +119,7 @@ def _prepared_similarity(
 ) -> torch.Tensor:
     """Compare rows of which the frozen side, and its norms, were made before."""
     weight = check_weight(sample_weight, current)
-    with torch.autocast(current.device.type, enabled=False):
+    with _single_precision(current.device):
         dtype = torch.promote_types(current.dtype, b.small.dtype)  # b is not half
         a, b = current.to(dtype), b.to(device=current.device, dtype=dtype)
         if weight is not None:
@@ -132,6 +133,13 @@ def _prepared_similarity(
             rows = _as_rows(aggregation, a)
             found = row_products(rows, _as_rows(aggregation, b.small), b.squares)
         return ROW_METRICS[str(metric)](found, weight)
+
+
+def _single_precision(device: torch.device) -> AbstractContextManager[object]:
+    """Return the context in which nothing is computed in half precision."""
+    if torch.is_autocast_enabled(device.type):
+        return torch.autocast(device.type, enabled=False)
+    return nullcontext()
 
 
 def sample_products(
@@ -358,7 +366,7 @@ def activation_similarity(
             f"The metric {metric!r} compares sample by sample, so it cannot take a condition. "
             "Leave it out, or use a metric of the samples' arrangement such as 'cka'."
         )
-    with torch.autocast(current.device.type, enabled=False):
+    with _single_precision(current.device):
         dtype = torch.promote_types(
             torch.promote_types(current.dtype, unrelated.dtype), torch.float32
         )
