@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Sequence, Sized
 from contextlib import AbstractContextManager, nullcontext
+from itertools import chain
 from typing import Any
 
 import torch
@@ -292,9 +293,8 @@ class Steps:
         assert run is not None
         self._parameters = None
         parts = [getattr(net, f"{name}_") for name in (*net._modules, *net._criteria)]
-        self._modules = [
-            module for part in parts if isinstance(part, torch.nn.Module) for module in part.modules()
-        ]
+        modules = [part.modules() for part in parts if isinstance(part, torch.nn.Module)]
+        self._modules = list(chain.from_iterable(modules))
         n_batches = _length_of(iterator)
         if self._penalty is not None:
             self._penalty.begin_epoch(n_batches)

@@ -36,7 +36,6 @@ from atl_sklearn.similarity._sample_products import (
     center_vectors,
     largest_magnitude,
     partial_out,
-    standardise,
 )
 
 # Magnitudes of which products of four, summed up, are far from the limits of single precision.
@@ -192,14 +191,14 @@ def _step_similarity(
 ) -> torch.Tensor:
     """Return the cross-correlation with a frozen side, which is what most training steps ask."""
     x, y = (_aggregated(aggregation, side).flatten(1) for side in (a, b))
-    features = [ordinary_features(vectors, p) for vectors in (x, y)]
+    ours, theirs = ordinary_features(x, p), ordinary_features(y, p)
     weighted = weight is not None
-    if None in features:
+    if ours is None or theirs is None:
         if aggregation.degree is not None:
             a, b = (_scaled(side, largest_magnitude(_counted(side, weight))) for side in (a, b))
             x, y = (_aggregated(aggregation, side).flatten(1) for side in (a, b))
-        features = [any_features(vectors, p, weighted=weighted) for vectors in (x, y)]
-    return cross_correlation_step(x, *features, p, weighted=weighted)
+        ours, theirs = (any_features(vectors, p, weighted=weighted) for vectors in (x, y))
+    return cross_correlation_step(x, ours, theirs, p, weighted=weighted)
 
 
 def _counted(x: torch.Tensor, weight: torch.Tensor | None) -> torch.Tensor:

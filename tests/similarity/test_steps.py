@@ -74,7 +74,9 @@ def test_magnitudes_that_need_no_care(weight):
     )
 
 
-@pytest.mark.parametrize(("scale", "offset"), [(1e-6, 0), (1e6, 0), (1, 1e5), (0, 1), (1, torch.nan)])
+@pytest.mark.parametrize(
+    ("scale", "offset"), [(1e-6, 0), (1e6, 0), (1, 1e5), (0, 1), (1, torch.nan)]
+)
 def test_magnitudes_that_need_care(scale, offset):
     p = torch.full((6,), 1 / 6)
     assert ordinary_features(scale * normal(6, 5).float() + offset, p) is None
