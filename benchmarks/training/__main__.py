@@ -6,9 +6,11 @@ import argparse
 import os
 import platform
 import time
+import warnings
 from pathlib import Path
 
 import torch
+from sklearn.exceptions import ConvergenceWarning
 
 from benchmarks.training.load import load_per_core
 from benchmarks.training.report import write
@@ -35,6 +37,7 @@ def main() -> None:
     parser.add_argument("--large", action="store_true", help="large batches of the VGG too")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
+    warnings.simplefilter("ignore", ConvergenceWarning)  # fits are short, and of random data
     device = torch.device(options.device or ("cuda" if torch.cuda.is_available() else "cpu"))
     machine = {
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else "CPU",
