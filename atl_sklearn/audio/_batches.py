@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,12 @@ from atl_sklearn._progress import Progress
 from atl_sklearn.audio._bad_audio import BadFile, UnusableClipError
 from atl_sklearn.audio._cache import ClipCache
 from atl_sklearn.audio._clips import Segment
+from atl_sklearn.audio._exchange import (
+    Exchange,
+    SentClips,
+    SentFeatures,
+    workers_share_memory,
+)
 from atl_sklearn.audio._features import compute_features
 from atl_sklearn.audio._npy_file import NpyFile
 from atl_sklearn.audio._reading import SharedReading, n_times_of, read_clip
@@ -37,8 +44,8 @@ class ClipBatch:
         Position of the first in all clips.
     n_clips : int
         How many there are.
-    features : ndarray of shape (n_clips, ...) or None
-        The features; None if they were written to disk, or if clips are bad.
+    features : ndarray of shape (n_clips, ...), SentFeatures or None
+        The features; None if they are where they belong, or if clips are bad.
     bad : list of BadFile
         Clips that cannot be used.
     lines : list of str
@@ -53,7 +60,7 @@ class ClipBatch:
 
     start: int
     n_clips: int
-    features: NDArray[np.float32] | None
+    features: NDArray[np.float32] | SentFeatures | None
     bad: list[BadFile]
     lines: list[str]
     failure: str | None
@@ -76,7 +83,11 @@ class BatchJob:
     cache : ClipCache or None
         Where features are looked up and kept.
     rows : NpyFile or None
-        Where features are written to.
+        The file that features are written to.
+    out : ndarray of shape (n_samples, *shape) or None
+        The memory that they belong in, where there is no such file.
+    exchange : Exchange or None, default=None
+        What other processes hand them back by.
     """
 
     settings: LibrosaFeatures
@@ -84,15 +95,24 @@ class BatchJob:
     seed: int | None
     cache: ClipCache | None
     rows: NpyFile | None
+    out: NDArray[np.float32] | None
+    exchange: Exchange | None = None
 
-    def for_part(self, clips: list[Segment]) -> BatchJob:
+    def for_part(
+        self, clips: list[Segment], in_memory: bool, exchange: Exchange | None
+    ) -> BatchJob:
         """Return the job with what is known of these clips alone, to be sent to a worker."""
-        return replace(self, cache=None if self.cache is None else self.cache.part_for(clips))
+        return replace(
+            self,
+            cache=None if self.cache is None else self.cache.part_for(clips),
+            out=self.out if in_memory else None,
+            exchange=exchange,
+        )
 
 
 def compute_batches(
     clips: list[Segment], jobs: Sequence[BatchJob]
-) -> Iterator[tuple[ClipBatch, ...]]:
+) -> Generator[tuple[ClipBatch, ...]]:
     """Compute one or more kinds of features of clips, each of which is read once.
 
     Parameters
@@ -114,24 +134,33 @@ def compute_batches(
     n_values = max((j.settings.n_channels or 1) * n_times_of(j.settings) for j in jobs)
     share = -(-len(clips) // effective_n_jobs(first.n_jobs))
     size = max(1, min(_BATCH_CLIPS, _BATCH_SAMPLES // n_values, share))
+    in_memory = workers_share_memory(first.n_jobs)
+    exchange = None if in_memory else Exchange.between_workers()
     tasks = (
-        delayed(_compute_all)(part, start, [job.for_part(part) for job in jobs])
+        delayed(_compute_all)(
+            part if exchange is None else exchange.send_clips(part),
+            start,
+            [job.for_part(part, in_memory, exchange) for job in jobs],
+        )
         for start in range(0, len(clips), size)
         for part in [clips[start : start + size]]
     )
     parallel = Parallel(n_jobs=first.n_jobs, prefer="threads", return_as="generator")
-    if not first.verbose:
-        yield from parallel(tasks)
-        return
-    with Progress(len(clips), type(first).__name__, unit="clip") as progress:
-        for batches in parallel(tasks):
-            progress.update(batches[0].n_clips)
-            yield batches
+    with nullcontext() if exchange is None else exchange:
+        if not first.verbose:
+            yield from parallel(tasks)
+            return
+        with Progress(len(clips), type(first).__name__, unit="clip") as progress:
+            for batches in parallel(tasks):
+                progress.update(batches[0].n_clips)
+                yield batches
 
 
 def _compute_all(
-    clips: list[Segment], start: int, jobs: Sequence[BatchJob]
+    clips: list[Segment] | SentClips, start: int, jobs: Sequence[BatchJob]
 ) -> tuple[ClipBatch, ...]:
+    if isinstance(clips, SentClips):
+        clips = clips.receive()
     shared = None
     if len(jobs) > 1:
         shared = SharedReading([(job.settings, job.seed) for job in jobs])
@@ -145,10 +174,12 @@ def _compute_batch(
     keys = [None if cache is None else cache.key_of(clip) for clip in clips]
     if cache is not None:
         cache.tell_lengths()
+    features = None if job.out is None else job.out[start : start + len(clips)]
     if cache is None:
-        features, missing = None, list(range(len(clips)))
+        missing = list(range(len(clips)))
     else:
-        features = np.empty((len(clips), *shape), np.float32)
+        if features is None:
+            features = np.empty((len(clips), *shape), np.float32)
         missing = [
             i for i, key in enumerate(keys) if key is None or not cache.load(key, features[i])
         ]
@@ -159,7 +190,7 @@ def _compute_batch(
             wave[...] = read_clip(clips[i], settings, job.seed, shared)
         except UnusableClipError as error:
             bad.append(BadFile(start + i, clips[i].path, str(error)))
-    done: NDArray[np.float32] | None = None
+    done: NDArray[np.float32] | SentFeatures | None = None
     if missing and (not bad or settings.on_error == "warn"):
         computed, broken = _compute_finite(waves, settings)
         known = {found.position for found in bad}
@@ -176,10 +207,12 @@ def _compute_batch(
             key = keys[i]
             if cache is not None and key is not None and i not in unusable:
                 cache.save(key, clips[i], features[i])
-        if rows is None:
-            done = features
-        else:
+        if rows is not None:
             rows.write(start, features)
+        elif job.exchange is not None:
+            done = job.exchange.send_features(features)
+        elif job.out is None:
+            done = features
     return ClipBatch(
         start,
         len(clips),

@@ -1,0 +1,193 @@
+"""Samples and features between the processes of a machine: by files in place of pickles.
+
+A pickle is copied three times and squeezed through a pipe of 64 KiB; a file in memory is written
+once and read once.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+import time
+import uuid
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+from joblib import effective_n_jobs
+from joblib.parallel import LokyBackend, MultiprocessingBackend, get_active_backend
+from numpy.typing import NDArray
+
+from atl_sklearn._partial_files import partial_path, remove_left_over
+from atl_sklearn.audio._clips import Segment
+
+_IN_MEMORY = "/dev/shm"  # a disk in memory, on Linux
+_MOST_TRIES = 20
+_PAUSE = 0.05  # seconds
+
+
+def workers_share_memory(n_jobs: int | None) -> bool:
+    """Tell whether joblib's workers are threads, or this one alone.
+
+    Parameters
+    ----------
+    n_jobs : int or None
+        Their number, as joblib has it.
+
+    Examples
+    --------
+    >>> from joblib import parallel_config
+    >>> from atl_sklearn.audio._exchange import workers_share_memory
+    >>> with parallel_config("loky"):
+    ...     print(workers_share_memory(2), workers_share_memory(1))
+    False True
+    """
+    backend, _ = get_active_backend(prefer="threads")
+    return effective_n_jobs(n_jobs) == 1 or getattr(backend, "supports_sharedmem", False)
+
+
+@dataclass
+class SentClips:
+    """Clips whose samples are in a file.
+
+    Parameters
+    ----------
+    path : str
+        The file; it holds one array after the other.
+    arrays : list of (tuple of int, str)
+        Shape and dtype of each.
+    clips : list of tuple
+        For each clip its file, or the index of its array, and the other fields of its Segment.
+    """
+
+    path: str
+    arrays: list[tuple[tuple[int, ...], str]]
+    clips: list[tuple]
+
+    def receive(self) -> list[Segment]:
+        """Return the clips; the file is removed."""
+        found = []
+        with open(self.path, "rb", buffering=0) as file:
+            for shape, dtype in self.arrays:
+                count = int(np.prod(shape))
+                found.append(np.fromfile(file, dtype, count).reshape(shape))
+        with suppress(OSError):
+            os.unlink(self.path)
+        return [
+            Segment(found[source] if isinstance(source, int) else source, *others)
+            for source, *others in self.clips
+        ]
+
+
+@dataclass
+class SentFeatures:
+    """Features in a file.
+
+    Parameters
+    ----------
+    path : str
+        The file.
+    """
+
+    path: str
+
+    def receive(self, out: NDArray[np.float32]) -> None:
+        """Read the features; the file is removed.
+
+        Parameters
+        ----------
+        out : ndarray of shape (n_clips, ...), float32, in C order
+            Where they are read to.
+
+        Raises
+        ------
+        OSError
+            If some are missing.
+        """
+        with open(self.path, "rb", buffering=0) as file:
+            if file.readinto(out.data.cast("B")) != out.nbytes:
+                raise OSError(f"The file of features {self.path!r} was changed meanwhile.")
+        with suppress(OSError):
+            os.unlink(self.path)
+
+
+@dataclass
+class Exchange:
+    """A folder of this machine through which processes hand samples and features to each other.
+
+    As a context manager it is removed at the end, whatever happens; what was left by processes
+    that were killed is removed by the next one.
+
+    Parameters
+    ----------
+    folder : str
+        The folder.
+    """
+
+    folder: str
+
+    @classmethod
+    def between_workers(cls) -> Self | None:
+        """Return one if workers are processes of this machine and there is a place, or None."""
+        backend, _ = get_active_backend(prefer="threads")
+        if not isinstance(backend, LokyBackend | MultiprocessingBackend):
+            return None  # they may be on other machines
+        for root in (_IN_MEMORY, tempfile.gettempdir()):
+            remove_left_over(root)
+            folder = partial_path(Path(root) / "atl_sklearn")
+            with suppress(OSError):
+                folder.mkdir(mode=0o700)
+                return cls(str(folder))
+        return None
+
+    def send_clips(self, clips: list[Segment]) -> SentClips | list[Segment]:
+        """Return what a worker receives clips by: the clips themselves if there is no space."""
+        arrays: list[np.ndarray] = []
+        indices: dict[int, int] = {}  # many clips may be of one recording
+        sent = []
+        for clip in clips:
+            source = clip.source
+            if isinstance(source, np.ndarray) and id(source) not in indices:
+                indices[id(source)] = len(arrays)
+                arrays.append(source)
+            place = indices.get(id(source), source)
+            sent.append((place, clip.rate, clip.start, clip.duration, clip.recording))
+        path = self._new_path()
+        if not arrays or not _write(path, arrays):
+            return clips
+        return SentClips(path, [(array.shape, array.dtype.str) for array in arrays], sent)
+
+    def send_features(self, features: NDArray[np.float32]) -> SentFeatures | NDArray[np.float32]:
+        """Return what features are received by: they themselves if there is no space."""
+        path = self._new_path()
+        return SentFeatures(path) if _write(path, [features]) else features
+
+    def _new_path(self) -> str:
+        return os.path.join(self.folder, uuid.uuid4().hex)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        for _ in range(_MOST_TRIES):  # a worker that is being stopped may still write into it
+            shutil.rmtree(self.folder, ignore_errors=True)
+            if not os.path.exists(self.folder):
+                return
+            time.sleep(_PAUSE)
+
+
+def _write(path: str, arrays: list[np.ndarray]) -> bool:
+    try:
+        with open(path, "xb", buffering=0) as file:
+            for array in arrays:
+                left = np.ascontiguousarray(array).data.cast("B")
+                while left.nbytes:
+                    left = left[file.write(left) :]
+    except OSError:
+        with suppress(OSError):
+            os.unlink(path)
+        return False
+    return True
