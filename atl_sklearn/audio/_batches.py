@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
-from contextlib import nullcontext
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from joblib import effective_n_jobs
@@ -20,6 +20,7 @@ from atl_sklearn.audio._exchange import (
     Exchange,
     SentClips,
     SentFeatures,
+    Slot,
     workers_share_memory,
 )
 from atl_sklearn.audio._features import compute_features
@@ -86,7 +87,7 @@ class BatchJob:
         The file that features are written to.
     out : ndarray of shape (n_samples, *shape) or None
         The memory that they belong in, where there is no such file.
-    exchange : Exchange or None, default=None
+    slot : Slot or None, default=None
         What other processes hand them back by.
     """
 
@@ -96,17 +97,15 @@ class BatchJob:
     cache: ClipCache | None
     rows: NpyFile | None
     out: NDArray[np.float32] | None
-    exchange: Exchange | None = None
+    slot: Slot | None = None
 
-    def for_part(
-        self, clips: list[Segment], in_memory: bool, exchange: Exchange | None
-    ) -> BatchJob:
+    def for_part(self, clips: list[Segment], in_memory: bool, slot: Slot | None) -> BatchJob:
         """Return the job with what is known of these clips alone, to be sent to a worker."""
         return replace(
             self,
             cache=None if self.cache is None else self.cache.part_for(clips),
             out=self.out if in_memory else None,
-            exchange=exchange,
+            slot=slot,
         )
 
 
@@ -136,24 +135,34 @@ def compute_batches(
     size = max(1, min(_BATCH_CLIPS, _BATCH_SAMPLES // n_values, share))
     in_memory = workers_share_memory(first.n_jobs)
     exchange = None if in_memory else Exchange.between_workers()
-    tasks = (
-        delayed(_compute_all)(
-            part if exchange is None else exchange.send_clips(part),
-            start,
-            [job.for_part(part, in_memory, exchange) for job in jobs],
-        )
-        for start in range(0, len(clips), size)
-        for part in [clips[start : start + size]]
-    )
+    slots: list[Slot | None] = []
+
+    def tasks() -> Iterator[Any]:
+        for start in range(0, len(clips), size):
+            part = clips[start : start + size]
+            slot = None if exchange is None else exchange.take_slot()
+            slots.append(slot)
+            yield delayed(_compute_all)(
+                part if slot is None else slot.send_clips(part),
+                start,
+                [job.for_part(part, in_memory, slot) for job in jobs],
+            )
+
     parallel = Parallel(n_jobs=first.n_jobs, prefer="threads", return_as="generator")
-    with nullcontext() if exchange is None else exchange:
-        if not first.verbose:
-            yield from parallel(tasks)
-            return
-        with Progress(len(clips), type(first).__name__, unit="clip") as progress:
-            for batches in parallel(tasks):
+    with ExitStack() as stack:
+        if exchange is not None:
+            stack.enter_context(exchange)
+        progress = None
+        if first.verbose:
+            of = type(first).__name__
+            progress = stack.enter_context(Progress(len(clips), of, unit="clip"))
+        for i, batches in enumerate(parallel(tasks())):
+            if progress is not None:
                 progress.update(batches[0].n_clips)
-                yield batches
+            yield batches
+            slot = slots[i]
+            if exchange is not None and slot is not None:
+                exchange.free_slot(slot)
 
 
 def _compute_all(
@@ -164,11 +173,13 @@ def _compute_all(
     shared = None
     if len(jobs) > 1:
         shared = SharedReading([(job.settings, job.seed) for job in jobs])
-    return tuple(_compute_batch(clips, start, job, shared) for job in jobs)
+    return tuple(
+        _compute_batch(clips, start, job, shared, f"features{i}") for i, job in enumerate(jobs)
+    )
 
 
 def _compute_batch(
-    clips: list[Segment], start: int, job: BatchJob, shared: SharedReading | None
+    clips: list[Segment], start: int, job: BatchJob, shared: SharedReading | None, name: str
 ) -> ClipBatch:
     settings, shape, cache, rows = job.settings, job.shape, job.cache, job.rows
     keys = [None if cache is None else cache.key_of(clip) for clip in clips]
@@ -209,8 +220,8 @@ def _compute_batch(
                 cache.save(key, clips[i], features[i])
         if rows is not None:
             rows.write(start, features)
-        elif job.exchange is not None:
-            done = job.exchange.send_features(features)
+        elif job.slot is not None:
+            done = job.slot.send_features(features, name)
         elif job.out is None:
             done = features
     return ClipBatch(

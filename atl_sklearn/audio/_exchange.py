@@ -10,7 +10,6 @@ import os
 import shutil
 import tempfile
 import time
-import uuid
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,11 +21,13 @@ from joblib.parallel import LokyBackend, MultiprocessingBackend, get_active_back
 from numpy.typing import NDArray
 
 from atl_sklearn._partial_files import partial_path, remove_left_over
+from atl_sklearn._types import PathLike
 from atl_sklearn.audio._clips import Segment
 
 _IN_MEMORY = "/dev/shm"  # a disk in memory, on Linux
 _MOST_TRIES = 20
 _PAUSE = 0.05  # seconds
+_WRITING = os.O_WRONLY | os.O_CREAT | getattr(os, "O_BINARY", 0)
 
 
 def workers_share_memory(n_jobs: int | None) -> bool:
@@ -68,14 +69,13 @@ class SentClips:
     clips: list[tuple]
 
     def receive(self) -> list[Segment]:
-        """Return the clips; the file is removed."""
-        found = []
-        with open(self.path, "rb", buffering=0) as file:
-            for shape, dtype in self.arrays:
-                count = int(np.prod(shape))
-                found.append(np.fromfile(file, dtype, count).reshape(shape))
-        with suppress(OSError):
-            os.unlink(self.path)
+        """Return the clips, whose samples stay where they are."""
+        content = np.memmap(self.path, np.uint8, mode="r").view(np.ndarray)
+        found, start = [], 0
+        for shape, dtype in self.arrays:
+            stop = start + int(np.prod(shape)) * np.dtype(dtype).itemsize
+            found.append(content[start:stop].view(dtype).reshape(shape))
+            start = stop
         return [
             Segment(found[source] if isinstance(source, int) else source, *others)
             for source, *others in self.clips
@@ -95,7 +95,7 @@ class SentFeatures:
     path: str
 
     def receive(self, out: NDArray[np.float32]) -> None:
-        """Read the features; the file is removed.
+        """Read the features.
 
         Parameters
         ----------
@@ -110,38 +110,19 @@ class SentFeatures:
         with open(self.path, "rb", buffering=0) as file:
             if file.readinto(out.data.cast("B")) != out.nbytes:
                 raise OSError(f"The file of features {self.path!r} was changed meanwhile.")
-        with suppress(OSError):
-            os.unlink(self.path)
 
 
 @dataclass
-class Exchange:
-    """A folder of this machine through which processes hand samples and features to each other.
-
-    As a context manager it is removed at the end, whatever happens; what was left by processes
-    that were killed is removed by the next one.
+class Slot:
+    """A place in the exchange for what one task is sent, and sends back.
 
     Parameters
     ----------
-    folder : str
-        The folder.
+    path : str
+        How its files begin.
     """
 
-    folder: str
-
-    @classmethod
-    def between_workers(cls) -> Self | None:
-        """Return one if workers are processes of this machine and there is a place, or None."""
-        backend, _ = get_active_backend(prefer="threads")
-        if not isinstance(backend, LokyBackend | MultiprocessingBackend):
-            return None  # they may be on other machines
-        for root in (_IN_MEMORY, tempfile.gettempdir()):
-            remove_left_over(root)
-            folder = partial_path(Path(root) / "atl_sklearn")
-            with suppress(OSError):
-                folder.mkdir(mode=0o700)
-                return cls(str(folder))
-        return None
+    path: str
 
     def send_clips(self, clips: list[Segment]) -> SentClips | list[Segment]:
         """Return what a worker receives clips by: the clips themselves if there is no space."""
@@ -155,18 +136,62 @@ class Exchange:
                 arrays.append(source)
             place = indices.get(id(source), source)
             sent.append((place, clip.rate, clip.start, clip.duration, clip.recording))
-        path = self._new_path()
+        path = f"{self.path}-clips"
         if not arrays or not _write(path, arrays):
             return clips
         return SentClips(path, [(array.shape, array.dtype.str) for array in arrays], sent)
 
-    def send_features(self, features: NDArray[np.float32]) -> SentFeatures | NDArray[np.float32]:
+    def send_features(
+        self, features: NDArray[np.float32], name: str
+    ) -> SentFeatures | NDArray[np.float32]:
         """Return what features are received by: they themselves if there is no space."""
-        path = self._new_path()
+        path = f"{self.path}-{name}"
         return SentFeatures(path) if _write(path, [features]) else features
 
-    def _new_path(self) -> str:
-        return os.path.join(self.folder, uuid.uuid4().hex)
+
+class Exchange:
+    """A folder of this machine through which processes hand samples and features to each other.
+
+    Files are written again and again: that is a copy, where the pages of new files have to be made
+    first. As a context manager the folder is removed at the end, whatever happens; what processes
+    left that were killed is removed by the next one.
+
+    Parameters
+    ----------
+    folder : path-like
+        The folder.
+    """
+
+    def __init__(self, folder: PathLike) -> None:
+        self.folder = os.fspath(folder)
+        self._free: list[Slot] = []
+        self._n_slots = 0
+
+    @classmethod
+    def between_workers(cls) -> Self | None:
+        """Return one if workers are processes of this machine and there is a place, or None."""
+        backend, _ = get_active_backend(prefer="threads")
+        if not isinstance(backend, LokyBackend | MultiprocessingBackend):
+            return None  # they may be on other machines
+        for root in (_IN_MEMORY, tempfile.gettempdir()):
+            remove_left_over(root)
+            folder = partial_path(Path(root) / "atl_sklearn")
+            with suppress(OSError):
+                folder.mkdir(mode=0o700)
+                return cls(folder)
+        return None
+
+    def take_slot(self) -> Slot:
+        """Return a slot that no task has."""
+        try:
+            return self._free.pop()
+        except IndexError:
+            self._n_slots += 1
+            return Slot(os.path.join(self.folder, str(self._n_slots)))
+
+    def free_slot(self, slot: Slot) -> None:
+        """Take back the slot of a task whose features have been received."""
+        self._free.append(slot)
 
     def __enter__(self) -> Self:
         return self
@@ -181,13 +206,11 @@ class Exchange:
 
 def _write(path: str, arrays: list[np.ndarray]) -> bool:
     try:
-        with open(path, "xb", buffering=0) as file:
+        with open(os.open(path, _WRITING, 0o600), "wb", buffering=0) as file:
             for array in arrays:
                 left = np.ascontiguousarray(array).data.cast("B")
                 while left.nbytes:
                     left = left[file.write(left) :]
     except OSError:
-        with suppress(OSError):
-            os.unlink(path)
         return False
     return True
