@@ -137,7 +137,7 @@ class Slot:
             place = indices.get(id(source), source)
             sent.append((place, clip.rate, clip.start, clip.duration, clip.recording))
         path = f"{self.path}-clips"
-        if not arrays or not _write(path, arrays):
+        if not any(array.size for array in arrays) or not _write(path, arrays):
             return clips
         return SentClips(path, [(array.shape, array.dtype.str) for array in arrays], sent)
 
@@ -208,7 +208,7 @@ def _write(path: str, arrays: list[np.ndarray]) -> bool:
     try:
         with open(os.open(path, _WRITING, 0o600), "wb", buffering=0) as file:
             for array in arrays:
-                left = np.ascontiguousarray(array).data.cast("B")
+                left = np.ascontiguousarray(array).reshape(-1).view(np.uint8).data
                 while left.nbytes:
                     left = left[file.write(left) :]
     except OSError:
