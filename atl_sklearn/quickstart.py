@@ -32,7 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> dict[str, tuple[float, float
     >>> results = main(["--samples", "48", "--epochs", "1"])  # doctest: +ELLIPSIS
     48 training notes ...
     >>> sorted(results)
-    ['anti-transfer', 'anti-transfer, unlabelled notes', 'plain']
+    ['anti-transfer', 'anti-transfer, unlabeled notes', 'plain']
     """
     parser = argparse.ArgumentParser(
         prog="python -m atl_sklearn.quickstart", description=(__doc__ or "").splitlines()[0]
@@ -64,7 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> dict[str, tuple[float, float
     for name, unrelated, unlabeled in (
         ("plain", None, None),
         ("anti-transfer", pitch, None),
-        ("anti-transfer, unlabelled notes", pitch, X_more),
+        ("anti-transfer, unlabeled notes", pitch, X_more),
     ):
         net = AntiTransferClassifier(unrelated=unrelated, **settings)
         net.fit(X, train.timbre, X_unlabeled=unlabeled)

@@ -35,6 +35,8 @@ exclude_patterns = [
     "evidence/weights.rst",
     "evidence/tables.rst",
     "evidence/findings.rst",
+    "evidence/choice.rst",
+    "evidence/substitutions.rst",
     "evidence/will_it_help.rst",
     "evidence/paper/*.rst",
     "weights/*.rst",

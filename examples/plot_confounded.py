@@ -4,7 +4,7 @@ Confounded data, with and without further clips
 
 The more the nuisance gives the target away in the training data, the worse an ordinary network
 does on data in which it does not. How much do you get back, with further data that nobody has
-labelled, and without?
+labeled, and without?
 """
 
 # %%
@@ -60,7 +60,7 @@ ways = {
     "plain": {},
     "penalty alone, training clips": {"unrelated": knows_speaker, "weight": 1},
     "defaults, training clips": {"unrelated": knows_speaker},
-    "defaults, unlabelled clips": {"unrelated": knows_speaker},
+    "defaults, unlabeled clips": {"unrelated": knows_speaker},
 }
 agreements = [0.5, 0.8, 0.9, 0.96]
 scores = {name: [] for name in ways}
@@ -69,7 +69,7 @@ for agreement in agreements:
     for name, settings in ways.items():
         net = AntiTransferClassifier(**settings, random_state=0)
         given = {"y_unrelated": speaker} if settings else {}
-        if "unlabelled" in name:
+        if "unlabeled" in name:
             given["X_unlabeled"] = X_more
         scores[name].append(net.fit(X, word, **given).score(X_test, word_test))
 

@@ -1,5 +1,6 @@
 """What all tests share."""
 
+import importlib
 import os
 import signal
 from pathlib import Path
@@ -21,6 +22,27 @@ if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
 torch.set_num_threads(int(os.environ.get("ATL_SKLEARN_TEST_THREADS", "1")))
 
 
+def pytest_addoption(parser):
+    """Let the command line name the device of the tests that run on any."""
+    parser.addoption(
+        "--device", default="cpu", choices=["cpu", "cuda"], help="of tests that run on any device"
+    )
+
+
+def pytest_configure(config):
+    """Have one process compile what librosa keeps in numba's cache, before several run tests.
+
+    Processes that compile these at once may leave a cache that kills whoever reads it later
+    (numba's issue 10128).
+    """
+    if getattr(config.option, "numprocesses", None) and not hasattr(config, "workerinput"):
+        for name in ("util.utils", "core.audio", "core.pitch"):
+            importlib.import_module(f"librosa.{name}")
+    if config.option.device == "cpu":
+        # Estimators take a GPU where they see one; what is compared bit for bit is of the CPU.
+        os.environ["CUDA_VISIBLE_DEVICES"] = ""
+
+
 @pytest.fixture(autouse=True)
 def seeded_generators():
     """Start each test from the same global generators, whatever ran before it."""
@@ -33,6 +55,15 @@ def settings_of_sklearn():
     """Leave scikit-learn's settings as they were, whatever a page or an example sets."""
     with sklearn.config_context():
         yield
+
+
+@pytest.fixture(scope="session")
+def device(request):
+    """Return the device that the command line names; the CPU if it names none."""
+    name = request.config.option.device
+    if name == "cuda" and not torch.cuda.is_available():
+        pytest.skip("there is no GPU: torch.cuda.is_available() is False")
+    return name
 
 
 def _folder(variable, holds):

@@ -49,22 +49,23 @@ def find_recordings(transformer: BaseEstimator, name: str) -> list[Segment]:
 
 
 class AddBackground(Augmentation):
-    """Add recorded noise to training clips; at prediction clips are left as they are.
+    """Add recorded noise to training clips; prediction leaves clips alone.
 
     Parameters
     ----------
     sounds : path-like or sequence
-        The noise: a folder with recordings, or recordings in any form that LibrosaFeatures takes.
-        For each clip one is drawn, and a place in it, another one where that is silent; shorter
-        ones are repeated. The clips themselves, with a high `snr`, mix in others quietly.
+        The noise: a folder of recordings, or recordings in any form that LibrosaFeatures takes. For
+        each clip, a recording and a place in it are drawn, and drawn again if it is silent there.
+        Short recordings are repeated. Pass the clips themselves, with a high `snr`, to mix in
+        others quietly.
     snr : float or (float, float), default=(5.0, 20.0)
-        Signal-to-noise ratio in dB, from -200 to 200; drawn for each clip from a range.
+        Signal-to-noise ratio in dB, from -200 to 200. A pair is a range; each clip draws its own.
     sr : int, default=16000
         Sampling rate of the clips in Hz; noise of another rate is resampled.
     probability : float, default=1.0
-        Share of the clips that are changed.
+        Share of the clips to change.
     random_state : int, RandomState instance, default=None
-        Seed of what is drawn.
+        Seed of the random choices.
 
     See Also
     --------
@@ -140,7 +141,7 @@ class AddBackground(Augmentation):
 
 
 class RandomSpeed(Augmentation):
-    """Play training clips faster or slower, as a tape; at prediction they are left as they are.
+    """Play training clips faster or slower, as a tape; prediction leaves them alone.
 
     The pitch changes with the speed. Clips keep their lengths: slower ones are cut, faster ones
     followed by silence.
@@ -148,11 +149,11 @@ class RandomSpeed(Augmentation):
     Parameters
     ----------
     factor : float or (float, float), default=(0.9, 1.1)
-        How much faster, from 0.1 to 10; drawn for each clip from a range.
+        How much faster, from 0.1 to 10. A pair is a range; each clip draws its own.
     probability : float, default=1.0
-        Share of the clips that are changed.
+        Share of the clips to change.
     random_state : int, RandomState instance, default=None
-        Seed of what is drawn.
+        Seed of the random choices.
 
     See Also
     --------

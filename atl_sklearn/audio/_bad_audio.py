@@ -46,7 +46,7 @@ class BadAudioError(ValueError):
     Attributes
     ----------
     indices : list of int
-        Positions of the bad clips in X, for those who want to go on without them.
+        Positions of the bad clips in X, so that you can go on without them.
 
     Examples
     --------

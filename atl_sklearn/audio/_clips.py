@@ -26,7 +26,7 @@ NOTHING = np.empty((1, 0), np.float32)
 class Segment:
     """A part of a recording: what AudioSegmenter returns and LibrosaFeatures reads.
 
-    Nothing is read before it is needed, so that the segments of long recordings are small.
+    Samples are read when they are needed, so that segments of long recordings are small.
 
     Parameters
     ----------

@@ -10,7 +10,7 @@ from atl_sklearn.audio._files import open_audio
 
 
 class AudioInfo(NamedTuple):
-    """What a recording is.
+    """The rate, the channels and the length of a recording.
 
     Parameters
     ----------
@@ -19,7 +19,7 @@ class AudioInfo(NamedTuple):
     n_channels : int
         How many channels it has.
     n_frames : int or None
-        How many samples each of them has; None where only decoding tells it.
+        How many samples each channel has; None if only decoding tells.
 
     Examples
     --------
@@ -43,10 +43,10 @@ def audio_info(source: object, *, count: bool = False, header_only: bool = False
     source : path-like, bytes or binary file
         One recording; or samples with their rate, in any form that LibrosaFeatures takes.
     count : bool, default=False
-        Whether to decode the whole of files whose headers do not tell how long they are.
+        Whether to decode a file completely if its header does not tell its length.
     header_only : bool, default=False
-        Whether to leave it at the first header in a file, without looking for others after it:
-        `n_frames` is that of the first recording then.
+        Whether to read only the first header of a file. `n_frames` is then that of the first
+        recording in it.
 
     Returns
     -------

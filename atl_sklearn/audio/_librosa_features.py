@@ -32,18 +32,18 @@ from atl_sklearn.audio._trimming import Trim
 class LibrosaFeatures(DocumentationLink, TransformerMixin, BaseEstimator):
     """Turn audio files or waveforms into features of one size, such as log-mel spectrograms.
 
-    The part from `offset` on is averaged over channels, resampled to `sr`, freed from silence at
-    its ends, cropped and padded to `duration`, and given to librosa; whatever is not asked for
-    is not done. Parameters are in librosa's words.
+    Each clip begins at `offset`. It is averaged over channels, resampled to `sr`, freed from
+    silence at its ends, cropped or padded to `duration`, and given to librosa. Steps that you do
+    not ask for are left out. Parameters have librosa's names.
 
     Parameters
     ----------
     feature : str, callable, or list of these, default="log_mel"
-        What is computed; :func:`get_feature_names` lists the names, and the user guide says what
-        each is. A callable is called as ``feature(y=clip, sr=sr)`` with each clip of shape
-        (n_times,), as ``librosa.feature.rms`` can be, and returns an array, always of the same
-        shape; it gets none of the parameters from `n_fft` to `ref`. The features of a list, which
-        must be of one shape, are stacked as channels.
+        Which features; :func:`get_feature_names` lists the names, and the user guide describes
+        them. A callable is called as ``feature(y=clip, sr=sr)`` with each clip of shape (n_times,),
+        like ``librosa.feature.rms``, and returns an array, always of the same shape; it gets none
+        of the parameters from `n_fft` to `ref`. A list of features, all of one shape, is stacked as
+        channels.
     sr : int, default=16000
         Sampling rate in Hz. Audio of another rate is resampled by soxr ("HQ", as in librosa);
         waveforms without a rate have this one.
@@ -52,21 +52,21 @@ class LibrosaFeatures(DocumentationLink, TransformerMixin, BaseEstimator):
     offset : float, default=0.0
         Where clips begin, in seconds.
     crop : {"start", "center", "random", "loudest"}, default="start"
-        What is kept of longer clips. "random" depends on `random_state` and the clip alone.
+        Which part of a longer clip is kept. "random" depends only on `random_state` and the clip.
     pad : {"zeros", "wrap", "repeat"}, default="zeros"
-        What follows shorter clips: silence; the clip again and again, the last time cut; or the
+        What fills up a shorter clip: silence; the clip again and again, the last time cut; or the
         clip as often as it fits, then silence.
     trim_silence : float, "energy" or callable, default=None
-        What is cut off at the start and the end, before clips are cropped: what is this many dB
-        below the loudest part (``top_db`` of ``librosa.effects.trim``); or what is not clearly
-        louder than the noise of the clip itself, where it has louder and softer parts. A
+        What to cut off at the start and the end, before cropping. A number: whatever is this many
+        dB below the loudest part (``top_db`` of ``librosa.effects.trim``). "energy": whatever is
+        not clearly louder than the noise of the clip itself, if it has louder and softer parts. A
         callable, such as a detector of speech, is called as ``trim_silence(y=clip, sr=sr)`` and
         returns the samples at which speech begins and ends, an array of shape (n_intervals, 2).
     normalize : {"peak", "rms"}, default=None
-        Bring the peak, or the root mean square, of each clip to 1 before it is padded.
+        Scale each clip to a peak, or a root mean square, of 1 before it is padded.
     n_channels : int, default=None
-        None for the average of all channels. Otherwise clips must have this many, and the
-        features of each are kept along an axis of channels; librosa sees each channel alone.
+        None averages all channels. With a number, clips must have this many channels, and features
+        have an axis of channels; librosa sees each channel alone.
     n_fft : int, default=512
         Length of the Fourier transform in samples.
     win_length : int, default=None
@@ -83,52 +83,53 @@ class LibrosaFeatures(DocumentationLink, TransformerMixin, BaseEstimator):
     n_mfcc : int, default=20
         Number of coefficients of "mfcc".
     n_deltas : int, default=0
-        How many derivatives follow them: 1 for the deltas, 2 for their deltas too.
+        How many derivatives follow them: 1 for deltas, 2 for the deltas of deltas too.
     exponent : float, default=2/3
         The power to which "power_law" raises the magnitude.
     top_db : float, default=60.0
-        The floor of "log_mel": how far below the maximum of a clip its values are cut off, in
-        dB; None for no floor.
+        The floor of "log_mel": values more than this many dB below the maximum of a clip are cut
+        off; None for no floor.
     ref : "max" or float, default="max"
-        The power that is 0 dB in "log_mel": the maximum of each clip, which makes the features
-        independent of loudness, or this number.
+        The power that is 0 dB in "log_mel": this number, or the maximum of each clip, which makes
+        the features independent of loudness.
     feature_params : dict of str to dict, default=None
-        More arguments of librosa's functions, by name of the feature, such as
-        ``{"cqt": {"n_bins": 60}}``.
+        More arguments for librosa's functions, by name of the feature, such as ``{"cqt": {"n_bins":
+        60}}``.
     flatten : bool, default=False
-        Whether the features of a clip are one row, as most of scikit-learn's estimators, and
-        ``set_output(transform="pandas")``, need them.
+        Whether the features of a clip are one row. Most of scikit-learn's estimators need that, and
+        so does ``set_output(transform="pandas")``.
     allow_silence : bool, default=False
-        Whether clips all samples of which are 0 are good.
+        Whether to accept clips whose samples are all 0.
     on_error : {"raise", "warn"}, default="raise"
-        What is done with clips that cannot be used: raise an error that names them, or replace
-        them by silence, warn, and list them in `bad_files_`.
+        What to do with clips that cannot be used: raise an error that names them; or replace them
+        by silence, warn, and list them in `bad_files_`.
     root : path-like, default=None
-        The folder that relative paths start from, "~" being your home; None for the current one.
-        Where it is does not matter to `memory`.
+        The folder that relative paths start from; "~" is your home. None for the current folder.
+        `memory` does not depend on it.
     column : str or int, default=None
-        Which column of X holds the audio, where X is a table: a DataFrame, a data set of Hugging
-        Face's, or a dict of columns.
+        Which column of X holds the audio, if X is a table: a DataFrame, a Hugging Face data set, or
+        a dict of columns.
     scale : float or "dtype", default=None
-        What samples that are integers are divided by: a number, such as 32768; or "dtype" for the
-        largest of their type, unsigned ones being moved to 0 before. None refuses them.
+        What to divide integer samples by: a number, such as 32768; or "dtype" for the largest of
+        their type (unsigned ones are centred first). None refuses integers.
     random_state : int, RandomState instance, default=None
         For ``crop="random"``; an int gives a clip the same crop each time.
     memory : path-like or joblib.Memory, default=None
-        A folder that keeps the features of each clip, found by its content and the parameters.
+        A folder that keeps the features of each clip. They are found by its content and the
+        parameters.
     memory_limit : int or str, default=None
-        How many bytes `memory` may take, as 10**9, "500 MB" or "2 GB"; None for any number. What
-        was used longest ago is removed, by whichever process; its clips are read again.
+        How many bytes `memory` may take, such as 10**9, "500 MB" or "2 GB"; None for no limit. Any
+        process that writes removes the clips that were used longest ago; if you need them again,
+        they are computed again.
     memory_map : path-like, default=None
-        A folder to which features are written instead of being held in memory; a
-        :class:`numpy.memmap` is returned. Files stay there until you delete them.
+        A folder to which features are written, so that they need no memory; you get a
+        :class:`numpy.memmap`. The files stay until you delete them.
     n_jobs : int, default=None
         Number of threads that read and transform clips; None for 1 unless in a
         :obj:`joblib.parallel_config` context, -1 for all processors. With
         ``parallel_config("loky")`` they are processes.
     verbose : int, default=0
-        Whether progress is shown: by a bar on a terminal or in a notebook, otherwise by lines of
-        text.
+        Whether to show progress: a bar on a terminal or in a notebook, otherwise lines of text.
 
     Attributes
     ----------
@@ -147,11 +148,11 @@ class LibrosaFeatures(DocumentationLink, TransformerMixin, BaseEstimator):
 
     Notes
     -----
-    Nothing is learnt from the clips, and they may have other lengths in `transform` than in
-    `fit`; `transform` also works without `fit`. There is no ``n_features_in_``.
+    `fit` learns nothing from the clips. They may have other lengths in `transform` than in `fit`;
+    `transform` also works without `fit`. There is no ``n_features_in_``.
 
-    A clip's features do not depend on those beside it, but for rounding. A silent clip has the
-    value 0 dB throughout where ``ref="max"``, as in librosa: its maximum is its reference.
+    A clip's features do not depend on other clips, except for rounding. With ``ref="max"`` a silent
+    clip is 0 dB throughout, as in librosa, because its maximum is its reference.
 
     Examples
     --------
@@ -312,11 +313,11 @@ class LibrosaFeatures(DocumentationLink, TransformerMixin, BaseEstimator):
         Parameters
         ----------
         X : sequence of paths or waveforms, or array of shape (n_samples, n_times)
-            Audio: paths as str or path-like in a list, array or pandas Series (one alone is one
-            clip); segments from :class:`AudioSegmenter`; or waveforms of shape (n_times,) or
-            (n_channels, n_times), of any lengths in a list or of one length in an array, with
-            values of a floating-point type, usually in [-1, 1]. A pair (waveform, rate) has
-            another rate than `sr`.
+            Audio, in one of these forms: paths, as str or path-like, in a list, array or pandas
+            Series (a single path is one clip); segments from :class:`AudioSegmenter`; or waveforms
+            of shape (n_times,) or (n_channels, n_times), in a list (of any lengths) or an array (of
+            one length), with floating-point values, usually in [-1, 1]. For a waveform whose rate
+            is not `sr`, pass a pair (waveform, rate).
 
         Returns
         -------
@@ -339,9 +340,9 @@ class LibrosaFeatures(DocumentationLink, TransformerMixin, BaseEstimator):
     def inverse_transform(self, X: ArrayLike, *, n_iter: int = 32) -> NDArray[np.float32]:
         """Return sound with given features, to listen to.
 
-        The phase is estimated by the algorithm of Griffin and Lim [1]_, mel bands are spread
-        over the frequencies that they were summed from. Where ``ref="max"`` the loudness of
-        clips is lost.
+        The phase is estimated by the algorithm of Griffin and Lim [1]_. Mel bands are spread over
+        the frequencies that they were summed from. With ``ref="max"`` the loudness of clips is
+        lost.
 
         Parameters
         ----------
@@ -388,7 +389,7 @@ class LibrosaFeatures(DocumentationLink, TransformerMixin, BaseEstimator):
         return waves.reshape(len(features), self.n_channels, -1)
 
     def cache_info(self) -> CacheInfo:
-        """Return what is in the folder of `memory`, and how much of it was of use.
+        """Return how much the folder of `memory` holds, and how often it helped.
 
         Returns
         -------

@@ -15,7 +15,7 @@ _MOST_MASKS = 1000
 
 
 class TimeFrequencyMask(Augmentation):
-    """Mask bands and frames of training spectrograms; at prediction none are masked.
+    """Mask bands and frames of training spectrograms; prediction masks none.
 
     The masking of SpecAugment [1]_, without its warping of time.
 
@@ -32,9 +32,9 @@ class TimeFrequencyMask(Augmentation):
     fill : "mean", "min" or float, default="mean"
         What masked values become: the mean or the minimum of the clip, or this.
     probability : float, default=1.0
-        Share of the clips that are changed.
+        Share of the clips to change.
     random_state : int, RandomState instance, default=None
-        Seed of what is drawn.
+        Seed of the random choices.
 
     See Also
     --------

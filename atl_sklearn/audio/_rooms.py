@@ -20,30 +20,30 @@ _LARGEST_FFT = 2048
 
 
 class AddReverberation(Augmentation):
-    """Let training clips sound in rooms; at prediction clips are left as they are.
+    """Let training clips sound in rooms; prediction leaves clips alone.
 
-    Each clip is convolved with the impulse response of a room: one of those that were recorded, or
-    noise that decays exponentially [1]_ behind the direct sound. Its length and its root mean
-    square stay, and so does the place of the direct sound.
+    Each clip is convolved with the impulse response of a room: a recorded one, or noise that decays
+    exponentially [1]_ behind the direct sound. Its length, its root mean square and the place of
+    the direct sound stay.
 
     Parameters
     ----------
     responses : path-like, sequence or None, default=None
-        Impulse responses: a folder with recordings, or recordings in any form that LibrosaFeatures
-        takes, of which one is drawn for each clip; their first channel is used, from its peak on.
-        None makes one for each clip.
+        Impulse responses: a folder of recordings, or recordings in any form that LibrosaFeatures
+        takes. One is drawn for each clip; its first channel is used, from the peak on. None
+        computes a response for each clip.
     duration : float or (float, float), default=(0.2, 0.8)
-        Reverberation time in seconds of one that is made, from 0.01 to 10: how long it takes to
-        fall by 60 dB. Drawn for each clip from a range.
+        Reverberation time of a computed response, in seconds, from 0.01 to 10: the time in which it
+        falls by 60 dB. A pair is a range; each clip draws its own.
     direct : float or (float, float), default=(0.0, 10.0)
-        How much louder than the reverberation the direct sound is in one that is made, in dB, from
-        -200 to 200; drawn for each clip from a range.
+        How much louder than the reverberation the direct sound of a computed response is, in dB,
+        from -200 to 200. A pair is a range; each clip draws its own.
     sr : int, default=16000
         Sampling rate of the clips in Hz; responses of another rate are resampled.
     probability : float, default=1.0
-        Share of the clips that are changed.
+        Share of the clips to change.
     random_state : int, RandomState instance, default=None
-        Seed of what is drawn.
+        Seed of the random choices.
 
     See Also
     --------
@@ -136,20 +136,19 @@ class AddReverberation(Augmentation):
 
 
 class RandomPitch(Augmentation):
-    """Make training clips higher or lower, as fast as they were; at prediction they are left alone.
+    """Make training clips higher or lower, as fast as they were; prediction leaves them alone.
 
-    The phase vocoder of ``librosa.effects.pitch_shift``, which takes some milliseconds for a second
-    of sound, and blurs clicks.
+    It uses the phase vocoder of ``librosa.effects.pitch_shift``, which takes some milliseconds for
+    a second of sound, and blurs clicks.
 
     Parameters
     ----------
     semitones : float or (float, float), default=(-2.0, 2.0)
-        How much higher, in twelfths of an octave, from -24 to 24; drawn for each clip from a
-        range.
+        How much higher, in semitones, from -24 to 24. A pair is a range; each clip draws its own.
     probability : float, default=1.0
-        Share of the clips that are changed.
+        Share of the clips to change.
     random_state : int, RandomState instance, default=None
-        Seed of what is drawn.
+        Seed of the random choices.
 
     See Also
     --------

@@ -43,25 +43,23 @@ def _has_probabilities(aggregator: SegmentAggregator) -> bool:
 class SegmentAggregator(DocumentationLink, MetaEstimatorMixin, BaseEstimator):
     """Train an estimator on windows of recordings, and predict recordings.
 
-    X is recordings and y has a label, or value, for each. Windows are cut inside `fit` and
-    `predict`, so that cross-validation splits recordings: no two windows of one recording are on
-    different sides.
+    X holds recordings, y a label or value for each. `fit` and `predict` cut the windows, so that
+    cross-validation splits recordings: windows of one recording are never on both sides.
 
     Parameters
     ----------
     estimator : classifier or regressor
-        What is trained on windows: usually a pipeline that begins with
-        :class:`LibrosaFeatures`.
+        The estimator of windows: usually a pipeline that begins with :class:`LibrosaFeatures`.
     segmenter : AudioSegmenter, default=None
         How recordings are cut; None for ``AudioSegmenter()``.
     aggregate : {"mean", "vote"} or callable, default="mean"
-        How the predictions for the windows of a recording become one: the mean of the
-        probabilities, or of a regressor's predictions; or the class that most windows are
-        predicted as, the first of several. A callable gets the probabilities or predictions of
-        its windows, an array of shape (n_windows, ...), and returns what they are together.
+        How the predictions for the windows of a recording become one. "mean": the mean of the
+        probabilities, or of a regressor's predictions. "vote": the class of most windows; of
+        several, the first. A callable gets the probabilities or predictions of the windows, an
+        array of shape (n_windows, ...), and returns the result.
     transform_input : list of str, default=None
-        Names of arguments of `fit` that are recordings too, and are cut as X is; such as
-        ``["X_unlabeled"]``.
+        Names of arguments of `fit` that hold recordings too, such as ``["X_unlabeled"]``. They are
+        cut like X.
 
     Attributes
     ----------
@@ -78,8 +76,8 @@ class SegmentAggregator(DocumentationLink, MetaEstimatorMixin, BaseEstimator):
 
     Notes
     -----
-    Arguments of `fit` that have a value for each recording, such as `sample_weight` or
-    `y_unrelated`, are repeated for its windows.
+    Arguments of `fit` with a value for each recording, such as `sample_weight` or `y_unrelated`,
+    are repeated for its windows.
 
     Examples
     --------
@@ -261,7 +259,7 @@ class SegmentAggregator(DocumentationLink, MetaEstimatorMixin, BaseEstimator):
         ]
 
     def score(self, X: Audio, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
-        """Return the accuracy, or of a regressor the coefficient of determination, by recording.
+        """Return the accuracy by recording, or for a regressor the coefficient of determination.
 
         Parameters
         ----------

@@ -19,34 +19,34 @@ from atl_sklearn.audio._parameters import check_choice, check_input, is_number, 
 class AudioSegmenter(DocumentationLink, TransformerMixin, BaseEstimator):
     """Cut recordings into windows of one length, which may overlap.
 
-    Each window is a :class:`Segment`, which :class:`LibrosaFeatures` reads when it is needed; of
-    files only the headers are read here. There are more windows than recordings, so that this
-    cannot be a step of a scikit-learn pipeline: :class:`SegmentAggregator` goes around one.
+    Each window is a :class:`Segment`, which :class:`LibrosaFeatures` reads later; here only the
+    headers of files are read. There are more windows than recordings, so this cannot be a step of a
+    scikit-learn pipeline. Put :class:`SegmentAggregator` around the pipeline instead.
 
     Parameters
     ----------
     duration : float, default=1.0
-        Length of a window in seconds; usually that of the features, which refuse longer windows
-        unless their `crop` says what is to be read of them.
+        Length of a window in seconds; usually that of the features. They refuse longer windows,
+        unless their `crop` says which part to read.
     hop : float, default=None
         From the start of a window to that of the next, in seconds; None for half of `duration`.
     last : {"shift", "drop", "pad"}, default="shift"
-        What is done with an end that does not fill a window: the last window ends with the
-        recording; the end is dropped; or the last window reaches beyond the end, and is padded
-        by the features. A recording shorter than a window is always padded.
+        What to do if the windows do not fill the recording. "shift": the last window ends with the
+        recording. "drop": the end is left out. "pad": the last window reaches beyond the end, and
+        the features pad it. A recording shorter than a window is always padded.
     sr : float, default=None
-        Sampling rate in Hz of waveforms that are no pairs with their rates; None if there are none.
+        Sampling rate in Hz of waveforms without their own rate; None if there are none.
     on_error : {"raise", "warn"}, default="raise"
-        What is done with recordings that cannot be used: raise an error that names them; or warn,
+        What to do with recordings that cannot be used: raise an error that names them; or warn,
         list them in `bad_files_`, and return one window for each, which features with
         ``on_error="warn"`` replace by silence.
     root : path-like, default=None
-        The folder that relative paths start from, "~" being your home; None for the current one.
-        The windows know it: it need not be told to the features.
+        The folder that relative paths start from; "~" is your home. None for the current folder.
+        The windows carry it, so the features need not know it.
     column : str or int, default=None
-        Which column of X holds the recordings, where X is a table.
+        Which column of X holds the recordings, if X is a table.
     scale : float or "dtype", default=None
-        What samples that are integers are divided by; see :class:`LibrosaFeatures`.
+        What to divide integer samples by; see :class:`LibrosaFeatures`.
 
     Attributes
     ----------

@@ -11,18 +11,18 @@ from atl_sklearn.audio._parameters import check_choice, is_number, refuse
 
 
 class AddNoise(Augmentation):
-    """Add noise to training clips; at prediction clips are left as they are.
+    """Add noise to training clips; prediction leaves clips alone.
 
     Parameters
     ----------
     snr : float or (float, float), default=(10.0, 30.0)
-        Signal-to-noise ratio in dB, from -200 to 200; drawn for each clip from a range.
+        Signal-to-noise ratio in dB, from -200 to 200. A pair is a range; each clip draws its own.
     color : {"white", "pink"}, default="white"
         Whether all frequencies are equally strong, or all octaves.
     probability : float, default=1.0
-        Share of the clips that are changed.
+        Share of the clips to change.
     random_state : int, RandomState instance, default=None
-        Seed of what is drawn.
+        Seed of the random choices.
 
     See Also
     --------
@@ -69,18 +69,19 @@ class AddNoise(Augmentation):
 
 
 class RandomGain(Augmentation):
-    """Change the loudness of training clips; at prediction clips are left as they are.
+    """Change the loudness of training clips; prediction leaves clips alone.
 
-    It makes a difference where features depend on loudness: not with ``ref="max"``.
+    It only matters if your features depend on loudness: not with ``ref="max"``.
 
     Parameters
     ----------
     gain : float or (float, float), default=(-6.0, 6.0)
-        How much louder clips become, in dB, from -200 to 200; drawn for each clip from a range.
+        How much louder clips become, in dB, from -200 to 200. A pair is a range; each clip draws
+        its own.
     probability : float, default=1.0
-        Share of the clips that are changed.
+        Share of the clips to change.
     random_state : int, RandomState instance, default=None
-        Seed of what is drawn.
+        Seed of the random choices.
 
     See Also
     --------
@@ -114,7 +115,7 @@ class RandomGain(Augmentation):
 
 
 class RandomShift(Augmentation):
-    """Move training clips in time, or in frequency; at prediction they are left as they are.
+    """Move training clips in time, or in frequency; prediction leaves them alone.
 
     Parameters
     ----------
@@ -122,15 +123,15 @@ class RandomShift(Augmentation):
         The largest shift, forwards or backwards, as a share of the length of a clip, or of its
         bands.
     fill : {"zeros", "wrap", "edge"}, default="zeros"
-        What comes in: zeros, what went out at the other end, or what was at this end, which is
-        what levels in dB need.
+        What fills the gap: zeros; what went out at the other end; or the values at the edge, which
+        suits levels in dB.
     axis : {"time", "bands"}, default="time"
-        What is moved: time, the last axis of waveforms and features; or the bands of features, the
-        axis before, as if a voice were higher or lower.
+        What to move: "time", the last axis of waveforms and features; or "bands", the axis before
+        it in features, as if a voice were higher or lower.
     probability : float, default=1.0
-        Share of the clips that are changed.
+        Share of the clips to change.
     random_state : int, RandomState instance, default=None
-        Seed of what is drawn.
+        Seed of the random choices.
 
     See Also
     --------

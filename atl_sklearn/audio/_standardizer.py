@@ -28,19 +28,19 @@ _Formula: TypeAlias = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
 class Standardizer(DocumentationLink, TransformerMixin, BaseEstimator):
     """Standardize the bands, or channels, of arrays of any dimension.
 
-    What :class:`~sklearn.preprocessing.StandardScaler` does for columns: the mean is removed
-    and the result divided by the standard deviation. What is constant in the training set is
-    not divided.
+    It does what :class:`~sklearn.preprocessing.StandardScaler` does for columns: it removes the
+    mean and divides by the standard deviation. A band that is constant in the training set is not
+    divided.
 
     Parameters
     ----------
     per : {"band", "channel", "element", "global"}, default="band"
-        What has a mean and a standard deviation of its own: each band, over clips and frames (in
-        each channel, if there are several); each channel, over all after the second axis; each
+        What gets its own mean and standard deviation: each band, over clips and frames (in each
+        channel, if there are several); each channel, over everything after the second axis; each
         element of a clip, over clips; or all values together.
     memory_map : path-like, default=None
-        A folder to which the result is written instead of being held in memory; a
-        :class:`numpy.memmap` is returned. Files stay there until you delete them.
+        A folder to which the result is written, so that it needs no memory; you get a
+        :class:`numpy.memmap`. The files stay until you delete them.
 
     Attributes
     ----------
@@ -63,8 +63,8 @@ class Standardizer(DocumentationLink, TransformerMixin, BaseEstimator):
 
     Notes
     -----
-    X is gone through a piece at a time, so that a memory map may be larger than memory. Means and
-    variances of pieces are put together as in [1]_.
+    X is read a piece at a time, so that a memory map may be larger than memory. Means and variances
+    of pieces are combined as in [1]_.
 
     References
     ----------

@@ -30,24 +30,24 @@ def _estimator_has(name: str) -> Callable[[TwoViews], bool]:
 
 
 class TwoViews(DocumentationLink, MetaEstimatorMixin, BaseEstimator):
-    """Train on one view of recordings, and give an unrelated network another.
+    """Train on one view of recordings, and show an unrelated network another.
 
-    X is recordings. In `fit` each is read once and becomes what `estimator` sees and its
-    ``X_unrelated``; so do those of `X_unlabeled`. To predict, the first view alone is made.
+    X holds recordings. `fit` reads each once, and makes of it what `estimator` sees and its
+    ``X_unrelated``; so for the recordings in `X_unlabeled`. Prediction makes the first view only.
 
     Parameters
     ----------
     estimator : AntiTransferClassifier, AntiTransferRegressor or Pipeline that ends in one
-        What is trained.
+        The estimator to train.
     views : AudioViews
-        What makes the views.
+        Makes the two views.
 
     Attributes
     ----------
     estimator_ : estimator
-        What was trained.
+        The trained estimator.
     views_ : AudioViews
-        What made the views.
+        Made the two views.
 
     Examples
     --------

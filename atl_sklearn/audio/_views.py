@@ -19,18 +19,18 @@ _WHERE = ("root", "column", "scale", "on_error")
 
 
 class AudioViews(DocumentationLink, TransformerMixin, BaseEstimator):
-    """Make two kinds of features of recordings, each of which is read once.
+    """Make two kinds of features, and read each recording once.
 
-    One is for the network that is trained, the other for an unrelated network that was trained
-    on something else: at another rate, or on waveforms.
+    One kind is for your network, the other for an unrelated network that needs something else:
+    another rate, or waveforms.
 
     Parameters
     ----------
     features : LibrosaFeatures
-        What the trained network sees. Where recordings are, and what is done with bad ones, is
-        as these say, and so are processes and progress.
+        What your network sees. Its settings for `root`, `column`, `scale`, `on_error`, `n_jobs` and
+        `verbose` hold for both.
     unrelated : LibrosaFeatures
-        What the unrelated network is given.
+        What the unrelated network sees.
 
     Attributes
     ----------
@@ -121,7 +121,7 @@ class AudioViews(DocumentationLink, TransformerMixin, BaseEstimator):
         return Bunch(X=first, X_unrelated=second)
 
     def transform_seen(self, X: Audio) -> np.ndarray:
-        """Return what the trained network sees, which is all that predicting needs.
+        """Return what your network sees, which is all that prediction needs.
 
         Parameters
         ----------

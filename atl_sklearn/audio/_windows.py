@@ -26,7 +26,7 @@ class RecordingWindows:
     predictions : ndarray of shape (n_windows,) or (n_windows, n_outputs)
         Labels or values.
     probabilities : ndarray of shape (n_windows, n_classes) or None
-        Of a classifier that has them.
+        Probabilities, if the classifier has them.
     classes : ndarray of shape (n_classes,) or None
         The labels, of a classifier.
 

@@ -82,7 +82,7 @@ def fetch_adult(
         target : ndarray of shape (32561,), int
             1 where the income is above 50,000 dollars a year.
         sex, race : ndarray of shape (32561,), str
-            Columns of `data`, as labels of an unrelated task.
+            Columns of `data`, which can serve as a nuisance.
         feature_names, target_names : list of str
             Names of the columns and classes.
         DESCR : str

@@ -118,9 +118,9 @@ def fetch_arabic_speech_commands(
         ``arabic-speech-commands-dataset-master.zip`` or, for "8k",
         ``arabic_speech_commands_8k.zip``.
     sha256 : str or None, default=None
-        Digest of the archive of the full version, in 64 hexadecimal digits. With it, the archive
-        is downloaded where it is missing (about 384 MB), and one that is there is compared. The
-        authors publish none, so that without one of your own nothing is downloaded.
+        SHA-256 digest of the archive of the full version, in 64 hexadecimal digits. With it, the
+        archive is downloaded if it is missing (about 384 MB), and compared if it is there. The
+        authors publish no digest, so without one of your own nothing is downloaded.
     return_X_y : bool, default=False
         Whether to return ``(paths, target)`` instead of a Bunch.
 

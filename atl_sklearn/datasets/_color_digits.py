@@ -31,27 +31,27 @@ def color_digits(
     noise: float = 0.0,
     random_state: int | np.random.RandomState | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Paint images of digits in colours that go along with the digit, but for a few.
+    """Paint images of digits in colours that give the digit away, except in a few.
 
-    The benchmark of methods against spurious correlations: each digit has a colour of its own,
-    which all of its images have but for the conflicting share. The digit is the target, the
-    colour the nuisance. With ``painted="digit"`` it is that of [1]_, with ``"background"`` that
-    of [2]_; the colours are the same ten for both.
+    This is the common benchmark for methods against spurious correlations. Each digit has its own
+    colour, and all its images have it except for the conflicting share. The digit is the target,
+    the colour the nuisance. ``painted="digit"`` is the benchmark of [1]_, ``"background"`` that of
+    [2]_; both use the same ten colours.
 
     Parameters
     ----------
     images : array-like of shape (n_samples, height, width)
-        In grey, from 0, the background; integers up to 255, floats up to 1.
+        In grey; the background is 0. Integers up to 255, or floats up to 1.
     target : array-like of shape (n_samples,), int
         The digit, from 0 to 9.
     conflicting : float, default=0.01
-        Share of the images, in [0, 1], whose colour is another one than the digit's, drawn
-        uniformly. With 0.9 colour and digit are independent, as a test needs them.
+        Share of the images, in [0, 1], that have another colour than the digit's, drawn uniformly.
+        With 0.9, colour and digit are independent, as a test needs it.
     painted : {"digit", "background"}, default="digit"
-        What has the colour: the strokes, on black, or what is around them, which stay grey to
-        white. In [2]_ they are white: pass ``images > 0``, as integers of 0 and 255.
+        What to paint: the strokes, on black; or what is around them, while they stay grey to white.
+        In [2]_ they are white: pass ``images > 0``, as integers of 0 and 255.
     noise : float, default=0.0
-        Standard deviation of a deviation of each image's colour, of channels in [0, 1].
+        Standard deviation by which the colour varies from image to image; channels are in [0, 1].
     random_state : int, RandomState instance or None, default=None
         Determines the colours.
 
@@ -60,12 +60,12 @@ def color_digits(
     painting : ndarray of shape (n_samples, 3, height, width), float32
         Red, green and blue in [0, 1].
     color : ndarray of shape (n_samples,), int
-        Which of the ten colours it has; the digit itself where it does not conflict.
+        Which of the ten colours it has; the digit itself if it does not conflict.
 
     Raises
     ------
     ValueError
-        If a parameter is not what it must be.
+        If a parameter has a wrong value.
 
     See Also
     --------

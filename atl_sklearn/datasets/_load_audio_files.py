@@ -86,7 +86,7 @@ def load_audio_files(
     shuffle: bool = False,
     random_state: Seed = None,
 ) -> Bunch:
-    """List audio files with the labels that are in their paths; no more than headers are read.
+    """List audio files with the labels in their paths; only headers are read.
 
     The folder holds a sub-folder for each category, and this holds the category's files:
 
@@ -99,7 +99,7 @@ def load_audio_files(
             dog/
                 1.wav
 
-    Or labels are anywhere in the paths, and `pattern` says where.
+    If labels are elsewhere in the paths, `pattern` says where.
 
     Parameters
     ----------
@@ -111,12 +111,12 @@ def load_audio_files(
         Sub-folders to load; None loads all. Hidden ones, whose names start with a dot, are
         left out, as are hidden files.
     extensions : sequence of str, default=None
-        Endings of the names of audio files, in upper or lower case. None lists whatever can be
-        read, found out by trying, whatever its name.
+        Endings of the names of audio files, in upper or lower case. None tries all files, whatever
+        their names, and lists those that can be read.
     pattern : str or compiled regular expression, default=None
-        Where labels are in the path of a file, which is taken from `folder` on, with "/" between
-        folders: groups named "target", "nuisance" or "group", searched for. All folders are then
-        looked into; without a group "target" it is the name of the outermost.
+        Where labels are in a path: a regular expression with groups named "target", "nuisance" or
+        "group". It is searched for in the path from `folder` on, with "/" between folders, and in
+        all sub-folders. Without a group "target", the target is the name of the outermost folder.
     shuffle : bool, default=False
         Whether to shuffle the files. Otherwise they are sorted by category and name.
     random_state : int, RandomState instance or None, default=None
@@ -137,8 +137,8 @@ def load_audio_files(
             The other labels that `pattern` names: for ``fit(..., y_unrelated=nuisance)`` and
             ``cross_validate(..., groups=group)``.
         left_out : list of (str, str)
-            Path and reason of what is not listed: no audio, damaged, a link to nothing, a folder
-            that cannot be read. But for texts, pictures and the like, one warning names them.
+            Path and reason of each file that is not listed: no audio, damaged, a link to nothing, a
+            folder that cannot be read. One warning names them, except texts, pictures and the like.
         DESCR : str or None
             `description`.
 

@@ -48,14 +48,14 @@ def load_audio_table(
     path : str, default="path"
         The column with the paths of the recordings.
     target, nuisance, group : str, default=None
-        The columns with what is to be learnt, what is to be forgotten, and what must not be on
-        both sides of a split; None for those that are not needed.
+        The columns with what you want to predict, what misleads, and what must not be on both sides
+        of a split; None for those that you do not need.
     root : path-like, default=None
-        The folder that relative paths start from; None for that of the text file, or the current
-        one where the table is in memory.
+        The folder that relative paths start from. None for that of the text file, or for a table in
+        memory the current folder.
     delimiter : str, default=None
-        What is between the columns of the text file; None for that of comma, semicolon, tab and
-        vertical line which is most often in its first line.
+        What separates the columns of the text file. None takes comma, semicolon, tab or vertical
+        line, whichever is most frequent in the first line.
     encoding : str, default="utf-8-sig"
         Of the text file.
     description : str, default=None
@@ -70,8 +70,8 @@ def load_audio_table(
             Paths of the recordings, with their folder.
         target, nuisance, group : ndarray of shape (n_samples,)
             What the columns hold, for ``fit(paths, target, y_unrelated=nuisance)`` and
-            ``cross_validate(..., groups=group)``. Those of a text file are numbers where all of
-            them are, "01" being none; those of `group` are text.
+            ``cross_validate(..., groups=group)``. Columns of a text file become numbers if all
+            their entries are numbers ("01" is not); those of `group` are text.
         DESCR : str or None
             `description`.
 
@@ -80,7 +80,7 @@ def load_audio_table(
     FileNotFoundError
         If the text file or some of the recordings do not exist; up to 20 are named.
     ValueError
-        If a column is missing, labels or paths are, or a path is there twice.
+        If a column, a label or a path is missing, or a path occurs twice.
 
     See Also
     --------

@@ -150,11 +150,11 @@ def make_notes(
     return_X_y: bool = False,
     random_state: Seed = None,
 ) -> Bunch | tuple[np.ndarray, np.ndarray]:
-    """Make notes of several instruments, as waveforms labelled with timbre and pitch.
+    """Make notes of several instruments, as waveforms labeled with timbre and pitch.
 
-    Timbre is the target and pitch the nuisance. With a high `correlation` a network may name
-    the instrument by the pitch instead of the timbre, which fails on notes made with
-    ``correlation=0``: a small case of what anti-transfer learning is for, in need of no file.
+    Timbre is the target and pitch the nuisance. With a high `correlation` a network may tell the
+    instrument by its pitch instead of its timbre, and fails on notes made with ``correlation=0``.
+    This is a small case for anti-transfer learning, without a download.
 
     Parameters
     ----------
@@ -166,11 +166,11 @@ def make_notes(
     n_pitches : int, default=8
         Number of pitches, a multiple of `n_timbres`: whole tones upwards from 220 Hz.
     correlation : float, default=0.0
-        How far the pitch tells the timbre. Neighbouring pitches form `n_timbres` groups of one
-        size. Of the notes of a timbre, this share, rounded to a whole number of notes, is
-        spread evenly over the timbre's own group, and the rest evenly over all pitches. So 0
-        makes the two labels independent, 1 gives each timbre pitches of its own, and between
-        them `correlation` is Cramér's V of timbre and group.
+        How far the pitch tells the timbre. 0 makes the two independent, and 1 gives each timbre
+        pitches of its own. In between it is Cramér's V of timbre and group of pitches: neighbouring
+        pitches form `n_timbres` groups of one size; of the notes of a timbre, this share (rounded
+        to whole notes) is spread evenly over the timbre's own group, and the rest evenly over all
+        pitches.
     sr : int, default=8000
         Sampling rate in Hz, at least four times the highest pitch.
     duration : float, default=0.5
@@ -214,8 +214,8 @@ def make_notes(
     Raises
     ------
     ValueError
-        If a parameter is of the wrong type or value; the message names it, says what it must
-        be and what it is.
+        If a parameter has a wrong type or value. The message names it, what it must be and what it
+        is.
 
     See Also
     --------

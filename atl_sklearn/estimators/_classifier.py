@@ -43,208 +43,215 @@ _JUDGED_AT_ONCE = 32
 
 
 class AntiTransferClassifier(AntiTransferEstimator, NeuralNetClassifier):
-    """A neural classifier that does not lean on what an unrelated network knows.
+    """A neural classifier that you keep from leaning on what an unrelated network knows.
 
-    A skorch net: callbacks, ``optimizer__*``, ``module__*``, `save_params` and `partial_fit` work
-    as there; and a scikit-learn classifier.
+    It is a scikit-learn classifier and a skorch net: callbacks, ``optimizer__*``, ``module__*``,
+    `save_params` and `partial_fit` work as in skorch. In the paper [1]_, the *unrelated task* is
+    what must not mislead your network: a *nuisance*, such as the speaker where you want the word.
 
     Parameters
     ----------
     module : str, torch.nn.Module or its class, default="auto"
-        The network. ``"auto"`` takes an :class:`~atl_sklearn.modules.MLP` for 2-D X and a
+        Your network. ``"auto"`` takes an :class:`~atl_sklearn.modules.MLP` for 2-D X and a
         :class:`~atl_sklearn.modules.ConvNet` for 3-D and 4-D X; ``"mlp"``, ``"convnet"`` and
-        ``"vgg"`` name one. A class whose constructor names ``input_shape`` (the shape of one
-        sample), ``n_features_in`` (the length of its first axis) or ``n_outputs`` is given
-        these, unless ``module__input_shape`` and so on are set. An instance is copied, not
-        trained itself. It returns a score for each class, or a number for each target.
+        ``"vgg"`` name one. If you pass a class, `fit` tells its constructor the shape of the
+        data: it fills in ``input_shape`` (the shape of one sample), ``n_features_in`` (the length
+        of its first axis) and ``n_outputs`` where the constructor has these arguments and you did
+        not set them (``module__input_shape`` and so on). An instance is copied; the original is
+        not trained. The network returns a score for each class, or a number for each target.
     unrelated : estimator, torch.nn.Module, "labels", "precomputed", list or None, default=None
-        What the network must not lean on. A fitted :class:`AntiTransferClassifier`,
-        :class:`AntiTransferRegressor` or other skorch net, or a module of any kind: TorchScript,
-        quantised, an exported program, the path of an ONNX file. Any other fitted estimator of
-        scikit-learn's, by ``predict_proba``, else ``decision_function``, ``transform`` or
-        ``predict``. The same in a ``FrozenEstimator``, or at the end of a ``Pipeline``, whose other
-        steps are applied to what `fit` is given. ``"labels"`` compares with ``y_unrelated``, and
-        ``"precomputed"`` with ``Z_unrelated``. What is fitted is never changed, and clones of this
-        estimator keep it; an estimator that is not fitted is cloned and fitted inside `fit`, on
-        ``y_unrelated`` if it learns from labels. A list holds several. None trains a plain
-        network.
+        What knows the nuisance. None trains a plain network. You can pass
+
+        - an estimator that is not fitted: `fit` clones it and fits the clone, on
+          ``y_unrelated`` if it learns from labels;
+        - a fitted :class:`AntiTransferClassifier`, :class:`AntiTransferRegressor` or other
+          skorch net, or a module of any kind: also TorchScript, quantised, an exported program,
+          or the path of an ONNX file;
+        - any other fitted estimator of scikit-learn's, of which `predict_proba` is compared, or
+          else `decision_function`, `transform` or `predict`;
+        - any of these in a ``FrozenEstimator``, or at the end of a ``Pipeline``, whose other
+          steps then transform the data first;
+        - ``"labels"``, to compare with ``y_unrelated`` itself;
+        - ``"precomputed"``, to compare with ``Z_unrelated``, which you computed elsewhere;
+        - a list of several.
+
+        What is fitted already never changes, and clones of this estimator keep it.
     layer : str, int or list of these, default="last"
-        Where this network is compared: ``"last"``, the last convolution, recurrent or attention
-        layer with its nonlinearity, or without these the last hidden linear layer with its
-        nonlinearity; an index among the convolutions, linear, recurrent and attention layers in
-        the order in which they run (with its nonlinearity; negative from the end); or the name of
-        any submodule, whose output is taken as it is. A part of an output is named behind a dot,
-        as in ``"encoder.pooler_output"``; unnamed, the logits or the last hidden state are
-        taken. Features are the channels of what recurrent, attention and linear layers return,
-        and time is a position. :func:`~atl_sklearn.list_layers` shows them. ``"output"`` is what
-        the network returns, ``"posterior"`` the probabilities made of it. The penalties of several
-        layers are added.
+        Which layer of your network is compared; :func:`~atl_sklearn.list_layers` lists them.
+        ``"last"`` is the last convolution, recurrent or attention layer with its nonlinearity;
+        without any of these, the last hidden linear layer with its nonlinearity. An integer
+        counts the convolutions, linear, recurrent and attention layers in the order in which they
+        run, from the end if it is negative; the nonlinearity is included. The name of any
+        submodule takes its output as it is. A dot picks a part of an output, as in
+        ``"encoder.pooler_output"``; without it, the logits or the last hidden state are taken.
+        ``"output"`` is what the network returns, ``"posterior"`` its probabilities. The channels
+        of linear, recurrent and attention layers are features, and time is a position. For a list
+        of layers, the penalties are added.
     unrelated_layer : None, str, int or list of these, default=None
-        Where the unrelated network is compared; None for the same as `layer`. ``"output"`` is
-        what the network returns, which is all that can be had of TorchScript, exported programs
-        and ONNX files. ``"task"`` is what of its features matters for its own task, whitened on
-        the first 2000 training samples: what its linear read-out uses, or where it has none, where
-        its answers differ. ``"posterior"`` are the probabilities made of its output (of a plain
-        module: its softmax). What has no layers takes None, ``"output"`` or, of probabilities,
-        ``"posterior"``. With a list as `unrelated`, a list has one entry for each.
+        Which layer of the unrelated network is compared; None for the same as `layer`.
+        ``"output"`` is what the network returns: the only choice for TorchScript, exported
+        programs and ONNX files. ``"posterior"`` is its probabilities (of a plain module: the
+        softmax of its output). ``"task"`` is the part of its features that matters for its own
+        task, whitened on the first 2000 training samples: what its linear read-out uses, or,
+        without such a read-out, the directions in which its answers differ. If `unrelated` has no
+        layers, pass None, ``"output"`` or, for probabilities, ``"posterior"``. If `unrelated` is
+        a list, pass a list with one entry for each.
     metric : str, callable or list of these, default="cross_correlation"
-        How aggregated activations are compared, a list for each layer; see
+        How aggregated activations are compared; a list has one for each layer. See
         :func:`~atl_sklearn.similarity.activation_similarity`. ``"adversarial"`` trains a
-        small network to read the unrelated activations from this network's, which is trained
-        to prevent it; see :class:`~atl_sklearn.AntiTransferLoss`.
+        small network to read the unrelated activations from yours, and trains yours to prevent
+        it; see :class:`~atl_sklearn.AntiTransferLoss`.
     aggregation : str, callable or list of these, default="spatial_mean"
-        What of the activations is compared, a list for each layer; see
+        Which summary of the activations is compared; a list has one for each layer. See
         :func:`~atl_sklearn.similarity.activation_similarity`.
     weight : float, "auto" or list of these, default="auto"
-        Weight of the penalty in the loss, in [0, inf); a list has one for each unrelated
-        task. 0 trains a plain network, bit for bit. ``"auto"`` is found from the training data. The
-        unrelated task gives the target away where its answers explain a tenth of the target's
-        information (of numbers, of their variance) in samples that were left out. Then it is 1 on
-        ``X_unlabeled`` and 0.3 on training batches, in which a penalty also forbids some of what
-        is to be learnt. Elsewhere it is 0.3 and 0, and with `target_similarity` 1. ``weight_``
-        has it.
+        Weight of the penalty in the loss, in [0, inf); a list has one for each unrelated task. 0
+        trains a plain network, bit for bit. ``"auto"`` looks at the training data: the nuisance
+        gives the target away if, in samples that were left out, it explains at least a tenth of
+        the target's information (for numbers, of their variance). Then the weight is 1 on
+        ``X_unlabeled`` and 0.3 on training batches, where a penalty also forbids some of what
+        your network has to learn. Otherwise it is 0.3 on ``X_unlabeled`` and 0 on training
+        batches. With `target_similarity`, ``"auto"`` is always 1. You find the weight in
+        ``weight_``.
     target_similarity : float, list of float or None, default=None
-        The similarity in [0, 1) that may be left, or one for each unrelated network; None keeps
-        `weight` as it is. With it, `weight` is where training starts: it rises while the
-        similarity is above the target in any layer, and falls while it is below it, between 0.001
-        and 10 times what was given. Similarity that chance alone makes in a batch does not count.
-        The same target asks for the same on all data, which the same weight does not; for a
-        decision that does not depend on an attribute, compare ``layer="posterior"`` with
-        ``unrelated_layer="posterior"``.
+        How much similarity may remain, in [0, 1); a list has one for each unrelated network. None
+        keeps `weight` as it is. Otherwise `weight` is where training starts: it rises while any
+        layer's similarity is above the target, and falls while all are below, between 0.001 and 10
+        times its start. Similarity that chance alone makes in a batch does not count. A target
+        means the same on any data, a weight does not. For decisions that do not depend on an
+        attribute, compare ``layer="posterior"`` with ``unrelated_layer="posterior"``.
     weight_schedule : str or callable, default="constant"
         Factor of `weight` by epoch: ``"constant"``, ``"linear_warmup"``, ``"sigmoid_warmup"``,
         ``"cosine"`` (see :func:`~atl_sklearn.similarity.get_weight_schedule`), or a callable
-        that takes the epoch, counted from 0, and returns it.
+        that takes the epoch, counted from 0, and returns the factor.
     penalty_data : {"auto", "unlabeled", "train", "both"}, default="auto"
-        What the penalty is computed on: batches of ``X_unlabeled`` in `fit`, the training
-        batches, or the mean of both; ``"auto"`` is ``"unlabeled"`` where there is
-        ``X_unlabeled``, otherwise ``"train"``, as with ``unrelated="labels"`` where nobody knows
-        the labels of the unlabeled data. BatchNorm normalises unlabeled batches by
-        themselves, and its running statistics come from the training batches only.
+        Where the penalty is computed: on batches of ``X_unlabeled``, on the training batches, or
+        on both, as the mean. ``"auto"`` is ``"unlabeled"`` if you pass ``X_unlabeled``, otherwise
+        ``"train"``. It is also ``"train"`` for ``unrelated="labels"``, because nobody knows the
+        nuisance of the unlabeled samples. BatchNorm normalises unlabeled batches by themselves;
+        its running statistics come from the training batches only.
     penalty_batch_size : int, default=96
         Samples in an unlabeled batch; all of ``X_unlabeled`` if it has fewer.
     penalty_every : int, default=4
-        In how many steps the penalty is computed once: in the first step of each epoch and in
-        every `penalty_every`-th after it, with a weight that is as many times larger, so that an
-        epoch weighs the same. A larger number makes the fit faster, most of all with
-        ``X_unlabeled``.
+        Compute the penalty once in this many steps: in the first step of each epoch and in
+        every `penalty_every`-th one after it. Its weight is then as many times larger, so that
+        the penalty of a whole epoch stays the same. A larger number makes `fit` faster, most of
+        all with ``X_unlabeled``.
     conditional : bool, default=False
-        Whether what the target explains (for classes their means) is left out of the
-        comparison, for a target that may legitimately go along with the unrelated task. On
-        unlabeled data the network's predictions stand for the target.
+        Whether to leave what the target explains (for classes, their means) out of the
+        comparison. Use it if the target depends on the nuisance for good reason. On unlabeled
+        data the network's own predictions stand in for the target.
     product_of_experts : float or "auto", default="auto"
-        How much of what the unrelated tasks explain of the target is added to the network's
-        scores while it is trained, and not when it predicts, so that it need not learn that; see
+        How much of what the nuisance explains of the target is added to the network's scores during
+        training, so that the network need not learn it. Nothing is added in prediction. See
         :func:`~atl_sklearn.unrelated.explained_scores`. 0 adds nothing, 1 all of it. ``"auto"``
-        goes with ``weight="auto"`` and is 0 with other weights: without ``X_unlabeled``, and
-        with them where the tasks speak against at least 20 samples of each class, it is 1 where
-        these explain 0.6 of the target's information or more, and falls to 0 where they explain
-        less. ``product_of_experts_`` has it. It is 0 where nothing can be added: in
-        `partial_fit`, with batches that do not say which samples they have, and with losses of
-        which nobody knows whether they take sums of scores. It needs no ``X_unlabeled``. A
-        penalty beside it is made smaller by the share of the task's gradient that is left, as
-        ``penalty_weight`` in the history says. Of a regressor what is learnt is
+        goes with ``weight="auto"``, and is 0 with other weights or a `target_similarity`. It is 1
+        if the nuisance explains at least 0.6 of the target's information, and falls to 0 if it
+        explains less; with ``X_unlabeled`` it is above 0 only if at least 20 samples of each class
+        contradict the nuisance. You find it in ``product_of_experts_``. It is 0 where nothing can
+        be added: in `partial_fit`, with batches that do not say which samples they hold, and with
+        losses that may not take sums of scores. A penalty beside it shrinks with the share of the
+        task's gradient that is left; ``penalty_weight`` in the history shows it. A regressor learns
         the residual.
     augment : transformer, callable, list of these or None, default=None
-        What changes the training samples, labelled and unlabelled, in every epoch in another way;
-        what is validated, predicted or scored is never changed. Transformers, such as
-        :class:`~atl_sklearn.audio.AddNoise`, are given arrays where batches are made, and
-        callables, such as a ``torch.nn.Module``, after them tensors where the network is. What
-        is drawn for a sample depends on `random_state`, the epoch and its position in X alone;
-        a ``random_state`` of a transformer's own does not count. A callable is given one sample
-        at a time, of shape (1, ...), while torch's, NumPy's and Python's generators speak its
-        stream; or, if it has a parameter ``rngs``, a batch and a :class:`numpy.random.Generator`
-        for each sample. Both return samples of the same shape.
+        Changes the training samples, labeled and unlabeled, differently in every epoch. What you
+        validate, predict or score never changes. Transformers, such as
+        :class:`~atl_sklearn.audio.AddNoise`, take arrays, while batches are made. Callables, such
+        as a ``torch.nn.Module``, run after them, on tensors, on the device of the network. Both
+        return samples of the same shape. The change depends only on `random_state`, the epoch
+        and the sample's position in X; a transformer's own ``random_state`` does not count. A
+        callable takes one sample at a time, of shape (1, ...), and draws from the generators of
+        torch, NumPy and Python, which are seeded for it. If it has a parameter ``rngs``, it takes
+        a batch, and a :class:`numpy.random.Generator` for each sample.
     augment_unrelated : bool, default=True
-        Whether the unrelated networks are given the changed samples too, in every step; False
-        compares with what they say of the samples as they were, which can be kept. What is known
-        by position (labels, ``Z_unrelated``, ``X_unrelated``) is never changed, and
-        `product_of_experts` explains the samples as they were.
+        Whether the unrelated networks see the changed samples too, in every step. False compares
+        with their activations of the original samples, which can be kept. What is known by
+        position (labels, ``Z_unrelated``, ``X_unrelated``) never changes, and
+        `product_of_experts` explains the original samples.
     augment_keep : {"all", "same_answer"}, default="all"
-        Which changed samples are trained on: all, or those for which every unrelated
-        classifier that is given X answers as before, also where `weight` is 0. Instead of the
-        others, the samples are used as they were in this epoch; ``augment_kept`` in the history is
-        the share of changed samples that were used.
+        Which changed samples to train on: all, or only those for which every unrelated classifier
+        that takes X answers as before (also with ``weight=0``). For the rest, the original
+        samples are used in this epoch; ``augment_kept`` in the history is the share of changed
+        samples that were used.
     cache : {"auto", "memory", "mapped", "live"}, default="auto"
-        Where the unrelated networks' activations, which do not change, are kept during `fit`:
-        in memory, in memory-mapped files, or nowhere (they are computed in every step).
-        ``"auto"`` keeps them where samples are seen more than once: in memory up to
-        `cache_size`, above it in files of the temporary folder, unless a sample has more than
-        1 MiB or the disk has too little space. It computes them where they may change: the
-        samples of a torch Dataset, which ``"memory"`` and ``"mapped"`` take to be the same in
-        every epoch, or of an iterator of one's own. With ``verbose=1`` it says what it does.
+        Where `fit` keeps the activations of the unrelated networks, which do not change:
+        ``"memory"``, memory-mapped files (``"mapped"``), or nowhere (``"live"`` computes them in
+        every step). ``"auto"`` keeps them if samples are seen more than once: in memory up to
+        `cache_size`, above it in files of the temporary folder, unless a sample needs more than
+        1 MiB or the disk has too little space. It keeps none that may change: those of a torch
+        Dataset or of an iterator of your own. ``"memory"`` and ``"mapped"`` trust that a torch
+        Dataset returns the same samples in every epoch. ``verbose=1`` prints what is done.
     cache_size : int, default=2**30
-        Bytes up to which ``cache="auto"`` keeps activations in memory, for the training data
-        and for the unlabeled data each; 0 for never keeping any.
+        How many bytes of activations ``cache="auto"`` keeps in memory, for the training data
+        and for the unlabeled data each; 0 keeps none in memory.
     memory : None, str, path-like or joblib.Memory, default=None
-        Folder in which what is computed of unrelated networks is kept on disk, so that other
-        fits find it: other candidates of a search, other processes. It is found by the
-        network's weights, the layers and the data, never by time or name.
+        Folder that keeps activations of unrelated networks on disk, for other fits: other
+        candidates of a search, other processes. They are found by the network's weights, the
+        layers and the data, never by time or name.
     checkpoint_dir : None, str or path-like, default=None
-        Folder in which `fit` keeps where it is, so that the same call after a kill or a crash goes
-        on from the last checkpoint between two epochs, to the same network; see the page on
-        training.
+        Folder in which `fit` keeps its progress. After a kill or a crash, the same call goes on
+        from the last checkpoint, which lies between two epochs, and arrives at the same network;
+        see the page on training.
     class_weight : dict, "balanced" or None, default=None
         Weights of the classes in the task loss.
     random_state : int, RandomState instance or None, default=None
-        Determines initialisation, order of batches, dropout and random choices of the penalty.
-        The global generators are not touched by an int. Fits in several threads take turns; code
-        of your own in another thread that draws from torch's global generator during a fit
-        changes what that fit draws.
+        Seeds the initial weights, the order of batches, dropout and the random choices of the
+        penalty. With an int, the global generators are left alone. Fits in several threads take
+        turns; if your code in another thread draws from torch's global generator during a fit,
+        it changes what the fit draws.
     precision : {"float32", "bfloat16", "float16", "float64"}, default="float32"
-        Floating type of the network and of X, which is cast to it. In the half precisions the
-        weights and X stay in single precision, and torch's autocast runs the networks;
-        losses and similarities are computed in single precision, and ``"float16"`` scales the
-        loss so that small gradients do not vanish.
+        Floating type of the network and of X. In the half precisions the weights and X stay in
+        single precision, and torch's autocast runs the networks; losses and similarities are
+        computed in single precision, and ``"float16"`` scales the loss so that small gradients
+        do not vanish.
     criterion : class, default=torch.nn.CrossEntropyLoss
         Loss of the task.
     optimizer : class, str or callable, default=torch.optim.AdamW
-        Optimizer, or the name of one of ``torch.optim`` such as ``"sgd"``; its arguments are set
+        Optimizer, or the name of one of ``torch.optim`` such as ``"sgd"``. Set its arguments
         as ``optimizer__weight_decay`` and so on.
     lr : float, default=0.003
-        Learning rate; the highest one under a schedule.
+        Learning rate; under a schedule, the highest one.
     lr_schedule : {"one_cycle", "cosine", "constant"} or callable, default="one_cycle"
         How the learning rate changes from step to step. ``"one_cycle"`` rises to `lr` in the
-        first 30 % of the steps and falls to almost 0, while the first beta of Adam's kin goes
-        from 0.95 to 0.85 and back (unless ``optimizer__betas`` is set); ``"cosine"`` falls from
-        `lr` to 0; a callable takes the share of the training that is done, in [0, 1), and
-        returns the factor of `lr`. Each call of `fit` and `partial_fit` is one schedule over
-        its `max_epochs`; with ``"constant"``, two calls of two epochs are one of four. The
-        schedule of a training that a callback ends early is cut off. A callback that sets the
-        rate, such as skorch's ``LRScheduler``, takes the place of the schedule.
+        first 30 % of the steps and falls to almost 0; meanwhile the first beta of Adam and its
+        kin goes from 0.95 to 0.85 and back, unless you set ``optimizer__betas``. ``"cosine"``
+        falls from `lr` to 0. A callable takes the share of the training that is done, in [0, 1),
+        and returns the factor of `lr`. Each call of `fit` and `partial_fit` is one schedule over
+        its `max_epochs`; with ``"constant"``, two calls of two epochs equal one of four. If a
+        callback ends the training early, the schedule is cut off. If a callback sets the rate,
+        such as skorch's ``LRScheduler``, it replaces the schedule.
     max_grad_norm : float or None, default=5.0
-        Gradients are scaled so that their norm, over all parameters, is at most this; None
-        leaves them as they are. Not for LBFGS, which needs them so; and skorch's
-        ``GradientNormClipping`` among the callbacks takes its place.
+        Largest norm of the gradient over all parameters; a longer one is scaled down. None
+        leaves gradients alone, as LBFGS needs it. skorch's ``GradientNormClipping`` among the
+        callbacks replaces it.
     weight_decay : float, default=1e-4
-        Weight decay of an optimizer that has one. ``optimizer__weight_decay`` comes first.
+        Weight decay, if the optimizer has one. ``optimizer__weight_decay`` wins over it.
     max_epochs : int, default=30
         Passes over the training data in each call of `fit` and `partial_fit`.
     batch_size : int, default=32
         Samples in a batch; -1 for all of them.
     iterator_train, iterator_valid : class, default=torch.utils.data.DataLoader
-        Iterators over batches; arguments are set as ``iterator_train__num_workers`` and so on.
+        Iterators over batches. Set their arguments as ``iterator_train__num_workers`` and so on.
         Training data are shuffled unless ``iterator_train__shuffle=False``.
     dataset : class, default=skorch.dataset.Dataset
         Wraps the data; the default slices arrays a batch at a time.
     train_split : float, callable or None, default=None
-        Splits off validation data: a share of X in (0, 1), stratified for classes, or a callable
-        such as ``skorch.dataset.ValidSplit(5)``; None or False trains on all of X.
+        Splits off validation data: a share of X in (0, 1), stratified by class, or a callable
+        such as ``skorch.dataset.ValidSplit(5)``. None or False trains on all of X.
     callbacks : list, "disable" or None, default=None
         skorch's callbacks.
     predict_nonlinearity : callable, "auto" or None, default="auto"
-        Applied to what the network returns when probabilities are asked for;
-        ``"auto"`` fits the criterion.
+        Turns what the network returns into probabilities; ``"auto"`` fits the criterion.
     warm_start : bool, default=False
-        Whether `fit` goes on with the weights of the last one.
+        Whether `fit` goes on with the weights of the last call.
     verbose : int, default=0
-        With 1, a bar over all epochs (plain lines where the output is no terminal), what `fit`
-        decided and fits besides, and `summary_` in two lines; with 2, a line for each epoch
+        1 shows a bar over all epochs (lines of text where the output is no terminal), what `fit`
+        decides, what else it fits, and `summary_` in two lines. 2 prints a line for each epoch
         instead of the bar.
     device : str or torch.device, default="auto"
         Where the network runs; ``"auto"`` is a GPU if there is one.
     compile : bool, default=False
-        Whether the network is compiled by ``torch.compile``.
+        Whether to compile the network with ``torch.compile``.
     use_caching : bool or "auto", default="auto"
         Whether scoring callbacks keep predictions; see skorch.
     torch_load_kwargs : dict or None, default=None
@@ -260,28 +267,28 @@ class AntiTransferClassifier(AntiTransferEstimator, NeuralNetClassifier):
     module_ : torch.nn.Module
         The trained network.
     unrelated_ : estimator, module, str, list of these or None
-        What `unrelated` was, fitted; a list, too, where one word stood for several tasks.
+        `unrelated`, fitted. A list also where one word stands for several tasks.
     unrelated_score_ : float, None or list of these
-        How well an unfitted `unrelated` learnt ``y_unrelated``: its score on a fifth of the
-        samples, held out, when it is fitted on the others (the network that is avoided is fitted
-        on all). `fit` warns where it is at chance. None where nothing was fitted.
+        How well an unfitted `unrelated` learns ``y_unrelated``: the score on a held-out fifth of
+        the samples after fitting on the others. (The network that is avoided is fitted on all.)
+        `fit` warns if it is at chance. None where nothing was fitted.
     product_of_experts_ : float
-        The strength with which what the unrelated tasks explain was added.
+        The strength that was used for what the nuisance explains of the target.
     weight_ : float or list of float
-        The weight that was used, with `target_similarity` at the end; a list where there are
-        several unrelated tasks.
+        The weight that was used; with `target_similarity`, the last one. A list for several
+        unrelated tasks.
     history : skorch.history.History
-        For each epoch ``train_loss`` and ``valid_loss``, which are those of the task;
-        ``train_penalty`` and ``valid_penalty``, the similarity before its weight;
-        ``penalty_weight``; ``train_similarity``, what `target_similarity` is compared with; and
-        ``train_objective``, what is minimised. With several unrelated networks, or layers, their
-        positions and names are appended.
+        One row for each epoch. ``train_loss`` and ``valid_loss`` are the loss of the task,
+        ``train_penalty`` and ``valid_penalty`` the similarity before its weight,
+        ``penalty_weight`` the weight, ``train_similarity`` what `target_similarity` is compared
+        with, and ``train_objective`` what is minimised. For several unrelated networks or layers,
+        their positions and names are appended.
     classes_ : ndarray of shape (n_classes,)
         The labels, in the order of the outputs.
     summary_ : FitSummary
         What happened in the last fit: the losses, the similarities before and after, the weights
         and where they come from, the scores of the unrelated task, whether the training
-        converged, and what was warned of. It prints as text, and as a table in notebooks.
+        converged, and the warnings. It prints as text, and as a table in notebooks.
     n_features_in_ : int
         Length of the first axis of a sample of X.
     feature_names_in_ : ndarray of shape (n_features,)
@@ -294,7 +301,7 @@ class AntiTransferClassifier(AntiTransferEstimator, NeuralNetClassifier):
     See Also
     --------
     AntiTransferRegressor : The same for numbers.
-    atl_sklearn.AntiTransferLoss : The penalty for a training loop of one's own.
+    atl_sklearn.AntiTransferLoss : The penalty for your own training loop.
     atl_sklearn.list_layers : Names of layers.
 
     Notes
@@ -315,7 +322,7 @@ class AntiTransferClassifier(AntiTransferEstimator, NeuralNetClassifier):
     >>> X, y = make_classification(n_samples=200, random_state=0)
     >>> nuisance = X[:, 0] > 0
     >>> unrelated = AntiTransferClassifier(max_epochs=5, random_state=0).fit(X, nuisance)
-    >>> X_more, _ = make_classification(n_samples=100, random_state=1)  # nobody labelled these
+    >>> X_more, _ = make_classification(n_samples=100, random_state=1)  # nobody labeled these
     >>> model = AntiTransferClassifier(unrelated=unrelated, max_epochs=5, random_state=0)
     >>> model.fit(X, y, X_unlabeled=X_more).predict(X[:2]).shape
     (2,)

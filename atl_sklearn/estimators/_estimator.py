@@ -506,40 +506,39 @@ class AntiTransferEstimator(SklearnNet):
             Training data with 2 to 4 axes. Arrays are cast to `precision`; sparse matrices
             become dense a batch at a time; mappings and datasets are taken as skorch takes them.
         y : array-like of shape (n_samples,) or (n_samples, n_targets), default=None
-            Class labels, strings or numbers; of a regressor, its targets. May be None where a
-            Dataset holds it.
+            Class labels, strings or numbers; for a regressor, its targets. May be None if a Dataset
+            holds it.
         sample_weight : array-like of shape (n_samples,) or None, default=None
             Weights of the samples in the task loss and in the penalty.
         y_unrelated : array-like of shape (n_samples,) or (n_samples, n_tasks), default=None
-            Labels of the unrelated tasks, on which an unfitted `unrelated` is fitted, or with
-            which ``unrelated="labels"`` compares: of these, floats are taken as the numbers that
-            they are, and anything else as classes. A column for each of several. Cross-validation
-            splits them with X. A Pipeline hands them on, as the other arguments here, after
+            Labels of the nuisance, a column for each unrelated task. An unfitted `unrelated` is
+            fitted on them; ``unrelated="labels"`` compares with them, and takes floats as numbers
+            and anything else as classes. Cross-validation splits them with X. A Pipeline hands them
+            on, like the other arguments here, after
             ``sklearn.set_config(enable_metadata_routing=True)``.
         X_unrelated : array-like of shape (n_samples, ...), mapping of these or None, default=None
-            What unrelated networks and estimators are given instead of X, of any shape and type
-            that they take: waveforms, token ids, the names of files for a Pipeline that reads
-            them. A mapping has an entry for each argument of a network's ``forward``. Integers
-            stay integers for networks that embed them. A Pipeline does not transform it.
+            What unrelated networks and estimators see instead of X, in any shape and type that they
+            take: waveforms, token ids, names of files for a Pipeline that reads them. A mapping has
+            an entry for each argument of a network's ``forward``. Integers stay integers, for
+            networks that embed them. A Pipeline does not transform it.
         Z_unrelated : array-like of shape (n_samples, ...), list or mapping of these, default=None
             What ``unrelated="precomputed"`` compares with; several arrays are several tasks.
             Memory-mapped arrays are read a batch at a time. Cross-validation splits arrays, and
             several of them in a ``skorch.helper.SliceDict``, not in a list.
         X_unlabeled : array-like of shape (n_unlabeled, ...), mapping or torch Dataset, default=None
-            Data of the kind and shape of X without labels, which only the penalty sees; see
-            `penalty_data`. It must not have as many samples as X, because cross-validation
-            would split it then; of a Dataset, the first of each item is used. A Pipeline
-            transforms it if it was made with ``transform_input=["X_unlabeled"]`` and metadata
-            routing is enabled.
+            Data like X without labels, which only the penalty sees; see `penalty_data`. It must not
+            have as many samples as X, because cross-validation would then split it. Of the items of
+            a Dataset, the first element is used. A Pipeline transforms it if you make it with
+            ``transform_input=["X_unlabeled"]`` and enable metadata routing.
         X_unrelated_unlabeled : array-like of shape (n_unlabeled, ...) or mapping, default=None
             `X_unrelated` of the unlabeled data.
         Z_unlabeled : array-like of shape (n_unlabeled, ...), list or mapping, default=None
             `Z_unrelated` of the unlabeled data, or their labels: an entry for each unrelated task
-            that is precomputed or labels. With labels alone it may be left out; the training
-            batches are compared then.
+            that is precomputed or labels. For labels alone you may leave it out; then the training
+            batches are compared.
         **fit_params : dict
-            Passed on to the network's ``forward`` and to ``train_split``; but ``epochs``, an int,
-            takes the place of `max_epochs` in this call.
+            Passed on to the network's ``forward`` and to ``train_split``; except ``epochs``, an int
+            that replaces `max_epochs` in this call.
 
         Returns
         -------
@@ -549,7 +548,7 @@ class AntiTransferEstimator(SklearnNet):
         Raises
         ------
         TypeError, ValueError
-            If a parameter, X, y or a weight is not what it must be; nothing was trained then.
+            If a parameter, X, y or a weight is wrong; nothing was trained.
         NonFiniteLossError
             If a loss or the weights became NaN or infinite; `module_` has the last finite ones.
         """
@@ -581,18 +580,18 @@ class AntiTransferEstimator(SklearnNet):
         X : array-like or sparse of shape (n_samples, ...), mapping or torch Dataset
             Training data.
         y : array-like of shape (n_samples,) or (n_samples, n_targets), default=None
-            Class labels, strings or numbers; of a regressor, its targets. May be None where a
-            Dataset holds it.
+            Class labels, strings or numbers; for a regressor, its targets. May be None if a Dataset
+            holds it.
         classes : array-like of shape (n_classes,), default=None
-            All classes that any call will bring; read in the first call only, and not by a
-            regressor.
+            All classes that any call will bring; only the first call reads it. A regressor does
+            not.
         sample_weight : array-like of shape (n_samples,) or None, default=None
             Weights of the samples in the task loss and in the penalty.
         y_unrelated : array-like of shape (n_samples,) or (n_samples, n_tasks), default=None
-            Labels of the unrelated tasks; needed in the first call, as in `fit`, and in each call
-            with ``unrelated="labels"``.
+            Labels of the nuisance; needed in the first call, as in `fit`, and in each call with
+            ``unrelated="labels"``.
         X_unrelated : array-like of shape (n_samples, ...), mapping of these or None, default=None
-            What unrelated networks and estimators are given instead of X, as in `fit`.
+            What unrelated networks and estimators see instead of X, as in `fit`.
         Z_unrelated : array-like of shape (n_samples, ...), list or mapping of these, default=None
             What ``unrelated="precomputed"`` compares with, as in `fit`.
         X_unlabeled : array-like of shape (n_unlabeled, ...), mapping or torch Dataset, default=None

@@ -16,7 +16,7 @@ _N_SHOWN = 5  # rows in an error
 class NonFiniteLossError(ValueError):
     """A loss, or the network's weights, became NaN or infinite during training.
 
-    The message names the epoch, the part that failed and what to change. The estimator's
+    The message names the epoch and the part that failed, and says what to change. The estimator's
     ``module_`` has the last finite weights.
 
     Examples

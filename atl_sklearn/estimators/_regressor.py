@@ -30,32 +30,32 @@ from atl_sklearn.unrelated import LayerChoice
 
 @documented_like(AntiTransferClassifier, leaving_out={"class_weight", "classes", "classes_"})
 class AntiTransferRegressor(AntiTransferEstimator, NeuralNetRegressor):
-    """A neural regressor that does not lean on what an unrelated network knows.
+    """A neural regressor that you keep from leaning on what an unrelated network knows.
 
-    A skorch net: callbacks, ``optimizer__*``, ``module__*``, `save_params` and `partial_fit` work
-    as there; and a scikit-learn regressor.
+    It is a scikit-learn regressor and a skorch net: callbacks, ``optimizer__*``, ``module__*``,
+    `save_params` and `partial_fit` work as in skorch. In the paper [1]_, the *unrelated task* is
+    what must not mislead your network: a *nuisance*, such as the speaker where you want the age.
 
     Parameters
     ----------
     target_similarity : float, list of float or None, default=None
-        The similarity in [0, 1) that may be left, or one for each unrelated network; None keeps
-        `weight` as it is. With it, `weight` is where training starts: it rises while the
-        similarity is above the target in any layer, and falls while it is below it, between 0.001
-        and 10 times what was given. Similarity that chance alone makes in a batch does not count.
-        The same target asks for the same on all data, which the same weight does not; for a
-        decision that does not depend on an attribute, compare ``layer="output"`` with
-        ``unrelated_layer="posterior"``.
+        How much similarity may remain, in [0, 1); a list has one for each unrelated network. None
+        keeps `weight` as it is. Otherwise `weight` is where training starts: it rises while any
+        layer's similarity is above the target, and falls while all are below, between 0.001 and 10
+        times its start. Similarity that chance alone makes in a batch does not count. A target
+        means the same on any data, a weight does not. For predictions that do not depend on an
+        attribute, compare ``layer="output"`` with ``unrelated_layer="posterior"``.
     criterion : class, default=torch.nn.MSELoss
         Loss of the task.
     lr : float, default=0.001
-        Learning rate; the highest one under a schedule.
+        Learning rate; under a schedule, the highest one.
     predict_nonlinearity : callable, "auto" or None, default="auto"
-        Applied to what the network returns when predicting.
+        Turns what the network returns into predictions.
 
     See Also
     --------
     AntiTransferClassifier : The same for classes.
-    atl_sklearn.AntiTransferLoss : The penalty for a training loop of one's own.
+    atl_sklearn.AntiTransferLoss : The penalty for your own training loop.
     atl_sklearn.list_layers : Names of layers.
 
     Examples

@@ -146,8 +146,8 @@ class SklearnNet(DocumentationLink, NeuralNet):
         Parameters
         ----------
         deep : bool, default=True
-            Whether the parameters of contained estimators and of callbacks are returned too;
-            those of a fitted `unrelated` are not, since they cannot be set.
+            Whether to return the parameters of contained estimators and of callbacks too; not those
+            of a fitted `unrelated`, because you cannot set them.
         **kwargs : dict
             Passed on to skorch.
 
@@ -185,9 +185,9 @@ class SklearnNet(DocumentationLink, NeuralNet):
         Parameters
         ----------
         **params : dict
-            Parameters by name, nested ones with ``__``. Those of an `unrelated` estimator can be
-            set as long as it is not fitted. Those of the network take effect in the next fit,
-            which then starts anew.
+            Parameters by name, nested ones with ``__``. You can set those of an `unrelated`
+            estimator as long as it is not fitted. Those of the network take effect in the next
+            `fit`, which then starts anew.
 
         Returns
         -------
@@ -298,14 +298,14 @@ class SklearnNet(DocumentationLink, NeuralNet):
         Parameters
         ----------
         f_params : file-like, path-like or None, default=None
-            Where the network's weights are written. With them go the classes and the shape of X,
-            so that another estimator of the same parameters predicts with them.
+            Where to write the network's weights. The classes and the shape of X go with them, so
+            that another estimator with the same parameters can predict.
         f_optimizer, f_criterion : file-like, path-like or None, default=None
-            Where the states of these are written.
+            Where to write the states of these.
         f_history : file-like, path-like or None, default=None
-            Where the history is written, as JSON.
+            Where to write the history, as JSON.
         use_safetensors : bool, default=False
-            Whether the files are in this format, which holds tensors only; reading it is safe.
+            Whether to write safetensors files, which hold tensors only and are safe to read.
         **kwargs : object
             Passed on to skorch.
         """
@@ -334,22 +334,22 @@ class SklearnNet(DocumentationLink, NeuralNet):
         Parameters
         ----------
         f_params : file-like, path-like or None, default=None
-            The network's weights; the estimator predicts with them. It has the parameters of the
+            The network's weights; the estimator can then predict. It needs the parameters of the
             one that was saved; a network known by name is made here.
         f_optimizer, f_criterion, f_history : file-like, path-like or None, default=None
             The states of these.
         checkpoint : skorch.callbacks.Checkpoint or None, default=None
             Whose files are loaded where none are named.
         use_safetensors : bool, default=False
-            Whether the files are in this format.
+            Whether they are safetensors files.
         **kwargs : object
             Passed on to skorch.
 
         Raises
         ------
         ValueError
-            If the weights are those of another network or of samples of another shape; nothing
-            was changed then.
+            If the weights belong to another network or to samples of another shape; nothing was
+            changed.
         """
         f_params = _one_file("load_params", f_params, kwargs)
         others = {"f_optimizer": f_optimizer, "f_criterion": f_criterion, "f_history": f_history}
@@ -373,8 +373,8 @@ class SklearnNet(DocumentationLink, NeuralNet):
     def trim_for_prediction(self) -> None:
         """Forget what only training needs: optimizer, history, callbacks and gradients.
 
-        The estimator becomes about a third as large, and predicts as before. Its parameters stay,
-        so that clones of it can be fitted; it cannot itself, as in skorch.
+        The estimator becomes about a third as large, and predicts as before. You can still fit
+        clones of it, but not the estimator itself, as in skorch.
 
         Raises
         ------

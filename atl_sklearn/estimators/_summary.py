@@ -17,14 +17,14 @@ _COLUMNS = (
 
 @dataclass(frozen=True)
 class ComparisonSummary:
-    """What became of the similarity to one unrelated network, at one layer.
+    """How the similarity to one unrelated network changed, at one layer.
 
     Attributes
     ----------
     unrelated : str
         The unrelated network.
     unrelated_score : float or None
-        How well it learnt its own task, on samples held out; None where it was not fitted here.
+        How well it learnt its own task, on held-out samples; None if `fit` did not fit it.
     layer : str
         The layer of the network in training.
     first, last : float
@@ -66,11 +66,11 @@ class FitSummary:
     estimator : str
         The class of the estimator.
     n_epochs, max_epochs : int
-        Epochs that were finished, and that were asked for.
+        Epochs that were finished, and that you asked for.
     ended_by : {"max_epochs", "callback", "interruption"}
         What ended the training.
     converged : bool or None
-        Whether the task loss came to rest; None where a callback or an interruption ended the
+        Whether the task loss stopped falling; None if a callback or an interruption ended the
         training, and after `partial_fit`.
     train_loss : (float, float) or None
         The task loss in the first and in the last epoch.
@@ -79,11 +79,11 @@ class FitSummary:
     comparisons : tuple of ComparisonSummary
         One for each unrelated network and layer; none for a plain network.
     why_plain : str
-        Why there is none.
+        Why there are no comparisons.
     product_of_experts : float
-        The strength with which what the unrelated tasks explain of the target was added.
+        The strength that was used for what the nuisance explains of the target.
     warnings : tuple of str
-        What `fit` warned of.
+        The warnings of `fit`.
 
     Examples
     --------

@@ -27,12 +27,12 @@ _FEW = 5  # contradicting samples for each class
 
 @dataclass(frozen=True)
 class ConfoundingReport:
-    """How far an unrelated label gives the target away, and what to do.
+    """How far a nuisance gives the target away, and what to do.
 
     Attributes
     ----------
     share, low, high : float
-        The share of the target's variance that the unrelated label explains, and its interval.
+        The share of the target's variance that the nuisance explains, and its interval.
     posterior_share : float or None
         The share that the unrelated network's answers explain; None without a network.
     feature_share : float or None
@@ -40,16 +40,16 @@ class ConfoundingReport:
     n_samples : int
         How many samples there are.
     n_contradicting : int
-        Samples of a target and an unrelated label that meet more rarely than if the two were
+        How many samples have a target and a nuisance that meet more rarely than if the two were
         independent.
     n_classes : int
-        How many classes the target has; of numbers, four quarters.
+        How many classes the target has; numbers count as four quarters.
     n_unlabeled : int
         How many samples without labels there are.
     weight, product_of_experts : float
-        What ``"auto"`` would choose for an unrelated task that knows the label.
+        What ``"auto"`` would choose with an unrelated network that knows the nuisance.
     recommendation : tuple of str
-        What to do, in sentences that name parameters.
+        What to do: sentences that name parameters.
 
     Examples
     --------
@@ -75,7 +75,7 @@ class ConfoundingReport:
 
     def _lines(self) -> list[str]:
         lines = [
-            f"The unrelated label explains {self.share:.3f} [{self.low:.3f}, {self.high:.3f}] of "
+            f"The nuisance explains {self.share:.3f} [{self.low:.3f}, {self.high:.3f}] of "
             f"the target; {self.n_contradicting} of {self.n_samples} samples contradict it."
         ]
         if self.posterior_share is not None and self.feature_share is not None:
@@ -174,22 +174,22 @@ def confounding_report(
     batch_size: int = 256,
     random_state: int = 0,
 ) -> ConfoundingReport:
-    """Say, before any training, whether anti-transfer is called for, and how.
+    """Say, before any training, whether you need anti-transfer, and which.
 
     Parameters
     ----------
     y : array-like of shape (n_samples,)
         The target of the training data.
     y_unrelated : array-like of shape (n_samples,)
-        The label of the unrelated task, of the same samples.
+        The nuisance of the same samples.
     X : array-like of shape (n_samples, ...) or None, default=None
-        The samples, where there is an `unrelated` network to look at.
+        The samples, if you pass `unrelated`.
     unrelated : fitted estimator, torch.nn.Module or None, default=None
-        A network that was fitted on the unrelated task, which takes X.
+        A network that knows the nuisance and takes X.
     X_unlabeled : array-like of shape (n_unlabeled, ...) or None, default=None
-        Samples without labels, if there are any; they are counted.
+        Samples without labels, if you have any; they are counted.
     groups : array-like of shape (n_samples,) or None, default=None
-        Samples that belong together, which the interval draws together.
+        Groups of samples; the interval resamples whole groups.
     layer : str or int, default="last"
         The layer of `unrelated` that a penalty would see.
     n_resamples : int, default=200
@@ -209,14 +209,13 @@ def confounding_report(
     Raises
     ------
     ValueError
-        If there is one label only, one of a single sample, or `unrelated` without X.
+        If there is one label only, a label of a single sample, or `unrelated` without X.
 
     Notes
     -----
-    The share is that of the target's variance which ridge regression on the unrelated labels
-    explains in samples that it has not seen. Below 0.02 there is nothing to lean on. Unlabeled
-    samples are taken to be enough from two batches of the penalty (192) on, and contradicting ones
-    from 5 for each class.
+    The share is how much of the target's variance ridge regression on the nuisance explains in
+    left-out samples. Below 0.02 there is nothing to lean on. 192 unlabeled samples, two batches of
+    the penalty, count as enough, and so do 5 contradicting samples for each class.
 
     Examples
     --------
@@ -226,7 +225,7 @@ def confounding_report(
     >>> word = speaker.copy()
     >>> word[[0, 99]] = 1, 0  # all but two samples go along with the speaker
     >>> confounding_report(word, speaker, n_resamples=20)  # doctest: +ELLIPSIS
-    The unrelated label explains 0.9... of the target; 2 of 100 samples contradict it.
+    The nuisance explains 0.9... of the target; 2 of 100 samples contradict it.
     - Gather at least 192 samples without labels, ... There are 0.
     - The defaults, weight='auto' and product_of_experts='auto', are 0.3 and 1 here.
     - Only 2 samples contradict the label, fewer than 5 for each class: ...

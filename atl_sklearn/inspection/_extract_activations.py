@@ -45,7 +45,7 @@ def extract_activations(
     layer : str or int, default="last"
         A layer, as the estimators take it.
     aggregation : {"spatial_mean", "none"} or callable, default="spatial_mean"
-        What is made of activations of shape (n_samples, n_channels, ...): their mean over
+        How activations of shape (n_samples, n_channels, ...) are summarised: their mean over
         positions, all of them, or what a callable returns.
     batch_size : int, default=256
         Samples that run through the network at a time.
@@ -53,7 +53,7 @@ def extract_activations(
     Returns
     -------
     activations : ndarray of shape (n_samples, n_features)
-        In evaluation mode.
+        Activations in evaluation mode.
 
     Raises
     ------

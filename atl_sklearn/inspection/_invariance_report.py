@@ -71,44 +71,44 @@ def invariance_report(
     batch_size: int = 256,
     random_state: int = 0,
 ) -> InvarianceReport:
-    """Measure how invariant networks are: for whom they fail, and what can be read from them.
+    """Measure how invariant networks are: for whom they fail, and what a probe can read from them.
 
     Parameters
     ----------
     estimators : fitted estimator, MetricFrame, or dict of these by name
-        Classifiers or regressors, also in pipelines, or searches; such as
-        ``{"plain": ..., "anti-transfer": ...}``. Differences are to the first. What has no
-        network in it is scored, and not probed. Of rivals a dict may have fairlearn's
-        ``MetricFrame`` of their predictions, with accuracy or R2 by the labels of `y_unrelated`;
-        they come last, and have no differences, which need predictions in pairs.
+        Classifiers or regressors, also in pipelines, or searches; such as ``{"plain": ...,
+        "anti-transfer": ...}``. Differences are to the first. An estimator without a network is
+        scored, not probed. For a rival you can also pass fairlearn's ``MetricFrame`` of its
+        predictions, with accuracy or R2 by the labels in `y_unrelated`. These come last and have no
+        differences, because those need paired predictions.
     X : array-like of shape (n_samples, ...)
         Data that were not used in fitting. They are read a batch at a time.
     y : array-like of shape (n_samples,) or None
         The target; None leaves the scores of the task out.
     y_unrelated : array-like of shape (n_samples,)
-        The label of the unrelated task: the groups that are scored, and what probes read.
-        Numbers are scored in four quarters.
+        The nuisance: the groups that are scored, and what probes read. Numbers are scored in four
+        quarters.
     X_train : array-like of shape (n_train, ...) or None, default=None
-        The data of `fit`; where they are given, samples of X that are among them are refused.
+        The data of `fit`. If you pass them, samples of X that are among them are refused.
     groups : array-like of shape (n_samples,) or None, default=None
-        Samples that belong together, such as recordings of a session: the folds of the probes
-        keep them together, and intervals draw them together.
+        Groups of samples, such as recordings of a session. The folds of the probes keep them
+        together, and intervals resample whole groups.
     unrelated : fitted estimator, torch.nn.Module or None, default=None
-        What layers are compared with; None for what the first of the estimators that has an
-        unrelated network was kept from.
+        What layers are compared with; None for the unrelated network of the first estimator that
+        has one.
     layers : str, int, list of these or None, default=None
-        Layers to be probed, as the estimators take them; None for all convolutions and linear
-        layers, with their nonlinearities.
+        Layers to probe, as the estimators take them; None for all convolutions and linear layers,
+        with their nonlinearities.
     probes : list of {"linear", "nonlinear"}, default=("linear", "nonlinear")
-        Linear discriminants, or ridge regression for numbers; of the features, and of radial
-        functions of them.
+        "linear": linear discriminants, or for numbers ridge regression. "nonlinear": the same on
+        radial functions of the features.
     probe_scoring : {"balanced_accuracy", "roc_auc", "r2"} or None, default=None
         None for the balanced accuracy, or R2 for numbers.
     cv : int, default=5
         Folds of the probes.
     n_probed : int, default=2000
-        How many samples probes and similarities see at most; they are drawn at random, as many
-        of each label as X has.
+        How many samples probes and similarities see at most. They are drawn at random, with the
+        shares of the labels in X.
     metric : str, default="debiased_cka"
         Similarity of the layers to the unrelated network's.
     n_resamples : int, default=500
@@ -123,25 +123,24 @@ def invariance_report(
     Returns
     -------
     report : InvarianceReport
-        Printed it is a table; `to_frame`, `to_json` and `plot` show the rest.
+        It prints as a table; `to_frame`, `to_json` and `plot` show the rest.
 
     Raises
     ------
     TypeError, ValueError
-        If an argument is not what it must be, there is one group only, a group has a single
-        sample, a label is rarer than there are folds, the target is constant, or a layer is not
-        there.
+        If an argument is wrong, there is one group only, a group has a single sample, a label is
+        rarer than there are folds, the target is constant, or a layer does not exist.
     sklearn.exceptions.NotFittedError
         If an estimator is not fitted.
 
     Notes
     -----
     Probes see the mean of each channel over positions; of more than 128 features, or of the raw
-    input, the first 128 principal components. They are held against chance, the raw input, and
-    the same network with weights that were not trained. Intervals are percentiles of bootstrap
-    resamples of the samples; they tell what other samples of this kind would have given, not what
-    another training would have. Of the worst group, the interval is that of the group that is the
-    worst of these samples. The positive class of rates is the second one.
+    input, the first 128 principal components. Compare them with chance, with the raw input, and
+    with the same network before training, which are all in the report. Intervals are percentiles of
+    bootstrap resamples of the samples. They tell what other samples of this kind would give, not
+    what another training would. The interval of the worst group is that of the group that is worst
+    in these samples. The positive class of rates is the second one.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""The unrelated labels: as groups that are scored, and as what probes read."""
+"""The nuisance: as groups that are scored, and as what probes read."""
 
 from __future__ import annotations
 

@@ -153,15 +153,15 @@ def layer_study(
     X : array-like of shape (n_samples, ...)
         Data.
     y, y_unrelated : array-like of shape (n_samples,)
-        The target, and the unrelated label.
+        The target, and the nuisance.
     layers : list of str or int, or None, default=None
         Layers, as the estimators take them; None for all convolutions and linear layers but the
         output.
     weights : list of float, default=(0.3, 1.0, 3.0)
-        Weights; the plain network, weight 0, is fitted besides.
+        Weights; the plain network, with weight 0, is fitted too.
     test : (X, y, y_unrelated) or None, default=None
-        Samples to be measured on, of which none is in X: such in which target and unrelated label
-        do not go along with each other, if there are any. None measures on the folds of `cv`.
+        Samples to measure on, none of them in X. Best are samples in which target and nuisance are
+        independent. None measures on the folds of `cv`.
     X_unlabeled : array-like of shape (n_unlabeled, ...) or None, default=None
         Passed on to `fit`.
     groups : array-like of shape (n_samples,) or None, default=None
@@ -169,12 +169,12 @@ def layer_study(
     cv : int or splitter, default=3
         Folds; not used with `test`.
     folder : path-like or None, default=None
-        Where each result is kept when it is there: the next call with the same estimator and data
-        goes on from them. What cannot be told from others by its content is not kept.
+        Folder that keeps each result, so that the next call with the same estimator and data goes
+        on from there. A result is not kept if its content cannot tell it from others.
     n_jobs : int or None, default=None
         Fits at a time, in processes of joblib's backend.
     random_state : int, default=0
-        Determines the measurements; the networks are those of the estimator's own.
+        Determines the measurements. The networks use the estimator's own.
 
     Returns
     -------
@@ -184,14 +184,14 @@ def layer_study(
     Raises
     ------
     ValueError
-        If an argument is not what it must be, or a layer is not there.
+        If an argument is wrong, or a layer does not exist.
 
     Notes
     -----
-    Recommended is, of all networks whose score is at most one standard error below the best, the
-    one from whose last layer a linear probe reads the unrelated label least. The standard error is
-    that of the mean over the folds; with `test`, that of an accuracy on so many samples, and 0 for
-    a regressor.
+    Of all networks whose score is at most one standard error below the best, the study recommends
+    the one from whose last layer a linear probe reads the nuisance least. The standard error is
+    that of the mean over the folds. With `test`, it is that of an accuracy on so many samples, and
+    0 for a regressor.
 
     Examples
     --------

@@ -34,8 +34,8 @@ class Measure:
     Attributes
     ----------
     estimator : str
-        Of which estimator; ``"raw input"`` and ``"untrained ..."`` are what probes are held
-        against.
+        Of which estimator; ``"raw input"`` and ``"untrained ..."`` are what probes are
+        compared with.
     part : str
         What was measured, such as ``"score"``, ``"group_gap"`` or ``"probe"``.
     place : str

@@ -31,11 +31,10 @@ def probe_score(
     groups: ArrayLike | None = None,
     scoring: Scoring = None,
 ) -> float:
-    """Measure how well a label can be read from the activations of a network.
+    """Measure how well a simple model can read a label from the activations of a network.
 
-    A simple model, the probe [1]_, is trained on the activations of one layer and scored by
-    cross-validation. A network that does not lean on an unrelated task leaves its probe near
-    chance.
+    The model, called a probe [1]_, is trained on the activations of one layer and scored by
+    cross-validation. If a network does not lean on the nuisance, its probe stays near chance.
 
     Parameters
     ----------
@@ -44,14 +43,14 @@ def probe_score(
     X : array-like of shape (n_samples, ...)
         Data as `estimator` takes it, which it was not trained on.
     y : array-like of shape (n_samples,)
-        What is read, such as the label of the unrelated task.
+        What the probe reads, such as the nuisance.
     layer : str or int, default="last"
         A layer, as the estimators take it.
     aggregation : {"spatial_mean", "none"} or callable, default="spatial_mean"
-        What is made of its activations; see :func:`extract_activations`.
+        How activations are summarised; see :func:`extract_activations`.
     probe : estimator or None, default=None
-        The model that reads; None for standardisation with logistic regression, or ridge
-        regression where `y` is continuous.
+        The probe; None for standardisation with logistic regression, or with ridge regression if
+        `y` is continuous.
     cv : int, splitter or iterable, default=5
         Folds.
     groups : array-like of shape (n_samples,) or None, default=None

@@ -36,7 +36,7 @@ _HELD_AGAINST = ("raw input", "untrained ")
 
 @dataclass(frozen=True)
 class InvarianceReport:
-    """How good one or several networks are for whom, and what can still be read from them.
+    """How good networks are for each group, and what a probe can still read from them.
 
     :func:`invariance_report` makes it; it prints as a table, in notebooks too.
 
@@ -45,7 +45,7 @@ class InvarianceReport:
     names : tuple of str
         The estimators; differences are to the first.
     groups : tuple of str
-        The unrelated labels in order; of numbers, their quarters.
+        The values of the nuisance, in order; of numbers, their quarters.
     classes : tuple of str
         The classes of the target; empty for a regressor.
     measures : tuple of Measure
@@ -60,13 +60,13 @@ class InvarianceReport:
     probe_scoring : str
         What probes are scored by.
     chance : float
-        What a probe has that reads nothing.
+        The score of a probe that reads nothing.
     n_samples, n_probed : int
-        How many samples were predicted, and how many of them probes have seen.
+        How many samples were predicted, and how many of them the probes saw.
     confidence : float
         Coverage of the intervals.
     left_out : tuple of str
-        What could not be told, and why.
+        What could not be measured, and why.
 
     Examples
     --------

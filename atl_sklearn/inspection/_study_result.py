@@ -43,7 +43,7 @@ class StudyPoint:
     worst_group_score : float
         Mean score of the worst group.
     probe : float
-        Mean balanced accuracy, or R2, with which a linear probe reads the unrelated label.
+        Mean balanced accuracy, or R2, with which a linear probe reads the nuisance.
 
     Examples
     --------
@@ -69,9 +69,9 @@ class LayerStudy:
     points : tuple of StudyPoint
         The plain network first.
     n_fitted : int
-        How many networks this call fitted; the others were kept from an earlier one.
+        How many networks this call fitted; the others come from an earlier call.
     on_folds : bool
-        Whether it was measured on folds, and not on samples of their own.
+        Whether it was measured on folds, and not on test samples.
 
     Examples
     --------
@@ -123,7 +123,7 @@ class LayerStudy:
         where = "folds" if self.on_folds else "test samples"
         return (
             f"Recommended: {what}. Of the networks at most one standard error below the best "
-            f"score (on {where}), a probe reads the unrelated label from it least."
+            f"score (on {where}), a probe reads the nuisance from it least."
         )
 
     def __repr__(self) -> str:
@@ -195,6 +195,6 @@ class LayerStudy:
             ax.set_xlabel("layer")
             legend_above(ax, 3)
         panels[0].set_ylabel("score of the task")
-        panels[1].set_ylabel("unrelated label read by a probe")
+        panels[1].set_ylabel("nuisance read by a probe")
         fit_labels([ax.xaxis for ax in panels], [short(str(layer)) for layer in layers])
         return panels

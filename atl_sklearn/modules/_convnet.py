@@ -22,10 +22,10 @@ from atl_sklearn.modules._scaling import Rescale, standardize_layer
 class ConvNet(nn.Module):
     """Small convolutional network for images, spectrograms among them, of any size.
 
-    Blocks of convolution, batch normalisation, rectifier and maximum pooling are followed by the
+    Blocks of convolution, batch normalisation, rectifier and maximum pooling, followed by the
     average over all positions and a linear layer. The parts are called ``blocks.0.conv``,
     ``blocks.0.norm``, ``blocks.0.activation``, ``blocks.0.pool`` and so on, then ``average``,
-    ``dropout`` and ``head``; a part that is not asked for does not exist.
+    ``dropout`` and ``head``. A part that you switch off does not exist.
 
     Parameters
     ----------
@@ -40,9 +40,9 @@ class ConvNet(nn.Module):
         Height and width of the convolutions' kernels, odd. The borders are padded with zeros, so
         that convolutions do not change the size.
     pool_after : int or sequence of int, default=(0, 1, 3)
-        The blocks that end with 2 x 2 maximum pooling, counted from 0 as in their names.
-        Numbers beyond the last block mean nothing, so that the default serves any number of
-        blocks. Where an axis has become 1 long, it is left as it is.
+        The blocks that end with 2 x 2 maximum pooling, counted from 0 as in their names. Numbers
+        beyond the last block are ignored, so that the default fits any number of blocks. An axis of
+        length 1 is not pooled.
     dropout : float, default=0.0
         Share of the averages dropped before the linear layer while training, in [0, 1).
     batch_norm : bool, default=True
@@ -56,7 +56,7 @@ class ConvNet(nn.Module):
     Raises
     ------
     ValueError
-        If a parameter has a value that is not listed here.
+        If a parameter has a value that is not allowed.
 
     See Also
     --------
@@ -70,8 +70,8 @@ class ConvNet(nn.Module):
     epoch can be a single sample, pass ``batch_norm=False``, or leave that batch out with
     ``iterator_train__drop_last=True``.
 
-    Batches may have another height and width than `input_shape`, as long as there is something
-    to pool; `input_shape` decides which axes are pooled.
+    Batches may have another height and width than `input_shape` if they are large enough to be
+    pooled; `input_shape` decides which axes are pooled.
 
     Examples
     --------

@@ -44,7 +44,7 @@ class MLP(nn.Module):
     Raises
     ------
     ValueError
-        If a parameter has a value that is not listed here.
+        If a parameter has a value that is not allowed.
     TypeError
         If `activation` does not give a module.
 

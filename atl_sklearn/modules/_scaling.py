@@ -214,7 +214,7 @@ class Rescale(_Scaling):
         Parameters
         ----------
         x : Tensor of shape (n_samples, n_outputs)
-            Outputs of mean 0 and standard deviation 1, roughly.
+            Outputs with a mean of about 0 and a standard deviation of about 1.
 
         Returns
         -------
@@ -234,7 +234,7 @@ class Rescale(_Scaling):
         Returns
         -------
         values : Tensor of shape (n_samples, n_outputs)
-            Of mean 0 and standard deviation 1, roughly.
+            With a mean of about 0 and a standard deviation of about 1.
         """
         return values if self.is_identity else (values - self.mean) / self.scale
 

@@ -53,7 +53,7 @@ class VGG(nn.Module):
     Raises
     ------
     ValueError
-        If a parameter has a value that is not listed here.
+        If a parameter has a value that is not allowed.
 
     See Also
     --------
@@ -69,11 +69,11 @@ class VGG(nn.Module):
     ``classifier.0`` to ``classifier.6``), so that weights can be loaded from one into the other;
     with ``batch_norm=True`` those of torchvision's variant with batch normalisation.
 
-    What differs: the rectifiers do not work in place, so that the output of a convolution can
-    still be read after them. An axis that has become 1 long is no longer pooled; torchvision's
-    network refuses images below 32 x 32. The hidden linear layers start, like the convolutions,
-    from He's normal distribution rather than from a standard deviation of 0.01, which makes
-    signals fade in narrow networks.
+    There are three differences. The rectifiers do not work in place, so that you can still read the
+    output of a convolution after them. An axis of length 1 is no longer pooled; torchvision's
+    network refuses images below 32 x 32. The hidden linear layers, like the convolutions, start
+    from He's normal distribution instead of a standard deviation of 0.01, with which signals fade
+    in narrow networks.
 
     References
     ----------

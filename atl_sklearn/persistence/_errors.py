@@ -2,7 +2,7 @@
 
 
 class CannotSaveError(ValueError):
-    """An estimator holds what no file can hold faithfully; nothing was written."""
+    """An estimator holds something that cannot be saved faithfully; nothing was written."""
 
 
 class ModelFileError(ValueError):

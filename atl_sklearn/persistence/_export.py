@@ -121,7 +121,7 @@ def _predictor(
 
 
 def export_program(estimator: BaseEstimator) -> ExportedProgram:
-    """Return what predicts as a program of torch.export.
+    """Return the trained network as a program of torch.export.
 
     Parameters
     ----------
@@ -131,13 +131,13 @@ def export_program(estimator: BaseEstimator) -> ExportedProgram:
     Returns
     -------
     program : torch.export.ExportedProgram
-        From a batch X of any size to what `predict_proba` returns of it, or of a regressor
+        Takes a batch X of any size and returns what `predict_proba` does, or for a regressor
         `predict`. ``torch.export.save`` writes it to a file.
 
     Raises
     ------
     ValueError
-        If there is something in it that cannot be exported.
+        If a part of it cannot be exported.
     sklearn.exceptions.NotFittedError
         If it is not fitted.
 
@@ -185,29 +185,28 @@ def _quiet() -> Iterator[None]:
 
 
 def export_onnx(estimator: BaseEstimator, path: PathLike) -> None:
-    """Write what predicts as a file of ONNX, for programs without Python.
+    """Write the trained network to an ONNX file, for programs without Python.
 
-    It takes X, a batch of any size, and returns probabilities, or of a regressor the targets in
-    their units, within 1e-5 of what the estimator predicts; that is tried before the file is
-    there. The scaling of the input, inside of the network or in a step before it, is part of it.
+    The file takes X, a batch of any size, and returns probabilities, or a regressor's targets in
+    their units. Before it is written, it is tried: its answers are within 1e-5 of the estimator's.
+    The scaling of the input, inside the network or in a step before it, is included.
 
     Parameters
     ----------
     estimator : fitted estimator
         An :class:`AntiTransferClassifier` or :class:`AntiTransferRegressor`, a search, or a
-        ``Pipeline`` of a ``StandardScaler`` or :class:`~atl_sklearn.audio.Standardizer` and one
-        of these. Other steps, such as the features of audio, are not torch's: export
-        ``pipeline[1:]``.
+        ``Pipeline`` of a ``StandardScaler`` or :class:`~atl_sklearn.audio.Standardizer` and one of
+        these. Other steps, such as audio features, are not torch's: export ``pipeline[1:]``.
     path : path-like
-        The file. It has the input ``X``, the output ``probabilities`` or ``prediction``, and
-        among its properties ``classes``, as JSON.
+        The file. Its input is ``X``, its output ``probabilities`` or ``prediction``. Its properties
+        include ``classes``, as JSON.
 
     Raises
     ------
     ImportError
         Without the extra ``onnx``.
     ValueError
-        If there is something in it that cannot be exported, or it predicts something else.
+        If a part of it cannot be exported, or the file predicts something else.
     sklearn.exceptions.NotFittedError
         If it is not fitted.
 

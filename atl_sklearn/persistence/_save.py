@@ -33,27 +33,27 @@ def save(
     Parameters
     ----------
     estimator : fitted estimator
-        An :class:`AntiTransferClassifier` or :class:`AntiTransferRegressor`, a transformer of this
-        package or one of scikit-learn's that is plain numbers (a ``StandardScaler``, a ``PCA``),
-        a ``Pipeline`` of these, or a search, of which ``best_estimator_`` is saved.
+        An :class:`AntiTransferClassifier` or :class:`AntiTransferRegressor`; a transformer of this
+        package; one of scikit-learn's that holds only numbers (a ``StandardScaler``, a ``PCA``); a
+        ``Pipeline`` of these; or a search, of which ``best_estimator_`` is saved.
     path : path-like
-        The file. It is there whole or not at all, and an older one stays if saving fails.
+        The file. It is written whole or not at all; an older file stays if saving fails.
     include_optimizer : bool, default=False
-        Whether the state of the training is saved too, so that `partial_fit`, and `fit` with
-        ``warm_start=True``, go on as if nothing had happened. Without it they go on from the
-        same weights with a new optimizer.
+        Whether to save the state of the training too, so that `partial_fit`, and `fit` with
+        ``warm_start=True``, go on as if nothing had happened. Without it they go on from the same
+        weights with a new optimizer.
     include_unrelated : bool, default=False
-        Whether fitted unrelated networks are saved too. Prediction does not need them; without
-        them another `fit` asks for `unrelated` to be set.
+        Whether to save fitted unrelated networks too. Prediction does not need them. Without them,
+        another `fit` asks you to set `unrelated`.
     include_source : bool, default=False
-        Whether the source code of modules and functions of your own is saved too, for those who
-        do not have it. It is run only where they name these in `trusted`.
+        Whether to save the source code of your own modules and functions too, for people who do not
+        have it. It only runs if they name it in `trusted`.
 
     Raises
     ------
     CannotSaveError
-        If a parameter or attribute cannot be saved faithfully, such as a lambda; the message
-        names it and a way out, and nothing was written.
+        If a parameter or attribute, such as a lambda, cannot be saved faithfully. The message names
+        it and a way out; nothing was written.
     sklearn.exceptions.NotFittedError
         If it is not fitted.
     OSError
@@ -66,8 +66,8 @@ def save(
     Notes
     -----
     Data, caches, hooks, folders of this machine (``memory``, ``memory_map``) and callbacks that
-    write files stay behind. The file is in the safetensors format, with all else as JSON in its
-    header: parameters, classes, shapes, versions and a digest.
+    write files are not saved. The file is in the safetensors format. Its header holds the rest as
+    JSON: parameters, classes, shapes, versions and a digest.
 
     Examples
     --------
@@ -136,24 +136,24 @@ def load(path: PathLike, trusted: Trusted = ()) -> BaseEstimator:
     path : path-like
         The file.
     trusted : sequence of str, class or function, default=()
-        Classes and functions besides those of this package, scikit-learn, skorch and torch that
-        the file may name: ``"package.module.Name"``, or the thing itself. A module in it is
-        imported, and source code in the file is run, only for these.
+        Classes and functions that the file may name, besides those of this package, scikit-learn,
+        skorch and torch: ``"package.module.Name"``, or the object itself. Only for these is a
+        module imported, or source code in the file run.
 
     Returns
     -------
     estimator : fitted estimator
-        It predicts what the saved one did, bit for bit with the same versions on the same kind
-        of machine.
+        It predicts as the saved one did: bit for bit, with the same versions on the same kind of
+        machine.
 
     Raises
     ------
     UntrustedClassError
         If the file names code that is not trusted; none of it was run.
     ModelFileError
-        If it is no such file, of another format version, cut off or changed.
+        If it is not such a file, has another format version, or was cut off or changed.
     OSError
-        If there is no file that can be read.
+        If the file cannot be read.
 
     Warns
     -----

@@ -221,13 +221,13 @@ def activation_similarity(
         (n_samples, n_features) are channels with one position. Half precision is computed in
         single precision.
     metric : str or callable, default="cross_correlation"
-        How aggregated activations are compared. Sample by sample, which needs equal shapes:
+        How aggregated activations are compared. Sample by sample, for equal shapes:
 
         - ``"squared_cosine"``: square of the mean absolute cosine [1]_, in [0, 1];
         - ``"cosine"``: mean cosine, in [-1, 1];
         - ``"sigmoid_mse"``: minus the sigmoid of the mean squared error [1]_, in [-1, -1/2].
 
-        By the arrangement of the samples, for any two shapes:
+        By how the two networks arrange the samples, for any two shapes:
 
         - ``"cka"``: linear centred kernel alignment [2]_, in [0, 1];
         - ``"debiased_cka"``: the same from distinct samples only [5]_, so that it is 0 on
@@ -239,11 +239,11 @@ def activation_similarity(
         - ``"ridge_r2"``: share of the variance of `unrelated` that ridge regression on
           `current` explains, in [0, 1].
 
-        These are 0 for a batch of one sample. A callable takes the two aggregated activations,
-        built explicitly, and returns one number. ``"adversarial"``, whose read-out is trained,
-        is only to be had from :class:`AntiTransferLoss`.
+        These are 0 for a batch of one sample. A callable takes the two aggregated activations, in
+        full, and returns one number. ``"adversarial"`` trains a read-out, so only
+        :class:`AntiTransferLoss` has it.
     aggregation : str or callable, default="spatial_mean"
-        What is compared:
+        Which summary of the activations is compared:
 
         - ``"none"``: the map of each channel;
         - ``"mean"``, ``"sum"``, ``"max"``: one map, over the channels;
@@ -257,16 +257,16 @@ def activation_similarity(
           ``"none"``;
         - ``"stochastic_pairwise"``: the same on a random run of a quarter of the channels.
 
-        A callable takes activations and returns a tensor (n_samples, ..., length), of which
-        the last axis is a row.
+        A callable takes activations and returns a tensor (n_samples, ..., length), whose last axis
+        is one row.
     sample_weight : array-like of shape (n_samples,) or None, default=None
-        Weights, not negative; a weight of 2 counts as the sample twice. Samples without any
-        weight have the similarity 0. To ``"debiased_cka"`` it is importance only: a repeated
-        sample is not a distinct one.
+        Weights, not negative; a weight of 2 counts as the sample twice. If all weights are 0, so is
+        the similarity. For ``"debiased_cka"`` a weight is importance only: a repeated sample is not
+        a distinct one.
     condition : array-like of shape (n_samples,) or (n_samples, n_variables) or None, default=None
-        What the two sides may share: classes (integers) or numbers, such as probabilities of
-        the classes. What a linear function of them says of the activations, for classes their
-        means, is removed before the arrangements of the samples are compared.
+        What the two networks may share: classes (integers), or numbers such as the probabilities of
+        classes. What a linear function of it predicts of the activations (for classes, their means)
+        is removed first. For metrics that compare how the samples are arranged.
     generator : torch.Generator or None, default=None
         For ``"stochastic_pairwise"``; None for the global one.
 
@@ -285,13 +285,13 @@ def activation_similarity(
 
     Notes
     -----
-    Nothing is built that inner products can give: for Gram matrices of C channels at S
+    No large matrix is built where inner products are enough: for Gram matrices of C channels at S
     positions, at most the smaller of C x C and S x S.
 
-    ``"cross_correlation"`` and ``"distance_correlation"`` are roots, whose gradient would jump from
-    side to side where they are 0. Below 0.01 their gradient is that of their square, divided by
-    0.02, and goes to 0 with them; so does that of distances below a hundredth of their root mean
-    square. The values themselves are exact.
+    ``"cross_correlation"`` and ``"distance_correlation"`` are square roots, whose gradient would
+    jump at 0. Below 0.01 their gradient is that of their square, divided by 0.02, which goes to 0
+    with them. Distances below a hundredth of their root mean square are treated alike. The values
+    themselves are exact.
 
     References
     ----------

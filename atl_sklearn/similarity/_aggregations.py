@@ -258,7 +258,7 @@ def get_aggregation(aggregation: AggregationLike) -> Aggregation:
     Returns
     -------
     aggregation : Aggregation
-        What the similarities need to know of it.
+        The aggregation, with what the metrics need to know about it.
 
     Raises
     ------

@@ -106,34 +106,34 @@ class AntiTransferLoss(torch.nn.Module):
     ----------
     metric : str, callable or list of these, default="cross_correlation"
         How aggregated activations are compared, or one for each layer; see
-        :func:`activation_similarity`. ``"adversarial"`` is the share of the unrelated
-        activations' variance that a small network explains, which is trained to explain it
-        while the penalty is minimised; :meth:`initialize` makes it, and its parameters belong
-        into the optimizer, which minimises the total for all of them.
+        :func:`activation_similarity`. ``"adversarial"`` trains a small network to predict the
+        unrelated activations, and penalises the share of their variance that it explains.
+        :meth:`initialize` makes this network. Give its parameters to your optimizer, which then
+        minimises the total for both.
     aggregation : str, callable or list of these, default="spatial_mean"
-        What of the activations is compared, or one for each layer; see
+        Which summary of the activations is compared, or one for each layer; see
         :func:`activation_similarity`.
     weight : float or list of float, default=1.0
         Weight of the penalty in [0, inf), or one for each unrelated network.
     layer_weight : float, list of float or None, default=None
         Factor of `weight`, or one for each layer; None for 1.
     target_similarity : float, list of float or None, default=None
-        The similarity in [0, 1) that may be left, or one for each unrelated network: `weight` is
-        then where training starts, and is multiplied by a factor that rises while the similarity
-        is above the target in any layer, and falls while it is below it, between 0.001 and 10.
-        What chance alone makes of a batch's similarity does not count; it is measured by giving
-        the unrelated activations to other samples. The factor changes with every call in
-        training mode; :meth:`used_weights` has it, and the state dict. None keeps the weight.
+        How much similarity may remain, in [0, 1), or one for each unrelated network. None keeps the
+        weight. Otherwise `weight` is where training starts; it is multiplied by a factor, from
+        0.001 to 10, that rises while any layer's similarity is above the target and falls while all
+        are below. Similarity that chance alone makes in a batch does not count: it is measured by
+        giving the unrelated activations to other samples. The factor changes with every call in
+        training mode. The state dict holds it, and :meth:`used_weights` returns the product.
 
     Raises
     ------
     ValueError
-        If a name is unknown, a weight is negative or not finite, or a target makes no sense.
+        If a name is unknown, a weight is negative or not finite, or a target is not in [0, 1).
 
     See Also
     --------
     activation_similarity : The similarity of one layer.
-    atl_sklearn.AntiTransferClassifier : An estimator that is trained with it.
+    atl_sklearn.AntiTransferClassifier : An estimator that trains with it.
 
     References
     ----------
@@ -191,17 +191,17 @@ class AntiTransferLoss(torch.nn.Module):
         )
 
     def used_weights(self, n_networks: int = 1) -> list[float]:
-        """Return the weight of each unrelated network, which a target may have changed.
+        """Return the current weight of each unrelated network, which a target may have changed.
 
         Parameters
         ----------
         n_networks : int, default=1
-            How many there are.
+            How many unrelated networks there are.
 
         Returns
         -------
         weights : list of float
-            What the next call multiplies similarities with, but for `layer_weight`.
+            What the next call multiplies the similarities by, apart from `layer_weight`.
 
         Examples
         --------
@@ -216,13 +216,13 @@ class AntiTransferLoss(torch.nn.Module):
         return [weight * one.factor for weight, one in zip(weights, controls, strict=True)]
 
     def left_similarities(self) -> list[list[float | None]]:
-        """Return the running similarities that targets are compared with.
+        """Return the running similarities, which are compared with the targets.
 
         Returns
         -------
         similarities : list of list of float or None
-            For each unrelated network those of its layers, without what chance alone would make;
-            None where there is no target. Empty before the first call in training mode.
+            For each unrelated network, the similarity of each layer without what chance alone would
+            make; None without a target. Empty before the first call in training mode.
 
         Examples
         --------
@@ -233,7 +233,7 @@ class AntiTransferLoss(torch.nn.Module):
         return [] if self.factors is None else [one.left() for one in self.factors.controls]
 
     def unmet_targets(self) -> list[str]:
-        """Say which targets are not met although the weight has risen as far as it may.
+        """Say which targets are not met although the weight has reached its limit.
 
         Returns
         -------
@@ -273,7 +273,7 @@ class AntiTransferLoss(torch.nn.Module):
         Raises
         ------
         ValueError
-            If there is a list for another number of layers.
+            If a list is for another number of layers.
         """
         columns = [
             _spread(option, n_layers, name)
@@ -282,10 +282,10 @@ class AntiTransferLoss(torch.nn.Module):
         return list(zip(*columns, strict=True))
 
     def initialize(self, current: Activations, *unrelated: Activations) -> AntiTransferLoss:
-        """Make what adversarial metrics train, for activations of these shapes.
+        """Make the networks of adversarial metrics, for activations of these shapes.
 
-        Nothing is made for other metrics, which need no call of this method. With targets, a state
-        dict that is loaded afterwards tells the weights at once.
+        Other metrics do not need this call. With targets, call it before you load a state dict:
+        :meth:`used_weights` then knows the loaded weights at once.
 
         Parameters
         ----------
@@ -297,7 +297,7 @@ class AntiTransferLoss(torch.nn.Module):
         Returns
         -------
         self : AntiTransferLoss
-            Its ``parameters()`` belong into the optimizer.
+            Give its ``parameters()`` to your optimizer.
 
         Raises
         ------
@@ -397,7 +397,7 @@ class AntiTransferLoss(torch.nn.Module):
         sample_weight : array-like of shape (n_samples,) or None, default=None
             Weights of the samples.
         condition : array-like of shape (n_samples,) or (n_samples, n_variables) or None
-            What both may share, and is left out of the comparison; see
+            What both networks may share; it is left out of the comparison. See
             :func:`activation_similarity`.
         generator : torch.Generator or None, default=None
             For random aggregations.
@@ -405,7 +405,7 @@ class AntiTransferLoss(torch.nn.Module):
         Returns
         -------
         penalty : AntiTransferPenalty
-            The weighted total and the similarities it is made of.
+            The weighted total, and the similarities it consists of.
 
         Raises
         ------

@@ -49,9 +49,9 @@ class Comparison:
     scores : ndarray of shape (n_estimators, n_repeats, n_folds)
         Scores on the test folds.
     differences : dict of str to PairedInterval
-        For each estimator but the first, what it gains over that, with its interval.
+        For each estimator except the first, its gain over the first, with an interval.
     interval : {"corrected_t", "bootstrap"}
-        How the intervals were made.
+        How the intervals were computed.
 
     Examples
     --------
@@ -253,59 +253,58 @@ def compare(
     n_jobs: int | None = None,
     random_state: Seed = 0,
 ) -> Comparison:
-    """Compare estimators on the same folds with the same seeds.
+    """Compare estimators on the same folds, with the same seeds.
 
-    Searches are compared by nesting them: what they choose is scored on samples that they have
-    not seen.
+    You can compare searches too. They are nested: what they choose is scored on samples that they
+    have not seen.
 
     Parameters
     ----------
     estimators : dict of str to estimator, or list
-        At least two, such as the plain network first, anti-transfer, and any other of
-        scikit-learn's. Differences are to the first. In a list they are named by their classes,
-        with numbers (``Ridge-1``, ``Ridge-2``) where one comes again.
+        At least two, such as the plain network first, then anti-transfer, then any other estimator
+        of scikit-learn's. Differences are to the first. In a list they are named by their classes,
+        with numbers (``Ridge-1``, ``Ridge-2``) for repeated ones.
     X, y : array-like of shape (n_samples, ...)
         Data and targets.
     groups : array-like of shape (n_samples,) or None, default=None
-        Groups that the folds keep together; searches keep them together within, too.
+        Groups that the folds keep together; so do the inner folds of searches.
     y_unrelated : array-like of shape (n_samples,) or (n_samples, n_tasks), default=None
-        Labels of the unrelated tasks, for the estimators that are fitted on them.
+        Labels of the nuisance, for the estimators that are fitted on them.
     X_unlabeled : array-like of shape (n_unlabeled, ...) or None, default=None
         Unlabeled data, for the estimators that take them; never split.
     sample_weight : array-like of shape (n_samples,) or None, default=None
         Weights, for the estimators that take them.
     X_unrelated, Z_unrelated : array-like of shape (n_samples, ...) or None, default=None
-        What the unrelated side is given, for the estimators that take it; split with X.
+        What unrelated networks see, for the estimators that take it; split with X.
     X_unrelated_unlabeled, Z_unlabeled : array-like of shape (n_unlabeled, ...), default=None
         The same of the unlabeled data; never split.
     cv : int, splitter, iterable or None, default=None
-        Folds; None for 5. Numbers are shuffled, stratified for classifiers, or keep groups
-        together.
+        Folds; None for 5. A number shuffles, stratifies for classifiers, and keeps groups together.
     n_repeats : int, default=1
-        How often all is repeated, with other seeds and, where folds can be shuffled, others.
+        How often to repeat everything, with other seeds and, if the folds can be shuffled, other
+        folds.
     scoring : str, callable or None, default=None
         The score; None for the estimators' own.
     interval : {"corrected_t", "bootstrap"}, default="corrected_t"
-        ``"corrected_t"`` allows for the overlap of training sets [1]_; ``"bootstrap"`` resamples
+        ``"corrected_t"`` allows for the overlap of training sets [1]_. ``"bootstrap"`` resamples
         the folds as if they were independent, and is narrower.
     confidence : float, default=0.95
         Coverage of the intervals.
     n_jobs : int or None, default=None
-        Number of fits at a time, in processes of joblib's backend.
+        Number of parallel fits, in processes of joblib's backend.
     random_state : int, RandomState instance or None, default=0
-        Determines the folds and the ``random_state`` of all estimators and their parts, which
-        is the same for all within a fold.
+        Determines the folds and the ``random_state`` of all estimators and their parts; within a
+        fold, all get the same.
 
     Returns
     -------
     comparison : Comparison
-        Scores, differences and intervals; printed it is a table, and `to_frame` and `plot` show
-        them.
+        Scores, differences and intervals. It prints as a table; `to_frame` and `plot` show it too.
 
     Raises
     ------
     TypeError, ValueError
-        If an argument is not what it must be; nothing was fitted then.
+        If an argument is wrong; nothing was fitted.
 
     References
     ----------

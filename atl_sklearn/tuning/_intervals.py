@@ -27,7 +27,7 @@ class PairedInterval:
     n_folds : int
         Number of folds.
     confidence : float
-        Coverage that is aimed at.
+        Nominal coverage.
 
     Examples
     --------

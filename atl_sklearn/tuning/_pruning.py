@@ -16,7 +16,7 @@ from atl_sklearn.estimators import AntiTransferEstimator, end_for_good
 
 
 class TrialPruning(Callback):
-    """Report an epoch's value to a trial, and end the training if the trial is to be pruned.
+    """Report each epoch to a trial, and end the training if the trial is pruned.
 
     Parameters
     ----------
@@ -24,17 +24,17 @@ class TrialPruning(Callback):
         The trial. Clones of the callback, and of an estimator that has it, report to the same
         one.
     monitor : str or callable, default="valid_loss"
-        What is reported: a column of the network's history (``valid_loss`` needs a
-        ``train_split``), or a function of the network.
+        What to report: a column of the network's history (``valid_loss`` needs a ``train_split``),
+        or a function of the network.
     first_step : int, default=0
-        Step of the first epoch; with several folds, where the fold begins.
+        Step of the first epoch. With several folds, pass the step at which this fold begins.
 
     Raises
     ------
     optuna.TrialPruned
-        In the training, when the study's pruner decides so.
+        During training, if the study's pruner decides so.
     ValueError
-        If a parameter is not what it must be, or the history has no such column.
+        If a parameter is wrong, or the history has no such column.
 
     Examples
     --------
@@ -70,7 +70,7 @@ class TrialPruning(Callback):
         return self.__sklearn_clone__()
 
     def state_dict(self) -> dict[str, object]:
-        """Return nothing: a fit that goes on after a kill belongs to another trial.
+        """Return an empty dict: a fit that goes on after a kill belongs to another trial.
 
         Returns
         -------

@@ -34,7 +34,7 @@ class ParetoPoint:
     score : float
         Mean score.
     probe : float
-        Mean score of a probe that reads the unrelated labels from the network.
+        Mean score of a probe that reads the nuisance from the network.
 
     Examples
     --------

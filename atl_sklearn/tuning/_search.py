@@ -66,73 +66,70 @@ def _refitted_has(name: str) -> Callable[[AntiTransferSearchCV], bool]:
 
 
 class AntiTransferSearchCV(DocumentationLink, MetaEstimatorMixin, BaseEstimator):
-    """Search for the anti-transfer that helps most, with Optuna, and say whether any does.
+    """Search with Optuna for the anti-transfer that helps most, and say whether any does.
 
-    The first trial is always the plain network, ``weight=0``; what the best one gains over it is
-    in ``gain_``, with an interval over the folds.
+    The first trial is always the plain network, ``weight=0``. ``gain_`` says what the best trial
+    gains over it, with an interval over the folds.
 
     Parameters
     ----------
     estimator : AntiTransferClassifier, AntiTransferRegressor or Pipeline that ends in one
-        What is tuned. Its `unrelated` is fitted, or it is fitted on ``y_unrelated`` in each
-        fold; then it is fitted once for each fold and not for each trial (in a temporary
-        folder, unless the estimator has a ``memory``).
+        What to tune. Its `unrelated` is fitted already, or it is fitted on ``y_unrelated`` in each
+        fold: once for each fold and not for each trial (in a temporary folder, unless the estimator
+        has a ``memory``).
     param_distributions : dict of str to optuna distribution or None, default=None
-        What is searched, with 0 among the weights; None for
-        :func:`anti_transfer_distributions`. Without a weight, 0 and the estimator's own are
-        searched.
+        What to search, with 0 among the weights; None for :func:`anti_transfer_distributions`.
+        Without a weight, 0 and the estimator's own are searched.
     objective : {"accuracy", "worst_group", "trade_off"}, default="accuracy"
-        What is maximised: ``"accuracy"``, the mean `scoring` over the folds;
-        ``"worst_group"``, that of the group for which it is lowest, over all folds;
-        ``"trade_off"``, the mean, while a probe that reads the labels of `group_by` from the
-        network's activations is to read as little as possible: two objectives, of which
-        ``pareto_`` has the front.
+        What to maximise. ``"accuracy"``: the mean `scoring` over the folds. ``"worst_group"``: the
+        score of the group for which it is lowest, over all folds. ``"trade_off"`` has two
+        objectives: a high mean score, and a low score of a probe that reads the labels of
+        `group_by` from the network's activations; ``pareto_`` has the front.
     scoring : str, callable or None, default=None
         The score; None for the estimator's own: accuracy, or R2 of a regressor.
     group_by : {"auto", "groups", "y_unrelated"}, default="auto"
-        Which labels are the groups, or are probed for. ``"auto"`` takes ``groups`` for the worst
-        group and ``y_unrelated`` for the trade-off, if they are given, otherwise the others.
+        Which labels are the groups, or what the probe reads. ``"auto"`` takes ``groups`` for the
+        worst group and ``y_unrelated`` for the trade-off, if you pass them, otherwise the others.
     cv : int, splitter, iterable or None, default=None
-        Folds; None for 5. A number is stratified for classifiers, and keeps the groups together
-        that are given to `fit`.
+        Folds; None for 5. A number is stratified for classifiers, and keeps groups together if
+        `fit` gets any.
     n_trials : int, default=30
-        Trials of the study, those of all processes and of earlier runs together.
+        Number of trials of the study, including those of other processes and of earlier runs.
     timeout : float or None, default=None
-        Seconds after which no trial is begun; the plain network is tried in any case.
+        Seconds after which no trial starts; the plain network is tried in any case.
     sampler : optuna.samplers.BaseSampler or None, default=None
         None for TPE, whose draws depend on `random_state` and the trial's number, so that an
         interrupted search goes on as it would have.
     pruner : "auto", optuna.pruners.BasePruner or None, default="auto"
-        Ends trials early by the score so far, told after each epoch and fold; ``"auto"`` those
-        below the median, after 5 trials and a third of the first fold's epochs. The plain network
-        is never pruned, nor is anything in the trade-off.
+        Ends bad trials early. It learns the score so far after each epoch and fold. ``"auto"`` ends
+        those below the median, after 5 trials and a third of the first fold's epochs. The plain
+        network is never pruned, and neither is anything in the trade-off.
     storage : None, str, path-like or optuna.storages.BaseStorage, default=None
-        Where the study is kept: None for memory; a folder, in which there is a journal; the URL
-        of a database (``sqlite:///file``, ``postgresql+psycopg://...``), whose password is not
-        shown, nor pickled with a fitted search. Searches with the same
-        storage and study work on it together, and each trial is made once. The trial of a
-        process that was killed is repeated.
+        Where to keep the study. None keeps it in memory, a folder in a journal. The URL of a
+        database (``sqlite:///file``, ``postgresql+psycopg://...``) is shown, and pickled with a
+        fitted search, without its password. Searches with the same storage and study share the
+        work: each trial runs once, and the trial of a process that was killed runs again.
     study_name : str or None, default=None
-        None for a name made of estimator, data, folds, space and objective.
+        None makes a name from estimator, data, folds, space and objective.
     resume : bool, default=True
-        Whether a study that is there is gone on with; False refuses it.
+        Whether to go on with a study that exists; False refuses it.
     refit : bool, "best", "one_standard_error" or callable, default=True
-        Which candidate is fitted on all data: ``"best"`` (True) has the highest score;
-        ``"one_standard_error"`` has, of those within one standard error of it, the smallest
-        weight, or in the trade-off the lowest probe; a callable takes ``cv_results_`` and returns
-        the index. False refits none.
+        Which candidate to fit on all data. ``"best"`` (True) takes the highest score.
+        ``"one_standard_error"`` takes, of all within one standard error of it, the smallest weight,
+        or in the trade-off the lowest probe. A callable takes ``cv_results_`` and returns the
+        index. False fits none.
     error_score : "raise" or np.nan, default="raise"
-        What a trial whose fit fails does: end the search, or be without a score. A failure
-        of the plain network always ends it.
+        What happens if a fit fails: the search ends, or the trial has no score. If the plain
+        network fails, the search always ends.
     n_jobs : int or None, default=None
-        Processes that work on the study, of joblib's backend; with Dask or Ray as backend they
-        may run on other machines, if these see the storage.
+        Number of processes that work on the study, in joblib's backend. With Dask or Ray as backend
+        they may run on other machines, if these see the storage.
     random_state : int, RandomState instance or None, default=None
-        Determines the trials; and the seeds of what has no ``random_state`` of its own, which
-        are the same for all candidates, in the last fit too.
+        Determines the trials, and the seeds of all that has no ``random_state`` of its own. They
+        are the same for all candidates and in the last fit.
     progress_bar : bool, default=False
-        Whether it is shown how many trials are done, those of other processes and of earlier
-        runs among them: by a bar on a terminal or in a notebook, otherwise by lines of text.
+        Whether to show how many trials are done, including those of other processes and of earlier
+        runs: by a bar on a terminal or in a notebook, otherwise by lines of text.
 
     Attributes
     ----------
@@ -152,13 +149,14 @@ class AntiTransferSearchCV(DocumentationLink, MetaEstimatorMixin, BaseEstimator)
         The score of the plain network.
     gain_ : PairedInterval
         Difference of the folds' scores, chosen candidate minus plain network, with the 95 %
-        interval of the corrected resampled t-test. It is that of the best of many on the same
-        folds, so it is optimistic: an outer cross-validation or :func:`compare` is not.
+        interval of the corrected resampled t-test. It is optimistic, because it is that of the best
+        of many on the same folds. An outer cross-validation or :func:`compare` is not.
     pareto_ : tuple of ParetoPoint or None
-        In the trade-off, the candidates that no other one beats, best score first.
+        In the trade-off, the candidates that no other one beats in both objectives, best score
+        first.
     study_ : optuna.study.Study
-        The study. One in a folder or a database stays there when the search is pickled, and is
-        opened again when it is asked for.
+        The study. If it is in a folder or a database, it stays there when you pickle the search,
+        and is opened again when you ask for it.
     scorer_ : callable
         The score.
     n_splits_ : int
@@ -266,16 +264,16 @@ class AntiTransferSearchCV(DocumentationLink, MetaEstimatorMixin, BaseEstimator)
         y : array-like of shape (n_samples,), default=None
             Targets; needed.
         groups : array-like of shape (n_samples,) or None, default=None
-            Groups that the folds keep together, and of which the worst one counts.
+            Groups that the folds keep together, and among which the worst is looked for.
         y_unrelated : array-like of shape (n_samples,) or (n_samples, n_tasks), default=None
-            Labels of the unrelated tasks: for an `unrelated` that is not fitted, for the worst
-            group, or for the probe.
+            Labels of the nuisance: for an `unrelated` that is not fitted, for the worst group, or
+            for the probe.
         X_unlabeled : array-like of shape (n_unlabeled, ...) or torch Dataset, default=None
             Unlabeled data, whole for each fit.
         sample_weight : array-like of shape (n_samples,) or None, default=None
             Weights in fits; the score is not weighted.
         X_unrelated, Z_unrelated : array-like of shape (n_samples, ...) or None, default=None
-            What the unrelated side is given, as `fit` of the estimator takes it; split with X.
+            What unrelated networks see, as in `fit` of the estimator; split with X.
         X_unrelated_unlabeled, Z_unlabeled : array-like of shape (n_unlabeled, ...), default=None
             The same of the unlabeled data, whole for each fit.
 
@@ -287,8 +285,8 @@ class AntiTransferSearchCV(DocumentationLink, MetaEstimatorMixin, BaseEstimator)
         Raises
         ------
         TypeError, ValueError
-            If a parameter or the data are not what they must be, or the storage has another
-            study of that name; no trial was run then.
+            If a parameter or the data are wrong, or the storage has another study of that name; no
+            trial was run.
         """
         if X_unlabeled is not None:
             check_pipeline(self)

@@ -27,16 +27,16 @@ _LOCK = threading.Lock()
 
 
 class SharedNetwork(DocumentationLink, FrozenEstimator):
-    """A fitted network that is pickled as its name; :func:`share_network` makes it.
+    """A fitted network that is pickled by name; :func:`share_network` makes it.
 
     Parameters
     ----------
     estimator : fitted estimator or torch.nn.Module
         The network.
     path : str or None, default=None
-        The file from which other processes load it; None where it was sent to them.
+        The file from which other processes load it; None if it was sent to them.
     name : str or None, default=None
-        What it was called where it comes from; None for being named here, by its content.
+        Its name in the process that it comes from; None to name it here, by its content.
 
     Examples
     --------
@@ -127,20 +127,20 @@ class _Delivery:
 
 
 def share_network(unrelated: BaseEstimator, where: PathLike | Client) -> SharedNetwork:
-    """Return an unrelated network that other processes get once each.
+    """Return an unrelated network that each other process gets only once.
 
-    An estimator is sent with every task of a distributed search, and its fitted `unrelated`
-    network with it. What this returns is sent as a name instead.
+    A distributed search sends the estimator with every task, and its fitted `unrelated` network
+    with it. What this function returns is sent as a name instead.
 
     Parameters
     ----------
     unrelated : fitted estimator or torch.nn.Module
         As the estimators take it.
     where : str, path-like or distributed.Client
-        A folder that all processes see, on several machines at the same place: the network is
-        written to a file in it, named by its content, which each process reads once, and takes
-        only if it is the one that was written. Or a client of Dask: the network is sent to each
-        of its workers, and no folder is needed.
+        A folder that all processes see, at the same place on all machines. The network is written
+        to a file in it, named by its content; each process reads it once, and checks that it is
+        what was written. Or a Dask client: the network is sent to each of its workers, without a
+        folder.
 
     Returns
     -------
@@ -150,8 +150,9 @@ def share_network(unrelated: BaseEstimator, where: PathLike | Client) -> SharedN
     Raises
     ------
     TypeError
-        If `unrelated` has no network, or holds what nothing tells from others (an open file,
-        say) or what no file holds (a lambda), or if `where` is neither a folder nor a client.
+        If `unrelated` has no network, holds something that cannot be told from others (such as an
+        open file) or cannot be written (such as a lambda), or if `where` is neither a folder nor a
+        client.
     ValueError
         If it is not fitted.
 

@@ -44,18 +44,18 @@ def anti_transfer_distributions(
     Parameters
     ----------
     estimator : AntiTransferClassifier, AntiTransferRegressor or Pipeline that ends in one
-        What is to be searched; its `unrelated` may be fitted or not. It is not changed.
+        What to search for; its `unrelated` may be fitted or not. It does not change.
     X : array-like of shape (n_samples, ...)
-        Data as `estimator` takes them. A few samples are run through the untrained networks to
-        see which layers there are and what can be compared.
+        Data as `estimator` takes them. A few samples run through the untrained networks, to see
+        which layers there are and what can be compared.
     y : array-like of shape (n_samples,) or None, default=None
         Targets, for pipelines whose other steps need them.
     layers : iterable of str or None, default=None
-        Layers to choose from; None for ``"last"`` and all hidden layers that have an index, with
-        their nonlinearities.
+        Layers to choose from; None for ``"last"`` and all hidden layers with an index, each with
+        its nonlinearity.
     metrics, aggregations : iterable of str, optional
-        What to choose from. Those that cannot compare the two networks in every combination
-        are left out.
+        Names to choose from. Those that cannot compare the two networks in every combination are
+        left out.
     weights : iterable of float, default=(0, 0.1, 0.3, 1, 3, 10)
         Weights, on a logarithmic scale with 0: a plain network.
     schedules : iterable of str, default=("constant", "linear_warmup")
@@ -66,7 +66,7 @@ def anti_transfer_distributions(
     strengths : iterable of float or None, default=None
         Values of ``product_of_experts``, 0 among them for none; None does not search over it.
     X_unrelated : array-like of shape (n_samples, ...) or None, default=None
-        What `unrelated` is given instead of X, as `fit` takes it.
+        What unrelated networks see instead of X, as in `fit`.
 
     Returns
     -------
@@ -152,9 +152,9 @@ def suggest_anti_transfer(
     Parameters
     ----------
     trial : optuna.trial.Trial
-        The trial, in an objective of one's own.
+        The trial, in your own objective.
     estimator : AntiTransferClassifier, AntiTransferRegressor or Pipeline that ends in one
-        What is tuned.
+        What to tune.
     X : array-like of shape (n_samples, ...)
         Data as `estimator` takes them; a few samples are used.
     y : array-like of shape (n_samples,) or None, default=None
@@ -214,12 +214,12 @@ def anti_transfer_grid(
     strengths: Iterable[float] | None = None,
     X_unrelated: Views | None = None,
 ) -> list[dict[str, list]]:
-    """Return a grid in which the plain network occurs once.
+    """Return a grid for GridSearchCV in which the plain network occurs once.
 
     Parameters
     ----------
     estimator : AntiTransferClassifier, AntiTransferRegressor or Pipeline that ends in one
-        What is to be searched.
+        What to search for.
     X : array-like of shape (n_samples, ...)
         Data as `estimator` takes them; a few samples are used.
     y : array-like of shape (n_samples,) or None, default=None
@@ -227,7 +227,7 @@ def anti_transfer_grid(
     layers : iterable of str or None, default=("last",)
         Layers to try; None for all.
     metrics, aggregations : iterable of str, optional
-        What to try; combinations that cannot be computed are left out.
+        Names to try; combinations that cannot be computed are left out.
     weights : iterable of float, default=(0, 0.3, 1, 3)
         Weights; with 0 among them the plain network is one candidate, whatever the rest.
     schedules : iterable of str, default=("constant",)
@@ -238,7 +238,7 @@ def anti_transfer_grid(
     strengths : iterable of float or None, default=None
         Values of ``product_of_experts``, 0 among them for none; None does not search over it.
     X_unrelated : array-like of shape (n_samples, ...) or None, default=None
-        What `unrelated` is given instead of X, as `fit` takes it.
+        What unrelated networks see instead of X, as in `fit`.
 
     Returns
     -------

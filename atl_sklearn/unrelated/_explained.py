@@ -26,20 +26,21 @@ def explained_scores(
     n_classes: int | None = None,
     sample_weight: npt.ArrayLike | None = None,
 ) -> np.ndarray:
-    r"""Return what answers to an unrelated task say of the target, to be added while training.
+    r"""Return what a nuisance says of the target, as scores to add during training.
 
-    A network whose scores have these added in the loss, and nothing added in prediction, has to
-    learn only what the answers leave unexplained: a product of experts, of which one is fixed
-    [1]_, [2]_. For classes they are :math:`\log q(y \mid a) - \log p(y)`, so that answers which say
-    nothing add nothing, whatever the classes' shares [3]_; :math:`q` is a multinomial logistic
-    regression. For numbers they are :math:`E[y \mid a] - E[y]` by ridge regression, so that what is
-    learnt is the residual. Each sample gets them from a regression that was fitted without it.
+    If you add these to a network's scores in the loss, and add nothing in prediction, the network
+    only has to learn what the nuisance leaves unexplained. This is a product of experts, of which
+    one is fixed [1]_, [2]_. For classes the scores are :math:`\log q(y \mid a) - \log p(y)`, so
+    that answers :math:`a` which say nothing add nothing, whatever the shares of the classes [3]_;
+    :math:`q` is a multinomial logistic regression. For numbers they are :math:`E[y \mid a] - E[y]`
+    by ridge regression, so that the network learns the residual. Each sample's scores come from a
+    regression that was fitted without it.
 
     Parameters
     ----------
     answers : array-like of shape (n_samples,) or (n_samples, n_answers)
-        What is known of the unrelated task: probabilities, predictions, one-hot labels. Those of
-        several tasks side by side.
+        What is known about the nuisance: probabilities, predictions or one-hot labels. Put those of
+        several unrelated tasks side by side.
     y : array-like of shape (n_samples,) or (n_samples, n_targets)
         The target. Integers of shape (n_samples,) are classes, counted from 0.
     n_classes : int or None, default=None
@@ -60,10 +61,10 @@ def explained_scores(
 
     Notes
     -----
-    :math:`q` is mixed with the shares of the classes as if one more sample of each class had been
-    seen, so that no fold is surer than its size allows. All scores are then multiplied by the one
-    number in [0, 1] that suits the samples best which the regressions have not seen: about 0
-    where the answers say nothing of the target.
+    :math:`q` is mixed with the shares of the classes, as if one more sample of each class had been
+    seen, so that no fold is surer than its size allows. All scores are then multiplied by one
+    number in [0, 1], the one that suits left-out samples best: about 0 if the answers say nothing
+    of the target.
 
     References
     ----------
@@ -113,17 +114,17 @@ def explained_scores(
 def unexplained_share(
     scores: npt.ArrayLike, y: npt.ArrayLike, *, sample_weight: npt.ArrayLike | None = None
 ) -> float:
-    r"""Return how much of the task's gradient is left where something is added to the scores.
+    r"""Return how much of the task's gradient is left if you add scores.
 
-    Of a network that knows the shares of the classes (or the mean) and nothing else, the gradients
-    of the samples' cross-entropies (or squared errors) with respect to its outputs have lengths;
-    this is their sum with what is added over that without. A penalty beside the task has the same
-    say as without if its weight is multiplied by it.
+    Take a network that knows only the shares of the classes (or the mean), and the gradients of the
+    samples' cross-entropies (or squared errors) with respect to its outputs. The share is the sum
+    of their lengths with the added scores, divided by the sum without. If you multiply a penalty's
+    weight by it, the penalty weighs as much against the task as before.
 
     Parameters
     ----------
     scores : array-like of shape (n_samples, n_classes) or that of y
-        What is added while training, as :func:`explained_scores` returns it.
+        What is added during training, as :func:`explained_scores` returns it.
     y : array-like of shape (n_samples,) or (n_samples, n_targets)
         The target. Integers of shape (n_samples,) are classes, counted from 0.
     sample_weight : array-like of shape (n_samples,) or None, default=None
@@ -132,7 +133,7 @@ def unexplained_share(
     Returns
     -------
     share : float
-        In [0, 1]: about 1 where nothing is explained.
+        In [0, 1]; about 1 if nothing is explained.
 
     Raises
     ------

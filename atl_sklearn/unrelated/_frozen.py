@@ -64,7 +64,7 @@ class FrozenNetwork:
     Attributes
     ----------
     is_plain : bool
-        Whether nobody said what makes probabilities of what it returns, which may be none.
+        Whether `nonlinearity` was left open, so that its output may not be scores of classes.
 
     Examples
     --------

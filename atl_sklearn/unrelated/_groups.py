@@ -23,7 +23,7 @@ _N_JUDGED = 2000  # samples whose distances to each other are computed
 
 
 class GroupedNetwork(torch.nn.Module):
-    """An encoder that says to which of some groups each sample belongs.
+    """An encoder that returns which group each sample belongs to.
 
     Parameters
     ----------
@@ -119,40 +119,39 @@ def find_groups(
     max_groups: int = 20,
     part: str = "",
 ) -> GroupedNetwork:
-    """Find the groups that an encoder hears in samples, to be avoided without any label of them.
+    """Find groups of samples, such as speakers, with an encoder and without labels.
 
-    An embedding of a pretrained encoder has hundreds of directions. The few in which the samples
-    form groups (speakers, of a speaker encoder) are what a network leans on; the many others say
-    something of everything, the target among it. So the groups are compared, and not the embedding:
-    ``unrelated=find_groups(encoder, X_unlabeled)`` with ``unrelated_layer="output"``.
+    An embedding of a pretrained encoder has hundreds of directions. In a few of them the samples
+    form groups (with a speaker encoder: speakers), and these mislead a network. The many others say
+    something about everything, also about the target. So compare with the groups and not with the
+    embedding: ``unrelated=find_groups(encoder, X_unlabeled)`` with ``unrelated_layer="output"``.
 
     Parameters
     ----------
     encoder : torch.nn.Module, exported program or path of an ONNX file
         Returns embeddings of samples; it stays as it is.
     X : array-like or Tensor of shape (n_samples, ...)
-        Samples as `encoder` takes them, best such as ``X_unlabeled``, in which the groups and the
-        target do not go along. They need no labels.
+        Samples as `encoder` takes them, without labels. Best are those of ``X_unlabeled``, in which
+        the groups and the target are independent.
     n_groups : int or "auto", default="auto"
-        How many groups there are; ``"auto"`` takes the number, from 2 to `max_groups`, at which
-        k-means finds groups that are farthest apart for their width: that with the largest mean
-        silhouette [1]_.
+        Number of groups. ``"auto"`` takes the number from 2 to `max_groups` for which k-means finds
+        the best separated groups: those with the largest mean silhouette [1]_.
     max_groups : int, default=20
         The largest number that ``"auto"`` tries.
     part : str, default=""
-        Which part of what the encoder returns is the embedding, where it returns several and none
-        is called ``logits`` or ``last_hidden_state``.
+        Which part of the encoder's output is the embedding, if there are several and none is called
+        ``logits`` or ``last_hidden_state``.
 
     Returns
     -------
     network : GroupedNetwork
-        Returns the group of each sample, one-hot. The same for the same samples.
+        Returns the group of each sample, one-hot; the same for the same samples.
 
     Raises
     ------
     ValueError
-        If there are too few samples, too few different embeddings among them, or no embedding is
-        found in what the encoder returns.
+        If there are too few samples, too few different embeddings, or no embedding in what the
+        encoder returns.
 
     References
     ----------

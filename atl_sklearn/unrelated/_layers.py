@@ -32,7 +32,7 @@ class Layer:
     changed_in_place : bool
         Whether a later operation changes its output in place.
     kind : str
-        What it is when layers are looked for: ``"convolution"``, ``"linear"``, ``"recurrent"``,
+        How it counts when a layer is chosen: ``"convolution"``, ``"linear"``, ``"recurrent"``,
         ``"attention"``, ``"nonlinearity"``, ``"passing"``, ``"other"``; ``"output"`` for what the
         network itself returns.
     module : str
@@ -42,7 +42,7 @@ class Layer:
     layout : {"channels_first", "channels_last", "time_first"}
         Where samples and channels lie in its output before they are brought to the front.
     of_input : bool
-        Whether what it was given is meant, and not its output.
+        Whether its input is meant, and not its output.
 
     Examples
     --------
@@ -81,7 +81,7 @@ class LayerList(tuple[Layer, ...]):
     layers : iterable of Layer, default=()
         In the order in which they run.
     unlisted : iterable of Layer, default=()
-        Further parts of what they return, which can be named but are seldom meant.
+        Further parts of outputs, which you can name but seldom need.
     returned : iterable of Layer, default=()
         What the network itself returns.
     unreadable : mapping of str to str or None, default=None

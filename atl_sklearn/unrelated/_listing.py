@@ -27,29 +27,27 @@ def _untrained(estimator: BaseEstimator, X: ArrayLike) -> tuple[torch.nn.Module,
 
 
 def list_layers(estimator: BaseEstimator, X: ArrayLike) -> LayerList:
-    """List the layers of a network that can be named in ``layer`` and ``unrelated_layer``.
+    """List the layers that you can name in ``layer`` and ``unrelated_layer``.
 
     Parameters
     ----------
     estimator : estimator or torch.nn.Module
-        An :class:`~atl_sklearn.AntiTransferClassifier`,
-        :class:`~atl_sklearn.AntiTransferRegressor` or other skorch net, the same in a
-        ``FrozenEstimator`` or as the last step of a ``Pipeline``, a module, an exported program
-        or the path of an ONNX file. Of an estimator
-        that is not fitted, the network is made as `fit` would make it for X, with two outputs
-        where it does not say how many there are, and one for a regressor; it stays as it is.
+        An :class:`~atl_sklearn.AntiTransferClassifier`, :class:`~atl_sklearn.AntiTransferRegressor`
+        or other skorch net, also in a ``FrozenEstimator`` or as the last step of a ``Pipeline``; a
+        module, an exported program or the path of an ONNX file. If an estimator is not fitted, its
+        network is made as `fit` would make it for X, with two outputs if it does not say how many,
+        and one for a regressor; the estimator itself does not change.
     X : array-like, sparse matrix or Tensor of shape (n_samples, ...)
-        Data as `estimator` takes it; two samples run through the network, all are used to fit
-        copies of the other steps of a ``Pipeline`` that is not fitted.
+        Data as `estimator` takes it. Two samples run through the network; all are used to fit
+        copies of the other steps of an unfitted ``Pipeline``.
 
     Returns
     -------
     layers : LayerList
-        A tuple of :class:`Layer` in the order in which they run, each with ``name``,
-        ``index`` (among convolutions, linear, recurrent and attention layers, else None),
-        ``type`` and ``output_shape`` (without the samples, channels first); prints as a table.
-        Parts of outputs that have names are listed too, and what the network itself returns
-        where it has such parts.
+        A tuple of :class:`Layer` in the order in which they run. Each has ``name``, ``index``
+        (among convolutions, linear, recurrent and attention layers, else None), ``type`` and
+        ``output_shape`` (without the samples, channels first). It prints as a table. Parts of
+        outputs that have names are listed too; then so is what the network itself returns.
 
     Raises
     ------

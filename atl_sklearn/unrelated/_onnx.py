@@ -54,11 +54,11 @@ def _as_type(array: np.ndarray, name: str) -> np.ndarray:
 
 
 class OnnxNetwork(torch.nn.Module):
-    """A network in an ONNX file, to be avoided.
+    """A network in an ONNX file, as an unrelated network.
 
-    It has no layers that could be read and no weights that could be trained: what it returns is
-    compared, as ``unrelated_layer="output"`` or ``"posterior"``. The file is read once, with the
-    weights that lie in files beside it, and is not needed afterwards.
+    You cannot read its layers or train it. What it returns is compared, as
+    ``unrelated_layer="output"`` or ``"posterior"``. The file is read once, with the weights in
+    files beside it, and is not needed afterwards.
 
     Parameters
     ----------
@@ -72,7 +72,7 @@ class OnnxNetwork(torch.nn.Module):
     FileNotFoundError
         If there is no such file.
     ValueError
-        If it is not one of ONNX.
+        If it is not an ONNX file.
 
     See Also
     --------
@@ -139,7 +139,7 @@ class OnnxNetwork(torch.nn.Module):
         Raises
         ------
         ValueError
-            If these are not the inputs that it takes.
+            If these are not the inputs of the network.
         """
         session = self._session()
         known = {found.name: found for found in session.get_inputs()}

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from benchmarks.evidence.methods import METHODS
+from benchmarks.evidence.methods_ours import OURS
 from benchmarks.evidence.protocols import PROTOCOLS, TITLES
 from benchmarks.evidence.rows import ZERO, Row, by_name
 from benchmarks.evidence.runs import SELECTIONS
@@ -71,6 +72,87 @@ def overview(rows: Sequence[Row], columns: Columns) -> str:
         if plain is not None and any(gains):
             cells.append([TITLES[protocol], f"{plain.accuracy:.3f}", *gains])
     return "\n".join(list_table(cells))
+
+
+def _short(share: float, n_digits: int = 3) -> str:
+    return f"{share:.{n_digits}f}".removeprefix("0")
+
+
+# Not forms that the default could choose: other networks, other samples, more than one task.
+_OTHERS = ("random", "speaker-groups", "cross-several", "cross-wide")
+
+
+def _is_form(name: str, needs: str) -> bool:
+    return name in OURS and METHODS[name].needs == needs and not (
+        name in _OTHERS or "augmented" in name or "every-epoch" in name
+    )  # fmt: skip
+
+
+def choice(rows: Sequence[Row]) -> str:
+    """Return a table of what the default chooses beside the best form that it could choose.
+
+    Parameters
+    ----------
+    rows : sequence of Row
+        Those to show. Forms are compared by the first value of each, untuned.
+
+    Returns
+    -------
+    table : str
+        In reStructuredText. The best form is found on the test's samples, so that its gain is a
+        little better than that of any rule.
+    """
+    found = by_name(rows)
+    cells = [["protocol", "further data", "default", "best of the other forms", "its gain"]]
+    for protocol in PROTOCOLS:
+        for default, further in (("default", "unlabeled"), ("default-train", "none")):
+            ours = found.get((protocol, default, "untuned"))
+            others = [
+                row
+                for (of, name, rule), row in found.items()
+                if (of, rule) == (protocol, "untuned")
+                and name != default
+                and _is_form(name, METHODS[default].needs)
+            ]
+            if ours is None or not others:
+                continue
+            best = max(others, key=lambda row: row.gain)
+            title = METHODS[best.method].title
+            cells.append([TITLES[protocol], further, _gain(ours), title, _gain(best)])
+    return "\n".join(list_table(cells))
+
+
+def substitutions(rows: Sequence[Row]) -> str:
+    """Return what the text of the page refers to: each figure of the untuned methods, by name.
+
+    Parameters
+    ----------
+    rows : sequence of Row
+        Those to name.
+
+    Returns
+    -------
+    definitions : str
+        Of substitutions of reStructuredText, such as ``|gain: default, fsdd-96|``: gains in
+        points with their intervals and without (``points``), accuracies, and what probes read.
+    """
+    lines = []
+    for row in rows:
+        if row.rule != "untuned":
+            continue
+        figures = {
+            "gain": _gain(row),
+            "points": f"{round(row.gain, 1) + 0.0:+.1f}",
+            "accuracy": _short(row.accuracy),
+            "probe": _short(row.probe, 2),
+            "folds": str(row.n_folds),
+        }
+        lines += [
+            f".. |{what}: {row.method}, {row.protocol}| replace:: {figure}"
+            for what, figure in figures.items()
+            if row.method != ZERO or what not in ("gain", "points")
+        ]
+    return "\n".join(lines) + "\n"
 
 
 def tables(rows: Sequence[Row]) -> str:

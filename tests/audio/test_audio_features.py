@@ -3,9 +3,6 @@
 from functools import partial
 
 import librosa
-import librosa.core.pitch
-import librosa.util.utils
-import numba
 import numpy as np
 import pytest
 
@@ -16,24 +13,6 @@ from atl_sklearn.audio._tonal import estimate_tuning
 SR = 16000
 N_FFT, HOP = 512, 128
 STFT = {"n_fft": N_FFT, "hop_length": HOP}
-
-
-@pytest.fixture(scope="module", autouse=True)
-def compiled_without_cache():
-    """Compile what librosa takes from numba's cache.
-
-    Two processes that compile these at once may leave a cache that kills whoever calls them
-    (numba's issue 10128); tests run in several processes.
-    """
-    with pytest.MonkeyPatch.context() as patch:
-        for module, name, result in [
-            (librosa.core.pitch, "_pi_wrapper", "float32[:]"),
-            (librosa.util.utils, "_localmax", "bool_[:]"),
-        ]:
-            signature = f"void(float32[:], {result})"
-            compiled = numba.guvectorize([signature], "(n)->(n)", nopython=True)
-            patch.setattr(module, name, compiled(getattr(module, name).__wrapped__))
-        yield
 
 
 def make_clips(n_times, n_clips=5):

@@ -25,7 +25,7 @@ from benchmarks.evidence.rivals.gradient_reversal import GradientReversal
 from benchmarks.evidence.rivals.initialised_from import initialised_from
 from benchmarks.evidence.rows import complete, interval, summarise
 from benchmarks.evidence.runs import FoldRuns, read_runs, run_all, select
-from benchmarks.evidence.tables import OVERVIEW, WEIGHTS, overview, tables
+from benchmarks.evidence.tables import OVERVIEW, WEIGHTS, choice, overview, substitutions, tables
 
 
 class TestFolds:
@@ -287,6 +287,29 @@ class TestReport:
         np.testing.assert_allclose(found[order], best.x, atol=1e-4)
         np.testing.assert_allclose(spread(found, gap), found)
 
+    def test_the_choice_beside_the_best_form(self):
+        runs = [
+            run
+            for name, gains in [
+                ("default", [[3], [4]]),
+                ("cross", [[5], [6]]),
+                ("cka", [[4], [4]]),
+                ("cross-augmented", [[9], [9]]),  # of other samples
+                ("reversal-labels", [[9], [9]]),  # no form of ours
+                ("default-train", [[1], [2]]),
+            ]
+            for run in made_up_runs(gains, method=name)
+        ]
+        lines = choice(complete(summarise(runs))).splitlines()
+        # Nothing but the default ran on the training data alone.
+        assert sum(line.startswith("   * -") for line in lines) == 2
+        assert lines[-4:] == [
+            "     - unlabeled",
+            "     - +3.5 [-2.9, 9.9]",
+            f"     - {METHODS['cross'].title}",
+            "     - +5.5 [-0.9, 11.9]",
+        ]
+
     def test_files(self, tmp_path):
         pytest.importorskip("matplotlib")
         from benchmarks.evidence.report import write_report
@@ -300,6 +323,13 @@ class TestReport:
         for name, columns in (("overview", OVERVIEW), ("weights", WEIGHTS)):
             assert (tmp_path / f"{name}.rst").read_text() == overview(rows, columns)
         assert "+4.0 [" in tables(rows)
+        named = (tmp_path / "substitutions.rst").read_text()
+        assert named == substitutions(rows)
+        gain = next(r for r in rows if (r.method, r.rule) == ("cross", "untuned"))
+        assert f"|points: cross, table| replace:: {gain.gain:+.1f}\n" in named
+        assert f"|gain: cross, table| replace:: {gain.gain:+.1f} [{gain.low:.1f}" in named
+        assert "|accuracy: plain, table| replace:: .500\n" in named
+        assert "gain: plain" not in named
         for name in ("table.png", "overview.png"):
             assert (tmp_path / name).stat().st_size > 1000
 

@@ -69,7 +69,7 @@ def _embedding() -> EmbeddingDisplay:
     angles = np.linspace(0, 2 * np.pi, 60, endpoint=False)
     points = np.column_stack([np.cos(angles), np.sin(angles)])
     points *= 1 + 0.3 * np.arange(60)[:, None] % 3
-    labels = {"target": np.arange(60) // 20, "unrelated label": np.array(GROUPS)[np.arange(60) % 3]}
+    labels = {"target": np.arange(60) // 20, "nuisance": np.array(GROUPS)[np.arange(60) % 3]}
     return EmbeddingDisplay(points, labels)
 
 

@@ -47,14 +47,14 @@ _MOST_IN_COLUMN = 12
 
 
 class EmbeddingDisplay:
-    """A projection of a layer, coloured by the target and by the unrelated label.
+    """A projection of a layer, coloured by the target and by the nuisance.
 
     Parameters
     ----------
     embedding : ndarray of shape (n_samples, 2)
         Where the samples lie.
     labels : dict of str to ndarray of shape (n_samples,)
-        For each panel its title, and what it is coloured by.
+        For each panel its title, and the labels that colour it.
 
     Attributes
     ----------
@@ -102,7 +102,7 @@ class EmbeddingDisplay:
         X : array-like of shape (n_samples, ...)
             Data that were not used in fitting.
         y, y_unrelated : array-like of shape (n_samples,)
-            The target and the unrelated label.
+            The target and the nuisance.
         layer : str or int, default="last"
             The layer, as the estimators take it.
         method : {"pca", "tsne"} or transformer, default="pca"
@@ -134,7 +134,7 @@ class EmbeddingDisplay:
         n = _num_samples(X)
         labels = {
             "target": check_length(owner, "y", y, n),
-            "unrelated label": check_length(owner, "y_unrelated", y_unrelated, n),
+            "nuisance": check_length(owner, "y_unrelated", y_unrelated, n),
         }
         chosen = np.sort(np.random.default_rng(random_state).permutation(n)[:n_samples])
         estimator = unwrapped_search(estimator)

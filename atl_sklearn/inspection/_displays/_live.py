@@ -15,16 +15,15 @@ if TYPE_CHECKING:
 
 
 class LiveTraining(Callback):
-    """Draws losses, similarities, weight and learning rate while a network is trained.
+    """Draws losses, similarities, weight and learning rate during training.
 
-    In a notebook the drawing is replaced after each epoch; where there is none, nothing is drawn
-    before the end, and `display_` has the drawing then. It keeps no figure while it is cloned or
-    pickled, so that it may be in a search.
+    In a notebook the drawing is replaced after each epoch. Elsewhere it is only drawn at the end.
+    `display_` has it then. A search may use it: it keeps no figure when it is cloned or pickled.
 
     Parameters
     ----------
     every : int, default=1
-        After how many epochs it is drawn anew.
+        Number of epochs from drawing to drawing.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""How well the unrelated label can be read from each layer."""
+"""How well a probe can read the nuisance from each layer."""
 
 from __future__ import annotations
 
@@ -52,15 +52,15 @@ def draw_by_layer(ax: Axes, measures: list[Measure], names: list[str], layers: l
 
 
 class ProbeDisplay:
-    """How well the unrelated label is read from each layer, of several networks.
+    """How well a probe reads the nuisance from each layer, of several networks.
 
     Parameters
     ----------
     measures : list of Measure
         Scores of probes, of one kind; ``"raw input"`` and ``"untrained network"`` are what
-        networks are held against.
+        networks are compared with.
     chance : float
-        What a probe has that reads nothing.
+        The score of a probe that reads nothing.
     scoring : str
         What the probes are scored by.
 

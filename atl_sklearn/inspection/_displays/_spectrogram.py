@@ -42,7 +42,7 @@ def _axes_of(estimator: object) -> dict[str, float]:
 
 
 class SpectrogramDisplay:
-    """A spectrogram with what a network looks at on top.
+    """A spectrogram, and on top of it what a network looks at.
 
     Parameters
     ----------

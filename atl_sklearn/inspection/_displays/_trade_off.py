@@ -33,7 +33,7 @@ class TradeOffPoint:
     score : float
         How good it is at its task.
     probe : float
-        How well the unrelated label is read from it.
+        How well a probe reads the nuisance from it.
 
     Examples
     --------
@@ -48,16 +48,16 @@ class TradeOffPoint:
 
 
 class TradeOffDisplay:
-    """Score of the task against what a probe still reads, and the front that none beats.
+    """Score of the task against what a probe still reads, with the Pareto front.
 
     Parameters
     ----------
     points : list of TradeOffPoint
         The networks.
     rivals : list of TradeOffPoint, default=()
-        Others to compare with, which are drawn apart.
+        Others to compare with, drawn in another way.
     chance : float or None, default=None
-        What a probe has that reads nothing.
+        The score of a probe that reads nothing.
 
     Attributes
     ----------
@@ -227,7 +227,7 @@ class TradeOffDisplay:
                 self.chance, color=GREY, linestyle=":", linewidth=1, label="chance of the probe"
             )
         ax.margins(0.15)
-        ax.set_xlabel("how well a probe reads the unrelated label (left is invariant)")
+        ax.set_xlabel("how well a probe reads the nuisance (left is invariant)")
         ax.set_ylabel("score of the task")
         legend_above(ax, 4)
         ax.figure.draw_without_rendering()  # type: ignore[union-attr]
