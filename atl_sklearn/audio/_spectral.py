@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from atl_sklearn.audio._decibels import to_decibels
-from atl_sklearn.audio._stft import magnitudes, n_frames_of
 
 if TYPE_CHECKING:
     from atl_sklearn.audio._librosa_features import LibrosaFeatures
@@ -57,28 +56,20 @@ def power_law(clips: Clips, settings: LibrosaFeatures) -> np.ndarray:
     return magnitude(clips, settings, **options) ** settings.exponent
 
 
-def _mel(
-    clips: Clips, settings: LibrosaFeatures, *, power: float = 2.0, **options: Any
-) -> np.ndarray:
+def _mel(clips: Clips, settings: LibrosaFeatures, **options: Any) -> np.ndarray:
     import librosa
 
     win_length, hop_length = window_of(settings)
-    lengths = {"n_fft": settings.n_fft, "win_length": win_length, "hop_length": hop_length}
-    of_bands: dict[str, Any] = {"sr": settings.sr, "n_mels": settings.n_mels}
-    of_bands |= {"fmin": settings.fmin, "fmax": settings.fmax}
-    if options:
-        given = {**lengths, **of_bands, "power": power, **options}
-        return librosa.feature.melspectrogram(y=clips, **given)
-    bands = librosa.filters.mel(n_fft=settings.n_fft, **of_bands)
-    n_frames = n_frames_of(clips.shape[1], settings.n_fft, hop_length)
-    found = np.empty((len(clips), settings.n_mels, n_frames), clips.dtype)
-    for which, when, some in magnitudes(clips, **lengths):
-        if power == 2.0:
-            some *= some
-        elif power != 1.0:
-            some **= power
-        found[which, :, when] = bands @ some.transpose(0, 2, 1)
-    return found
+    parameters = {
+        "sr": settings.sr,
+        "n_fft": settings.n_fft,
+        "win_length": win_length,
+        "hop_length": hop_length,
+        "n_mels": settings.n_mels,
+        "fmin": settings.fmin,
+        "fmax": settings.fmax,
+    }
+    return librosa.feature.melspectrogram(y=clips, **{**parameters, **options})
 
 
 def mel(clips: Clips, settings: LibrosaFeatures) -> np.ndarray:

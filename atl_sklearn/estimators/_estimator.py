@@ -331,7 +331,7 @@ class AntiTransferEstimator(SklearnNet):
         step : dict
             ``loss``, the task loss; ``objective``, what is minimised; and ``y_pred``.
         """
-        self._set_training(True)
+        self._steps.set_training()
         step = self._steps.losses(batch, training=True, **fit_params)
         self._backward(self._steps.scaled(step["objective"]))
         return step

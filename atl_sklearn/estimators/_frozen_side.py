@@ -129,6 +129,8 @@ class FrozenSide:
         tried = _choose_layers(settings, network, sides, X, len(comparisons))
         self._tried = {False: (X, tried)}
         self._stores: dict[bool, ActivationCache] = {}
+        # Of unlabeled data and of the others, whether positions say all that the sides need.
+        self._by_position = {one: self._knows_by_position(unlabeled=one) for one in (False, True)}
         self._on_cpu = next(network.parameters()).device.type == "cpu"
 
     def learn_directions(self, data: IndexedData, to_device: Callable[[object], Samples]) -> None:
@@ -318,7 +320,7 @@ class FrozenSide:
         """Return why activations cannot be kept, or nothing."""
         settings = self._settings
         data = whole_of(data)
-        if settings.augmented and not self._knows_by_position(unlabeled=unlabeled):
+        if settings.augmented and not self._by_position[unlabeled]:
             return "'augment' makes other samples in every epoch"
         if not is_own_data(data) and not isinstance(data, UnlabeledData):
             return "'dataset' makes the samples, and may change them"
@@ -399,7 +401,7 @@ class FrozenSide:
 
         # On a GPU the others are checked only if the penalty is not finite.
         now = partial(compute, self._computed, checked=kept or self._on_cpu)
-        known = places if self._knows_by_position(unlabeled=unlabeled) else index
+        known = places if self._by_position[unlabeled] else index
         tensors = iter(now() if store is None else store.get(known, now))
         others: Iterator[torch.Tensor] = iter(())
         if self._looked_up:

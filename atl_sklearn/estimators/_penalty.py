@@ -67,7 +67,7 @@ def _shapes(state: Mapping[str, torch.Tensor | np.ndarray]) -> dict[str, tuple[i
 @contextmanager
 def kept_buffers(network: torch.nn.Module) -> Iterator[None]:
     """Let the block change copies of the network's buffers, which are dropped afterwards."""
-    kept = [(module, dict(module._buffers)) for module in network.modules()]
+    kept = [(module, dict(module._buffers)) for module in network.modules() if module._buffers]
     try:
         for module, buffers in kept:
             for name, value in buffers.items():
@@ -331,7 +331,8 @@ class PenaltyRun:
     def zero_grad(self) -> None:
         """Forget the gradients of what adversarial metrics train."""
         # What optimizers compute several times in a step must not change in between.
-        self._loss.train(self._is_first)
+        if self._loss.training != self._is_first:
+            self._loss.train(self._is_first)
         self._is_first = False
         if self.readers is not None:
             self.readers.zero_grad()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Sequence, Sized
 from contextlib import AbstractContextManager, nullcontext
+from itertools import chain
 from typing import Any
 
 import torch
@@ -97,6 +98,13 @@ class Steps:
         self._optimizes = False
         # What is clipped: what there is in the first step of an epoch.
         self._parameters: list[torch.nn.Parameter] | None = None
+        # What is to be in training mode: what there is when an epoch begins.
+        self._modules: list[torch.nn.Module] | None = None
+
+    def set_training(self) -> None:
+        """Set training mode; to do so in every step takes as long as a small layer does."""
+        if self._modules is None or not all(module.training for module in self._modules):
+            self._net._set_training(True)
 
     def losses(self, batch: Any, *, training: bool, **fit_params: object) -> Step:
         """Return losses and prediction of one batch, and record the penalties.
@@ -284,6 +292,9 @@ class Steps:
         net, run = self._net, self._run
         assert run is not None
         self._parameters = None
+        parts = [getattr(net, f"{name}_") for name in (*net._modules, *net._criteria)]
+        modules = [part.modules() for part in parts if isinstance(part, torch.nn.Module)]
+        self._modules = list(chain.from_iterable(modules))
         n_batches = _length_of(iterator)
         if self._penalty is not None:
             self._penalty.begin_epoch(n_batches)

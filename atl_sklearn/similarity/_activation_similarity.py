@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 
 import torch
 from numpy.typing import ArrayLike
@@ -20,7 +21,11 @@ from atl_sklearn.similarity._checks import (
     check_shapes,
     check_weight,
 )
-from atl_sklearn.similarity._correlation_step import cross_correlation_step
+from atl_sklearn.similarity._correlation_step import (
+    any_features,
+    cross_correlation_step,
+    ordinary_features,
+)
 from atl_sklearn.similarity._metrics import ROW_METRICS, Metric, get_metric, is_batch_metric
 from atl_sklearn.similarity._precomputed import Precomputed
 from atl_sklearn.similarity._products import RowProducts, row_products
@@ -31,7 +36,6 @@ from atl_sklearn.similarity._sample_products import (
     center_vectors,
     largest_magnitude,
     partial_out,
-    standardise,
 )
 
 # Magnitudes of which products of four, summed up, are far from the limits of single precision.
@@ -114,7 +118,7 @@ def _prepared_similarity(
 ) -> torch.Tensor:
     """Compare rows of which the frozen side, and its norms, were made before."""
     weight = check_weight(sample_weight, current)
-    with torch.autocast(current.device.type, enabled=False):
+    with _single_precision(current.device):
         dtype = torch.promote_types(current.dtype, b.small.dtype)  # b is not half
         a, b = current.to(dtype), b.to(device=current.device, dtype=dtype)
         if weight is not None:
@@ -128,6 +132,13 @@ def _prepared_similarity(
             rows = _as_rows(aggregation, a)
             found = row_products(rows, _as_rows(aggregation, b.small), b.squares)
         return ROW_METRICS[str(metric)](found, weight)
+
+
+def _single_precision(device: torch.device) -> AbstractContextManager[object]:
+    """Return the context in which nothing is computed in half precision."""
+    if torch.is_autocast_enabled(device.type):
+        return torch.autocast(device.type, enabled=False)
+    return nullcontext()
 
 
 def sample_products(
@@ -162,14 +173,37 @@ def sample_products(
         Centred.
     """
     if aggregation.degree is not None:
-        there = x if weight is None else x[weight > 0]
-        x = _scaled(x, largest_magnitude(there))
+        x = _scaled(x, largest_magnitude(_counted(x, weight)))
     if aggregation.sample_gram is not None and not explicit:
         side = center_gram(aggregation.sample_gram(x, weight), p)
     else:
         vectors = _aggregated(aggregation, x).flatten(1)
         side = center_vectors(vectors, p, weighted=weight is not None)
     return side if condition is None else partial_out(side, p, condition)
+
+
+def _step_similarity(
+    aggregation: Aggregation,
+    a: torch.Tensor,
+    b: torch.Tensor,
+    weight: torch.Tensor | None,
+    p: torch.Tensor,
+) -> torch.Tensor:
+    """Return the cross-correlation with a frozen side, which is what most training steps ask."""
+    x, y = (_aggregated(aggregation, side).flatten(1) for side in (a, b))
+    ours, theirs = ordinary_features(x, p), ordinary_features(y, p)
+    weighted = weight is not None
+    if ours is None or theirs is None:
+        if aggregation.degree is not None:
+            a, b = (_scaled(side, largest_magnitude(_counted(side, weight))) for side in (a, b))
+            x, y = (_aggregated(aggregation, side).flatten(1) for side in (a, b))
+        ours, theirs = (any_features(vectors, p, weighted=weighted) for vectors in (x, y))
+    return cross_correlation_step(x, ours, theirs, p, weighted=weighted)
+
+
+def _counted(x: torch.Tensor, weight: torch.Tensor | None) -> torch.Tensor:
+    """Return the samples that have weight."""
+    return x if weight is None else x[weight > 0]
 
 
 def _call(
@@ -331,7 +365,7 @@ def activation_similarity(
             f"The metric {metric!r} compares sample by sample, so it cannot take a condition. "
             "Leave it out, or use a metric of the samples' arrangement such as 'cka'."
         )
-    with torch.autocast(current.device.type, enabled=False):
+    with _single_precision(current.device):
         dtype = torch.promote_types(
             torch.promote_types(current.dtype, unrelated.dtype), torch.float32
         )
@@ -352,10 +386,6 @@ def activation_similarity(
         explicit = metric == "cross_correlation" and what.name == "gram"
         frozen = a.requires_grad and not b.requires_grad and torch.is_grad_enabled()
         if metric == "cross_correlation" and frozen and given is None and what.name != "batch_gram":
-            if what.degree is not None:
-                a = _scaled(a, largest_magnitude(a if weight is None else a[weight > 0]))
-            v = standardise(sample_products(what, b, weight, p, None, explicit=explicit), p)
-            x = _aggregated(what, a).flatten(1)
-            return cross_correlation_step(x, v, p, weighted=weight is not None)
+            return _step_similarity(what, a, b, weight, p)
         sides = [sample_products(what, x, weight, p, given, explicit=explicit) for x in (a, b)]
         return how(*sides, p)

@@ -6,7 +6,8 @@ takes several times as long as they do.
 
 from __future__ import annotations
 
-from typing import Any
+import math
+from typing import Any, NamedTuple
 
 import torch
 
@@ -19,55 +20,133 @@ from atl_sklearn.similarity._sample_products import (
     standardise,
 )
 
+# Mean variances at which no product over- or underflows, so that nothing has to be rescaled.
+_SMALL, _LARGE = 1e-8, 1e8
+_STEADY = 1e-3  # of the largest mean: features that vary by more are no rounding of constants
+
+
+class StandardFeatures(NamedTuple):
+    """Features of one side, centred, and what standardises them.
+
+    Attributes
+    ----------
+    centred : Tensor of shape (n_samples, n_features)
+        Centred under the weights, and divided by `divisor`.
+    scale : Tensor of shape (n_features,)
+        By which they are multiplied.
+    divisor : Tensor of shape () or None
+        None for 1.
+    """
+
+    centred: torch.Tensor
+    scale: torch.Tensor
+    divisor: torch.Tensor | None = None
+
+
+@torch.no_grad()
+def ordinary_features(x: torch.Tensor, p: torch.Tensor) -> StandardFeatures | None:
+    """Standardise features of magnitudes that need no care.
+
+    Parameters
+    ----------
+    x : Tensor of shape (n_samples, n_features)
+        Features.
+    p : Tensor of shape (n_samples,)
+        Weights that sum to 1.
+
+    Returns
+    -------
+    features : StandardFeatures or None
+        None where care is needed, and on a GPU, where to know it takes as long.
+    """
+    if x.device.type != "cpu":
+        return None
+    mean = p @ x
+    centred = x - mean
+    variance = p @ centred.square()
+    typical = float(variance.mean())
+    offset = float(torch.linalg.vector_norm(mean, math.inf))
+    if not max(_SMALL, (_STEADY * offset) ** 2) <= typical <= _LARGE:
+        return None
+    return StandardFeatures(centred, variance.add_(VARIANCE_FLOOR * typical).rsqrt_())
+
+
+@torch.no_grad()
+def any_features(x: torch.Tensor, p: torch.Tensor, *, weighted: bool) -> StandardFeatures:
+    """Standardise features of any magnitude, constant ones among them.
+
+    Parameters
+    ----------
+    x : Tensor of shape (n_samples, n_features)
+        Features.
+    p : Tensor of shape (n_samples,)
+        Weights that sum to 1.
+    weighted : bool
+        Whether some of them may be 0.
+    """
+    centred, divisor = center_with_divisor(x, p, weighted=weighted)
+    centred = centred / divisor
+    variance = p @ centred.square()
+    mean = variance.mean()
+    there = mean > torch.finfo(mean.dtype).tiny
+    scale = torch.where(there, variance + VARIANCE_FLOOR * mean, 1.0).rsqrt()
+    return StandardFeatures(centred, scale, divisor)
+
 
 class _CrossCorrelation(torch.autograd.Function):
     @staticmethod
     def forward(
-        ctx: Any, x: torch.Tensor, v: torch.Tensor, p: torch.Tensor, weighted: bool
+        ctx: Any,
+        x: torch.Tensor,
+        features: StandardFeatures,
+        v: torch.Tensor,
+        p: torch.Tensor,
+        weighted: bool,
     ) -> torch.Tensor:
-        """Return the value for vectors `x` and the standardised vectors `v` of the other side."""
-        centred, divisor = center_with_divisor(x, p, weighted=weighted)
-        z = centred / divisor
-        variance = p @ z.square()
-        mean = variance.mean()
-        there = mean > torch.finfo(mean.dtype).tiny
-        scale = torch.where(there, variance + VARIANCE_FLOOR * mean, 1.0).rsqrt()
-        u = z * scale
-        pv = v * p[:, None]
+        """Return the value for `x`, of which the features are, and `v` of the other side."""
+        z, scale, divisor = features
+        u, column = z * scale, p[:, None]
+        pv = v * column
         n_pairs = u.shape[1] * v.shape[1]
-        # <UU', VV'> = |U'V|^2; the smaller matrix is built
-        narrow = n_pairs <= len(p) ** 2
-        middle = pv.mT @ u if narrow else (pv @ pv.mT)
-        pulled = pv @ middle if narrow else middle @ u
-        square = (pulled * u).sum() / n_pairs
-        value = square.clamp_min(0).sqrt()
-        slope = 1 / (n_pairs * value.clamp_min(KINK))  # bounded near 0: see KINK
-        ctx.save_for_backward(x, v, p, z, scale, pulled, slope, divisor)
+        # <UU', VV'> = |U'V|^2, in shares of the features; the smaller matrix is built
+        if n_pairs <= len(p) ** 2:
+            middle = pv.mT @ u
+            pulled, shares = pv @ middle, middle.square().sum(dim=0)
+        else:
+            pulled = (pv @ pv.mT) @ u
+            shares = (pulled * u).sum(dim=0)
+        value = (shares.sum() / n_pairs).clamp_min_(0).sqrt_()
+        slope = (n_pairs * value.clamp_min(KINK)).reciprocal_()  # bounded near 0: see KINK
+        # The columns of `pulled` and `z` are centred, and so is the gradient.
+        along = shares.mul_(scale.square()).mul_(slope)
+        of_variance = along + VARIANCE_FLOOR * along.mean()
+        gradient = pulled.mul_(scale * slope).addcmul_(z * of_variance, column, value=-1)
+        if divisor is not None:
+            gradient /= divisor
+        ctx.save_for_backward(gradient, x, v, p)
         ctx.weighted = weighted
         return value
 
     @staticmethod
-    def backward(ctx: Any, *grads: torch.Tensor) -> tuple[torch.Tensor, None, None, None]:
+    def backward(ctx: Any, *grads: torch.Tensor) -> tuple[torch.Tensor, None, None, None, None]:
         """Return the gradient with respect to `x`."""
         (grad,) = grads
-        x, v, p, z, scale, pulled, slope, divisor = ctx.saved_tensors
+        gradient, x, v, p = ctx.saved_tensors
         if torch.is_grad_enabled():  # asked for a gradient that has a gradient itself
             u = standardise(center_vectors(x, p, weighted=ctx.weighted), p)
             value = root_mean_square_correlation(u, v, p)
-            (found,) = torch.autograd.grad(value, x, grad, create_graph=True)
-            return found, None, None, None
-        du = pulled * (grad * slope)
-        along = (du * z).sum(dim=0) * scale**3
-        of_variance = along + VARIANCE_FLOOR * along.mean()
-        dz = (du * scale).addcmul_(z * of_variance, p[:, None], value=-1)
-        dz /= divisor
-        if ctx.weighted:
-            dz *= (p > 0)[:, None]
-        return dz.addcmul_(p[:, None], dz.sum(dim=0), value=-1), None, None, None
+            (gradient,) = torch.autograd.grad(value, x, grad, create_graph=True)
+            return gradient, None, None, None, None
+        return gradient * grad, None, None, None, None
 
 
 def cross_correlation_step(
-    x: torch.Tensor, v: torch.Tensor, p: torch.Tensor, *, weighted: bool
+    x: torch.Tensor,
+    features: StandardFeatures,
+    others: StandardFeatures,
+    p: torch.Tensor,
+    *,
+    weighted: bool,
 ) -> torch.Tensor:
     """Return the root mean square correlation of features with those of a side without gradient.
 
@@ -75,8 +154,8 @@ def cross_correlation_step(
     ----------
     x : Tensor of shape (n_samples, n_features)
         Features of the network in training.
-    v : Tensor of shape (n_samples, n_other_features)
-        Standardised features of the other side.
+    features, others : StandardFeatures
+        These features, and those of the other side.
     p : Tensor of shape (n_samples,)
         Weights that sum to 1.
     weighted : bool
@@ -87,4 +166,5 @@ def cross_correlation_step(
     similarity : Tensor of shape ()
         As :func:`cross_correlation` computes it.
     """
-    return _CrossCorrelation.apply(x, v, p, weighted)
+    v = others.centred * others.scale
+    return _CrossCorrelation.apply(x, features, v, p, weighted)

@@ -250,8 +250,8 @@ class AntiTransferLoss(torch.nn.Module):
         weights = self.used_weights(len(controls)) if controls else []
         return [
             f"The similarity to unrelated network {position} is {control.highest:.3f}, above "
-            f"target_similarity={control.target}, although its weight rose to {weight:.3g}, the "
-            "most that it may. Train for more epochs, use a larger weight to start from, larger "
+            f"target_similarity={control.target}, although its weight rose to its limit, "
+            f"{weight:.3g}. Train for more epochs, use a larger weight to start from, larger "
             "batches, or a target that leaves more."
             for position, (control, weight) in enumerate(zip(controls, weights, strict=True))
             if control.is_unmet
@@ -435,8 +435,13 @@ class AntiTransferLoss(torch.nn.Module):
         factors = [weight * factor for weight in weights for factor in layer_weights]
         # Without those of weight 0, which may be infinite.
         terms = [factor * part for factor, part in zip(factors, parts, strict=True) if factor]
-        total = torch.stack(terms).sum() if terms else torch.zeros_like(parts[0])
-        stacked = torch.stack(parts).reshape(len(networks), len(layers))
+        if len(terms) == 1:  # as it mostly is: every operation counts beside a small network
+            total = terms[0]
+        else:
+            total = torch.stack(terms).sum() if terms else torch.zeros_like(parts[0])
+        stacked = (parts[0] if len(parts) == 1 else torch.stack(parts)).reshape(
+            len(networks), len(layers)
+        )
         if self.factors is not None and self.training and torch.is_grad_enabled():
             options = {"sample_weight": sample_weight, "condition": condition}
             detached = [x.detach() for x in layers]

@@ -6,10 +6,13 @@ import argparse
 import os
 import platform
 import time
+import warnings
 from pathlib import Path
 
 import torch
+from sklearn.exceptions import ConvergenceWarning
 
+from benchmarks.training.load import load_per_core
 from benchmarks.training.report import write
 from benchmarks.training.sections import CASES, SECTIONS, is_small
 from benchmarks.training.steps import NETWORKS
@@ -34,6 +37,7 @@ def main() -> None:
     parser.add_argument("--large", action="store_true", help="large batches of the VGG too")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
+    warnings.simplefilter("ignore", ConvergenceWarning)  # fits are short, and of random data
     device = torch.device(options.device or ("cuda" if torch.cuda.is_available() else "cpu"))
     machine = {
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else "CPU",
@@ -44,8 +48,6 @@ def main() -> None:
         "torch": torch.__version__,
         "repetitions": options.repetitions,
     }
-    load = getattr(os, "getloadavg", lambda: (float("nan"),))()[0]
-    machine["load before"] = round(load, 1)
     cases = [
         case
         for case in CASES
@@ -53,14 +55,16 @@ def main() -> None:
         and case[2] in options.batches
         and (options.large or is_small(*case))
     ]
-    results = {}
     for name in options.sections:
-        start = time.perf_counter()
+        start, before = time.perf_counter(), load_per_core()
         more = {"cases": cases} if name == "steps" else {}
-        results[name] = SECTIONS[name](device, options.repetitions, CLOCKS[options.clock], **more)
-        print(f"{name}: {time.perf_counter() - start:.0f} s", flush=True)
+        rows = SECTIONS[name](device, options.repetitions, CLOCKS[options.clock], **more)
+        loads = {"load per core before": before, "load per core after": load_per_core()}
+        loads = {when: round(load, 1) for when, load in loads.items()}
+        described = ", ".join(f"{when} {load}" for when, load in loads.items())
+        print(f"{name}: {time.perf_counter() - start:.0f} s, {described}", flush=True)
         # After each section, so that one that is interrupted takes no others with it.
-        text = write(results, machine, options.folder, f"training-{device.type}")
+        text = write({name: rows}, machine | loads, options.folder, f"training-{device.type}")
     print(text)
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
+import numpy as np
 import torch
 
 
@@ -72,6 +73,11 @@ def in_turns(
 def median_ratio(times: list[float], reference: list[float]) -> float:
     """Return the median over the turns of the ratio of two times of the same turn."""
     return statistics.median(a / b for a, b in zip(times, reference, strict=True))
+
+
+def exponent(sizes: Sequence[float], times: Sequence[float]) -> float:
+    """Return the power of the size that times grow with, by least squares of the logarithms."""
+    return float(np.polyfit(np.log(sizes), np.log(times), 1)[0])
 
 
 def peak_memory(function: Callable[[], object], device: torch.device) -> int:

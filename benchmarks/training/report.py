@@ -1,4 +1,4 @@
-"""The tables, and what was aimed at."""
+"""The tables of what was measured."""
 
 from __future__ import annotations
 
@@ -6,73 +6,24 @@ import json
 from pathlib import Path
 from typing import Any
 
+from benchmarks.training.aims import aims
+from benchmarks.training.load import remark
+
 TITLES = {
     "steps": "Steps, as multiples of a plain one; peak memory of a step",
     "comparisons": "Metrics and aggregations, at the last layer of the ConvNet, batches of 32",
     "growth": "Value and gradient of a similarity as activations grow: exponents, milliseconds",
+    "scaling": "Whole fits as more samples or tasks are compared: exponents, seconds",
     "fits": "Whole fits",
+    "uses": "Whole fits of each recommended use",
+    "tables": "Tables, beside scikit-learn's MLPClassifier of the same layers",
+    "small": "Small sets, beside a loop by hand; what comes before the first step",
     "searches": "A grid of 4 candidates in 5 folds, as multiples of a plain one",
 }
 
 
 def _case(row: dict[str, Any]) -> tuple[Any, ...]:
     return row["network"], row["layer"], row["batch"]
-
-
-def _largest(rows: list[dict[str, Any]], column: str) -> float:
-    return max(row[column] for row in rows)
-
-
-def aims(results: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return for each aim its limit, what was measured, and whether it is met.
-
-    Parameters
-    ----------
-    results : dict
-        Rows of the sections that were run.
-
-    Returns
-    -------
-    aims : list of dict
-        Those that the sections speak of.
-    """
-    found: list[tuple[str, float, str, float]] = []
-    rows = results.get("steps", [])
-    for network in dict.fromkeys(row["network"] for row in rows):
-        own = [row for row in rows if row["network"] == network]
-        deep = [row for row in own if row["layer"] != "first"]
-        deep_layers = f"{network}: cached step, middle and last layers"
-        found.append((deep_layers, 1.10, "at most", _largest(deep, "cached")))
-        if len(deep) < len(own):
-            any_layer = f"{network}: cached step, any layer"
-            found.append((any_layer, 1.25, "at most", _largest(own, "cached")))
-        found.append((f"{network}: live step", 1.40, "at most", _largest(own, "live")))
-    for row in rows:
-        if row["network"] == "VGG" and row["layer"] == "last" and "published" in row:
-            at = f"VGG, last layer, batch {row['batch']}"
-            for form in ("live", "cached"):
-                faster = row[f"published / {form}"]
-                found.append((f"{at}: published / {form} step", 3.0, "at least", faster))
-                memory = row[f"{form} MiB"] / row["published MiB"]
-                found.append((f"{at}: memory of {form} / published", 0.5, "at most", memory))
-    for row in results.get("fits", []):
-        if row["network"] == "ConvNet":
-            found.append(("ConvNet: fit / loop by hand", 1.10, "at most", row["fit / by hand"]))
-        else:
-            at = f"MLP, batch {row['batch']}"
-            found.append((f"{at}: stock skorch / fit", 2.0, "at least", row["skorch / fit"]))
-    for row in results.get("searches", []):
-        if row["search"] == "with memory":
-            found.append(("Grid with memory / plain", 1.10, "at most", row["/ plain"]))
-    return [
-        {
-            "aim": aim,
-            "limit": f"{how} {limit:g}",
-            "measured": value,
-            "met": value <= limit if how == "at most" else value >= limit,
-        }
-        for aim, limit, how, value in found
-    ]
 
 
 def _cell(value: Any) -> str:
@@ -143,6 +94,9 @@ def write(results: dict[str, Any], machine: dict[str, Any], folder: Path, name: 
     machines = {**kept.get("machines", {}), **dict.fromkeys(results, machine)}
     for row in results.get("steps", []):
         row["clock"] = machine.get("clock")
+    for rows in results.values():
+        for row in rows:
+            row.update(remark(machine))
     if "steps" in results:  # case by case
         cases = {_case(row): row for row in [*kept.get("steps", []), *results["steps"]]}
         results = {**results, "steps": list(cases.values())}

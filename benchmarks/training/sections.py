@@ -17,8 +17,11 @@ from torch import nn
 from atl_sklearn import AntiTransferClassifier, activation_similarity
 from atl_sklearn.modules import MLP, ConvNet
 from atl_sklearn.similarity import get_aggregation_names, get_metric_names
-from benchmarks.training.measuring import in_turns, median_ratio, peak_memory
+from benchmarks.training.by_hand import train_by_hand
+from benchmarks.training.measuring import exponent, in_turns, median_ratio, peak_memory
 from benchmarks.training.steps import FORMS, NETWORKS, Steps, published_similarity
+from benchmarks.training.tables import small_sets, tables
+from benchmarks.training.uses import scaling, uses
 
 Rows = list[dict[str, Any]]
 Clock = Callable[[], float]
@@ -133,8 +136,7 @@ def growth(device: torch.device, repetitions: int, clock: Clock) -> Rows:
         for axis, shapes in GROWTH.items():
             place = {"samples": 0, "channels": 1, "positions": 2}[axis]
             sizes = [shape[place] for shape in shapes]
-            slope = np.polyfit(np.log(sizes), np.log(by_axis[axis]), 1)[0]
-            row[f"{axis} ^"] = float(slope)
+            row[f"{axis} ^"] = exponent(sizes, by_axis[axis])
             row[f"{axis} ms"] = by_axis[axis]
         rows.append(row)
     return rows
@@ -143,23 +145,6 @@ def growth(device: torch.device, repetitions: int, clock: Clock) -> Rows:
 _EPOCHS = 2  # of whole fits
 # As much of the penalty as there can be: in every step.
 _PENALTY = {"weight": 1.0, "penalty_every": 1}
-
-
-def _by_hand(make: Any, X: np.ndarray, y: np.ndarray, size: int, device: Any) -> None:
-    """Train as PyTorch's tutorials do, with data that are sliced on the device."""
-    torch.manual_seed(0)
-    network = make().to(device)
-    optimizer = torch.optim.AdamW(network.parameters(), lr=3e-3)
-    data, target = torch.from_numpy(X).to(device), torch.from_numpy(y).to(device)
-    for _ in range(_EPOCHS):
-        total = 0.0
-        for index in torch.randperm(len(data)).split(size):
-            index = index.to(device)
-            optimizer.zero_grad()
-            loss = nn.functional.cross_entropy(network(data[index]), target[index])
-            loss.backward()
-            optimizer.step()
-            total += loss.item()
 
 
 def fits(device: torch.device, repetitions: int, clock: Clock) -> Rows:
@@ -198,7 +183,9 @@ def fits(device: torch.device, repetitions: int, clock: Clock) -> Rows:
 
         functions = {
             "fit": ours,
-            "by hand": lambda X=X, y=y, make=make, size=size: _by_hand(make, X, y, size, device),
+            "by hand": lambda X=X, y=y, make=make, size=size: train_by_hand(
+                make, X, y, batch_size=size, n_epochs=_EPOCHS, device=device
+            ),
             "skorch": stock,
             "cached": lambda ours=ours, unrelated=unrelated: ours(unrelated=unrelated, **_PENALTY),
         }
@@ -252,6 +239,10 @@ SECTIONS = {
     "steps": steps,
     "comparisons": comparisons,
     "growth": growth,
+    "scaling": scaling,
     "fits": fits,
+    "uses": uses,
+    "tables": tables,
+    "small": small_sets,
     "searches": searches,
 }

@@ -1,15 +1,21 @@
 """The benchmark of training measures what it says."""
 
 import json
+import os
 
+import numpy as np
 import pytest
 import torch
 
-from atl_sklearn import activation_similarity
-from benchmarks.training.measuring import in_turns, median_ratio, peak_memory
-from benchmarks.training.report import aims, table, write
-from benchmarks.training.sections import CASES, is_small
+from atl_sklearn import AntiTransferClassifier, activation_similarity
+from benchmarks.training.aims import aims
+from benchmarks.training.load import BUSY, load_per_core, remark
+from benchmarks.training.measuring import exponent, in_turns, median_ratio, peak_memory
+from benchmarks.training.report import TITLES, table, write
+from benchmarks.training.sections import CASES, SECTIONS, is_small
 from benchmarks.training.steps import NETWORKS, Steps, published_similarity
+from benchmarks.training.tables import beside_sklearn, setup_seconds, small_sets
+from benchmarks.training.uses import scaling, uses
 
 CPU = torch.device("cpu")
 
@@ -84,6 +90,13 @@ def test_the_report(tmp_path):
             {"network": "MLP", "batch": 32, "skorch / fit": 1.9},
             {"network": "ConvNet", "fit / by hand": 1.0},
         ],
+        "uses": [
+            {"network": "MLP", "use": "embeddings", "/ plain": 1.7},
+            {"network": "ConvNet", "use": "embeddings", "/ plain": 1.7},
+            {"network": "ConvNet", "use": "unlabelled data, every step", "/ plain": 4.0},
+        ],
+        "tables": [{"table": "Adult", "batch": 32, "fit / MLPClassifier": 2.0}],
+        "small": [{"fit": "plain", "fit - by hand ms": 50.0, "set-up ms": 11.0}],
         "searches": [{"search": "with memory", "/ plain": 1.05}],
     }
     met = {row["aim"]: row["met"] for row in aims(results)}
@@ -97,6 +110,11 @@ def test_the_report(tmp_path):
         "VGG, last layer, batch 16: memory of cached / published": True,
         "MLP, batch 32: stock skorch / fit": False,
         "ConvNet: fit / loop by hand": True,
+        "MLP, embeddings: fit / plain": False,
+        "ConvNet, embeddings: fit / plain": True,
+        "Adult, batch 32: fit / MLPClassifier": False,
+        "Small set, plain: fit - loop by hand, ms": True,
+        "Small set, plain: set-up, ms": False,
         "Grid with memory / plain": True,
     }
     text = write(results, {"device": "CPU"}, tmp_path, "training-cpu")
@@ -119,3 +137,90 @@ def test_sections_that_are_not_measured_anew_stay(tmp_path):
     assert (kept["fits"], kept["searches"]) == (fits, searches)
     assert kept["machines"] == {"fits": {"clock": "cpu"}, "searches": {"clock": "wall"}}
     assert [aim["met"] for aim in kept["aims"]] == [True, True]
+
+
+def test_every_section_has_a_title():
+    assert set(SECTIONS) == set(TITLES)
+
+
+def test_a_busy_machine_says_so_in_the_tables(tmp_path, monkeypatch):
+    quiet = {"load per core before": 0.2, "load per core after": BUSY}
+    busy = {"load per core before": 0.2, "load per core after": 4.0}
+    write({"fits": [{"network": "ConvNet", "fit / by hand": 1.0}]}, quiet, tmp_path, "one")
+    searches = [{"search": "with memory", "/ plain": 1.05}]
+    text = write({"searches": searches}, busy, tmp_path, "one")
+    kept = json.loads((tmp_path / "one.json").read_text())
+    assert [row.get("busy") for row in kept["aims"]] == [None, "load 4.0 per core"]
+    assert "busy" not in kept["fits"][0]
+    assert kept["searches"][0]["busy"] in text
+    monkeypatch.setattr(os, "getloadavg", lambda: (6.0, 0.0, 0.0), raising=False)
+    monkeypatch.setattr(os, "cpu_count", lambda: 2)
+    assert load_per_core() == 3.0
+    monkeypatch.delattr(os, "getloadavg")
+    assert np.isnan(load_per_core())
+    assert remark({"load per core before": np.nan, "load per core after": np.nan}) == {}
+
+
+def test_the_exponent_of_growth():
+    assert exponent([1, 2, 4], [3.0, 12.0, 48.0]) == pytest.approx(2)
+
+
+HOW = {"repetitions": 1, "clock": iter(range(10**6)).__next__}
+learns_nothing = pytest.mark.filterwarnings(
+    "ignore::sklearn.exceptions.ConvergenceWarning", "ignore:.*did not learn.*:UserWarning"
+)
+
+
+@learns_nothing
+def test_every_recommended_use_is_measured():
+    sizes = {"shape": (6,), "n_samples": 40, "n_unlabeled": 30}
+    rows = uses(CPU, **HOW, cases=[("MLP", sizes, {"batch_size": 20, "max_epochs": 1})])
+    assert [row["use"] for row in rows] == [
+        "training batches",
+        "training batches, every step",
+        "unlabelled data",
+        "unlabelled data, every step",
+        "embeddings",
+        "embeddings, unlabelled data",
+        "explaining away",
+        "several unrelated tasks",
+    ]
+    assert all(row["/ plain"] > 0 for row in rows)
+
+
+@learns_nothing
+def test_fits_as_more_is_compared():
+    growing = {"unlabelled samples": [20, 40], "unrelated tasks": [1, 2]}
+    rows = scaling(CPU, **HOW, growing=growing, shape=(6,), n_samples=30)
+    assert [row["more"] for row in rows] == ["unlabelled samples", "unrelated tasks"]
+    assert all(len(row["fit s"]) == 2 and np.isfinite(row["^"]) for row in rows)
+
+
+@learns_nothing
+def test_a_table_beside_scikit_learn():
+    rng = np.random.default_rng(0)
+    X, y = rng.standard_normal((60, 4)).astype(np.float32), rng.integers(3, size=60)
+    row = beside_sklearn(X, y, 20, device=CPU, **HOW)
+    assert (row["rows"], row["columns"], row["batch"]) == (60, 4, 20)
+    assert row["fit / MLPClassifier"] > 0
+
+
+@learns_nothing
+def test_small_sets_with_and_without_a_penalty():
+    rows = small_sets(CPU, **HOW, max_epochs=1)
+    assert [(row["fit"], row["rows"], row["epochs"]) for row in rows] == [
+        ("plain", 150, 1),
+        ("penalty", 150, 1),
+    ]
+    assert all(row["set-up ms"] > 0 for row in rows)
+
+
+@learns_nothing
+def test_set_up_ends_with_the_first_batch():
+    clock = iter([0.0, 1.0, 10.0, 12.0, 20.0, 23.0, 30.0, 34.0]).__next__
+    X, y = np.eye(4, dtype=np.float32), np.array([0, 1, 0, 1])
+
+    def fit(first):
+        AntiTransferClassifier(max_epochs=2, batch_size=2, callbacks=[first]).fit(X, y)
+
+    assert setup_seconds(fit, clock, 3) == 3.0

@@ -5,13 +5,13 @@ import torch
 
 from atl_sklearn import activation_similarity
 from atl_sklearn.similarity import get_aggregation
-from atl_sklearn.similarity._correlation_step import cross_correlation_step
-from atl_sklearn.similarity._precomputed import n_precomputed, prepare, restore
-from atl_sklearn.similarity._sample_products import (
-    center_vectors,
-    largest_magnitude,
-    standardise,
+from atl_sklearn.similarity._correlation_step import (
+    any_features,
+    cross_correlation_step,
+    ordinary_features,
 )
+from atl_sklearn.similarity._precomputed import n_precomputed, prepare, restore
+from atl_sklearn.similarity._sample_products import largest_magnitude
 
 
 def normal(*shape, seed=0):
@@ -42,11 +42,11 @@ def test_the_gradient_in_closed_form(shapes, weight, constant):
 @pytest.mark.parametrize("n_features", [3, 12])
 def test_its_own_gradient(n_features):
     p = torch.full((6,), 1 / 6, dtype=torch.float64)
-    v = standardise(center_vectors(normal(6, 4, seed=1), p), p)
+    others = any_features(normal(6, 4, seed=1), p, weighted=False)
 
     def of(x):
-        # Centring and scale come first, since the scale counts as a constant.
-        return cross_correlation_step(x, v, p, weighted=False)
+        features = any_features(x, p, weighted=False)
+        return cross_correlation_step(x, features, others, p, weighted=False)
 
     x = normal(6, n_features).requires_grad_()
     (gradient,) = torch.autograd.grad(of(x), x, create_graph=True)
@@ -60,6 +60,26 @@ def test_its_own_gradient(n_features):
     torch.testing.assert_close(
         (second * direction).sum(), (sizes[0] - sizes[1]) / (2 * step), rtol=1e-4, atol=1e-7
     )
+
+
+@pytest.mark.parametrize("weight", WEIGHTS)
+def test_magnitudes_that_need_no_care(weight):
+    x = 3 * normal(6, 5) + 20
+    p = torch.full((6,), 1 / 6).double() if weight is None else weight / weight.sum()
+    found = ordinary_features(x, p)
+    expected = any_features(x, p, weighted=weight is not None)
+    there = p > 0
+    torch.testing.assert_close(
+        (found.centred * found.scale)[there], (expected.centred * expected.scale)[there]
+    )
+
+
+@pytest.mark.parametrize(
+    ("scale", "offset"), [(1e-6, 0), (1e6, 0), (1, 1e5), (0, 1), (1, torch.nan)]
+)
+def test_magnitudes_that_need_care(scale, offset):
+    p = torch.full((6,), 1 / 6)
+    assert ordinary_features(scale * normal(6, 5).float() + offset, p) is None
 
 
 @pytest.mark.parametrize("value", [0.0, 3.0])
