@@ -8,7 +8,6 @@ import numpy as np
 import numpy.typing as npt
 from scipy.optimize import minimize_scalar
 from scipy.special import logsumexp, softmax
-from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.model_selection import KFold
 from sklearn.preprocessing import StandardScaler
 
@@ -185,6 +184,8 @@ def _folds(weight: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
 
 
 def _of_numbers(known: np.ndarray, y: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    from sklearn.linear_model import Ridge  # slow to import, and seldom needed
+
     scores = np.zeros(y.shape)
     for seen, part in _folds(weight):
         scaler = StandardScaler().fit(known[seen])
@@ -229,6 +230,8 @@ def _log_ratio(
     known: np.ndarray, y: np.ndarray, weight: np.ndarray, asked: np.ndarray, n_classes: int
 ) -> np.ndarray:
     """Return log q(y | answers) - log p(y) for the answers that are asked of."""
+    from sklearn.linear_model import LogisticRegression
+
     n = weight.sum()
     share = (np.bincount(y, weights=weight, minlength=n_classes) + 1) / (n + n_classes)
     there = np.unique(y)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 from numbers import Integral
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from numpy.typing import ArrayLike
-from sklearn.cluster import KMeans
 from sklearn.metrics import silhouette_score
 
 from atl_sklearn._validation import is_number, refuse_value
@@ -16,6 +16,9 @@ from atl_sklearn.unrelated._copies import private_copy
 from atl_sklearn.unrelated._frozen import floating_dtype
 from atl_sklearn.unrelated._made_elsewhere import as_module
 from atl_sklearn.unrelated._parts import get_part, main_part, parts_of
+
+if TYPE_CHECKING:
+    from sklearn.cluster import KMeans
 
 _ROWS_AT_ONCE = 256
 _N_STARTS = 10  # of k-means
@@ -98,6 +101,8 @@ def _embed(network: torch.nn.Module, data: torch.Tensor, part: str) -> np.ndarra
 
 
 def _k_means(found: np.ndarray, n_groups: int) -> KMeans:
+    from sklearn.cluster import KMeans
+
     return KMeans(n_groups, n_init=_N_STARTS, random_state=0).fit(found)
 
 
