@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from joblib import effective_n_jobs
@@ -15,6 +16,13 @@ from atl_sklearn._progress import Progress
 from atl_sklearn.audio._bad_audio import BadFile, UnusableClipError
 from atl_sklearn.audio._cache import ClipCache
 from atl_sklearn.audio._clips import Segment
+from atl_sklearn.audio._exchange import (
+    Exchange,
+    SentClips,
+    SentFeatures,
+    Slot,
+    workers_share_memory,
+)
 from atl_sklearn.audio._features import compute_features
 from atl_sklearn.audio._npy_file import NpyFile
 from atl_sklearn.audio._reading import SharedReading, n_times_of, read_clip
@@ -37,8 +45,8 @@ class ClipBatch:
         Position of the first in all clips.
     n_clips : int
         How many there are.
-    features : ndarray of shape (n_clips, ...) or None
-        The features; None if they were written to disk, or if clips are bad.
+    features : ndarray of shape (n_clips, ...), SentFeatures or None
+        The features; None if they are where they belong, or if clips are bad.
     bad : list of BadFile
         Clips that cannot be used.
     lines : list of str
@@ -53,7 +61,7 @@ class ClipBatch:
 
     start: int
     n_clips: int
-    features: NDArray[np.float32] | None
+    features: NDArray[np.float32] | SentFeatures | None
     bad: list[BadFile]
     lines: list[str]
     failure: str | None
@@ -76,7 +84,11 @@ class BatchJob:
     cache : ClipCache or None
         Where features are looked up and kept.
     rows : NpyFile or None
-        Where features are written to.
+        The file that features are written to.
+    out : ndarray of shape (n_samples, *shape) or None
+        The memory that they belong in, where there is no such file.
+    slot : Slot or None, default=None
+        What other processes hand them back by.
     """
 
     settings: LibrosaFeatures
@@ -84,15 +96,22 @@ class BatchJob:
     seed: int | None
     cache: ClipCache | None
     rows: NpyFile | None
+    out: NDArray[np.float32] | None
+    slot: Slot | None = None
 
-    def for_part(self, clips: list[Segment]) -> BatchJob:
+    def for_part(self, clips: list[Segment], in_memory: bool, slot: Slot | None) -> BatchJob:
         """Return the job with what is known of these clips alone, to be sent to a worker."""
-        return replace(self, cache=None if self.cache is None else self.cache.part_for(clips))
+        return replace(
+            self,
+            cache=None if self.cache is None else self.cache.part_for(clips),
+            out=self.out if in_memory else None,
+            slot=slot,
+        )
 
 
 def compute_batches(
     clips: list[Segment], jobs: Sequence[BatchJob]
-) -> Iterator[tuple[ClipBatch, ...]]:
+) -> Generator[tuple[ClipBatch, ...]]:
     """Compute one or more kinds of features of clips, each of which is read once.
 
     Parameters
@@ -114,41 +133,64 @@ def compute_batches(
     n_values = max((j.settings.n_channels or 1) * n_times_of(j.settings) for j in jobs)
     share = -(-len(clips) // effective_n_jobs(first.n_jobs))
     size = max(1, min(_BATCH_CLIPS, _BATCH_SAMPLES // n_values, share))
-    tasks = (
-        delayed(_compute_all)(part, start, [job.for_part(part) for job in jobs])
-        for start in range(0, len(clips), size)
-        for part in [clips[start : start + size]]
-    )
+    in_memory = workers_share_memory(first.n_jobs)
+    exchange = None if in_memory else Exchange.between_workers()
+    slots: list[Slot | None] = []
+
+    def tasks() -> Iterator[Any]:
+        for start in range(0, len(clips), size):
+            part = clips[start : start + size]
+            slot = None if exchange is None else exchange.take_slot()
+            slots.append(slot)
+            yield delayed(_compute_all)(
+                part if slot is None else slot.send_clips(part),
+                start,
+                [job.for_part(part, in_memory, slot) for job in jobs],
+            )
+
     parallel = Parallel(n_jobs=first.n_jobs, prefer="threads", return_as="generator")
-    if not first.verbose:
-        yield from parallel(tasks)
-        return
-    with Progress(len(clips), type(first).__name__, unit="clip") as progress:
-        for batches in parallel(tasks):
-            progress.update(batches[0].n_clips)
+    with ExitStack() as stack:
+        if exchange is not None:
+            stack.enter_context(exchange)
+        progress = None
+        if first.verbose:
+            of = type(first).__name__
+            progress = stack.enter_context(Progress(len(clips), of, unit="clip"))
+        for i, batches in enumerate(parallel(tasks())):
+            if progress is not None:
+                progress.update(batches[0].n_clips)
             yield batches
+            slot = slots[i]
+            if exchange is not None and slot is not None:
+                exchange.free_slot(slot)
 
 
 def _compute_all(
-    clips: list[Segment], start: int, jobs: Sequence[BatchJob]
+    clips: list[Segment] | SentClips, start: int, jobs: Sequence[BatchJob]
 ) -> tuple[ClipBatch, ...]:
+    if isinstance(clips, SentClips):
+        clips = clips.receive()
     shared = None
     if len(jobs) > 1:
         shared = SharedReading([(job.settings, job.seed) for job in jobs])
-    return tuple(_compute_batch(clips, start, job, shared) for job in jobs)
+    return tuple(
+        _compute_batch(clips, start, job, shared, f"features{i}") for i, job in enumerate(jobs)
+    )
 
 
 def _compute_batch(
-    clips: list[Segment], start: int, job: BatchJob, shared: SharedReading | None
+    clips: list[Segment], start: int, job: BatchJob, shared: SharedReading | None, name: str
 ) -> ClipBatch:
     settings, shape, cache, rows = job.settings, job.shape, job.cache, job.rows
     keys = [None if cache is None else cache.key_of(clip) for clip in clips]
     if cache is not None:
         cache.tell_lengths()
+    features = None if job.out is None else job.out[start : start + len(clips)]
     if cache is None:
-        features, missing = None, list(range(len(clips)))
+        missing = list(range(len(clips)))
     else:
-        features = np.empty((len(clips), *shape), np.float32)
+        if features is None:
+            features = np.empty((len(clips), *shape), np.float32)
         missing = [
             i for i, key in enumerate(keys) if key is None or not cache.load(key, features[i])
         ]
@@ -159,7 +201,7 @@ def _compute_batch(
             wave[...] = read_clip(clips[i], settings, job.seed, shared)
         except UnusableClipError as error:
             bad.append(BadFile(start + i, clips[i].path, str(error)))
-    done: NDArray[np.float32] | None = None
+    done: NDArray[np.float32] | SentFeatures | None = None
     if missing and (not bad or settings.on_error == "warn"):
         computed, broken = _compute_finite(waves, settings)
         known = {found.position for found in bad}
@@ -176,10 +218,12 @@ def _compute_batch(
             key = keys[i]
             if cache is not None and key is not None and i not in unusable:
                 cache.save(key, clips[i], features[i])
-        if rows is None:
-            done = features
-        else:
+        if rows is not None:
             rows.write(start, features)
+        elif job.slot is not None:
+            done = job.slot.send_features(features, name)
+        elif job.out is None:
+            done = features
     return ClipBatch(
         start,
         len(clips),

@@ -16,11 +16,16 @@ from atl_sklearn._types import Memory, PathLike, Seed
 from atl_sklearn.audio._bad_audio import BadFile
 from atl_sklearn.audio._cache import folder_of
 from atl_sklearn.audio._cache_size import CacheInfo, bytes_of, clear, size_of
-from atl_sklearn.audio._clips import Audio
+from atl_sklearn.audio._clips import Audio, Segment
 from atl_sklearn.audio._features import Features, as_list, name_of
 from atl_sklearn.audio._inverse import invert_features
 from atl_sklearn.audio._parameters import check_parameters, check_windows, is_number
-from atl_sklearn.audio._transformation import clips_of, feature_shape, transform_together
+from atl_sklearn.audio._transformation import (
+    clips_of,
+    feature_shape,
+    transform_clips,
+    transform_together,
+)
 from atl_sklearn.audio._trimming import Trim
 
 
@@ -257,14 +262,50 @@ class LibrosaFeatures(DocumentationLink, TransformerMixin, BaseEstimator):
         BadAudioError
             If waveforms in X are empty, not finite or not floating-point.
         """
+        self._fit(X, None if self.on_error == "raise" else [])
+        return self
+
+    def _fit(self, X: Audio, bad: list[BadFile] | None) -> tuple[list[Segment], tuple[int, ...]]:
+        """Return what X is as clips, and the shape of the features of each."""
         check_parameters(self)
-        clips = clips_of(self, X, None if self.on_error == "raise" else [])
+        clips = clips_of(self, X, bad)
         check_windows(self, clips)
         shape = feature_shape(self)
         self.output_shape_ = (int(np.prod(shape)),) if self.flatten else shape
         self.bad_files_: list[BadFile] = []
         self.cache_hits_ = self.cache_misses_ = 0
-        return self
+        return clips, shape
+
+    def fit_transform(
+        self, X: Audio, y: object = None, **fit_params: object
+    ) -> NDArray[np.float32]:
+        """Fit, and return the features of clips, which are looked at once.
+
+        Parameters
+        ----------
+        X : sequence of paths or waveforms, or array of shape (n_samples, n_times)
+            Audio, as in :meth:`transform`.
+        y : None
+            Ignored.
+        **fit_params : dict
+            None are known.
+
+        Returns
+        -------
+        features : ndarray of shape (n_samples, *output_shape_), float32
+            The features; a memory map if there is a folder for it.
+
+        Raises
+        ------
+        TypeError, ValueError, BadAudioError, OSError
+            As in :meth:`fit` and :meth:`transform`.
+        """
+        if fit_params:  # refused as by all transformers
+            return super().fit_transform(X, y, **fit_params)
+        bad: list[BadFile] = []
+        clips, shape = self._fit(X, bad)
+        (features,) = transform_clips([self], clips, bad, [shape])
+        return features
 
     def transform(self, X: Audio) -> NDArray[np.float32]:
         """Return the features of clips.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import uuid
 from collections.abc import Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,6 +20,7 @@ from atl_sklearn.audio._batches import BatchJob, ClipBatch, compute_batches
 from atl_sklearn.audio._cache import ClipCache, folder_of, key_of_settings
 from atl_sklearn.audio._cache_size import bytes_of
 from atl_sklearn.audio._clips import Audio, Segment, as_clips
+from atl_sklearn.audio._exchange import SentFeatures
 from atl_sklearn.audio._features import as_list, compute_features
 from atl_sklearn.audio._lengths import signature_of
 from atl_sklearn.audio._npy_file import NpyFile
@@ -75,14 +76,48 @@ def transform_together(transformers: Sequence[LibrosaFeatures], X: Audio) -> lis
     """
     for settings in transformers:
         check_parameters(settings)
-        _check_container(settings)
     bad: list[BadFile] = []
     clips = clips_of(transformers[0], X, bad)
     for settings in transformers:
         check_windows(settings, clips)
+    shapes = [feature_shape(settings) for settings in transformers]
+    return transform_clips(transformers, clips, bad, shapes)
+
+
+def transform_clips(
+    transformers: Sequence[LibrosaFeatures],
+    clips: list[Segment],
+    bad: list[BadFile],
+    shapes: Sequence[tuple[int, ...]],
+) -> list[np.ndarray]:
+    """Return the features that each transformer makes of clips, after all has been checked.
+
+    Parameters
+    ----------
+    transformers : sequence of LibrosaFeatures
+        The parameters.
+    clips : list of Segment
+        The clips.
+    bad : list of BadFile
+        Those of them that are known to be of no use.
+    shapes : sequence of tuple of int
+        What :func:`feature_shape` returned for each transformer.
+
+    Returns
+    -------
+    features : list of ndarray
+        Those of each.
+    """
+    for settings in transformers:
+        _check_container(settings)
     with ExitStack() as stack:
-        parts = [_Transformation(settings, clips, stack) for settings in transformers]
-        for batches in compute_batches(clips, [part.job for part in parts]):
+        parts = [
+            _Transformation(settings, clips, shape, stack)
+            for settings, shape in zip(transformers, shapes, strict=True)
+        ]
+        jobs = [part.job for part in parts]
+        # Closed at once where anything fails, and with it what it keeps on the disk.
+        for batches in stack.enter_context(closing(compute_batches(clips, jobs))):
             for part, batch in zip(parts, batches, strict=True):
                 part.take(batch)
         return [part.finish(bad) for part in parts]
@@ -91,10 +126,15 @@ def transform_together(transformers: Sequence[LibrosaFeatures], X: Audio) -> lis
 class _Transformation:
     """The features of clips in the making, for one set of parameters."""
 
-    def __init__(self, settings: LibrosaFeatures, clips: list[Segment], stack: ExitStack) -> None:
+    def __init__(
+        self,
+        settings: LibrosaFeatures,
+        clips: list[Segment],
+        shape: tuple[int, ...],
+        stack: ExitStack,
+    ) -> None:
         self._settings = settings
         self._clips = clips
-        shape = feature_shape(settings)
         seed = None
         if settings.crop == "random":
             seed = int(check_random_state(settings.random_state).randint(2**31 - 1))
@@ -120,7 +160,7 @@ class _Transformation:
             rows = stack.enter_context(
                 NpyFile(settings.memory_map, (len(clips), *shape), np.float32)
             )
-        self.job = BatchJob(settings, shape, seed, cache, rows)
+        self.job = BatchJob(settings, shape, seed, cache, rows, self._features)
         self._bad: dict[int, BadFile] = {}
         self._lines: list[str] = []
         self._limit = bytes_of(settings.memory_limit)
@@ -139,7 +179,11 @@ class _Transformation:
                 cache.shrink(self._limit)
                 self._n_written = 0
         if self._features is not None and batch.features is not None:
-            self._features[batch.start : batch.start + batch.n_clips] = batch.features
+            rows = self._features[batch.start : batch.start + batch.n_clips]
+            if isinstance(batch.features, SentFeatures):
+                batch.features.receive(rows)
+            else:
+                rows[...] = batch.features
 
     def finish(self, known_bad: list[BadFile]) -> np.ndarray:
         """Return the features, after what was wrong with clips has been told."""

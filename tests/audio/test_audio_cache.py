@@ -1,9 +1,11 @@
 """Features kept on disk: the cache of clips, and memory maps."""
 
 import errno
+import io
 import os
 import shutil
 import socket
+import zlib
 from functools import partial
 
 import joblib
@@ -284,6 +286,25 @@ def test_damaged_entries_are_computed_anew(features, paths, work, damage):
     assert work()[:2] == (3, 3)
     features.transform(paths)
     assert work()[:2] == (0, 0)
+
+
+def test_entries_of_the_form_before_are_computed_anew(features, paths, work):
+    """They had a shorter checksum after the same array."""
+    expected = features.fit_transform(paths)
+    work()
+    entry = entries(features)[0]
+    content = io.BytesIO()
+    np.save(content, np.load(entry) + 1)
+    checksum = zlib.crc32(content.getvalue()).to_bytes(4, "little")
+    entry.write_bytes(content.getvalue() + checksum)
+    np.testing.assert_allclose(features.transform(paths), expected, rtol=1e-5, atol=1e-4)
+    assert work()[:2] == (1, 1)
+
+
+def test_the_version_of_the_form_is_part_of_the_key(features, monkeypatch):
+    now = _cache.key_of_settings(features, None)
+    monkeypatch.setattr(_cache, "_FORMAT", _cache._FORMAT - 1)
+    assert _cache.key_of_settings(features, None) != now
 
 
 def test_a_damaged_index_is_not_trusted(features, paths, work, settled):

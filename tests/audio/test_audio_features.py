@@ -85,6 +85,7 @@ def test_other_lengths_of_the_transform(n_fft):
     for name, single in {
         "chroma": partial(librosa.feature.chroma_stft, sr=SR, **options),
         "spectral_contrast": partial(librosa.feature.spectral_contrast, sr=SR, **options),
+        "mel": partial(librosa.feature.melspectrogram, sr=SR, n_mels=64, **options),
         "stft": lambda y: np.abs(librosa.stft(y, **options)),
     }.items():
         found = LibrosaFeatures(name, **parameters).fit_transform(clips)
