@@ -8,9 +8,66 @@ notes in which the pitch tells nothing. Nothing is downloaded and nothing is wri
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
 
-__all__ = ["main"]
+if TYPE_CHECKING:
+    import numpy as np
+
+    from atl_sklearn.estimators import AntiTransferClassifier
+
+__all__ = ["fit_in_turn", "main"]
+
+
+def fit_in_turn(
+    unrelated: AntiTransferClassifier,
+    X: np.ndarray,
+    y: np.ndarray,
+    X_unlabeled: np.ndarray,
+    **settings: Any,
+) -> Iterator[tuple[str, AntiTransferClassifier]]:
+    """Fit a plain network, and two that avoid what a fitted one knows.
+
+    Parameters
+    ----------
+    unrelated : AntiTransferClassifier
+        Fitted on the nuisance.
+    X : ndarray of shape (n_samples, ...)
+        Training data.
+    y : ndarray of shape (n_samples,)
+        The target.
+    X_unlabeled : ndarray of shape (n_unlabeled, ...)
+        Further data without labels, for the last of the networks.
+    **settings : object
+        Parameters of all three.
+
+    Yields
+    ------
+    name : str
+        ``"plain"``, ``"anti-transfer"`` or ``"anti-transfer, unlabeled"``.
+    net : AntiTransferClassifier
+        The network of this name, fitted when you ask for it.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from atl_sklearn import AntiTransferClassifier
+    >>> from atl_sklearn.quickstart import fit_in_turn
+    >>> X = np.random.default_rng(0).normal(size=(60, 4)).astype("float32")
+    >>> knows = AntiTransferClassifier(max_epochs=1, random_state=0).fit(X, X[:, 0] > 0)
+    >>> nets = dict(fit_in_turn(knows, X, X[:, 1] > 0, X[:30], max_epochs=1, random_state=0))
+    >>> list(nets)
+    ['plain', 'anti-transfer', 'anti-transfer, unlabeled']
+    """
+    from atl_sklearn.estimators import AntiTransferClassifier
+
+    for name, network, unlabeled in (
+        ("plain", None, None),
+        ("anti-transfer", unrelated, None),
+        ("anti-transfer, unlabeled", unrelated, X_unlabeled),
+    ):
+        net = AntiTransferClassifier(unrelated=network, **settings)
+        yield name, net.fit(X, y, X_unlabeled=unlabeled)
 
 
 def main(arguments: Sequence[str] | None = None) -> dict[str, tuple[float, float]]:
@@ -32,7 +89,7 @@ def main(arguments: Sequence[str] | None = None) -> dict[str, tuple[float, float
     >>> results = main(["--samples", "48", "--epochs", "1"])  # doctest: +ELLIPSIS
     48 training notes ...
     >>> sorted(results)
-    ['anti-transfer', 'anti-transfer, unlabeled notes', 'plain']
+    ['anti-transfer', 'anti-transfer, unlabeled', 'plain']
     """
     parser = argparse.ArgumentParser(
         prog="python -m atl_sklearn.quickstart", description=(__doc__ or "").splitlines()[0]
@@ -61,13 +118,7 @@ def main(arguments: Sequence[str] | None = None) -> dict[str, tuple[float, float
     settings = {"max_epochs": options.epochs, "random_state": options.seed}
     pitch = AntiTransferClassifier(**settings).fit(X, train.pitch)
     results = {}
-    for name, unrelated, unlabeled in (
-        ("plain", None, None),
-        ("anti-transfer", pitch, None),
-        ("anti-transfer, unlabeled notes", pitch, X_more),
-    ):
-        net = AntiTransferClassifier(unrelated=unrelated, **settings)
-        net.fit(X, train.timbre, X_unlabeled=unlabeled)
+    for name, net in fit_in_turn(pitch, X, train.timbre, X_more, **settings):
         results[name] = net.score(X_test, test.timbre), probe_score(net, X_test, test.pitch)
         print(f"{name:33}  {results[name][0]:6.3f}  {results[name][1]:22.3f}", flush=True)
     print(f"{'chance':33}  {0.25:6.3f}  {0.125:22.3f}")

@@ -11,6 +11,9 @@ from pathlib import Path
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE / "_ext"))
 
+import gallery_needs  # noqa: E402
+from sphinx.util.logging import getLogger  # noqa: E402
+
 from atl_sklearn import __version__  # noqa: E402
 
 project = "atl_sklearn"
@@ -64,11 +67,15 @@ autodoc_typehints = "none"
 toc_object_entries_show_parents = "hide"
 numpydoc_show_class_members = False
 
-# Examples: those whose names begin with plot_ are run when the documentation is built.
+# Examples: those whose names begin with plot_ are run when the documentation is built, if what they
+# need is there.
+runs, left_out = gallery_needs.runs()
+if left_out:
+    getLogger(__name__).info("examples shown, but not run: %s", left_out)
 sphinx_gallery_conf = {
     "examples_dirs": "../examples",
     "gallery_dirs": "examples",
-    "filename_pattern": r"/plot_",
+    "filename_pattern": runs,
     "ignore_pattern": r"__init__\.py",
     "within_subsection_order": "gallery_order.reading_order",
     "doc_module": ("atl_sklearn",),

@@ -1,5 +1,5 @@
-"""Listen to what features keep
-============================
+"""Listen to real speech
+=====================
 
 A page of players, or players in a notebook.
 

@@ -1,7 +1,7 @@
 """Quickstart, at full length
 ==========================
 
-Anti-transfer in a minute: a network that does not lean on what another one knows.
+The networks of ``python -m atl_sklearn.quickstart``, with several seeds and a figure.
 
 The *unrelated* network learns the nuisance (the pitch of a note, the speaker of a digit) on clips
 of its own. The *plain* one learns the target (the timbre, the digit) on clips in which the
@@ -30,6 +30,7 @@ from atl_sklearn import AntiTransferClassifier
 from atl_sklearn.audio import LibrosaFeatures, Standardizer
 from atl_sklearn.datasets import fetch_fsdd, make_notes
 from atl_sklearn.inspection import probe_score
+from atl_sklearn.quickstart import fit_in_turn
 
 COLORS = {
     "plain": "tab:gray",
@@ -127,16 +128,11 @@ def compare(task, n_seeds):
 
     results = []
     for seed in range(n_seeds):
-        nets = {
-            "plain": AntiTransferClassifier(random_state=seed),
-            "anti-transfer": AntiTransferClassifier(unrelated=unrelated, random_state=seed),
-            "anti-transfer, unlabeled": AntiTransferClassifier(
-                unrelated=unrelated, random_state=seed
-            ),
-        }
-        for name, net in nets.items():
-            unlabeled = X_unlabeled if "unlabeled" in name else None
-            net.fit(X_train, task.train.target, X_unlabeled=unlabeled)
+        nets = {}
+        for name, net in fit_in_turn(
+            unrelated, X_train, task.train.target, X_unlabeled, random_state=seed
+        ):
+            nets[name] = net
             accuracy = net.score(X_test, task.test.target)
             print(f"seed {seed + 1} of {n_seeds}, {name}: {accuracy:.3f}", flush=True)
         rows = {name: row(net, task.test.target) for name, net in nets.items()}

@@ -116,8 +116,8 @@ def list_bad(bad: Sequence[BadFile], n_clips: int, what: str) -> list[str]:
         )
     if any(found.path is not None and found.reason.startswith(TRUNCATED) for found in bad):
         lines.append(
-            "Truncated files are to be copied again from where they are whole; if what there is of "
-            "one will do, 'ffmpeg -i old.wav new.wav' writes it with a true header."
+            "Copy truncated files again from a complete source; if the part that you have is "
+            "enough, 'ffmpeg -i old.wav new.wav' writes it with a correct header."
         )
     return lines
 

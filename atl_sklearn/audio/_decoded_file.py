@@ -113,7 +113,7 @@ class DecodedFile:
             raise UnusableClipError(
                 "it has no sound"
                 if not streams
-                else f"it has {len(streams)} sound tracks; extract the one that you mean, as by "
+                else f"it has {len(streams)} sound tracks; extract the one that you mean, with "
                 "'ffmpeg -i old -map 0:a:0 new.wav'"
             )
         self._stream = streams[0]

@@ -182,6 +182,6 @@ def _compute(feature: FeatureLike, clips: Clips, settings: LibrosaFeatures) -> N
     if found.dtype.kind not in "fiub":
         raise ValueError(
             f"{name!r} in the 'feature' parameter of {type(settings).__name__} returned values of "
-            f"dtype {found.dtype}, which are no real numbers. Take np.abs of complex ones."
+            f"dtype {found.dtype}, which are not real numbers. Take np.abs of complex ones."
         )
     return found.astype(np.float32, copy=False)

@@ -67,7 +67,7 @@ def open_audio(source: str | bytes, *, until: float | None = None) -> Iterator[R
             head = file.read(HEAD)
             if head.startswith(_POINTER):
                 raise UnusableClipError(
-                    "it is what Git LFS has in its place; 'git lfs pull' fetches the recording"
+                    "it is a pointer of Git LFS, not the recording; 'git lfs pull' fetches it"
                 )
             kind = foreign_format(head)
             if kind is not None:
@@ -176,8 +176,8 @@ def _why_missing(path: str) -> str:
     """Return what is said of a path where nothing is."""
     if re.search(r"(?:^|[/\\])[a-z][a-z0-9+.-]*://", path, re.IGNORECASE):
         return (
-            "it is an address, not a path: fetch it first; or open it, as by fsspec.open, and pass "
-            "the open file or its content"
+            "it is an address, not a path: download it first; or open it, with fsspec.open for "
+            "example, and pass the open file or its content"
         )
     folder = os.path.dirname(path)
     while folder and folder != os.path.dirname(folder):

@@ -63,7 +63,7 @@ def as_items(X: Any, column: str | int | None = None) -> Sequence:
         return _array_items(np.asarray(X))
     if not isinstance(X, Sequence) or isinstance(X, bytes | bytearray | memoryview):
         if isinstance(X, bytes | bytearray | memoryview | Mapping) or hasattr(X, "read"):
-            hint = " A single one is to be put into a list."
+            hint = " Put a single one into a list."
         else:
             hint = ""
         raise TypeError(

@@ -207,6 +207,6 @@ def check_length(n_frames: int, rate: float, n_channels: int) -> None:
     """Refuse to hold more of a recording in memory than a clip can need."""
     if n_frames > _LONGEST_SECONDS * rate or n_frames * n_channels > LONGEST_VALUES:
         raise UnusableClipError(
-            f"{n_frames} samples at {rate:g} Hz are too long to be read at once; cut it "
-            "by AudioSegmenter, or use crop='start'"
+            f"{n_frames} samples at {rate:g} Hz are too long to be read at once; cut it with "
+            "AudioSegmenter, or use crop='start'"
         )

@@ -111,7 +111,7 @@ class TwoViews(DocumentationLink, MetaEstimatorMixin, BaseEstimator):
             raise refuse(self, "estimator", "an estimator that has fit, and no class")
         for name in ("X_unrelated", "X_unrelated_unlabeled"):
             if params.get(name) is not None:
-                raise ValueError(f"{name} was passed, which {type(self).__name__} makes of X.")
+                raise ValueError(f"{name} was passed, which {type(self).__name__} makes from X.")
         views = clone(self.views)
         made = views.fit_transform(X)
         given = {"X_unrelated": made.X_unrelated}

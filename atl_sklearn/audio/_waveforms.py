@@ -49,8 +49,8 @@ def as_waveform(item: ArrayLike, scale: Scale = None) -> NDArray[np.float32]:
         raise UnusableClipError(f"it is {shown(item)}, neither a path nor a waveform")
     if wave.dtype.kind in "US":
         raise UnusableClipError(
-            f"it is text, {shown(wave.tolist())}. Of a table pass the column with the paths "
-            "alone; files have rates of their own, and are no pairs"
+            f"it is text, {shown(wave.tolist())}. From a table, pass only the column with the "
+            "paths; files have their own rates, so they need no pairs"
         )
     if wave.ndim > 2:
         raise UnusableClipError(
@@ -87,7 +87,7 @@ def _as_array(item: ArrayLike) -> np.ndarray:
             item = item.detach().cpu()
         return np.asarray(item)
     except (ValueError, TypeError, RuntimeError) as error:
-        raise UnusableClipError(f"it cannot be made an array ({error})") from error
+        raise UnusableClipError(f"it cannot be converted to an array ({error})") from error
 
 
 def _scaled(wave: np.ndarray, scale: float | str) -> NDArray[np.float64]:

@@ -34,10 +34,10 @@ def _root_of(folder: str | os.PathLike[str]) -> Path:
     if not root.is_dir():
         reason = "is not a folder" if root.exists() else "does not exist"
         if zipfile.is_zipfile(root):
-            reason = "is an archive, which is to be unpacked"
+            reason = "is an archive: unpack it first"
         place = "" if root.is_absolute() else f" (it was looked for in {Path.cwd()})"
         raise FileNotFoundError(
-            f"{root} {reason}{place}. Give a folder with a sub-folder a category."
+            f"{root} {reason}{place}. Give a folder with a sub-folder for each category."
         )
     return root
 
@@ -50,8 +50,8 @@ def _category_folders(
         hint = "Put the audio files of each category in a sub-folder named after it."
         if loose:
             hint = (
-                f"It holds {len(loose)} audio files itself. {hint} Or say by pattern= where "
-                "labels are in their names."
+                f"It holds {len(loose)} audio files itself. {hint} Or say with pattern= where in "
+                "their names the labels are."
             )
         raise ValueError(f"{root} has no sub-folders, which are the categories. {hint}")
     if categories is None:

@@ -155,8 +155,8 @@ def _columns_of(
     odd = [i for i, row in numbered if len(row) != len(names)]
     if odd:
         raise ValueError(
-            f"{file} has {len(names)} columns, but another number in line {odd[0]}. Say what is "
-            f"between them by delimiter=; it was taken to be {between!r}."
+            f"{file} has {len(names)} columns, but another number in line {odd[0]}. Name the "
+            f"separator with delimiter=; it was taken to be {between!r}."
         )
     return (
         {name: [row[i] for _, row in numbered] for i, name in enumerate(names)},

@@ -91,9 +91,9 @@ def judge_penalty(
         )
     if last >= first and abs(last) > _FLOOR:
         return (
-            f"{name} did not fall: the similarity is {first:.3g} in the first epoch and "
-            f"{last:.3g} in the last, with a weight of {weight:.3g}. Raise weight, pass "
-            "X_unlabeled in which the two tasks do not go along, or compare another layer."
+            f"{name} did not fall: the similarity is {first:.3g} in the first epoch and {last:.3g} "
+            f"in the last, with a weight of {weight:.3g}. Raise weight, pass X_unlabeled in which "
+            "target and nuisance are independent, or compare another layer."
         )
     return ""
 

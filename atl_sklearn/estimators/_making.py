@@ -84,8 +84,8 @@ def make_module(net: Net) -> torch.nn.Module:
             known = kwargs.get("input_shape", shape)
             if known is None:
                 raise ValueError(
-                    f"module={shown(module)} is made to the shape of X, which is not known before "
-                    "fit. Call fit, or set module__input_shape and module__n_outputs."
+                    f"module={shown(module)} needs the shape of X, which is not known before fit. "
+                    "Call fit, or set module__input_shape and module__n_outputs."
                 )
             module = get_module(module, (known,) if isinstance(known, int) else tuple(known))
             scaling = net._scaling_of_named()

@@ -67,7 +67,7 @@ def _why_plain(net: Net, run: FitRun) -> str:
     if not run.sources:
         return "there is no unrelated task"
     automatic = "auto" in given_weights(net.weight, len(run.sources))
-    nothing = "the unrelated task says too little of the target, so that weight='auto' is 0"
+    nothing = "the nuisance says too little of the target, so weight='auto' is 0"
     return nothing if automatic else "the weight is 0"
 
 

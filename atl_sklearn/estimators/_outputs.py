@@ -105,9 +105,9 @@ def _refuse_several(output: object, criterion: object) -> None:
     if isinstance(output, torch.Tensor) or not type(criterion).__module__.startswith("torch.nn"):
         return  # a loss of the user's own knows what it takes
     raise ValueError(
-        f"The network returns a {type(output).__name__}, of which predictions would take the first "
-        f"entry, but the criterion, {type(criterion).__name__}, is given all of it and takes a "
-        "tensor. Return the scores alone, or pass a criterion that takes what the network returns."
+        f"The network returns a {type(output).__name__}, but the criterion, "
+        f"{type(criterion).__name__}, takes a tensor. Predictions would use the first entry. "
+        "Return the scores alone, or pass a criterion that takes what the network returns."
     )
 
 
@@ -147,18 +147,18 @@ def check_scores(net: ClassifierNet, output: object) -> None:
     elif isinstance(criterion, torch.nn.CrossEntropyLoss | torch.nn.NLLLoss):
         if output.ndim < 2 or output.shape[1] != n_classes:
             raise ValueError(
-                f"The network must return scores of shape (n_samples, {n_classes}), one for "
-                f"each class. {got} samples. A module whose constructor has an argument n_outputs "
-                "is told their number."
+                f"The network must return scores of shape (n_samples, {n_classes}), one for each "
+                f"class. {got} samples. If its constructor has an argument n_outputs, it is told "
+                "their number."
                 + " One score for two classes goes with criterion=torch.nn.BCEWithLogitsLoss."
                 * (n_classes == 2 and is_one_column(output))
             )
         _check_probabilities(criterion, output)
     elif n_classes == 2 and is_one_column(output) and as_it_is:
         raise ValueError(
-            f"The network returns one score for two classes, and {type(criterion).__name__} "
-            "does not say how it becomes a probability. Set predict_nonlinearity to what makes "
-            "the probability of the second class of it, such as torch.sigmoid."
+            f"The network returns one score for two classes, and {type(criterion).__name__} does "
+            "not say how it becomes a probability. Set predict_nonlinearity to a function from it "
+            "to the probability of the second class, such as torch.sigmoid."
         )
 
 
@@ -169,10 +169,10 @@ def _refuse_more_than_classes(scores: torch.Tensor, n_classes: int) -> None:
     n_scores = scores.shape[1]
     raise ValueError(
         f"The network must return scores of shape (n_samples, {n_classes}), one for each class. "
-        f"Got {tuple(scores.shape)} for {len(scores)} samples. A module whose constructor has an "
-        f"argument n_outputs is told their number. If there are {n_scores} classes, of which y "
-        f"has {n_classes}, name all of them, in the order of the outputs, in the 'classes' "
-        "parameter, or in the first call of partial_fit."
+        f"Got {tuple(scores.shape)} for {len(scores)} samples. If its constructor has an argument "
+        f"n_outputs, it is told their number. If there are {n_scores} classes, of which y has "
+        f"{n_classes}, name all of them, in the order of the outputs, in the 'classes' parameter, "
+        "or in the first call of partial_fit."
     )
 
 
@@ -217,9 +217,9 @@ def _check_probabilities(criterion: object, output: torch.Tensor) -> None:
         sums = output.sum(dim=1)
         if torch.allclose(sums, torch.ones_like(sums), atol=_TOLERANCE):
             warn_user(
-                "The network returns probabilities, and CrossEntropyLoss takes scores, of which it "
-                "makes probabilities itself: made twice, they learn slowly and stay far from 0 "
-                "and 1. Leave out the Softmax at the end, or use torch.nn.NLLLoss with it."
+                "The network returns probabilities, but CrossEntropyLoss takes scores and applies "
+                "a softmax itself: after two of them, training is slow and probabilities stay far "
+                "from 0 and 1. Leave out the Softmax at the end, or use torch.nn.NLLLoss with it."
             )
 
 
@@ -245,9 +245,9 @@ def check_numbers(net: Net, output: object) -> None:
         return  # a loss of the user's own knows what it takes
     if output.shape[1:] != (net.n_outputs_,) and (output.ndim != 1 or net.n_outputs_ != 1):
         raise ValueError(
-            f"The network must return numbers of shape (n_samples, {net.n_outputs_}), one for "
-            f"each target. Got {tuple(output.shape)} for {len(output)} samples. A module whose "
-            "constructor has an argument n_outputs is told their number."
+            f"The network must return numbers of shape (n_samples, {net.n_outputs_}), one for each "
+            f"target. Got {tuple(output.shape)} for {len(output)} samples. If its constructor has "
+            "an argument n_outputs, it is told their number."
         )
 
 

@@ -234,6 +234,6 @@ def _try_single_sample(net: Net, data: IndexedData, tried: Samples) -> None:
     if error and (len(data) < 2 or not trains_on(2)):
         size = net.get_params_for("iterator_train").get("batch_size", net.batch_size)
         raise ValueError(
-            f"The network cannot be trained on a batch of one sample, as BatchNorm for one cannot, "
+            "The network cannot be trained on a batch of one sample (BatchNorm, for one, cannot), "
             f"and batch_size={size} makes one of {len(data)} samples. Raise batch_size. ({error})"
         )

@@ -151,7 +151,7 @@ def _device_here(device: str | torch.device | None) -> str | torch.device | None
     }
     if kind not in there or there[kind]():
         return device
-    warn_user(f"The estimator was on {str(device)!r}, which is not here: it is on the CPU now.")
+    warn_user(f"The estimator was on {str(device)!r}, which is not here. It is on the CPU now.")
     return "cpu"
 
 

@@ -77,8 +77,8 @@ def check_unlabeled(
             raise type(error)(f"X_unlabeled does not fit X: {error}") from error
         if len(data) == n_samples:
             raise ValueError(
-                f"X_unlabeled has as many samples as X ({n_samples}), so it may be a part of "
-                f"what was meant: {_WAY_OUT_OF_SPLITS}"
+                f"X_unlabeled has as many samples as X ({n_samples}), so it may be only a part of "
+                f"what you passed: {_WAY_OUT_OF_SPLITS}"
             )
     if len(data) < 2:
         raise ValueError(f"X_unlabeled must have at least 2 samples. Got {len(data)}.")

@@ -82,7 +82,7 @@ def write_weights(net: Net, f_params: PathLike | BinaryIO, *, safetensors: bool)
     others = sorted(k for k, v in state.items() if not isinstance(v, torch.Tensor))
     if others:
         raise ValueError(
-            f"safetensors holds tensors alone, and the network's state has {others}. Leave "
+            f"safetensors holds only tensors, and the network's state has {others}. Leave "
             "use_safetensors=True out."
         )
     # In one order of memory, which is the only one that the format knows, and each its own.
@@ -203,9 +203,8 @@ def load_weights(net: Net, f_params: PathLike | BinaryIO, *, safetensors: bool) 
             net.initialize()
         if not net.initialized_:
             raise ValueError(
-                f"The weights do not say for which shape of X they are, and module="
-                f"{net.module!r} is made to it. Set module__input_shape and "
-                "module__n_outputs."
+                f"The weights do not say which shape of X they are for, and module={net.module!r} "
+                "needs it. Set module__input_shape and module__n_outputs."
             )
         _check_weights(net, state, facts)
     except BaseException:

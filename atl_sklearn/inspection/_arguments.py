@@ -108,6 +108,6 @@ def check_unseen(owner: str, X: object, X_train: object, *, batch_size: int) -> 
         shown = ", ".join(map(str, known[:5])) + (", ..." if len(known) > 5 else "")
         raise ValueError(
             f"{len(known)} of the {_num_samples(X)} samples of X are among X_train, at positions "
-            f"{shown}: a report of samples that were used in fitting says too much. Leave them "
+            f"{shown}: a report on samples that were used in fitting is too optimistic. Leave them "
             f"out of X; {owner} needs data that the estimators have not seen."
         )

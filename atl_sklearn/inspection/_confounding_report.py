@@ -122,7 +122,7 @@ def _recommended(report: ConfoundingReport) -> tuple[str, ...]:
     share, high = report.share, report.high
     if share < _NOTHING and high < 5 * _NOTHING:
         return (
-            "The target is not confounded with this label: a plain network will do "
+            "The target is not confounded with this nuisance: a plain network will do "
             "(unrelated=None). The default would hardly change it.",
         )
     enough = 2 * _BATCH
@@ -131,12 +131,12 @@ def _recommended(report: ConfoundingReport) -> tuple[str, ...]:
     if on_unlabeled:
         texts.append(
             f"Pass the {report.n_unlabeled} samples without labels as X_unlabeled, with "
-            "unrelated=..., if target and label are independent there."
+            "unrelated=..., if target and nuisance are independent there."
         )
     else:
         texts.append(
-            f"Gather at least {enough} samples without labels, in which target and label do not "
-            "go along with each other, and pass them as X_unlabeled: that gains most. There are "
+            f"Gather at least {enough} samples without labels, in which target and nuisance are "
+            "independent, and pass them as X_unlabeled: that gains most. There are "
             f"{report.n_unlabeled}."
         )
     texts.append(
@@ -146,16 +146,16 @@ def _recommended(report: ConfoundingReport) -> tuple[str, ...]:
     few = _FEW * report.n_classes
     if not on_unlabeled and report.n_contradicting < few:
         texts.append(
-            f"Only {report.n_contradicting} samples contradict the label, fewer than {_FEW} for "
-            "each class: a larger weight on the training data forbids much of what is to be "
-            "learnt as well."
+            f"Only {report.n_contradicting} samples contradict the nuisance, fewer than {_FEW} for "
+            "each class: a larger weight on the training data also forbids much of what the "
+            "network has to learn."
         )
     if report.feature_share is not None and report.feature_share > share + _BEYOND:
         texts.append(
             f"The frozen features say more of the target ({report.feature_share:.2f}) than the "
-            f"label does ({share:.2f}): a penalty on them removes some of what is to be learnt. "
-            "Compare with the answers, unrelated_layer='posterior', or with the directions of "
-            "its own task, unrelated_layer='task'."
+            f"nuisance does ({share:.2f}): a penalty on them forbids some of what the network has "
+            "to learn. Compare with the answers, unrelated_layer='posterior', or with the "
+            "directions of its own task, unrelated_layer='task'."
         )
     return tuple(texts)
 

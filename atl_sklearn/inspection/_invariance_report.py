@@ -170,7 +170,7 @@ def invariance_report(
                                 return_inverse=True)  # fmt: skip
     if target is not None and len(np.unique(target)) < 2:
         raise ValueError(
-            f"y is constant, {shown(target.tolist()[0])}: no score tells anything then. Pass "
+            f"y is constant, {shown(target.tolist()[0])}: no score means anything then. Pass "
             "samples of at least two classes or values."
         )
     if X_train is not None:

@@ -49,7 +49,7 @@ def check_length(owner: str, name: str, values: ArrayLike, n_samples: int) -> np
     if array.ndim == 2 and array.shape[1] == 1:
         array = column_or_1d(array)
     if array.ndim != 1 or len(array) != n_samples:
-        way_out = "Of several unrelated tasks, make a report of each." if array.ndim > 1 else ""
+        way_out = "For several unrelated tasks, make one report each." if array.ndim > 1 else ""
         raise refuse_value(
             owner, name, f"of shape ({n_samples},), a label for each sample of X",
             f"an array of shape {array.shape}", way_out,
@@ -106,7 +106,7 @@ def make_groups(owner: str, name: str, values: ArrayLike, n_samples: int) -> Gro
     if counts.min() < 2:
         alone = [name for name, count in zip(names, counts, strict=True) if count < 2]
         raise ValueError(
-            f"{name} has groups of a single sample, of which no score can be told: "
+            f"{name} has groups of a single sample, which have no meaningful score: "
             f"{shown(alone)}. Leave these samples out, or give them a label in common."
         )
     return Groups(codes.reshape(-1), names, labels, continuous)

@@ -40,8 +40,8 @@ def _scaling_of(step: BaseEstimator, name: str, n_dims: int) -> tuple[ArrayLike,
         axes = step._axes(n_dims)
         return np.expand_dims(step.mean_, axes), np.expand_dims(step.scale_, axes)
     raise ValueError(
-        f"Step {name!r} of the Pipeline, {type(step).__name__}, cannot be exported: a "
-        "StandardScaler and a Standardizer can, and the network. Export what follows it, such as "
+        f"Step {name!r} of the Pipeline, {type(step).__name__}, cannot be exported; only a "
+        "StandardScaler, a Standardizer and the network can. Export what follows it, such as "
         "pipeline[1:], and compute its output before."
     )
 

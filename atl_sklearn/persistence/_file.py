@@ -118,7 +118,7 @@ def _header(data: bytes) -> dict[str, str]:
     """Return the texts in the header, after a look at how long everything is."""
     size = int.from_bytes(data[:8], "little") if len(data) >= 8 else -1
     if not 2 <= size <= _LONGEST_HEADER or data[8:9] != b"{":
-        raise ModelFileError("It is no file that atl_sklearn.save wrote: it has no such header.")
+        raise ModelFileError("It is not a file that atl_sklearn.save wrote: it has no such header.")
     if len(data) < 8 + size:
         raise ModelFileError(
             f"The file is cut off: it has {len(data)} bytes of {8 + size} or more."
@@ -126,7 +126,9 @@ def _header(data: bytes) -> dict[str, str]:
     header = _parse(data[8 : 8 + size], "header")
     texts = header.get("__metadata__") if isinstance(header, dict) else None
     if not isinstance(texts, dict) or texts.get("format") != FORMAT:
-        raise ModelFileError("It is no file that atl_sklearn.save wrote, but other safetensors.")
+        raise ModelFileError(
+            "It is not a file that atl_sklearn.save wrote, but another safetensors file."
+        )
     found = texts.get("format_version")
     if found != str(FORMAT_VERSION):
         raise ModelFileError(
@@ -194,7 +196,7 @@ def warn_of_versions(versions: dict[str, str], path: PathLike) -> bool:
               if versions.get(name) != here[name] and name != "python"]  # fmt: skip
     if differ:
         warn_user(
-            f"{os.fspath(path)!r} was saved with {', '.join(differ)}. What is loaded may predict "
-            "other values; compare a few."
+            f"{os.fspath(path)!r} was saved with {', '.join(differ)}. The loaded estimator may "
+            "predict other values; compare a few."
         )
     return bool(differ)

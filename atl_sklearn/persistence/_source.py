@@ -27,8 +27,8 @@ def _own_source(value: Code) -> str:
         return textwrap.dedent(inspect.getsource(value))
     except (OSError, TypeError) as error:
         raise CannotSaveError(
-            f"The source code of {value.__module__}.{value.__qualname__} is not to be found: "
-            f"{error}. Write it to a file of Python, or save with include_source=False."
+            f"The source code of {value.__module__}.{value.__qualname__} cannot be found: {error}. "
+            "Write it to a file of Python, or save with include_source=False."
         ) from error
 
 

@@ -250,8 +250,8 @@ class AntiTransferLoss(torch.nn.Module):
         weights = self.used_weights(len(controls)) if controls else []
         return [
             f"The similarity to unrelated network {position} is {control.highest:.3f}, above "
-            f"target_similarity={control.target}, although its weight rose to {weight:.3g}, the "
-            "most that it may. Train for more epochs, use a larger weight to start from, larger "
+            f"target_similarity={control.target}, although its weight rose to its limit, "
+            f"{weight:.3g}. Train for more epochs, use a larger weight to start from, larger "
             "batches, or a target that leaves more."
             for position, (control, weight) in enumerate(zip(controls, weights, strict=True))
             if control.is_unmet

@@ -170,9 +170,9 @@ def find_combinations(
     sources = as_sources(net.unrelated)
     if not sources:
         raise ValueError(
-            "There is nothing to search for: the 'unrelated' parameter of "
-            f"{type(net).__name__} is None. Pass the network that is to be avoided, or an "
-            "unfitted estimator and its labels as y_unrelated."
+            f"There is nothing to search for: the 'unrelated' parameter of {type(net).__name__} is "
+            "None. Pass a network that knows the nuisance, or an unfitted estimator and its labels "
+            "as y_unrelated."
         )
     for names, get in ((metrics, get_metric), (aggregations, get_aggregation)):
         for name in names:

@@ -266,7 +266,7 @@ def check_not_split(X_unlabeled: ArrayLike | None, n_samples: int, folds: list[F
     size = _num_samples(X_unlabeled)
     if size in {n_samples, *(len(train) for train, _ in folds)}:
         raise ValueError(
-            f"X_unlabeled has {size} samples, as many as X or a training fold, so that it may be "
-            "a part of what was meant: scikit-learn splits what is as long as X. Add or leave "
-            "out a sample of X_unlabeled."
+            f"X_unlabeled has {size} samples, as many as X or a training fold, so it may be only a "
+            "part of what you passed: scikit-learn splits what is as long as X. Add or leave out a "
+            "sample of X_unlabeled."
         )

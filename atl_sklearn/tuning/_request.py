@@ -154,8 +154,8 @@ def _make_space(
     space = search.param_distributions
     if not as_sources(network.unrelated) and f"{prefix}unrelated" not in (space or {}):
         raise ValueError(
-            f"There is nothing to search for: the 'unrelated' parameter of "
-            f"{type(network).__name__} is None. Pass the network that is to be avoided, or an "
+            "There is nothing to search for: the 'unrelated' parameter of "
+            f"{type(network).__name__} is None. Pass a network that knows the nuisance, or an "
             "unfitted estimator and its labels as y_unrelated."
         )
     if space is None:

@@ -81,8 +81,8 @@ def _name(estimator: BaseEstimator) -> str:
     except Unidentifiable as error:
         raise TypeError(
             "share_network names a network by its content, so that no process gets another one. "
-            f"Of this {type(estimator).__name__} it cannot be told: {error} Leave that out, or "
-            "pass the network as it is: it travels with every task then."
+            f"The content of this {type(estimator).__name__} cannot be told: {error} Leave that "
+            "out, or pass the network as it is: then it is sent with every task."
         ) from error
 
 
@@ -178,8 +178,8 @@ def share_network(unrelated: BaseEstimator, where: PathLike | Client) -> SharedN
         )
     if not is_fitted(unrelated):
         raise ValueError(
-            "share_network takes a fitted network; an unfitted estimator travels light as it is. "
-            f"Got {type(unrelated).__name__}, which is not fitted."
+            "share_network takes a fitted network; an unfitted estimator is small enough to be "
+            f"sent as it is. Got {type(unrelated).__name__}, which is not fitted."
         )
     name = _name(unrelated)
     if hasattr(where, "register_plugin"):
@@ -201,8 +201,8 @@ def share_network(unrelated: BaseEstimator, where: PathLike | Client) -> SharedN
             )
         except CannotSaveError as error:
             raise TypeError(
-                f"A folder takes no network that no file holds. {error} Or pass the network as it "
-                "is: it travels with every task then."
+                f"This network cannot be written to a folder. {error} Or pass the network as it "
+                "is: then it is sent with every task."
             ) from error
         shared = SharedNetwork(unrelated, str(path))
         shared._digest = digest

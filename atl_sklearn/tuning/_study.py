@@ -235,8 +235,8 @@ def open_study(job: Job, storage: BaseStorage, *, resume: bool = True) -> Study:
                 words = f"{words}, as far as can be told"
             raise ValueError(
                 f"The study {job.study_name!r} in the storage was made {words}. Set another "
-                "study_name, or None for one that is made of what is searched; or delete the "
-                "study (optuna.delete_study)."
+                "study_name, or None to make one from the search; or delete the study "
+                "(optuna.delete_study)."
             )
     job.evaluation.seeds = study.user_attrs["seeds"]
     return study

@@ -209,7 +209,7 @@ class ActivationCache:
         except OSError as error:
             warn_user(
                 f"Unrelated activations cannot be kept in the 'memory' folder ({error}). This fit "
-                "is complete without it; others will compute them again. Make space, or name a "
+                "is complete without it; other fits will compute them again. Make space, or name a "
                 "folder that can be written."
             )
 

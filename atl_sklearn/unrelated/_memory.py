@@ -151,6 +151,6 @@ class KeptFit:
         except OSError as error:
             warn_user(
                 f"A fit cannot be kept in the 'memory' folder {str(self._path.parent)!r}: {error}. "
-                "Others will fit the same again."
+                "Other fits will repeat it."
             )
         return ""

@@ -5,7 +5,10 @@ ORDER = (
     "plot_recordings.py",
     "plot_confounded.py",
     "plot_explaining_away.py",
+    "plot_pretrained_speaker.py",
+    "plot_pretrained_pitch.py",
     "plot_grid_search.py",
+    "plot_optuna.py",
     "plot_two_tasks.py",
     "plot_fairness.py",
     "plot_regression.py",
@@ -13,6 +16,8 @@ ORDER = (
     "plot_pytorch.py",
     "plot_saving.py",
     "plot_long_recordings.py",
+    "plot_listening.py",
+    "plot_dask.py",
 )
 
 

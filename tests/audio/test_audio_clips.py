@@ -109,7 +109,7 @@ def test_segments_pass():
         (np.nan, "it is nan, neither a path nor a waveform"),
         (None, "it is None, neither a path nor a waveform"),
         (b"a.wav", "it is the content of a file of 5 bytes, which are too few.* os.fsdecode"),
-        ([[1.0], [1.0, 2.0]], "it cannot be made an array"),
+        ([[1.0], [1.0, 2.0]], "it cannot be converted to an array"),
     ],
     ids=lambda value: value[:20] if isinstance(value, str) else "",
 )

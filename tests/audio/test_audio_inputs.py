@@ -149,12 +149,12 @@ def test_bad_scales(scale, kind, wave):
     [
         ({"audio": 3}, r"it is a dict with the keys \['audio'\], not one of Hugging Face's"),
         (io.StringIO("text"), r"it is open as text; open it by open\(path, 'rb'\)"),
-        (["a.wav", "anna"], r"it is text, \['a.wav', 'anna'\]. Of a table pass the column"),
-        (("a.wav", 16000), r"it is text, .* are no pairs"),
+        (["a.wav", "anna"], r"it is text, \['a.wav', 'anna'\]. From a table, pass only the column"),
+        (("a.wav", 16000), r"it is text, .* need no pairs"),
         (object(), "it is <object object at .*, neither a path nor a waveform"),
         ((16000, np.zeros(4, np.int16)), "it has dtype int16, not floating-point; scale=32768"),
         (b"a.wav", r"the content of a file of 5 bytes, .* a path is a str"),
-        (["x" * 10**6, "y"], r"it is text, \['x{290,300}\.\.\.\. Of a table"),
+        (["x" * 10**6, "y"], r"it is text, \['x{290,300}\.\.\.\. From a table"),
         ({"k" * 10**6: 1}, r"the keys \['k{290,300}\.\.\., not one"),
         ((np.ones(4), "8" * 10**6), r"its rate is '8{290,300}\.\.\., not a number"),
     ],
@@ -184,7 +184,7 @@ def test_a_pipe_can_be_read_once_only(features):
 
 def test_one_that_is_not_in_a_list(features, content):
     for item in (content, io.BytesIO(content), {"bytes": content}):
-        with pytest.raises(TypeError, match="A single one is to be put into a list"):
+        with pytest.raises(TypeError, match="Put a single one into a list"):
             features.fit(item)
 
 
@@ -269,7 +269,7 @@ def test_names_that_are_not_utf8(features, content, wave, tmp_path):
     [
         (
             "zip://a.wav::b.zip",
-            "it is an address, not a path: .*fsspec.open, and pass",
+            "it is an address, not a path: .*fsspec.open for example, and pass",
         ),
         ("https://example.org/a.wav", "it is an address"),
         ("s3://bucket/a.wav", "it is an address"),

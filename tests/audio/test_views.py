@@ -164,7 +164,7 @@ def test_in_cross_validation_with_a_pipeline(paths, views, labels, speakers):
 
 def test_what_is_refused(paths, views, labels, speakers):
     net = AntiTransferClassifier(unrelated=speakers, max_epochs=1, verbose=0)
-    with pytest.raises(ValueError, match="X_unrelated was passed, which TwoViews makes of X"):
+    with pytest.raises(ValueError, match="X_unrelated was passed, which TwoViews makes from X"):
         TwoViews(net, views).fit(paths, labels[0], X_unrelated=paths)
     with pytest.raises(ValueError, match="'views' parameter of TwoViews must be an AudioViews"):
         TwoViews(net, views.features).fit(paths, labels[0])

@@ -133,7 +133,7 @@ def test_what_is_left_out_is_named_and_warned_of(folder):
     assert len(reasons) == len(files.left_out) == 9
     assert reasons["dog/1.wav"] == "it is an empty file"
     assert reasons["dog/4.wav"] == "it is a link to '/not/fetched/yet.wav', which does not exist"
-    assert reasons["dog/5.wav"].startswith("it is what Git LFS has in its place")
+    assert reasons["dog/5.wav"].startswith("it is a pointer of Git LFS")
     assert reasons["dog/old"].startswith("it is a folder; with pattern=")
     assert reasons[f"{folder.name}/loose.wav"] == "it is in no folder of a category"
     assert "dog/notes.txt" in reasons
@@ -212,5 +212,5 @@ def test_links(speech):
 def test_archives_are_to_be_unpacked(tmp_path):
     with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
         archive.writestr("cat/1.wav", b"")
-    with pytest.raises(FileNotFoundError, match=r"a.zip is an archive, which is to be unpacked"):
+    with pytest.raises(FileNotFoundError, match=r"a.zip is an archive: unpack it first"):
         load_audio_files(tmp_path / "a.zip")

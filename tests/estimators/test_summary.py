@@ -174,7 +174,7 @@ def test_what_the_summary_says(tabular, unrelated, product_of_experts):
     assert pickle.loads(pickle.dumps(net)).summary_ == summary
 
 
-TOO_LITTLE = "the unrelated task says too little of the target, so that weight='auto' is 0."
+TOO_LITTLE = "the nuisance says too little of the target, so weight='auto' is 0."
 
 
 @pytest.mark.parametrize(

@@ -441,7 +441,7 @@ def test_other_files_are_told_apart(tmp_path):
     }
     for what, data in others.items():
         (tmp_path / "file").write_bytes(data)
-        with pytest.raises(ModelFileError, match=r"no file that atl_sklearn\.save wrote"):
+        with pytest.raises(ModelFileError, match=r"not a file that atl_sklearn\.save wrote"):
             load(tmp_path / "file")
             pytest.fail(what)
     with pytest.raises(FileNotFoundError):

@@ -152,7 +152,7 @@ def test_files_in_the_folder_are_taken_only_if_they_are_what_was_shared(
     for content, says in (
         (good[:200], "cut off"),
         (bytes(damaged), "digest"),
-        (pickle.dumps(Runs(tmp_path / "ran")), "no file that"),
+        (pickle.dumps(Runs(tmp_path / "ran")), "not a file that"),
         ((tmp_path / "other").read_bytes(), "another file"),
         (Path(share_network(other, tmp_path).path).read_bytes(), "another file"),
     ):
@@ -175,7 +175,7 @@ def test_networks_of_ones_own_classes_are_shared(wide, tmp_path, monkeypatch):
     found = pickle.loads(task)
     np.testing.assert_array_equal(found.predict(X[:, :6]), network.predict(X[:, :6]))
     network.set_params(weight_schedule=lambda epoch: 1.0)
-    with pytest.raises(TypeError, match=r"'weight_schedule' .* lambda.*travels with every task"):
+    with pytest.raises(TypeError, match=r"'weight_schedule' .* lambda.*sent with every task"):
         share_network(network, tmp_path)
 
 
@@ -227,7 +227,7 @@ def test_a_network_that_changes_does_not_travel_under_its_old_name(tmp_path):
 def test_a_network_without_an_identity_is_not_shared(tmp_path):
     network = Scaled(1.0)
     network.lock = threading.Lock()
-    with pytest.raises(TypeError, match=r"Of this Scaled .* attributes > lock: .*_thread.lock"):
+    with pytest.raises(TypeError, match=r"this Scaled .* attributes > lock: .*_thread.lock"):
         share_network(network, tmp_path)
     assert list(tmp_path.iterdir()) == []
 

@@ -132,7 +132,7 @@ class LayerSimilarityDisplay:
         estimator = unwrapped_search(estimator)
         sides, _ = find_sides({"": estimator}, unrelated)
         if not sides:
-            way_out = "Pass the network to compare with; of a plain one there is no other."
+            way_out = "Pass the network to compare with; a plain network has none."
             must = "a fitted network where `estimator` was not kept from one"
             raise refuse_value(owner, "unrelated", must, unrelated, way_out)
         n = _num_samples(X)
