@@ -191,7 +191,7 @@ class ArrayData(Dataset):
         if 0 < size <= limit:
             self._columns = tuple(_moved(column, device) for column in self._columns)
 
-    def __getitems__(self, index: Sequence[int]) -> Batch:
+    def __getitems__(self, index: Sequence[int] | torch.Tensor) -> Batch:
         places = torch.as_tensor(index)
         X, y, task_weight, sample_weight = (_take(column, places) for column in self._columns)
         if y is None:  # a zero for each sample: skorch's dummy
@@ -353,6 +353,14 @@ class _Batches(Sampler):
                 batch = batch + next(batches, [])
             yield batch
 
+    def in_tensors(self) -> Iterator[torch.Tensor]:
+        """Yield the same positions as tensors, made once an epoch and not in each step."""
+        order = torch.tensor(list(self._order), dtype=torch.int64)
+        size, n_batches = self._batches.batch_size, len(self)
+        for at in range(n_batches):
+            joins = at == n_batches - 1 and self._joins()
+            yield order[at * size : (at + 1) * size + joins]
+
 
 def _keep(batch: object) -> object:
     return batch
@@ -369,7 +377,9 @@ class _Loader(DataLoader):
     def _fetched(self) -> Iterator[Batch]:
         # What a DataLoader draws for its workers: the order is the same with and without.
         torch.empty((), dtype=torch.int64).random_(generator=self.generator)
-        for index in self.batch_sampler or ():
+        sampler: Any = self.batch_sampler or ()
+        in_tensors = isinstance(self.dataset, ArrayData) and isinstance(sampler, _Batches)
+        for index in sampler.in_tensors() if in_tensors else sampler:
             yield self.dataset.__getitems__(index)  # type: ignore[attr-defined]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -27,9 +28,14 @@ class NonFiniteLossError(ValueError):
     """
 
 
+def _is_finite(tensor: torch.Tensor) -> bool:
+    # Nothing makes a sum finite that has an infinite part; large numbers may make it infinite.
+    return math.isfinite(float(tensor.sum())) or bool(torch.isfinite(tensor).all())
+
+
 def _all_finite(state: dict[str, torch.Tensor]) -> bool:
     return all(
-        bool(torch.isfinite(tensor).all())
+        _is_finite(tensor)
         for tensor in state.values()
         if isinstance(tensor, torch.Tensor) and tensor.is_floating_point()
     )

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from scipy.sparse import issparse
 from torch.utils.data import default_collate
 
 from atl_sklearn.estimators._data import ArrayData, IndexedData, is_own_data, whole_of
@@ -27,11 +28,17 @@ def _pieces(dataset: IndexedData) -> Iterator[tuple[object, object, torch.Tensor
     first = dataset[chosen[0]][0] if own is None else own.__getitems__([chosen[0]]).X[0]
     first = np.asarray(_array(first))
     size = _ROWS if first.ndim < 2 else max(1, _PIECE // first.size)
-    for start in range(0, len(chosen), size):
-        index = chosen[start : start + size]
+    whole = whole_of(dataset)
+    dense = isinstance(whole, ArrayData) and not issparse(whole.X)
+    at_once = max(size, _PIECE // first.size // size * size) if dense else size
+    for start in range(0, len(chosen), at_once):
+        index = chosen[start : start + at_once]
         if own is not None:
             batch = own.__getitems__(index)
-            yield batch.X, batch.y, batch.task_weight
+            for at in range(0, len(index), size):
+                weight = batch.task_weight
+                piece = slice(at, at + size)
+                yield batch.X[piece], batch.y[piece], None if weight is None else weight[piece]
         else:
             X, y = default_collate([tuple(dataset[i]) for i in index])
             yield X, y, None

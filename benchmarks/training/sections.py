@@ -217,14 +217,15 @@ def searches(device: torch.device, repetitions: int, clock: Clock) -> Rows:
         grid = {"lr": [1e-3, 2e-3, 3e-3, 4e-3]}
         GridSearchCV(net, grid, cv=5, refit=False, error_score="raise").fit(X, y)
 
-    def with_memory() -> None:
+    def with_memory(**params: Any) -> None:
         with tempfile.TemporaryDirectory() as folder:
-            search(unrelated=unrelated, memory=folder, **_PENALTY)
+            search(unrelated=unrelated, weight=1.0, memory=folder, **params)
 
     functions = {
         "plain": search,
         "with memory": with_memory,
-        "without memory": lambda: search(unrelated=unrelated, **_PENALTY),
+        "with memory, every step": lambda: with_memory(penalty_every=1),
+        "without memory": lambda: search(unrelated=unrelated, weight=1.0),
     }
     times = in_turns(functions, repetitions=repetitions, device=device, clock=clock)
     plain = times.pop("plain")

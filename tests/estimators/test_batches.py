@@ -11,8 +11,10 @@ from torch import nn
 from torch.utils.data import WeightedRandomSampler, default_collate
 
 from atl_sklearn import AntiTransferClassifier
+from atl_sklearn.estimators import _scales
 from atl_sklearn.estimators._data import ArrayData, batch_loader
-from atl_sklearn.modules import MLP
+from atl_sklearn.estimators._finiteness import FiniteWeights
+from atl_sklearn.modules import MLP, Standardize
 
 FAST = {"max_epochs": 2, "random_state": 0}
 
@@ -46,6 +48,60 @@ def test_batches_come_in_the_same_order_with_and_without_workers():
         orders.append([batch.index.tolist() for _ in range(2) for batch in loader])
     assert orders[0] == orders[1]
     assert sorted(np.concatenate(orders[0][:4])) == list(range(20))
+
+
+@pytest.mark.parametrize("drop_last", [False, True])
+@pytest.mark.parametrize("n_samples", [18, 19, 20])
+def test_batches_are_those_of_the_sampler(n_samples, drop_last):
+    data = ArrayData(np.arange(float(n_samples))[:, None], np.arange(n_samples))
+    loader = batch_loader(data, batch_size=6, shuffle=False, training=True, drop_last=drop_last)
+    found = [batch.index.tolist() for batch in loader]
+    assert found == list(loader.batch_sampler)
+    assert len(found) == len(loader)
+
+
+def test_scales_do_not_depend_on_how_many_rows_are_taken_at_once(monkeypatch):
+    X = np.random.default_rng(0).normal(5, 3, size=(150, 4)).astype(np.float32)
+    layers = []
+    for piece in (1, 200, 2**21):
+        monkeypatch.setattr(_scales, "_PIECE", piece)
+        layers.append(Standardize(4))
+        _scales.adapt_layers(layers[-1], ArrayData(X, np.zeros(150)))
+    for layer in layers[1:]:
+        assert torch.equal(layer.mean, layers[0].mean)
+        assert torch.equal(layer.scale, layers[0].scale)
+    assert layers[0].mean.min() > 4
+
+
+@pytest.mark.parametrize("value", [3e38, np.nan, np.inf, -np.inf])
+def test_large_weights_are_finite_although_their_sum_is_not(value):
+    network = nn.Linear(2, 2)
+    with torch.no_grad():
+        network.weight.fill_(value)
+    assert FiniteWeights(network).keep() == np.isfinite(value)
+
+
+def test_a_network_may_keep_a_part_out_of_the_training_mode(tabular):
+    X, y, _ = tabular
+    modes = []
+
+    class KeepsDropoutOff(MLP):
+        def train(self, mode=True):
+            super().train(mode)
+            self.off.eval()
+            return self
+
+        def __init__(self):
+            super().__init__(X.shape[1], 2)
+            self.off = nn.Dropout()
+
+        def forward(self, x):
+            modes.append((self.training, self.off.training))
+            return super().forward(x)
+
+    AntiTransferClassifier(KeepsDropoutOff, **FAST).fit(X[:40], y[:40])
+    assert set(modes) == {(True, False), (False, False)}
+    assert modes.count((True, False)) >= 4
 
 
 def test_callbacks_hear_what_they_ask_for(tabular):
