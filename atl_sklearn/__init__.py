@@ -1,6 +1,6 @@
 """Anti-transfer learning for scikit-learn.
 
-Train a network on a task while it is kept from leaning on what another network, fitted on an
+Train a network, and keep it from leaning on a nuisance: on what another network, fitted on an
 unrelated task, knows.
 """
 

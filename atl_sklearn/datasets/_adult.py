@@ -37,8 +37,8 @@ Adult
 -----
 32,561 people of the United States census of 1994 (the published training set): 14 columns, of
 which 6 are numbers, and whether a person earns more than 50,000 dollars a year (24 %). Missing
-values are NaN. A decision should not depend on "sex", say, or "race": 67 % are men, of whom 31 %
-are above the limit, and 11 % of the women are.
+values are NaN. A decision must not depend on "sex", say, or "race": 67 % are men, of whom 31 %
+are above the limit; of the women 11 % are.
 
 Licence: Creative Commons Attribution 4.0 International (CC BY 4.0).
 Source: B. Becker, R. Kohavi, "Adult", UCI Machine Learning Repository, 1996,
