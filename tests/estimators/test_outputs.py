@@ -226,7 +226,7 @@ class OfPair(nn.Module):
 @pytest.mark.parametrize("estimator", [AntiTransferClassifier, AntiTransferRegressor])
 def test_a_tuple_needs_a_criterion_that_takes_it(estimator, tabular, nothing_is_trained):
     X, y, _ = tabular
-    refused(estimator(Pair), X, y, r"returns a tuple, of which predictions .* Return the scores")
+    refused(estimator(Pair), X, y, r"returns a tuple, but the criterion, .* Return the scores")
 
 
 def test_and_trains_with_one(tabular):
