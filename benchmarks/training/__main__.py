@@ -55,6 +55,9 @@ def main() -> None:
         and case[2] in options.batches
         and (options.large or is_small(*case))
     ]
+    # Of one thread the name is the plain one: most of what fits do is too small for several.
+    several = "" if options.threads == 1 else f"-{options.threads}-threads"
+    stem = f"training-{device.type}{several if device.type == 'cpu' else ''}"
     for name in options.sections:
         start, before = time.perf_counter(), load_per_core()
         more = {"cases": cases} if name == "steps" else {}
@@ -64,7 +67,7 @@ def main() -> None:
         described = ", ".join(f"{when} {load}" for when, load in loads.items())
         print(f"{name}: {time.perf_counter() - start:.0f} s, {described}", flush=True)
         # After each section, so that one that is interrupted takes no others with it.
-        text = write({name: rows}, machine | loads, options.folder, f"training-{device.type}")
+        text = write({name: rows}, machine | loads, options.folder, stem)
     print(text)
 
 

@@ -96,7 +96,7 @@ USES: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
     (
         "ConvNet",
         {"shape": (40, 48), "n_samples": 250, "n_unlabeled": 1000},
-        {"batch_size": 32, "max_epochs": 6},
+        {"batch_size": 32, "max_epochs": 12},
     ),
 ]
 
