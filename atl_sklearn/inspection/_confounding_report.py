@@ -228,7 +228,7 @@ def confounding_report(
     The nuisance explains 0.9... of the target; 2 of 100 samples contradict it.
     - Gather at least 192 samples without labels, ... There are 0.
     - The defaults, weight='auto' and product_of_experts='auto', are 0.3 and 1 here.
-    - Only 2 samples contradict the label, fewer than 5 for each class: ...
+    - Only 2 samples contradict the nuisance, fewer than 5 for each class: ...
     """
     for name, value, least in (
         ("n_resamples", n_resamples, 1), ("batch_size", batch_size, 1),

@@ -295,7 +295,7 @@ def test_a_regressor_is_scored_by_its_share_of_the_variance(data):
         ({"y_unrelated": ["a"] * 90}, ValueError, "one label only, 'a'"),
         ({"y_unrelated": ["a"] + ["b"] * 89}, ValueError, "groups of a single sample.*'a'"),
         ({"y_unrelated": ["a"] * 2 + ["b"] * 88, "cv": 3}, ValueError, "rarest label.*2 samples"),
-        ({"y_unrelated": np.zeros((90, 2))}, ValueError, r"shape \(90,\).*a report of each"),
+        ({"y_unrelated": np.zeros((90, 2))}, ValueError, r"shape \(90,\).*one report each"),
         ({"y_unrelated": [None] * 90}, ValueError, "y_unrelated has missing values"),
         ({"y": np.zeros(90)}, ValueError, "y is constant, 0.0"),
         ({"y": np.zeros(5)}, ValueError, "'y' parameter"),

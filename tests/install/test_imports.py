@@ -69,13 +69,28 @@ def loaded_by(*statements):
 
 
 @pytest.fixture(scope="module")
-def added_modules():
-    return loaded_by("import atl_sklearn") - loaded_by("import skorch")
+def of_skorch():
+    return loaded_by("import skorch")
+
+
+@pytest.fixture(scope="module")
+def added_modules(of_skorch):
+    return loaded_by("import atl_sklearn") - of_skorch
 
 
 def test_import_loads_nothing_heavy_that_skorch_does_not(added_modules):
     assert "atl_sklearn" in added_modules
     assert added_modules & set(HEAVY) == set()
+
+
+def test_import_alone_loads_nothing():
+    assert loaded_by("import atl_sklearn") & {"torch", "skorch", "sklearn", "numpy"} == set()
+
+
+def test_the_classifier_loads_nothing_that_it_may_not_need(of_skorch):
+    slow = {*HEAVY, "sklearn.cluster", "sklearn.linear_model"}
+    added = loaded_by("from atl_sklearn import AntiTransferClassifier") - of_skorch
+    assert added & slow == set()
 
 
 def test_import_adds_no_other_package(added_modules):

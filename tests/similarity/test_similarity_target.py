@@ -130,7 +130,7 @@ def test_without_a_target_there_is_no_state():
 def test_a_target_that_stays_unmet_is_told():
     loss = trained(0.9, n_batches=200, target_similarity=0.05, weight=0.5)
     (message,) = loss.unmet_targets()
-    assert "above target_similarity=0.05, although its weight rose to 5, the most" in message
+    assert "above target_similarity=0.05, although its weight rose to its limit, 5" in message
 
 
 def test_a_few_samples_and_what_is_not_finite_teach_nothing():
