@@ -42,8 +42,8 @@ def from_bytes(content: bytes, row: NDArray[np.float32]) -> bool:
     >>> import numpy as np
     >>> from atl_sklearn.audio._entries import from_bytes, to_bytes
     >>> row = np.zeros((2, 3), np.float32)
-    >>> from_bytes(to_bytes(row + 1), row), row.sum()
-    (True, np.float32(6.0))
+    >>> from_bytes(to_bytes(row + 1), row), float(row.sum())
+    (True, 6.0)
     >>> from_bytes(to_bytes(row)[:-1], row), from_bytes(to_bytes(row[0]), row)
     (False, False)
     """

@@ -152,7 +152,8 @@ class ValueDecoder:
             return self._remember(node, at, array.reshape(shape))
         dtype, texts = _arrays.dtype_of(node["dtype"], at), [v for v in values if type(v) is str]
         length = sum(len(text) + 4 for text in texts)
-        if dtype.itemsize * len(values) > _TEXT_FREE + _TEXT_FACTOR * length:
+        # NumPy before 2 lets huge sizes overflow to negative ones.
+        if not 0 <= dtype.itemsize * len(values) <= _TEXT_FREE + _TEXT_FACTOR * length:
             raise ModelFileError(f"The file has text padded to {dtype.itemsize} bytes, at {at}.")
         array = np.array(texts, dtype=dtype).reshape(shape)
         if array.ravel().tolist() != values:

@@ -30,10 +30,10 @@ def dense_rows(X: Any, index: slice | np.ndarray) -> Any:
 
     Examples
     --------
-    >>> from scipy.sparse import eye_array
+    >>> from scipy.sparse import csr_array
     >>> from atl_sklearn.unrelated._sparse import dense_rows, sliceable
-    >>> dense_rows(sliceable(eye_array(3)), slice(1, 2))
-    array([[0., 1., 0.]])
+    >>> dense_rows(sliceable(csr_array([[1, 0, 0], [0, 1, 0]])), slice(1, 2))
+    array([[0, 1, 0]])
     """
     rows = X[index]
     return rows.toarray() if issparse(rows) else rows

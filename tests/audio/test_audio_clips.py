@@ -11,6 +11,7 @@ from atl_sklearn.audio import BadAudioError, Segment
 from atl_sklearn.audio._clips import as_clips
 
 PATHS = ["a.wav", "b.wav", "c.wav"]
+STRING_TYPES = [np.dtypes.StringDType] if hasattr(np.dtypes, "StringDType") else []  # of NumPy 2
 
 
 @pytest.mark.parametrize(
@@ -23,7 +24,7 @@ PATHS = ["a.wav", "b.wav", "c.wav"]
         np.array(PATHS, dtype=object),
         np.array([Path(path) for path in PATHS]),
         np.array(PATHS).reshape(-1, 1),
-        np.array(PATHS, dtype=np.dtypes.StringDType()),
+        *[np.array(PATHS, dtype=kind()) for kind in STRING_TYPES],
         pd.Series(PATHS, index=[7, 3, 5]),
         pd.Series(PATHS, dtype=object),
         pd.Series(PATHS, dtype="string"),

@@ -405,7 +405,7 @@ def test_in_pipeline_search_and_cross_validation(features, paths):
         ({"feature_params": {"log_mel": {3: 3}}}, "cannot compute 'log_mel' .* keywords must be"),
         ({"feature": lambda y: y / "a"}, r"function '<lambda>' in the 'feature' .* TypeError: "),
         ({"feature": np.fft.fft}, "function 'fft' in the 'feature' .* failed for clips of 2400"),
-        ({"feature": lambda y: np.fft.fft(y)}, "returned values of dtype complex64, .* np.abs"),
+        ({"feature": lambda y: np.fft.fft(y)}, r"returned values of dtype complex\d+, .* np.abs"),
         ({"feature": "power_law", "exponent": 1e6}, "'power_law' is not finite, .* exponent=1000"),
         ({"n_mels": 10**400}, "'n_mels' parameter"),
         ({"offset": 1e300}, r"'offset' parameter .* \[0, 1e\+07\], in seconds. Got 1e\+300"),

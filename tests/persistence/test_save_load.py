@@ -199,7 +199,8 @@ def test_values_come_back_as_they_were(scaler, tmp_path):
         if state.get("kw_args"):
             state["kw_args"] = {k: v for k, v in state["kw_args"].items() if k not in "gh"}
     # One by one: hashes are others where two attributes are one object.
-    states = [{k: np.array(v) if k == "coef_" else v for k, v in s.items()} for s in states]
+    copied = ("coef_", "intercept_")
+    states = [{k: np.array(v) if k in copied else v for k, v in s.items()} for s in states]
     hashes = [{k: joblib.hash(v) for k, v in state.items()} for state in states]
     assert hashes[0] == hashes[1]
     if hasattr(scaler, "kw_args") and "a" in scaler.kw_args:

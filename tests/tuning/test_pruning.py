@@ -85,6 +85,8 @@ def test_bad_parameters_are_told_before_the_first_epoch(name, value, study, net,
 
 
 @pytest.mark.filterwarnings("ignore:`optuna.terminator`:FutureWarning")  # imported by its search
+# What optuna-integration does with scikit-learn 1.6.
+@pytest.mark.filterwarnings("ignore:The OptunaSearchCV or classes:FutureWarning")
 def test_distributions_are_for_optunas_own_search(net, tabular):
     X, y, _ = tabular
     pipeline = make_pipeline(StandardScaler(), net)

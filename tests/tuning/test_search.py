@@ -260,7 +260,10 @@ SPIED = []
 class Spy(AntiTransferClassifier):
     """Remembers what it was fitted on."""
 
-    def fit(self, X, y=None, **params):
+    # Named, so that scikit-learn 1.6 knows that it can be requested.
+    def fit(self, X, y=None, sample_weight=None, **params):
+        if sample_weight is not None:
+            params["sample_weight"] = sample_weight
         # Not found as a global name, which would make it part of what the class is.
         vars(sys.modules[__name__])["SPIED"].append((X, y, params))
         return super().fit(X, y, **params)
