@@ -147,6 +147,8 @@ def substitutions(rows: Sequence[Row]) -> str:
             "probe": _short(row.probe, 2),
             "folds": str(row.n_folds),
         }
+        if row.selection_gap is not None:
+            figures["selection gap"] = _short(row.selection_gap)
         lines += [
             f".. |{what}: {row.method}, {row.protocol}| replace:: {figure}"
             for what, figure in figures.items()

@@ -73,10 +73,10 @@ def fits_of(data: Data, settings: dict[str, Any]) -> dict[str, Callable[[], obje
         "plain": fit({}),
         "training batches": fit(compared),
         "training batches, every step": fit({**compared, **_EVERY_STEP}),
-        "unlabelled data": fit(compared, **unlabeled),
-        "unlabelled data, every step": fit({**compared, **_EVERY_STEP}, **unlabeled),
+        "unlabeled data": fit(compared, **unlabeled),
+        "unlabeled data, every step": fit({**compared, **_EVERY_STEP}, **unlabeled),
         "embeddings": fit(precomputed, Z_unrelated=data.embeddings),
-        "embeddings, unlabelled data": fit(
+        "embeddings, unlabeled data": fit(
             precomputed,
             Z_unrelated=data.embeddings,
             Z_unlabeled=data.unlabeled_embeddings,
@@ -128,7 +128,7 @@ def uses(
 
 
 GROWING: dict[str, list[int]] = {
-    "unlabelled samples": [500, 1000, 2000, 4000],
+    "unlabeled samples": [500, 1000, 2000, 4000],
     "unrelated tasks": [1, 2, 4, 8],
 }
 
@@ -142,9 +142,9 @@ def scaling(
     shape: tuple[int, ...] = (24, 24),
     n_samples: int = 250,
 ) -> Rows:
-    """Measure whole fits as there are more unlabelled samples, and more unrelated tasks."""
+    """Measure whole fits as there are more unlabeled samples, and more unrelated tasks."""
     settings = {"batch_size": 32, "max_epochs": 3, "random_state": 0, "device": str(device)}
-    unlabeled, tasks = growing["unlabelled samples"], growing["unrelated tasks"]
+    unlabeled, tasks = growing["unlabeled samples"], growing["unrelated tasks"]
     data = Data.make(shape, n_samples, max(unlabeled), max(tasks))
     networks = [AntiTransferClassifier(**settings).fit(data.X, labels) for labels in data.tasks.T]
 
@@ -153,7 +153,7 @@ def scaling(
         net.fit(data.X, data.y, X_unlabeled=data.unlabeled[:n_unlabeled])
 
     cases = {
-        "unlabelled samples": [(count, 1) for count in unlabeled],
+        "unlabeled samples": [(count, 1) for count in unlabeled],
         "unrelated tasks": [(unlabeled[0], count) for count in tasks],
     }
     rows = []

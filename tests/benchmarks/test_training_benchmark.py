@@ -93,7 +93,7 @@ def test_the_report(tmp_path):
         "uses": [
             {"network": "MLP", "use": "embeddings", "/ plain": 1.7},
             {"network": "ConvNet", "use": "embeddings", "/ plain": 1.7},
-            {"network": "ConvNet", "use": "unlabelled data, every step", "/ plain": 4.0},
+            {"network": "ConvNet", "use": "unlabeled data, every step", "/ plain": 4.0},
         ],
         "tables": [{"table": "Adult", "batch": 32, "fit / MLPClassifier": 2.0}],
         "small": [{"fit": "plain", "fit - by hand ms": 50.0, "set-up ms": 11.0}],
@@ -178,10 +178,10 @@ def test_every_recommended_use_is_measured():
     assert [row["use"] for row in rows] == [
         "training batches",
         "training batches, every step",
-        "unlabelled data",
-        "unlabelled data, every step",
+        "unlabeled data",
+        "unlabeled data, every step",
         "embeddings",
-        "embeddings, unlabelled data",
+        "embeddings, unlabeled data",
         "explaining away",
         "several unrelated tasks",
     ]
@@ -190,9 +190,9 @@ def test_every_recommended_use_is_measured():
 
 @learns_nothing
 def test_fits_as_more_is_compared():
-    growing = {"unlabelled samples": [20, 40], "unrelated tasks": [1, 2]}
+    growing = {"unlabeled samples": [20, 40], "unrelated tasks": [1, 2]}
     rows = scaling(CPU, **HOW, growing=growing, shape=(6,), n_samples=30)
-    assert [row["more"] for row in rows] == ["unlabelled samples", "unrelated tasks"]
+    assert [row["more"] for row in rows] == ["unlabeled samples", "unrelated tasks"]
     assert all(len(row["fit s"]) == 2 and np.isfinite(row["^"]) for row in rows)
 
 
