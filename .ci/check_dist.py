@@ -14,8 +14,8 @@ ROOT = Path(__file__).parents[1]
 SDIST = {
     "atl_sklearn", "benchmarks", "docs", "examples", "tests", ".github", ".gitignore",
     ".pre-commit-config.yaml", "CHANGELOG.md", "CITATION.cff", "CODE_OF_CONDUCT.md",
-    "CONTRIBUTING.md", "LICENSE", "PKG-INFO", "README.md", "SECURITY.md", "constraints.txt",
-    "llms.txt", "pyproject.toml",
+    "CONTRIBUTING.md", "LICENSE", "PKG-INFO", "README.md", "SECURITY.md", "constraints-oldest.txt",
+    "constraints.txt", "llms.txt", "pyproject.toml",
 }  # fmt: skip
 NEVER = {"__pycache__", "_build", "generated", ".ruff_cache", ".mypy_cache", ".pytest_cache"}
 
