@@ -17,6 +17,7 @@ from atl_sklearn.similarity._sample_products import (
     VARIANCE_FLOOR,
     center_vectors,
     center_with_divisor,
+    floored_variance,
     standardise,
 )
 
@@ -86,11 +87,7 @@ def any_features(x: torch.Tensor, p: torch.Tensor, *, weighted: bool) -> Standar
     """
     centred, divisor = center_with_divisor(x, p, weighted=weighted)
     centred = centred / divisor
-    variance = p @ centred.square()
-    mean = variance.mean()
-    there = mean > torch.finfo(mean.dtype).tiny
-    scale = torch.where(there, variance + VARIANCE_FLOOR * mean, 1.0).rsqrt()
-    return StandardFeatures(centred, scale, divisor)
+    return StandardFeatures(centred, floored_variance(centred, p).rsqrt(), divisor)
 
 
 class _CrossCorrelation(torch.autograd.Function):

@@ -271,8 +271,26 @@ def standardise(side: SampleProducts, p: torch.Tensor) -> torch.Tensor:
         Centred.
     """
     assert side.vectors is not None
-    variance = p @ side.vectors.square()
+    return side.vectors / floored_variance(side.vectors, p).sqrt()
+
+
+def floored_variance(vectors: torch.Tensor, p: torch.Tensor) -> torch.Tensor:
+    """Return the variance of each feature, with a floor; 1 where all features are constant.
+
+    Parameters
+    ----------
+    vectors : Tensor of shape (n_samples, n_features)
+        Centred, and of magnitude 1 unless they are constant.
+    p : Tensor of shape (n_samples,)
+        Weights that sum to 1.
+
+    Returns
+    -------
+    variance : Tensor of shape (n_features,)
+        Larger than 0.
+    """
+    variance = p @ vectors.square()
     mean = variance.mean()
     # Vectors of magnitude 1 have no smaller variance unless they are constant.
     there = mean > torch.finfo(mean.dtype).tiny
-    return side.vectors / torch.where(there, variance + VARIANCE_FLOOR * mean, 1.0).sqrt()
+    return torch.where(there, variance + VARIANCE_FLOOR * mean, 1.0)

@@ -36,13 +36,17 @@ def list_table(cells: Sequence[Sequence[str]]) -> list[str]:
     return [*lines, ""]
 
 
+def _points(gain: float) -> str:
+    return f"{round(gain, 1) + 0.0:+.1f}"  # no "-0.0"
+
+
 def _gain(row: Row | None) -> str:
     if row is None:
         return ""
     if not np.isfinite(row.low):
         return f"{row.gain:+.1f}"
     low, high = (round(bound, 1) + 0.0 for bound in (row.low, row.high))  # no "-0.0"
-    return f"{round(row.gain, 1) + 0.0:+.1f} [{low:.1f}, {high:.1f}]"
+    return f"{_points(row.gain)} [{low:.1f}, {high:.1f}]"
 
 
 def _share(share: float | None) -> str:
@@ -142,10 +146,9 @@ def substitutions(rows: Sequence[Row]) -> str:
             continue
         figures = {
             "gain": _gain(row),
-            "points": f"{round(row.gain, 1) + 0.0:+.1f}",
+            "points": _points(row.gain),
             "accuracy": _short(row.accuracy),
             "probe": _short(row.probe, 2),
-            "folds": str(row.n_folds),
         }
         if row.selection_gap is not None:
             figures["selection gap"] = _short(row.selection_gap)
