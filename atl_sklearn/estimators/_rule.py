@@ -20,6 +20,11 @@ _WEIGHTS = {(True, True): 1.0, (True, False): 0.3, (False, True): 0.3, (False, F
 # Samples of each class that contradict the unrelated task, from which on a network learns from
 # them what unlabeled data alone would not teach it.
 _ENOUGH = 20
+# With fewer of them, the share from which on a part of what is explained is added beside a penalty
+# on unlabeled data, and the part where all is explained. A network that has learnt the unrelated
+# task's answers there has next to no error left to learn the target from.
+_NEARLY_ALL = 0.75
+_HALF = 0.5
 _QUARTERS = 4  # numbers count as so many classes
 
 
@@ -117,5 +122,6 @@ def automatic_strength(explained: Explained, *, on_unlabeled: bool) -> float:
     on_unlabeled : bool
         Whether there is a penalty that sees unlabeled data.
     """
-    helps = not on_unlabeled or explained.n_contradicting >= _ENOUGH
-    return min(1.0, explained.share / _ALL) if helps else 0.0
+    if not on_unlabeled or explained.n_contradicting >= _ENOUGH:
+        return min(1.0, explained.share / _ALL)
+    return _HALF * max(0.0, (explained.share - _NEARLY_ALL) / (1 - _NEARLY_ALL))

@@ -65,6 +65,11 @@ def strength_of(Z, y):
     return pytest.approx(min(1.0, known_of(Z, y).share / 0.6))
 
 
+def part_of(Z, y):
+    """Return how strongly it is added beside unlabeled data that few contradict: from 0.75 on."""
+    return pytest.approx(max(0.0, 2 * known_of(Z, y).share - 1.5))
+
+
 def labels(y, n_contradicting):
     """Return one-hot labels that are those of the target but for so many samples of each class."""
     label = y.copy()
@@ -89,10 +94,14 @@ def test_the_thresholds():
         found = Explained(nothing, share, 0.0)
         assert automatic_weight(found, on_unlabeled=True) == on_unlabeled
         assert automatic_weight(found, on_unlabeled=False) == on_training
-    for count, on_unlabeled in ((0.0, 0), (19.9, 0), (20.0, 1)):
-        for share, all_of_it in ((0.0, 0.0), (0.3, 0.5), (0.6, 1.0), (0.9, 1.0)):
+    for count, is_few in ((0.0, True), (19.9, True), (20.0, False)):
+        for share, all_of_it, part_of_it in (
+            (0.0, 0.0, 0.0), (0.3, 0.5, 0.0), (0.6, 1.0, 0.0), (0.75, 1.0, 0.0),
+            (0.875, 1.0, 0.25), (1.0, 1.0, 0.5),
+        ):  # fmt: skip
             found = Explained(nothing, share, count)
-            assert automatic_strength(found, on_unlabeled=True) == on_unlabeled * all_of_it
+            beside = part_of_it if is_few else all_of_it
+            assert automatic_strength(found, on_unlabeled=True) == beside
             assert automatic_strength(found, on_unlabeled=False) == all_of_it
 
 
@@ -239,11 +248,25 @@ def test_beside_unlabeled_data_it_takes_20_contradicting_samples_of_a_class(n_cl
         assert not same(net, fitted(Z, **given, weight=1.0, product_of_experts=1 - strength))
 
 
+@pytest.mark.parametrize(("n_contradicting", "is_added"), [(0, True), (2, True), (8, False)])
+def test_of_fewer_a_part_is_added_where_nearly_all_is_explained(n_contradicting, is_added):
+    y = np.arange(240) % 2
+    X = np.random.RandomState(4).normal(size=(240, 5)).astype(np.float32)
+    Z = labels(y, n_contradicting)
+    net = fitted(Z, y=y, X=X, unlabeled=X_UNLABELED)
+    assert net.weight_ == 1.0
+    assert net.product_of_experts_ == part_of(Z, y)
+    assert 0 <= net.product_of_experts_ < 0.5
+    assert (net.product_of_experts_ > 0) == is_added
+    same_strength = {"weight": 1.0, "product_of_experts": net.product_of_experts_}
+    assert same(net, fitted(Z, y=y, X=X, unlabeled=X_UNLABELED, **same_strength))
+
+
 def test_what_contradicts_all_tasks_together_counts():
     y = np.arange(240) % 2
     X = np.random.RandomState(4).normal(size=(240, 5)).astype(np.float32)
     Z = [labels(y, 25), labels(y, 2)]
-    for sources, strength in (([0], strength_of(Z[0], y)), ([0, 1], 0.0)):
+    for sources, strength in (([0], strength_of(Z[0], y)), ([0, 1], part_of(np.hstack(Z), y))):
         net = AntiTransferClassifier(unrelated=["precomputed"] * len(sources), **SMALL)
         net.fit(
             X, y, X_unlabeled=X_UNLABELED, Z_unrelated=[Z[at] for at in sources],
