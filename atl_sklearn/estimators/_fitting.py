@@ -20,6 +20,7 @@ from atl_sklearn.estimators._experts import make_experts
 from atl_sklearn.estimators._finiteness import FiniteWeights
 from atl_sklearn.estimators._fit_plan import FitCall, FitPlan, plan_fit
 from atl_sklearn.estimators._fit_run import FitRun
+from atl_sklearn.estimators._freed_memory import keep_freed_memory
 from atl_sklearn.estimators._learning_rate import learning_rate_of
 from atl_sklearn.estimators._lookup import in_types_of_network
 from atl_sklearn.estimators._net import Net
@@ -123,6 +124,7 @@ def _forget_run(net: Net) -> None:
 
 def _prepare(net: Net, call: FitCall) -> FitRun:
     """Check everything, make what is trained, and try it; return what lives during the fit."""
+    keep_freed_memory()
     plan = plan_fit(net, call)
     scores: list[float | None] | None
     scores = None if plan.keeps_sources else [None] * len(plan.sources)
