@@ -39,6 +39,7 @@ exclude_patterns = [
     "evidence/tables.rst",
     "evidence/findings.rst",
     "evidence/choice.rst",
+    "evidence/strengths.rst",
     "evidence/substitutions.rst",
     "evidence/will_it_help.rst",
     "evidence/paper/*.rst",

@@ -70,6 +70,12 @@ def _product(fold: Fold, unrelated: Any, seed: int, value: float) -> Fitted:
     return of_net(net.fit(fold.train.X, fold.train.target))
 
 
+def _part_of_product(fold: Fold, unrelated: Any, seed: int, value: float) -> Fitted:
+    """Add a part of what the unrelated network explains, beside the default's penalty."""
+    net = network_of(fold, seed, unrelated=unrelated, product_of_experts=value)
+    return of_net(net.fit(fold.train.X, fold.train.target, X_unlabeled=fold.unlabeled.X))
+
+
 def _several(fold: Fold, unrelated: Any, seed: int, value: float) -> Fitted:
     """Anti-transfer from two unrelated networks, each with the weight."""
     both = [unrelated, fit_unrelated(fold, seed, fold.second)]
@@ -299,6 +305,13 @@ OURS: dict[str, Method] = {
         "product of experts and cross-correlation, unlabeled, every fourth step",
         penalty_every=4,
         product_of_experts=1.0,
+    ),
+    "product-part": Method(
+        "a part of the product of experts and the default's penalty, unlabeled",
+        (0.5, 0.0, 0.25, 0.75, 1.0),
+        _part_of_product,
+        needs=_WITH_UNLABELED,
+        parts=("unlabeled",),
     ),
     "product-cross-train": _ours(
         "product of experts and cross-correlation, training batches",

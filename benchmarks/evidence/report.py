@@ -9,7 +9,15 @@ from pathlib import Path
 from benchmarks.evidence.figures import draw_overview, draw_protocol
 from benchmarks.evidence.rows import Row, complete, summarise
 from benchmarks.evidence.runs import read_runs
-from benchmarks.evidence.tables import OVERVIEW, WEIGHTS, choice, overview, substitutions, tables
+from benchmarks.evidence.tables import (
+    OVERVIEW,
+    WEIGHTS,
+    by_value,
+    choice,
+    overview,
+    substitutions,
+    tables,
+)
 from benchmarks.evidence.trade_off import draw_trade_off
 
 
@@ -21,8 +29,8 @@ def write_report(path: Path, folder: Path) -> list[Row]:
     path : Path
         The file with the runs.
     folder : Path
-        Gets ``summary.json``, the tables ``overview.rst``, ``weights.rst``, ``choice.rst`` and
-        ``tables.rst``, the figures that the text of the page names (``substitutions.rst``),
+        Gets ``summary.json``, the tables ``overview.rst``, ``weights.rst``, ``choice.rst``,
+        ``strengths.rst`` and ``tables.rst``, the figures that the text of the page names (``substitutions.rst``),
         ``overview.png`` and a figure for each protocol, of those with gaps two.
 
     Returns
@@ -40,6 +48,7 @@ def write_report(path: Path, folder: Path) -> list[Row]:
     (folder / "overview.rst").write_text(overview(shown, OVERVIEW))
     (folder / "weights.rst").write_text(overview(shown, WEIGHTS))
     (folder / "choice.rst").write_text(choice(shown))
+    (folder / "strengths.rst").write_text(by_value(runs, "product-part"))
     (folder / "tables.rst").write_text(tables(shown))
     (folder / "substitutions.rst").write_text(substitutions(rows))
     draw_overview(shown, folder / "overview.png")

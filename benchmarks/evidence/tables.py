@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -123,6 +124,38 @@ def choice(rows: Sequence[Row]) -> str:
             best = max(others, key=lambda row: row.gain)
             title = METHODS[best.method].title
             cells.append([TITLES[protocol], further, _gain(ours), title, _gain(best)])
+    return "\n".join(list_table(cells))
+
+
+def by_value(runs: Sequence[dict[str, Any]], name: str) -> str:
+    """Return a table of a method's accuracy by the value that it is given.
+
+    Parameters
+    ----------
+    runs : sequence of dict
+        As :func:`~benchmarks.evidence.runs.read_runs` returns them.
+    name : str
+        Of the method.
+
+    Returns
+    -------
+    table : str
+        In reStructuredText: a row for each protocol, means of the folds (first seed) on which
+        each of the values ran, in brackets their number.
+    """
+    values = sorted(METHODS[name].values)
+    found: dict[str, dict[int, dict[float, float]]] = {}
+    for run in runs:
+        if (run["method"], run["seed"]) == (name, 0):
+            folds = found.setdefault(run["protocol"], {})
+            folds.setdefault(run["fold"], {})[run["value"]] = run["accuracy"]
+    cells = [["protocol", *(f"{value:g}" for value in values)]]
+    for protocol in PROTOCOLS:
+        folds = found.get(protocol, {})
+        whole = [of for of in folds.values() if set(values) <= set(of)]
+        if whole:
+            means = [_short(float(np.mean([of[value] for of in whole]))) for value in values]
+            cells.append([f"{TITLES[protocol]} ({len(whole)})", *means])
     return "\n".join(list_table(cells))
 
 

@@ -25,7 +25,15 @@ from benchmarks.evidence.rivals.gradient_reversal import GradientReversal
 from benchmarks.evidence.rivals.initialised_from import initialised_from
 from benchmarks.evidence.rows import complete, interval, summarise
 from benchmarks.evidence.runs import FoldRuns, read_runs, run_all, select
-from benchmarks.evidence.tables import OVERVIEW, WEIGHTS, choice, overview, substitutions, tables
+from benchmarks.evidence.tables import (
+    OVERVIEW,
+    WEIGHTS,
+    by_value,
+    choice,
+    overview,
+    substitutions,
+    tables,
+)
 
 
 class TestFolds:
@@ -309,6 +317,24 @@ class TestReport:
             f"     - {METHODS['cross'].title}",
             "     - +5.5 [-0.9, 11.9]",
         ]
+
+    def test_accuracy_by_value(self):
+        values = METHODS["product-part"].values
+        of = {"method": "product-part", "seed": 0}
+        runs = [
+            {**of, "protocol": protocol, "fold": fold, "value": value, "accuracy": value / 2 + fold}
+            for protocol, folds in (("fsdd-96", 2), ("notes-96", 1))
+            for fold in range(folds)
+            for value in values
+        ]
+        runs.append({**runs[0], "seed": 1, "accuracy": 0.0})
+        # A fold on which one of the values is missing does not count.
+        runs += [{**run, "fold": 5, "accuracy": 0.0} for run in runs[1 : len(values)]]
+        lines = by_value(runs, "product-part").splitlines()
+        assert sum(line.startswith("   * -") for line in lines) == 3
+        start = lines.index(f"   * - {TITLES['fsdd-96']} (2)")
+        cells = [line.removeprefix("     - ") for line in lines[start + 1 : start + 6]]
+        assert cells == [".500", ".625", ".750", ".875", "1.000"]
 
     def test_files(self, tmp_path):
         pytest.importorskip("matplotlib")
