@@ -176,7 +176,7 @@ def unexplained_share(
 
 
 def _folds(weight: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Yield samples to fit on, those of no weight left out, and the other samples to ask of."""
+    """Yield the samples to fit on, without those of weight 0, and the samples to predict."""
     folds = KFold(min(_N_FOLDS, len(weight)), shuffle=True, random_state=0)
     for rest, part in folds.split(weight):
         seen = rest[weight[rest] > 0]
@@ -192,7 +192,7 @@ def _of_numbers(known: np.ndarray, y: np.ndarray, weight: np.ndarray) -> np.ndar
         scaler = StandardScaler().fit(known[seen])
         model = Ridge(_RIDGE).fit(scaler.transform(known[seen]), y[seen], weight[seen])
         mean = np.average(y[seen], axis=0, weights=weight[seen])
-        # Of a single column it may predict none.
+        # For a target of one column it may drop the axis of columns.
         predicted = model.predict(scaler.transform(known[part]))
         scores[part] = predicted.reshape(len(part), *y.shape[1:]) - mean
     return scores * _slope(scores, y, weight)
@@ -228,13 +228,13 @@ def _slope(scores: np.ndarray, y: np.ndarray, weight: np.ndarray) -> float:
 def _log_ratio(
     known: np.ndarray, y: np.ndarray, weight: np.ndarray, asked: np.ndarray, n_classes: int
 ) -> np.ndarray:
-    """Return log q(y | answers) - log p(y) for the answers that are asked of."""
+    """Return log q(y | answers) - log p(y) for the answers in `asked`."""
     from sklearn.linear_model import LogisticRegression
 
     n = weight.sum()
     share = (np.bincount(y, weights=weight, minlength=n_classes) + 1) / (n + n_classes)
     there = np.unique(y)
-    q = np.tile(share, (len(asked), 1))  # of a class that was not seen nothing is said
+    q = np.tile(share, (len(asked), 1))  # a class that was not seen keeps its share
     if len(there) == 1:
         q[:, there] = 1
     else:

@@ -1,4 +1,4 @@
-"""The target by itself, before anything is said of it, and the loss of scores for its classes."""
+"""Statistics of a target: class shares, centred numbers, and the cross-entropy of scores."""
 
 from __future__ import annotations
 
