@@ -12,9 +12,9 @@ from typing import TypeAlias
 from atl_sklearn._fingerprint._graph import Parts, Unidentifiable
 from atl_sklearn._fingerprint._libraries import library_of, name_in_library
 
-# They make code, or look for names, out of sight.
+# They run code, or look names up, in ways that the code of a function does not show.
 _UNSEEN = {"eval", "exec", "globals", "__import__"}
-# Of a class: what says where it was written, what was noted down when it was used, and its text.
+# Attributes of a class that do not count: where it was written, traces of its use, docstring.
 _NOT_OF_A_CLASS = {
     "__annotate__",
     "__annotate_func__",

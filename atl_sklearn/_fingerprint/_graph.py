@@ -1,9 +1,9 @@
 """Digests of values that may contain each other, and themselves.
 
-A value is taken apart into a label and smaller values. What holds no value that holds it again is
-digested at once, from below. What is left is a graph with cycles (a class, its method, whose code
-names the class): its nodes are told apart by what can be reached from them in one step, in two,
-and so on, until that tells no more of them apart. So neither the order in which a graph is walked
+A value is taken apart into a label and smaller values. A value outside of cycles is digested at
+once, after its parts. What is left is a graph with cycles (a class, its method, whose code names
+the class). Its nodes are told apart by what can be reached from them in one step, in two, and so
+on, until another step tells no more of them apart. So neither the order in which a graph is walked
 nor where its nodes lie in memory counts.
 """
 
@@ -17,7 +17,7 @@ _SIZE = 20  # bytes of a digest
 
 
 class Unidentifiable(TypeError):
-    """Something has no identity that could be told faithfully; the message says what and why."""
+    """Something cannot be told faithfully from others; the message says what and why."""
 
 
 class Unordered(list):
@@ -33,7 +33,7 @@ class Parts:
     label : str
         What kind it is, and all of it that is text.
     values : dict or iterable
-        What else; a dict has names that errors may show, and whose order does not count.
+        Everything else. The names in a dict may be shown in errors, and their order does not count.
     """
 
     label: str

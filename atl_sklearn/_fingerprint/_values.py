@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 _MANY = 32  # strings in a list, from which on they get one token
 
-# Of them these parameters say where results are kept, which does not change these.
+# Parameters that say where results are kept, which does not change the results.
 _WHERE_RESULTS_ARE = ("checkpoint_dir", "memory")
 _WITH_MEMORY = {"atl_sklearn", "imblearn", "sklearn"}
 # Of a network in skorch: how its training went, and what skorch writes down for itself.
@@ -80,7 +80,7 @@ def _plain(value: object) -> bytes | None:
         return type(value).__name__.encode() + b" " + bytes(value)
     if type(value) is complex:
         return b"complex " + struct.pack("<dd", value.real, value.imag)
-    if type(value) is object:  # it has nothing but being another one
+    if type(value) is object:  # it has no content; only its identity differs
         return b"object"
     return None
 
@@ -134,7 +134,7 @@ def _data(value: Any) -> bytes | Parts | None:
 
 
 def _is_of_library(value: object) -> bool:
-    """Tell whether a value is no more than a library makes of it: subclasses may hold more."""
+    """Tell whether the class of a value is a library's own: subclasses may hold more."""
     return name_in_library(type(value)) is not None
 
 
@@ -249,7 +249,7 @@ def _pickled(value: object) -> Parts:
 
 
 def _forgotten(value: object) -> object:
-    """Return the attributes of a subclass whose base writes itself alone."""
+    """Return the attributes of a subclass that its base may leave out when it is pickled."""
     if _is_of_library(value):
         return None
     for base in type(value).__mro__:

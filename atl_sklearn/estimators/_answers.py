@@ -43,8 +43,8 @@ def answers_of(
     tried : Tensor of shape (n_few, ...) or mapping of these
         The first samples, where the network is.
     in_order : bool, default=False
-        Whether each sample of the data comes once, in their order; otherwise they come as an
-        iterator of the user's may bring them. For data that batches are made of here.
+        Whether each sample comes once, in the order of the data. This needs data whose batches are
+        made here. Otherwise samples come as the user's iterator brings them.
 
     Returns
     -------

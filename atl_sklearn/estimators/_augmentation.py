@@ -1,4 +1,4 @@
-"""What changes training samples, each by random numbers of its own."""
+"""What changes training samples, each with random numbers of its own."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def _is_transformer(step: object) -> bool:
 
 
 def check_augment(net: Net) -> None:
-    """Check what is said of augmentation, as far as it can be without data.
+    """Check the parameters of augmentation, as far as possible without data.
 
     Parameters
     ----------
@@ -110,7 +110,7 @@ def stream_of(seed: int, which: int, epoch: int, position: int) -> np.random.Gen
 
 @contextmanager
 def _speaking(rng: np.random.Generator, device: torch.device | str) -> Iterator[None]:
-    """Let the generators that libraries draw from speak a stream; afterwards they are as before."""
+    """Let the libraries' generators draw from a stream in the block; restore them afterwards."""
     of_numpy, of_python = np.random.get_state(), random.getstate()  # noqa: NPY002 - libraries' own
     try:
         np.random.seed(int(rng.integers(_MOST)))  # noqa: NPY002
@@ -189,7 +189,7 @@ class Functions:
     steps : sequence of callables
         Modules are copied to the device. A callable with a parameter ``rngs`` is called once a
         batch with one :class:`numpy.random.Generator` for each sample; any other for each sample
-        alone, while torch's, NumPy's and Python's generators speak that sample's stream.
+        alone, while torch's, NumPy's and Python's generators draw from that sample's stream.
     device : torch.device
         Where the network is.
     """
@@ -239,7 +239,7 @@ class Functions:
                 f"{shown(step)} must return a tensor of the shape and kind that it is given, "
                 f"{tuple(X.shape)} of {X.dtype}. It returned {got}."
             )
-        # On a GPU it would have to be waited for; there, the loss is looked at.
+        # On a GPU this check would have to wait; there, the loss is checked instead.
         if X.device.type == "cpu" and not bool(torch.isfinite(found).all()):
             raise ValueError(f"{shown(step)} makes samples that are NaN or infinite.")
         return found.to(X)

@@ -1,4 +1,4 @@
-"""The augmentation of one fit: training batches whose samples are others in every epoch."""
+"""The augmentation of one fit: training batches whose samples change in every epoch."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ class Transformed:
 
 
 class AugmentedData(torch.utils.data.Dataset):
-    """Training data whose samples are others in every epoch.
+    """Training data whose samples change in every epoch.
 
     Parameters
     ----------
@@ -116,7 +116,7 @@ class Augmenting:
         self.same_answer: SameAnswer | None = None
 
     def begin_epoch(self, epoch: int) -> None:
-        """Begin an epoch, counted from 0: all streams are others."""
+        """Begin an epoch, counted from 0: all streams change."""
         self._transformed.epoch.fill_(max(epoch, 0))
         self._kept, self._n_seen = [], 0
 
@@ -142,7 +142,7 @@ class Augmenting:
 
     @torch.no_grad()
     def finished(self, batch: Batch, *, unlabeled: bool = False) -> Batch:
-        """Return a batch with everything done that is done where the network is.
+        """Return a batch after all changes that are made where the network is.
 
         Parameters
         ----------

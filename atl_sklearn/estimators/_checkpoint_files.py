@@ -1,4 +1,4 @@
-"""Checkpoints on disk: each whole or not there, those of one fit apart from those of others."""
+"""Checkpoints on disk: each is complete or absent, and each fit has a folder of its own."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from atl_sklearn.persistence import unpack_state
 _KEPT = 2  # the last one, and the one before, should the last be damaged
 _IDENTITY = "identity.json"
 
-# Abandoned fits that this process has told of.
+# Abandoned fits that this process has warned of.
 _told: set[Path] = set()
 
 
@@ -34,8 +34,8 @@ def _lock_in(folder: Path) -> FileLock:
 class CheckpointFiles:
     """The checkpoints of one fit, in a folder of their own.
 
-    A file's name has its digest, so that a torn or changed one is seen, and it gets its name when
-    it is whole. A process that is killed leaves no lock behind: the system takes it back.
+    A file's name holds its digest, so that a torn or changed file is noticed. The file gets this
+    name when it is complete. A killed process leaves no lock behind: the system releases it.
 
     Parameters
     ----------
@@ -60,7 +60,7 @@ class CheckpointFiles:
         -----
         UserWarning
             If it cannot be written, or another process is at the same fit. Also if the user's
-            folder has checkpoints of another fit, which nobody goes on with.
+            folder has checkpoints of another fit that no process continues.
         """
         try:
             self._make()

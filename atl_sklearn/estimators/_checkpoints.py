@@ -20,16 +20,16 @@ from atl_sklearn.estimators._fit_state import give_state_back, take_state, uncha
 from atl_sklearn.estimators._net import Net
 from atl_sklearn.persistence import UnknownStateError, pack_state
 
-# Of the time that a fit takes, what may be spent on checkpoints: after short epochs not every
-# one is kept.
+# Share of the time of a fit that may be spent on checkpoints: if epochs are short, not every one
+# gets a checkpoint.
 _SHARE = 0.1
 
 
 class Checkpoints:
     """The checkpoints of one fit: written between epochs, and gone on from.
 
-    Between two epochs no iterator is under way and no score half added up, so that what there is
-    can be written down completely.
+    Between two epochs no iterator is running and no score is half summed up, so that the state can
+    be written down completely.
 
     Parameters
     ----------
@@ -39,7 +39,7 @@ class Checkpoints:
     Attributes
     ----------
     state : dict or None
-        What the fit goes on from; None where it begins, or has gone on.
+        What the fit goes on from; None for a new fit, and after it has gone on.
     done : int
         How many epochs had ended when the fit was interrupted.
     weights : list of float
@@ -168,7 +168,7 @@ class Checkpoints:
 
 
 def end_for_good(net: Net) -> None:
-    """Let the error that is about to end a fit remove its checkpoints: it would come again.
+    """Have the checkpoints removed after an error that would come again in a resumed fit.
 
     Parameters
     ----------

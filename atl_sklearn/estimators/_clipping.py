@@ -26,8 +26,8 @@ def clip_gradients(parameters: Sequence[torch.nn.Parameter], max_norm: float) ->
         return
     gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
     norm = torch.nn.utils.get_total_norm(gradients, foreach=True)
-    # Most steps need no scaling, and multiplying by 1 takes as long as finding the norm. On a GPU
-    # the look at the norm would wait for it instead.
+    # Most steps need no scaling, and multiplying by 1 takes as long as finding the norm. On a GPU,
+    # looking at the norm would mean waiting for it, so there the gradients are always multiplied.
     if norm.device.type != "cpu" or not norm <= max_norm:
         torch.nn.utils.clip_grads_with_norm_(parameters, max_norm, norm, foreach=True)
 

@@ -58,7 +58,7 @@ def confounding(
 
 
 def _fewer(answers: np.ndarray) -> np.ndarray:
-    """Return as many columns as there are samples, where there are more, and the same products."""
+    """Return no more columns than there are samples, with the same inner products."""
     if answers.shape[1] <= len(answers):
         return answers
     values, vectors = np.linalg.eigh(answers @ answers.T)

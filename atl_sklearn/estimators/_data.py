@@ -34,7 +34,7 @@ class IndexedData(Protocol):
 
 
 class BatchedData(IndexedData, Protocol):
-    """One of this module's, of which whole batches are taken."""
+    """A dataset of this module, which returns whole batches."""
 
     def __getitems__(self, index: Sequence[int], /) -> Batch: ...
 
@@ -108,7 +108,7 @@ class Batch:
         return Batch(X, y, task_weight, sample_weight, self.index, self.positions, clean)
 
     def augmented(self, X: Samples, clean: Samples | None, index: torch.Tensor | None) -> Batch:
-        """Return the batch with other samples, at the positions of those that they were."""
+        """Return the batch with its samples changed, at the same positions."""
         return Batch(X, self.y, self.task_weight, self.sample_weight, index, self.positions, clean)
 
 
@@ -213,7 +213,7 @@ class LabelledData(torch.utils.data.Dataset):
     same : bool, default=False
         Whether its samples are the same in every epoch.
     is_training : bool, default=True
-        Whether it is that of the training data, in which the unrelated side knows positions.
+        Whether it holds the training data, whose samples the unrelated side knows by position.
     """
 
     def __init__(
@@ -330,7 +330,7 @@ def is_own_data(dataset: object) -> TypeGuard[BatchedData]:
 class _Batches(Sampler):
     """Batches of positions; a single sample left over joins the batch before it.
 
-    BatchNorm cannot train on one sample, and no similarity of samples can be had from it.
+    BatchNorm cannot train on one sample, and one sample has no similarity to others.
     """
 
     def __init__(self, order: Sampler, batch_size: int, drop_last: bool) -> None:
@@ -375,7 +375,7 @@ class _Loader(DataLoader):
         return self._fetched()
 
     def _fetched(self) -> Iterator[Batch]:
-        # What a DataLoader draws for its workers: the order is the same with and without.
+        # Draw what a DataLoader draws for its workers, so that the order is the same without them.
         torch.empty((), dtype=torch.int64).random_(generator=self.generator)
         sampler: Any = self.batch_sampler or ()
         in_tensors = isinstance(self.dataset, ArrayData) and isinstance(sampler, _Batches)

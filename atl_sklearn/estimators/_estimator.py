@@ -1,4 +1,4 @@
-"""The skorch net that classifier and regressor are: its hooks, each handed on to a part."""
+"""The skorch net behind classifier and regressor: its hooks, each handed on to a part."""
 
 from __future__ import annotations
 
@@ -50,9 +50,9 @@ OWN_ARGUMENTS = (
 class AntiTransferEstimator(SklearnNet):
     """What classifier and regressor share.
 
-    Its methods are those that scikit-learn or skorch call, and that a subclass may override. What
-    is done in them is in the parts: how a fit goes in ``_fitting``, a step in ``_steps``, how
-    data become batches in ``_batching``, and so on. During a fit, ``_run`` has its state.
+    Its methods are those that scikit-learn or skorch call, and that a subclass may override. The
+    parts do the work: ``_fitting`` runs a fit, ``_steps`` makes a step, ``_batching`` makes batches
+    of data, and so on. During a fit, ``_run`` has its state.
     """
 
     # With metadata routing enabled nothing has to be requested: these arguments have no meaning
@@ -87,7 +87,7 @@ class AntiTransferEstimator(SklearnNet):
         """Check what the network returns for a few samples."""
 
     def _scaling_of_named(self) -> dict[str, bool]:
-        """Return which layers that scale data a network has that is known by name."""
+        """Return which scaling layers a network has that is known by name."""
         return {"standardize": True}
 
     def _judge_predictions(self, run: FitRun) -> str:
@@ -166,7 +166,7 @@ class AntiTransferEstimator(SklearnNet):
         kind = get_optimizer(name)
         kind = getattr(kind, "func", kind)  # of a partial
         if isinstance(kind, type) and issubclass(kind, torch.optim.LBFGS):
-            # It sees all parameters as one row, which they are in one order of memory only.
+            # It views each parameter as a flat vector, which needs one order of memory.
             self.module_.to(memory_format=torch.contiguous_format)
         with naming_parameter(self, "optimizer", "cannot be made for this network"):
             try:
@@ -427,7 +427,7 @@ class AntiTransferEstimator(SklearnNet):
             raise
 
     def on_epoch_begin(self, net: object, *args: object, **kwargs: object) -> None:
-        """Begin an epoch, the first one of a fit that was interrupted where it was; see skorch."""
+        """Begin an epoch, in a resumed fit from where it was interrupted; see skorch."""
         if self._run is not None and self._run.checkpoints is not None:
             self._run.checkpoints.go_on(self)
         super().on_epoch_begin(net, *args, **kwargs)

@@ -93,7 +93,7 @@ class Experts:
         self._scores = torch.from_numpy(everywhere)
 
     def added(self, y_pred: Any, positions: torch.Tensor) -> Any:
-        """Return what the network returned with what is explained added to it.
+        """Return the sum of what the network returned and what is explained.
 
         Parameters
         ----------

@@ -29,7 +29,7 @@ class NonFiniteLossError(ValueError):
 
 
 def _is_finite(tensor: torch.Tensor) -> bool:
-    # Nothing makes a sum finite that has an infinite part; large numbers may make it infinite.
+    # A finite sum has finite parts only; an infinite one may too, because large numbers overflow.
     return math.isfinite(float(tensor.sum())) or bool(torch.isfinite(tensor).all())
 
 

@@ -1,4 +1,4 @@
-"""What makes a fit: its parameters, data and versions; and what no fit can be continued with."""
+"""What identifies a fit (parameters, data and versions), and what makes it impossible to resume."""
 
 from __future__ import annotations
 

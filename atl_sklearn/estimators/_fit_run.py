@@ -48,7 +48,7 @@ class FitRun:
     forward_params : dict
         Arguments of fit that the network's ``forward`` takes.
     augmenting : Augmenting or None
-        Changes the samples that are trained on, in every epoch in another way.
+        Changes the samples that are trained on, differently in every epoch.
     experts : Experts or None
         What the unrelated tasks explain of the target, added while training.
     penalty : PenaltyRun or None

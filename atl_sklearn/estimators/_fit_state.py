@@ -103,7 +103,7 @@ def _give_optimizer_back(
 ) -> None:
     groups = optimizer.param_groups
     optimizer.load_state_dict(give_back(optimizer.state_dict(), state["state"], where))
-    # Whoever sets their learning rates holds the groups themselves.
+    # What sets their learning rates holds these very groups.
     for group, loaded in zip(groups, optimizer.param_groups, strict=True):
         if loaded is not group:
             group.clear()

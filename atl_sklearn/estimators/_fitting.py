@@ -174,7 +174,7 @@ def _begin_callbacks(net: Net, run: FitRun) -> None:
 
 
 def _open_checkpoints(net: Net, run: FitRun, call: FitCall, *, continues: bool) -> None:
-    """Find out where the fit was interrupted, if it was; the random numbers are those then."""
+    """Find out where the fit was interrupted, if it was, and take over its random numbers."""
     data = {
         "X": run.data.X, "y": run.data.y, "classes": vars(net).get("classes_inferred_"),
         "sample_weight": call.sample_weight, "X_unlabeled": call.X_unlabeled,
@@ -207,7 +207,7 @@ def _fit_sources(net: Net, run: FitRun, plan: FitPlan) -> None:
 
 @contextmanager
 def _determined(net: Net, plan: FitPlan) -> Iterator[list[object]]:
-    """Let the block fit unrelated estimators that a fit which goes on finds the same again."""
+    """Let the block fit unrelated estimators so that a resumed fit gets the same ones."""
     if net.checkpoint_dir is None:
         yield plan.sources
         return

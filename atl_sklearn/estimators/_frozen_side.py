@@ -123,18 +123,18 @@ class FrozenSide:
         self._exits = exits
         self._comparisons = comparisons
         self._sides = sides
-        # What is only looked up is not kept once more.
+        # What is only looked up needs no copy in the cache.
         self._computed = [at for at, side in enumerate(sides) if side.computes]
         self._looked_up = [at for at, side in enumerate(sides) if not side.computes]
         tried = _choose_layers(settings, network, sides, X, len(comparisons))
         self._tried = {False: (X, tried)}
         self._stores: dict[bool, ActivationCache] = {}
-        # Of unlabeled data and of the others, whether positions say all that the sides need.
+        # For unlabeled and for other data: whether positions tell the sides all that they need.
         self._by_position = {one: self._knows_by_position(unlabeled=one) for one in (False, True)}
         self._on_cpu = next(network.parameters()).device.type == "cpu"
 
     def learn_directions(self, data: IndexedData, to_device: Callable[[object], Samples]) -> None:
-        """Learn what of their features matters for the networks' own tasks, where that is compared.
+        """Learn which features matter for the networks' own tasks, where these are compared.
 
         Parameters
         ----------
@@ -178,11 +178,11 @@ class FrozenSide:
         index : sequence of int or None, default=None
             Positions of the samples in their data set.
         checked : bool, default=True
-            Whether activations that are not finite are refused; a GPU has to be waited for.
+            Whether activations that are not finite are refused; on a GPU, this has to wait for it.
         only : sequence of int or None, default=None
             Positions of the sides that are asked; None for all.
         changed : bool, default=False
-            Whether the samples may be others than those that were there before training.
+            Whether the samples may have changed since training began.
 
         Returns
         -------
@@ -334,7 +334,7 @@ class FrozenSide:
         if settings.cache == "live" or settings.cache_size == 0:
             return ""
         count = (len(together[0]) + 1) // 2
-        # With other random numbers than the first pass, or what is random would look the same.
+        # Not with the random numbers of the first pass: what is random would look constant.
         with own_random_numbers(settings.seed ^ _OTHER_STREAM, settings.device):
             few = self.activations(
                 first_samples(X, count),

@@ -1,4 +1,4 @@
-"""Which steps of an epoch have their turn, where not all do."""
+"""Which steps of an epoch compute the penalty, where not all do."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class InTurn:
     now : bool
         Whether the running step is one of them.
     factor : float
-        How many steps one of them stands for, so that all that an epoch has are counted.
+        How many steps one of them stands for, so that all steps of an epoch count.
     """
 
     def __init__(self, every: int) -> None:

@@ -1,4 +1,4 @@
-"""Data as users bring them, checked before anything is trained on or predicted of them."""
+"""Data as users bring them, checked before training and prediction."""
 
 from __future__ import annotations
 

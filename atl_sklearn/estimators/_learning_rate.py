@@ -155,9 +155,9 @@ class LearningRate:
         return [group for optimizer in self._optimizers for group in optimizer.param_groups]
 
     def follow_loaded(self) -> None:
-        """Set the rates of groups that a callback has put in the place of those at the beginning.
+        """Set the rates of groups with which a callback has replaced those of the beginning.
 
-        As skorch's ``LoadInitState`` does, which loads an optimizer's state. The rates loaded are
+        skorch's ``LoadInitState`` does so, which loads an optimizer's state. The loaded rates are
         those of some step of another schedule; this one starts from its own.
         """
         for position, group in enumerate(self._live()):
@@ -166,7 +166,7 @@ class LearningRate:
                 self._known[position] = float(group["lr"])
 
     def state(self) -> dict[str, object]:
-        """Return what a fit needs that goes on after an epoch."""
+        """Return what a fit needs to go on after an epoch."""
         return {"epoch": self._epoch, "known": list(self._known), "overruled": self.overruled}
 
     def resume(self, state: dict[str, Any]) -> None:

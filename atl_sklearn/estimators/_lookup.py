@@ -22,7 +22,7 @@ _N_TRIED = 8  # samples
 
 
 def _looks_up(net: Net, X: Any) -> bool:
-    """Tell whether a network that has been made takes some integers as they are only."""
+    """Tell whether a network takes integers, and does not take them as floats."""
     if not has_embedding(net.module_):
         return False
     try:

@@ -14,7 +14,7 @@ from atl_sklearn.modules import MLP, ConvNet
 _STOPPING = "callbacks=[skorch.callbacks.EarlyStopping({})] with train_split=0.1"
 _SCHEDULING = "lr_schedule"
 
-# What MLPClassifier, and others, call what has another name or place here.
+# Names from MLPClassifier and others, for what has another name or place here.
 _ELSEWHERE = {
     "activation": "module__activation",
     "alpha": "weight_decay",
@@ -127,7 +127,7 @@ def sparse_weights(network: torch.nn.Module) -> set[int]:
 
 
 def check_gradients(net: Net) -> None:
-    """Refuse an optimizer for gradients that it cannot take: sparse ones, or others than these.
+    """Refuse an optimizer that cannot take the network's gradients, sparse or dense.
 
     Parameters
     ----------
@@ -160,7 +160,7 @@ def check_gradients(net: Net) -> None:
 
 
 def advice_for(name: str) -> str:
-    """Return what to write for a parameter that there is not, or nothing.
+    """Return what to write instead of a parameter that does not exist, or nothing.
 
     Parameters
     ----------
@@ -204,7 +204,7 @@ def _base(net: Net) -> type:
 
 
 def check_names(net: Net) -> None:
-    """Refuse keyword arguments that there are not, before anything is fitted.
+    """Refuse keyword arguments that do not exist, before anything is fitted.
 
     Parameters
     ----------

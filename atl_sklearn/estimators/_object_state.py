@@ -15,7 +15,7 @@ from atl_sklearn._fingerprint import Unidentifiable, fingerprint
 from atl_sklearn.persistence import UnknownStateError, check_packable
 
 _CODE = (type, types.BuiltinFunctionType, types.ModuleType, np.ufunc)
-# What lasts no longer than an epoch, or is for the eye alone.
+# What lasts no longer than an epoch, or is only for display.
 _PASSING: tuple[tuple[type, frozenset[str]], ...] = (
     (EpochScoring, frozenset({"y_trues_", "y_preds_"})),
     (ProgressBar, frozenset({"pbar_"})),
@@ -30,7 +30,7 @@ class Stateful(Protocol):
 
 
 def only_watches(value: object) -> bool:
-    """Tell whether a callback is one of skorch's that hand on what happens to somebody else."""
+    """Tell whether a callback is one of skorch's that only report what happens."""
     return isinstance(value, Callback) and type(value).__module__ == "skorch.callbacks.logging"
 
 

@@ -9,6 +9,7 @@ from atl_sklearn.estimators._choice import given_targets, given_weights
 from atl_sklearn.estimators._convergence import judge_convergence, judge_penalty
 from atl_sklearn.estimators._fit_run import FitRun
 from atl_sklearn.estimators._net import Net
+from atl_sklearn.estimators._penalty import PenaltyRun
 from atl_sklearn.estimators._penalty_making import compared_data
 from atl_sklearn.estimators._summary import ComparisonSummary, FitSummary
 from atl_sklearn.modules import Standardize
@@ -27,6 +28,13 @@ def _ends(rows: Sequence[dict[str, Any]], name: str) -> tuple[float, float] | No
     return (found[0], found[-1]) if found else None
 
 
+def _changed_by(penalty: PenaltyRun, epoch: int) -> str:
+    """Return why the weights of an epoch are not those that were given or chosen."""
+    found = ["by its schedule"] if penalty.factor(epoch) != penalty.scale else []
+    found += ["beside the product of experts"] if penalty.scale != 1 else []
+    return ", ".join(found)
+
+
 def _comparisons(net: Net, run: FitRun, rows: Sequence[dict[str, Any]]) -> list[ComparisonSummary]:
     if run.penalty is None:
         return []
@@ -34,6 +42,7 @@ def _comparisons(net: Net, run: FitRun, rows: Sequence[dict[str, Any]]) -> list[
     given = given_weights(net.weight, len(run.sources))
     targets = given_targets(net.target_similarity, len(sources))
     scores = run.unrelated_scores or [None] * len(sources)
+    changed_by = _changed_by(run.penalty, len(net.history) - 1)
     found = []
     for name, (position, layer) in zip(run.penalty.names, run.penalty.places, strict=True):
         ends = _ends(rows, f"train_{name}")
@@ -56,6 +65,8 @@ def _comparisons(net: Net, run: FitRun, rows: Sequence[dict[str, Any]]) -> list[
                 last=ends[1],
                 weight=weights[1],
                 weight_from=weight_from,
+                chosen_weight=run.penalty.weights[position],
+                changed_by=changed_by,
             )
         )
     return found

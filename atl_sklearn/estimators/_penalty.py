@@ -31,7 +31,7 @@ _PENALTY_STREAM = 0x5EED
 
 
 def unique(names: list[str]) -> list[str]:
-    """Return the names, those that occur again with the number of the occurrence."""
+    """Return the names; those that occur again get the number of the occurrence."""
     return [
         name if name not in names[:position] else f"{name}_{names[:position].count(name) + 1}"
         for position, name in enumerate(names)
@@ -57,7 +57,7 @@ def _as_tensors(state: object) -> Any:
 
 
 def _shapes(state: Mapping[str, torch.Tensor | np.ndarray]) -> dict[str, tuple[int, ...] | None]:
-    """Return what must agree between two losses; the factors of weights see to it themselves."""
+    """Return the shapes that must agree between two losses; the factors of weights check theirs."""
     return {
         name: None if name.endswith("_extra_state") else tuple(value.shape)
         for name, value in state.items()
@@ -94,8 +94,8 @@ class Tapped:
 class PenaltyRun:
     """The penalty of one fit.
 
-    Kept apart are the data that the task loss sees, the data that the penalty sees, and what
-    the frozen side returns for them.
+    It keeps apart the data that the task loss sees, the data that the penalty sees, and what the
+    frozen side returns for them.
 
     Parameters
     ----------
@@ -185,7 +185,7 @@ class PenaltyRun:
         self.readers = torch.optim.AdamW(parameters, lr=_READER_RATE) if parameters else None
         self._is_first = True
         self._in_turn = InTurn(settings.every)
-        # What the weights are multiplied by, where the task's gradient is smaller than usual.
+        # Factor of the weights, below 1 where a product of experts shrinks the task's gradient.
         self.scale = 1.0
         self._unlabeled = None
         if unlabeled is not None:
@@ -263,7 +263,7 @@ class PenaltyRun:
                 self.readers.load_state_dict(_as_tensors(state["readers"]))
 
     def factor(self, epoch: int) -> float:
-        """Return what the schedule makes of the weight in an epoch, counted from 0."""
+        """Return the factor of the weights in an epoch, counted from 0, with the scale."""
         epoch = max(epoch, 0)
         return self.scale * self._schedule(epoch, max(self._settings.max_epochs, epoch + 1))
 

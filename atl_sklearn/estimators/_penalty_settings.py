@@ -58,7 +58,7 @@ class PenaltySettings:
     verbose : bool
         Whether it is said where activations are kept.
     augmented : bool
-        Whether the unrelated side is given samples that are others in every epoch.
+        Whether the unrelated side is given samples that change in every epoch.
     """
 
     metric: Metric | list[Metric] | tuple[Metric, ...]

@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import logsumexp
 
-from atl_sklearn.unrelated import explained_scores
+from atl_sklearn.unrelated import centred, class_shares, cross_entropy, explained_scores
 
 # Of the target's information, from which on an unrelated task gives it away.
 _CONFOUNDED = 0.1
@@ -79,21 +78,18 @@ def explain(
     if not weight.any():
         weight = np.ones(len(y))
     if n_classes is None:
-        centred = y - np.average(y, axis=0, weights=weight)
+        numbers = centred(y, weight)
         before, after = (
             float(weight @ (rest.reshape(len(y), -1) ** 2).sum(axis=1))
-            for rest in (centred, centred - scores)
+            for rest in (numbers, numbers - scores)
         )
-        against = (scores * centred).reshape(len(y), -1).sum(axis=1) < 0
+        against = (scores * numbers).reshape(len(y), -1).sum(axis=1) < 0
         n_groups = _QUARTERS
     else:
-        shares = np.bincount(y, weights=weight, minlength=n_classes) / weight.sum()
-        log_shares = np.log(np.maximum(shares, 1e-12))
-        logits = log_shares + scores
-        rows = np.arange(len(y))
+        shares, log_shares = class_shares(y, weight, n_classes)
         before = -float(weight @ log_shares[y])
-        after = float(weight @ (logsumexp(logits, axis=1) - logits[rows, y]))
-        against = scores[rows, y] < 0
+        after = cross_entropy(log_shares + scores, y, weight)
+        against = scores[np.arange(len(y)), y] < 0
         n_groups = int((shares > 0).sum())
     share = float(np.clip(1 - after / before, 0, 1)) if before > 0 else 0.0
     return Explained(scores, share, int((against & (weight > 0)).sum()) / n_groups)

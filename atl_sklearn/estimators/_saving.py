@@ -28,7 +28,7 @@ _OF_TRAINING = frozenset({"_penalty_state"})
 _OF_UNRELATED = frozenset({"unrelated", "unrelated_", "_unrelated_given"})
 
 
-# Arguments of torch.compile that choose, and do not say what is run: others name a compiler.
+# The values of torch.compile's arguments that a file may hold; others could name code to run.
 _COMPILE: dict[str, tuple[object, ...]] = {
     "compile__backend": ("aot_eager", "cudagraphs", "eager", "inductor"),
     "compile__dynamic": (None, False, True),

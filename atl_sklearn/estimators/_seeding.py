@@ -81,7 +81,7 @@ class RandomStream:
 
     @contextmanager
     def active(self, device: torch.device | str | None) -> Iterator[None]:
-        """Let torch's generators speak this stream; afterwards they are as before.
+        """Let torch's generators draw from this stream in the block; restore them afterwards.
 
         Parameters
         ----------
@@ -96,7 +96,7 @@ class RandomStream:
             for index in cuda:
                 if f"cuda:{index}" not in self._states:
                     torch.cuda.default_generators[index].manual_seed(self.seed)
-            # Of the GPU that it trained on before, which may not be there any more, nothing is set.
+            # The generator of an earlier GPU is not set: the GPU may not be there any more.
             known = {"cpu", *(f"cuda:{index}" for index in cuda)}
             set_random_states({name: x for name, x in self._states.items() if name in known})
             try:

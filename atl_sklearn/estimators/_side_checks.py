@@ -20,7 +20,7 @@ KNOWN_BY_POSITION = (
 
 
 def check_validation(sides: Sequence[Side]) -> None:
-    """Refuse validation data other than samples of X, of which nothing unrelated is known.
+    """Refuse validation data that are not samples of X, where the unrelated side must know them.
 
     Parameters
     ----------
@@ -68,7 +68,7 @@ def check_steps_twice(net: Net, sources: Sequence[Any], inputs: UnrelatedInputs)
 
 
 def _kinds_of_steps(pipeline: object) -> set[type]:
-    """Return the classes of what comes before the last step, in pipelines among it too."""
+    """Return the classes of the steps before the last one, also within nested pipelines."""
     kinds: set[type] = set()
     for step in steps_before(pipeline):
         whole = step.steps if isinstance(step, Pipeline) else [("", step)]

@@ -41,8 +41,8 @@ def get_splitter(net: Net) -> Callable[..., Any] | None:
     Returns
     -------
     split : callable or None
-        As skorch calls it. A share is drawn by the seed of the network's random numbers and not
-        from them, so that a fit that goes on holds out the same samples.
+        As skorch calls it. A share is drawn with the seed of the network's random numbers and uses
+        up none of them, so that a resumed fit holds out the same samples.
     """
     split = net.train_split
     if split is None or _is_false(split):

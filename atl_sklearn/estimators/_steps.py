@@ -96,13 +96,13 @@ class Steps:
         self._scaler = None if run is None else run.scaler
         # Whether `optimize` makes the running step, and not a train_step of the user's.
         self._optimizes = False
-        # What is clipped: what there is in the first step of an epoch.
+        # What is clipped; found in the first step of each epoch.
         self._parameters: list[torch.nn.Parameter] | None = None
-        # What is to be in training mode: what there is when an epoch begins.
+        # What is to be in training mode; found at the beginning of each epoch.
         self._modules: list[torch.nn.Module] | None = None
 
     def set_training(self) -> None:
-        """Set training mode; to do so in every step takes as long as a small layer does."""
+        """Set training mode where it is not set: setting it takes as long as a small layer."""
         if self._modules is None or not all(module.training for module in self._modules):
             self._net._set_training(True)
 
@@ -287,7 +287,7 @@ class Steps:
         Returns
         -------
         step : callable
-            The same with the learning rate of the step, which is counted.
+            The same; it also sets the learning rate of the step, and counts the step.
         """
         net, run = self._net, self._run
         assert run is not None

@@ -32,7 +32,11 @@ class ComparisonSummary:
     weight : float
         The weight of the penalty in the last epoch.
     weight_from : str
-        Where the weight comes from.
+        Where the given or chosen weight comes from.
+    chosen_weight : float or None, default=None
+        The weight that was given or chosen; None if it is `weight`.
+    changed_by : str, default=""
+        Why `weight` is not `chosen_weight`: a schedule, or a product of experts beside the penalty.
 
     Examples
     --------
@@ -48,13 +52,25 @@ class ComparisonSummary:
     last: float
     weight: float
     weight_from: str
+    chosen_weight: float | None = None
+    changed_by: str = ""
 
     def __str__(self) -> str:
         score = "" if self.unrelated_score is None else f" (score {self.unrelated_score:.3f})"
         return (
             f"similarity to {self.unrelated}{score} at {self.layer!r} {self.first:.3f} -> "
-            f"{self.last:.3f}, weight {self.weight:.3g} ({self.weight_from})"
+            f"{self.last:.3f}, weight {self._weights()}"
         )
+
+    def _weights(self) -> str:
+        """Return the chosen weight, and that of the last epoch if it reads differently."""
+        last = f"{self.weight:.3g}"
+        chosen = last if self.chosen_weight is None else f"{self.chosen_weight:.3g}"
+        text = f"{chosen} ({self.weight_from})"
+        if chosen != last:
+            text += f", {last} in the last epoch"
+            text += f" ({self.changed_by})" if self.changed_by else ""
+        return text
 
 
 @dataclass(frozen=True)
@@ -144,7 +160,7 @@ class FitSummary:
                     found.layer,
                     f"{found.first:.3f}",
                     f"{found.last:.3f}",
-                    f"{found.weight:.3g} ({found.weight_from})",
+                    found._weights(),
                 )
             )
             + "</tr>"

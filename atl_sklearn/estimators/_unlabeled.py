@@ -94,8 +94,8 @@ def check_unlabeled(
 
 def pipelines_around(estimator: object) -> Iterator[Pipeline]:
     """Yield the pipelines that are running and end in an estimator, those around them too."""
-    # What has been transformed looks like what has not, and a Pipeline calls its last step as
-    # anybody would, so that there is nothing but the calls themselves to tell.
+    # Transformed data look like any other, and a Pipeline calls its last step as anybody would. So
+    # only the stack of calls can tell.
     frame: FrameType | None = sys._getframe()
     inner = estimator
     while frame is not None:

@@ -1,7 +1,7 @@
 """Files of weights alone, as skorch writes them, with what predicting needs to know besides.
 
-Any program reads them as before: what is added lies where weights are not, in the metadata of a
-state dict or of a file of safetensors.
+Any program reads them as before: what is added is in the metadata of the state dict or of the
+safetensors file.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ def write_weights(net: Net, f_params: PathLike | BinaryIO, *, safetensors: bool)
             f"safetensors holds only tensors, and the network's state has {others}. Leave "
             "use_safetensors=True out."
         )
-    # In one order of memory, which is the only one that the format knows, and each its own.
+    # Contiguous, which is the only layout that the format knows, and without shared memory.
     tensors = {k: v.clone(memory_format=torch.contiguous_format) for k, v in state.items()}
     content = save(tensors, metadata={_KEY: _facts(net)})
     if hasattr(f_params, "write"):

@@ -19,10 +19,10 @@ def unwrapped(module: torch.nn.Module) -> torch.nn.Module:
 
 
 def hooks_guarded() -> AbstractContextManager[object]:
-    """Return a context in which what torch compiled is not used for networks with other hooks.
+    """Return a context in which compiled code is not reused for networks with other hooks.
 
-    torch shares what it has compiled between networks of one class, and does not look for hooks
-    by default: after a plain network, those that read activations would never run.
+    torch shares compiled code between networks of one class, and does not look for hooks by
+    default: after a plain network, hooks that read activations would never run.
     """
     import torch._dynamo.config as config  # slow, and private: there is no public name
 

@@ -1,4 +1,4 @@
-"""Checks of what reports and displays are asked for."""
+"""Checks of the arguments of reports and displays."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ def sample_scores(y: np.ndarray, readings: Readings, *, classifies: bool) -> np.
 def confusions(
     y: np.ndarray, predictions: np.ndarray, classes: np.ndarray, groups: Groups
 ) -> np.ndarray:
-    """Return how often which class was predicted as which, by group."""
+    """Return the confusion matrix of each group."""
     true, predicted = np.searchsorted(classes, y), np.searchsorted(classes, predictions)
     shape = (len(groups.names), len(classes), len(classes))
     flat = np.ravel_multi_index((groups.codes, true, predicted), shape)

@@ -43,7 +43,7 @@ def _measured(
         found.append(Measure(name, part, place, how, *interval_of(values, confidence)))
         key = (part, place, how)
         if part == "worst_group_score" and first is not None:
-            # Another group may be the worst of each.
+            # The worst group may be another one for each estimator.
             key = next(known for known in first if known[0] == part)
         if first is not None and key in first:
             ends = interval_of(values - first[key], confidence)

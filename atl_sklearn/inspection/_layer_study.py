@@ -70,7 +70,7 @@ def _fit_and_measure(
 
 
 class _Kept:
-    """Results in a folder, found by what they are results of.
+    """Results in a folder, found by what they were computed from.
 
     Parameters
     ----------

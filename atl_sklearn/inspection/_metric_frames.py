@@ -32,7 +32,7 @@ def is_metric_frame(value: object) -> bool:
 
 
 def split_frames(estimators: object) -> tuple[object, dict[str, FrameScores]]:
-    """Return what else there is to be reported of, None for nothing, and the frames by name."""
+    """Return the other estimators, or None if there are none, and the frames by name."""
     if is_metric_frame(estimators):
         return None, {"MetricFrame": FrameScores("MetricFrame", estimators)}
     if not isinstance(estimators, Mapping):
@@ -103,7 +103,7 @@ class FrameScores:
         return found if self._single else found[metric]
 
     def _ends(self, confidence: float) -> tuple[int, int] | None:
-        """Return at which of its quantiles the frame has the ends of intervals."""
+        """Return where the ends of intervals are among the frame's quantiles; None without them."""
         quantiles = self._frame.ci_quantiles or []
         wanted = (1 - confidence) / 2, (1 + confidence) / 2
         places = [[k for k, q in enumerate(quantiles) if abs(q - w) < 1e-9] for w in wanted]

@@ -34,7 +34,7 @@ class ProbedNetwork:
         self._few = as_innermost_sees(estimator, rows_of(X, chosen[:2]))
 
     def read(self, network: torch.nn.Module | None = None) -> dict[str, np.ndarray]:
-        """Return the activations by layer; of another network in its place, if there is one."""
+        """Return the activations by layer; of another network in its place, if one is given."""
         frozen = freeze_network(self._given[0], network)
         few = as_tensors(frozen.network, self._few)[:2]
         names = choose_all(frozen, few, self._layers)

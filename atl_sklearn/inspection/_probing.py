@@ -59,7 +59,7 @@ def default_scoring(groups: Groups) -> str:
 
 
 def chance(scoring: str, groups: Groups) -> float:
-    """Return what a probe has that reads nothing."""
+    """Return the score of a probe that reads nothing."""
     return {"r2": 0.0, "roc_auc": 0.5}.get(scoring, 1 / len(groups.names))
 
 
@@ -113,7 +113,7 @@ def _probe(
     model: BaseEstimator = (
         RidgeCV(np.logspace(-3, 3, 7))
         if scoring == "r2"
-        # In closed form, and as if all classes were as frequent.
+        # In closed form, and as if all classes were equally frequent.
         else LinearDiscriminantAnalysis(
             solver="lsqr", shrinkage="auto", priors=np.full(n_classes, 1 / n_classes)
         )
@@ -134,7 +134,7 @@ def reduced(features: np.ndarray, seed: int) -> np.ndarray:
     if features.shape[1] <= most:
         return features
     found = PCA(most, svd_solver="randomized", random_state=seed).fit_transform(features)
-    # One scale for all: those of little variance stay of little weight.
+    # One scale for all, so that features of little variance keep little weight.
     found_scaled: np.ndarray = found / max(float(found.std()), np.finfo(float).tiny)
     return found_scaled
 

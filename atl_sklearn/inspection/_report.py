@@ -229,7 +229,7 @@ class InvarianceReport:
         return drawn
 
     def _rows(self) -> list[tuple[str, ...]]:
-        """Return what the table has: no groups but the worst, and each layer."""
+        """Return the rows of the table: of the groups only the worst, and each layer."""
         shown: dict[tuple[str, str, str], dict[str, Measure]] = {}
         for measure in self.measures:
             by_group = measure.part in ("score", "calibration_error") and measure.place

@@ -75,7 +75,7 @@ def batches(n_samples: int, batch_size: int) -> Iterator[slice]:
 
 
 def through(stages: Sequence[object], X: ArrayLike) -> ArrayLike:
-    """Return data after the other steps of one pipeline after the other."""
+    """Return data after all steps but the last of each pipeline, one after the other."""
     for stage in stages:
         X = as_innermost_sees(stage, X)
     return X

@@ -38,14 +38,14 @@ from atl_sklearn.similarity._sample_products import (
     partial_out,
 )
 
-# Magnitudes of which products of four, summed up, are far from the limits of single precision.
+# Between these magnitudes, sums of products of four are far from the limits of single precision.
 _SMALL, _LARGE = 1e-4, 1e4
 
 
 def _is_ordinary(largest: torch.Tensor) -> bool:
     """Tell whether no product of four activations over- or underflows.
 
-    To know it on a GPU would take as long as to scale the activations.
+    On a GPU, finding out takes as long as scaling the activations.
     """
     return largest.device.type == "cpu" and _SMALL <= float(largest) <= _LARGE
 
@@ -102,7 +102,7 @@ def _row_similarity(
     if _is_ordinary(common):
         return sigmoid_mse(_products(aggregation, a, b, weight), weight)
     a, b = _scaled(a, common), _scaled(b, common)
-    # What multiplies the squared error is kept below overflow: the sigmoid is flat long before.
+    # The factor of the squared error is kept below overflow: the sigmoid is flat long before.
     power = 2 * aggregation.degree
     limit = torch.finfo(a.dtype).max ** (0.9 / power)
     scale = torch.where(common > 0, common, torch.ones_like(common)).clamp_max(limit) ** power
@@ -116,7 +116,7 @@ def _prepared_similarity(
     b: Precomputed,
     sample_weight: ArrayLike | torch.Tensor | None,
 ) -> torch.Tensor:
-    """Compare rows of which the frozen side, and its norms, were made before."""
+    """Compare rows whose frozen side, with its norms, was prepared before."""
     weight = check_weight(sample_weight, current)
     with _single_precision(current.device):
         dtype = torch.promote_types(current.dtype, b.small.dtype)  # b is not half
@@ -189,7 +189,7 @@ def _step_similarity(
     weight: torch.Tensor | None,
     p: torch.Tensor,
 ) -> torch.Tensor:
-    """Return the cross-correlation with a frozen side, which is what most training steps ask."""
+    """Return the cross-correlation with a frozen side, which most training steps compute."""
     x, y = (_aggregated(aggregation, side).flatten(1) for side in (a, b))
     ours, theirs = ordinary_features(x, p), ordinary_features(y, p)
     weighted = weight is not None

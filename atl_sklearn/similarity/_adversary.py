@@ -1,4 +1,4 @@
-"""A small network that reads one network's activations in another's, as an adversary."""
+"""A small network that reads one network's activations from another's, as an adversary."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ class _Reverse(torch.autograd.Function):
 
 
 class Adversary(torch.nn.Module):
-    """Reads the unrelated activations in the current ones, and is in the way of being minimised.
+    """Reads the unrelated activations from the current ones, and resists being minimised.
 
     Its value is the share of the variance of the unrelated activations that a network with
-    one hidden layer explains. Whoever minimises it makes the current activations worse to
-    read, while the reader itself, whose gradients are reversed [1]_, becomes better at it.
+    one hidden layer explains. Minimising it makes the current activations harder to read, while the
+    reader itself, whose gradients are reversed [1]_, gets better at reading.
 
     Parameters
     ----------

@@ -13,7 +13,7 @@ from atl_sklearn.similarity._registry import look_up
 
 _PRODUCT_EXPONENT = 0.001
 _PRODUCT_OFFSET = 1e-10
-_PRODUCT_KINK = 1e-6  # below, the gradient of the logarithm stays what it is here
+_PRODUCT_KINK = 1e-6  # below it, the gradient of the logarithm stays as it is here
 _PUBLISHED_GRAM_FACTOR = 0.001
 
 
@@ -31,19 +31,19 @@ class Aggregation:
     matches : frozenset of {"channels", "positions"}
         What two activations must share to be compared row by row.
     degree : float or None
-        How many times a factor of the activations multiplies what is compared; None where it
-        is no simple factor, so that activations must not be rescaled.
+        If the activations are multiplied by a factor, what is compared is multiplied by this power
+        of it; None where there is no such power, so that activations must not be rescaled.
     products : callable or None
-        Row products of two activations, (current, unrelated, weight), where rows are those of
-        one sample also with the products of the unrelated rows with themselves; None for those
-        of `rows`.
+        Returns the row products of two activations, (current, unrelated, weight). If a row belongs
+        to one sample, it also takes the products of the unrelated rows with themselves. None for
+        the products of `rows`.
     sample_gram : callable or None
         Inner products between the samples of one activation, (activations, weight); None for
         those of `rows`, flattened.
     pair : callable or None
         What is compared, of both sides, where the sides differ; None for `rows` of each.
     compact : callable or None
-        From activations to smaller ones that come to the same in every comparison; None where
+        From activations to smaller ones that give the same result in every comparison; None where
         there are none.
     """
 

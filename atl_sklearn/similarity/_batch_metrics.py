@@ -168,8 +168,8 @@ def debiased_cka(a: SampleProducts, b: SampleProducts, p: torch.Tensor) -> torch
     a, b : SampleProducts
         The two sides.
     p : Tensor of shape (n_samples,)
-        Weights that sum to 1; here a weight of 2 is not the sample twice, which would be no
-        distinct one.
+        Weights that sum to 1. A weight of 2 does not count as the sample twice: a repeated sample
+        is not a distinct one.
 
     Returns
     -------

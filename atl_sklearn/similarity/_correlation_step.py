@@ -1,7 +1,7 @@
 """The cross-correlation with a side that does not change, and its gradient in closed form.
 
-The metric of most training steps is many small operations on small tensors: autograd's bookkeeping
-takes several times as long as they do.
+The metric of most training steps consists of small operations on small tensors. Autograd's
+bookkeeping for them takes several times as long as the operations.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def ordinary_features(x: torch.Tensor, p: torch.Tensor) -> StandardFeatures | No
     Returns
     -------
     features : StandardFeatures or None
-        None where care is needed, and on a GPU, where to know it takes as long.
+        None where care is needed, and on a GPU, where finding out takes as long.
     """
     if x.device.type != "cpu":
         return None
@@ -100,7 +100,7 @@ class _CrossCorrelation(torch.autograd.Function):
         p: torch.Tensor,
         weighted: bool,
     ) -> torch.Tensor:
-        """Return the value for `x`, of which the features are, and `v` of the other side."""
+        """Return the value for `x` with its features, and `v`, the features of the other side."""
         z, scale, divisor = features
         u, column = z * scale, p[:, None]
         pv = v * column

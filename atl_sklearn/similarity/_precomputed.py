@@ -24,7 +24,7 @@ class Precomputed:
     Attributes
     ----------
     small : Tensor of shape (n_samples, ...)
-        Activations that come to the same, each sample divided by its magnitude.
+        Activations that give the same result, each sample divided by its magnitude.
     squares : Tensor of shape (n_samples, n_rows)
         Products of their rows with themselves.
     """

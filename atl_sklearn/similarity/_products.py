@@ -30,7 +30,7 @@ class RowProducts:
 
 
 def row_products(a: torch.Tensor, b: torch.Tensor, bb: torch.Tensor | None = None) -> RowProducts:
-    """Return the products of rows that are there.
+    """Return the products of rows that are given explicitly.
 
     Parameters
     ----------

@@ -8,10 +8,9 @@ from dataclasses import dataclass
 import torch
 
 VARIANCE_FLOOR = 1e-3  # of the mean variance, under which a feature counts as constant
-# The gradient of a norm is as long near 0 as elsewhere and turns round within any distance: a
-# training that gets there jumps from side to side, and every jump multiplies rounding errors. So
-# norms below this have the gradient of their square. It is the correlation that 10,000 samples
-# have by chance.
+# Near 0 the gradient of a norm is as long as elsewhere, and it flips from one side to the other. A
+# training that gets there jumps back and forth, and every jump multiplies rounding errors. So norms
+# below this have the gradient of their square. It is the correlation of 10,000 samples by chance.
 KINK = 1e-2
 _ROUNDING = 32  # units in the last place, up to which differences of inner products are rounding
 
@@ -110,7 +109,7 @@ def largest_magnitude(x: torch.Tensor) -> torch.Tensor:
 
 
 def _divisor(x: torch.Tensor, reference: torch.Tensor | float) -> torch.Tensor:
-    """Return the largest magnitude, or infinity where it is but rounding of `reference`."""
+    """Return the largest magnitude, or infinity where it is only rounding of `reference`."""
     largest = largest_magnitude(x)
     return torch.where(largest > 8 * torch.finfo(x.dtype).eps * reference, largest, math.inf)
 

@@ -17,7 +17,7 @@ _MEMORY = 500  # samples over which similarities are averaged
 _SPEED = 0.7  # by which the logarithm of a factor changes at most while the average is renewed
 _LEAST, _MOST = 1e-3, 10.0  # factors of the given weight
 _FEW = 4  # samples under which a batch says nothing
-# Metrics that are roots: it is their squares that noise is added to.
+# Metrics that are roots: noise adds to their squares.
 _ROOTS = ("cross_correlation", "distance_correlation")
 _NO_TARGET = {
     "sigmoid_mse": "is negative, minus the sigmoid of a distance that has no upper bound",
@@ -78,7 +78,7 @@ def check_target(
 
 
 def power_of(metric: Metric) -> int:
-    """Return the power of a metric in which chance adds to what there is."""
+    """Return the power of a metric to which the similarity by chance is added."""
     return 2 if isinstance(metric, str) and metric in _ROOTS else 1
 
 
@@ -122,7 +122,7 @@ class WeightControl:
     target : float or None
         The similarity that may be left; None for a factor that stays 1.
     powers : list of int
-        For each layer, the power of its metric in which chance adds to what there is.
+        For each layer, the power of its metric to which the similarity by chance is added.
     logarithm : float
         Of the factor.
     averages : list
@@ -190,7 +190,7 @@ class WeightControl:
                 value, chance = similarity, floor
             average.add((value - chance) / max(1 - chance, 1e-6), keep)
             aim = self.target**power
-            # The smaller the target beside the noise of the average, the slower.
+            # The smaller the target beside the noise of the average, the slower the change.
             scale = max(aim + 2 * average.error, 1e-9)
             errors.append(max(-1.0, min(1.0, (average.value - aim) / scale)))
         self.logarithm += _SPEED * (1 - keep) * max(errors)
@@ -284,7 +284,7 @@ class WeightControls(torch.nn.Module):
         self._resume()
 
     def _resume(self) -> None:
-        # What belongs to other networks or layers is left, as is what is not known yet.
+        # A state of other networks or layers is not used, nor is any before these are known.
         if [len(row) for row in self._state] == [len(one.state()) for one in self.controls]:
             for control, row in zip(self.controls, self._state, strict=True):
                 control.resume(row)

@@ -38,6 +38,7 @@ from atl_sklearn.unrelated._sources import (
     source_name,
 )
 from atl_sklearn.unrelated._sparse import dense_rows, sliceable
+from atl_sklearn.unrelated._target_statistics import centred, class_shares, cross_entropy
 from atl_sklearn.unrelated._task import N_FITTED
 from atl_sklearn.unrelated._tasks import UnrelatedInputs, plan_tasks
 from atl_sklearn.unrelated._tracing import Trial, trace_layers
@@ -71,10 +72,13 @@ _FOR_PACKAGES = (
     as_module,
     as_sources,
     as_tensors,
+    centred,
     check_source,
     choose_layers,
+    class_shares,
     clone_unrelated,
     copy_network,
+    cross_entropy,
     dense_rows,
     fit_sources,
     forget_hooks,

@@ -16,8 +16,8 @@ from atl_sklearn.unrelated._activation_files import ROWS_AT_ONCE, load, make_map
 
 CACHES = ("auto", "live", "mapped", "memory")
 
-# Above, reading a sample's activations takes about as long as computing them anew: only layers
-# near the input, which are soon computed, have so many.
+# Above this size, reading a sample's activations takes about as long as computing them. Only layers
+# near the input have so many, and these are quick to compute.
 _LARGEST_TO_MAP = 2**20
 _FREE_SHARE = 0.5  # of the space on a disk that may be taken
 
@@ -130,8 +130,8 @@ class ActivationCache:
             return [x.new_empty(shape) for x, shape in zip(found, shapes, strict=True)]
         self._folder = Path(tempfile.mkdtemp(prefix="activations-"))
         maps = make_maps(self._folder, shapes, [x.dtype for x in found])
-        # A map needs no name. Where it may have none, nothing is left behind by a process that
-        # is killed; elsewhere `close` removes it.
+        # A map needs no file name. Where the system lets us remove the name, a killed process
+        # leaves nothing behind; elsewhere `close` removes it.
         shutil.rmtree(self._folder, ignore_errors=True)
         return maps
 

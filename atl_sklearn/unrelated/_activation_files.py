@@ -1,4 +1,4 @@
-"""Activations in files, which are found again by what the network, the layers and the data are."""
+"""Activations in files, which are found again by the network, the layers and the data."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def key_of(networks: Sequence[torch.nn.Module], how: object, data: object) -> st
     Returns
     -------
     key : str
-        The same in every process; another one if anything of these is another.
+        The same in every process; different if any of these differs.
 
     Raises
     ------
@@ -96,8 +96,8 @@ def load(
     folder : Path
         Where they were saved.
     few : list of Tensor of shape (n_few, ...)
-        Activations of the first samples. Should the network compute something else than it did,
-        the folder's are not taken.
+        Activations of the first samples. If the network no longer computes these, the folder's are
+        not used.
     n_samples : int
         How many samples there must be.
     mapped : bool
@@ -106,7 +106,7 @@ def load(
     Returns
     -------
     activations : list of Tensor of shape (n_samples, ...) or None
-        None if there is no folder, or not these are in it. On the device of `few` unless
+        None if there is no folder, or it holds other activations. On the device of `few` unless
         `mapped`.
 
     Raises
@@ -156,9 +156,9 @@ def save(
     n_samples: int,
     compute: Callable[[list[int]], list[torch.Tensor]],
 ) -> None:
-    """Compute activations and keep them in a folder, which is there completely or not at all.
+    """Compute activations and keep them in a folder, which is complete or absent.
 
-    What killed processes left beside it is removed.
+    Removes what killed processes left beside it.
 
     Parameters
     ----------
@@ -194,7 +194,7 @@ def save(
 
 
 def _put(new: Path, folder: Path) -> None:
-    """Give a folder its name. Of processes that do it at once the last one wins, with equals."""
+    """Give a folder its name. Of several processes the last one wins; all folders are equal."""
     for _ in range(_TRIES):
         try:
             new.rename(folder)

@@ -1,4 +1,4 @@
-"""What an estimator of scikit-learn's says of samples: the activation of what has no layers."""
+"""What a scikit-learn estimator says of samples, in the place of the activations of a layer."""
 
 from __future__ import annotations
 

@@ -7,11 +7,12 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 from scipy.optimize import minimize_scalar
-from scipy.special import logsumexp, softmax
+from scipy.special import softmax
 from sklearn.model_selection import KFold
 from sklearn.preprocessing import StandardScaler
 
 from atl_sklearn._validation import check_no_missing
+from atl_sklearn.unrelated._target_statistics import centred, class_shares, cross_entropy
 
 _N_FOLDS = 5
 _MAX_ITER = 500
@@ -164,18 +165,18 @@ def unexplained_share(
     weight = np.ones(len(target)) if sample_weight is None else np.asarray(sample_weight, float)
     if classes:
         right = np.eye(added.shape[1])[target]
-        share = np.bincount(target, weights=weight, minlength=added.shape[1]) / weight.sum()
-        known = softmax(np.log(np.maximum(share, 1e-12)) + added, axis=1)
-        before, left = share - right, known - right
+        shares, log_shares = class_shares(target, weight, added.shape[1])
+        known = softmax(log_shares + added, axis=1)
+        before, left = shares - right, known - right
     else:
-        before = (target - np.average(target, axis=0, weights=weight)).reshape(len(target), -1)
+        before = centred(target, weight).reshape(len(target), -1)
         left = before - added.reshape(len(target), -1)
     total = float(weight @ np.linalg.norm(before, axis=1))
     return min(float(weight @ np.linalg.norm(left, axis=1)) / total, 1.0) if total else 1.0
 
 
 def _folds(weight: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Yield samples to fit on, those of no weight left out, and the other samples to ask of."""
+    """Yield the samples to fit on, without those of weight 0, and the samples to predict."""
     folds = KFold(min(_N_FOLDS, len(weight)), shuffle=True, random_state=0)
     for rest, part in folds.split(weight):
         seen = rest[weight[rest] > 0]
@@ -191,7 +192,7 @@ def _of_numbers(known: np.ndarray, y: np.ndarray, weight: np.ndarray) -> np.ndar
         scaler = StandardScaler().fit(known[seen])
         model = Ridge(_RIDGE).fit(scaler.transform(known[seen]), y[seen], weight[seen])
         mean = np.average(y[seen], axis=0, weights=weight[seen])
-        # Of a single column it may predict none.
+        # For a target of one column it may drop the axis of columns.
         predicted = model.predict(scaler.transform(known[part]))
         scores[part] = predicted.reshape(len(part), *y.shape[1:]) - mean
     return scores * _slope(scores, y, weight)
@@ -211,8 +212,7 @@ def _best_power(scores: np.ndarray, y: np.ndarray, weight: np.ndarray, share: np
     log_share = np.log(share / share.sum())
 
     def loss(power: float) -> float:
-        logits = log_share + power * scores
-        return float(weight @ (logsumexp(logits, axis=1) - logits[np.arange(len(y)), y]))
+        return cross_entropy(log_share + power * scores, y, weight)
 
     best = minimize_scalar(loss, bounds=(0, 1), method="bounded").x
     return float(min((0.0, best, 1.0), key=loss))
@@ -220,8 +220,7 @@ def _best_power(scores: np.ndarray, y: np.ndarray, weight: np.ndarray, share: np
 
 def _slope(scores: np.ndarray, y: np.ndarray, weight: np.ndarray) -> float:
     """Return the slope of the regression of y on what was predicted of it."""
-    centred = y - np.average(y, axis=0, weights=weight)
-    products = np.tensordot(weight, scores * centred, 1).sum()
+    products = np.tensordot(weight, scores * centred(y, weight), 1).sum()
     squares = np.tensordot(weight, scores * scores, 1).sum()
     return float(np.clip(products / squares, 0, 1)) if squares > 0 else 0.0
 
@@ -229,13 +228,13 @@ def _slope(scores: np.ndarray, y: np.ndarray, weight: np.ndarray) -> float:
 def _log_ratio(
     known: np.ndarray, y: np.ndarray, weight: np.ndarray, asked: np.ndarray, n_classes: int
 ) -> np.ndarray:
-    """Return log q(y | answers) - log p(y) for the answers that are asked of."""
+    """Return log q(y | answers) - log p(y) for the answers in `asked`."""
     from sklearn.linear_model import LogisticRegression
 
     n = weight.sum()
     share = (np.bincount(y, weights=weight, minlength=n_classes) + 1) / (n + n_classes)
     there = np.unique(y)
-    q = np.tile(share, (len(asked), 1))  # of a class that was not seen nothing is said
+    q = np.tile(share, (len(asked), 1))  # a class that was not seen keeps its share
     if len(there) == 1:
         q[:, there] = 1
     else:

@@ -29,8 +29,9 @@ from atl_sklearn.unrelated._sources import has_network
 _HELD_OUT = 0.2  # of the samples, for measuring what was learnt
 _FEWEST = 10  # samples with which anything can be measured
 _N_PERMUTATIONS = 200
-# Above it a network is taken to know nothing. Few samples are held out, so that networks which
-# do know something would not get far below; from still fewer nothing can be told.
+# Above this p-value a network counts as knowing nothing. Few samples are held out, so that even a
+# network that knows something does not get far below it. From fewer than `_FEWEST_HELD_OUT` nothing
+# can be told.
 _AT_CHANCE = 0.2
 _FEWEST_HELD_OUT = 10
 
@@ -168,10 +169,10 @@ def fit_sources(
     columns : dict of int to array of shape (n_samples,)
         What :func:`~atl_sklearn.unrelated._labels.label_columns` returned.
     memory : None, str, path or joblib.Memory, default=None
-        Where fits are kept by the estimator's class and parameters, data and labels. What is
-        there is not fitted again. What cannot be told faithfully from others is not kept, such
-        as fits on a torch Dataset, whose samples may change; nor what no file holds. Nothing in
-        the files is run, and they name nothing but what `sources` are made of.
+        Where fits are kept by the estimator's class and parameters, data and labels. What is there
+        is not fitted again. A fit is not kept if it cannot be told faithfully from others, as on a
+        torch Dataset, whose samples may change, or if no file can hold it. Nothing in the files is
+        run, and they name nothing but what `sources` are made of.
     views : mapping of int to object, default=None
         Data that some of `sources` are fitted on instead of `X`, by their positions.
     report : callable, default=None

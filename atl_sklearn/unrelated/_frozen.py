@@ -347,7 +347,7 @@ class FrozenNetwork:
         return (weight.dequantize() if weight.is_quantized else weight).float().cpu()
 
     def _compares_scores(self, weight: torch.Tensor | None) -> bool:
-        """Tell whether what is added to all scores changes no answer, as with a softmax."""
+        """Tell whether adding a number to all scores changes no answer, as with a softmax."""
         if weight is None or len(weight) < 2:
             return False
         scores = torch.arange(2.0 * len(weight), device=self._device).reshape(2, -1).sin()
@@ -355,7 +355,7 @@ class FrozenNetwork:
 
 
 def _parts_of(made: object) -> object:
-    """Return directions as what they are made of, which tells them from others."""
+    """Return what directions are made of, by which they are told from others."""
     return [made.mean, made.basis] if isinstance(made, TaskDirections) else made
 
 

@@ -177,7 +177,7 @@ class ActivationHooks:
             if tensor is None:
                 continue
             tensor = tensor.clone() if point.copy else tensor
-            # What is compiled writes into its own results, and knows what a later layer changes.
+            # Compiled code writes into its own results, and takes care of changes by later layers.
             version = None if torch.compiler.is_compiling() else tensor._version
             self._found[place] = (tensor, version)
         if self._stop and self._wanted and len(self._found) == len(self._places):

@@ -17,7 +17,7 @@ from atl_sklearn.unrelated._rows import ArrayRows, OneHotRows, Rows, check_finit
 from atl_sklearn.unrelated._sources import LABELS, is_fitted, is_word, needs_labels
 
 _FEWEST = 10  # samples from which too many classes are told
-_MOST_CLASSES = 0.5  # for each sample; with more, hardly two of them agree
+_MOST_CLASSES = 0.5  # for each sample; with more, hardly two samples have the same label
 
 
 def columns_of(labels: Any) -> list[np.ndarray]:
@@ -91,7 +91,7 @@ def rows_of_labels(labels: np.ndarray, unlabeled: np.ndarray | None) -> dict[boo
 
 
 def _check_kind(source: object, labels: np.ndarray) -> None:
-    """Refuse numbers for a classifier and strings for a regressor, which is all that they say."""
+    """Refuse continuous numbers for a classifier, and anything but numbers for a regressor."""
     name = type(innermost(source)).__name__
     if is_classifier(source) and type_of_target(labels).startswith("continuous"):
         raise ValueError(

@@ -149,7 +149,7 @@ class SideMaker:
     ) -> Side:
         network = get_network(source)
         if ours & set(map(id, network.parameters())):
-            # The network in training itself: what it is now stays, though it is trained.
+            # This is the network in training itself: compare with what it is now.
             network = copy_network(network)
         label = f"The unrelated network{number}"
         given = "the data that the target network takes"
@@ -194,9 +194,9 @@ class SideMaker:
         *,
         keeps_integers: bool,
     ) -> Side:
-        """Return a side whose input is computed: at once, or of a Dataset a batch at a time.
+        """Return a side whose input is computed: at once, or for a Dataset a batch at a time.
 
-        Batches are computed, too, where nobody knows which samples they have.
+        It is also computed a batch at a time where nobody knows which samples a batch has.
         """
 
         def computed(X: object, name: str) -> object:

@@ -1,4 +1,4 @@
-"""The folder `memory`, in which what was fitted and computed once outlives a fit."""
+"""The folder `memory`, which keeps fits and activations for later calls of `fit`."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from atl_sklearn.persistence import (
 if TYPE_CHECKING:
     from atl_sklearn.unrelated._fitting import FittedSource
 
-# Of the errors of the system these say that the folder is right, and cannot be made now.
+# System errors for a folder that is a valid choice, but cannot be made now.
 _NOT_NOW = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT}
 
 
@@ -38,7 +38,7 @@ def get_memory(memory: Memory, *, warn: bool = False) -> joblib.Memory | None:
     memory : None, str, path-like or joblib.Memory
         A folder, which is made if it is not there, or a Memory.
     warn : bool, default=False
-        Whether it is told of a folder for which there is no permission, or no space.
+        Whether to warn of a folder for which there is no permission, or no space.
 
     Returns
     -------

@@ -117,7 +117,7 @@ def main_part(output: object) -> str | None:
 
 
 def get_part(output: object, name: str) -> torch.Tensor | None:
-    """Return a part of what a module returned by its name, empty for all of it; None without it."""
+    """Return the part of an output with this name (empty for all of it); None if there is none."""
     if not name:
         return output if isinstance(output, torch.Tensor) else None
     return parts_of(output).get(name)

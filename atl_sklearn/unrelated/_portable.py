@@ -1,4 +1,4 @@
-"""Networks that pickle does not take, in what estimators write of themselves."""
+"""Networks that pickle does not take, in the pickled state of estimators."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _WHERE = ("unrelated", "unrelated_", "_unrelated_given")
 
 @contextmanager
 def _without_advice() -> Iterator[None]:
-    """Keep back that TorchScript is deprecated: whoever has one has been told."""
+    """Silence the warning that TorchScript is deprecated: whoever uses it has seen it."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*torch.jit", category=DeprecationWarning)
         yield
@@ -53,7 +53,7 @@ def _load_program(content: bytes, whether_module: bool) -> object:
 
 
 def portable_state(state: dict[str, object]) -> dict[str, object]:
-    """Return the state of an estimator with unrelated networks that pickle takes.
+    """Return the state of an estimator with its unrelated networks in forms that pickle takes.
 
     Parameters
     ----------
@@ -64,7 +64,7 @@ def portable_state(state: dict[str, object]) -> dict[str, object]:
     -------
     state : dict
         TorchScript and exported programs, which write themselves in forms of their own, are
-        wrapped in objects that are these networks again where they are read.
+        wrapped in objects that become these networks again when they are read.
     """
     stand_ins: dict[int, _Portable] = {}
 

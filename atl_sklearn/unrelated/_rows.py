@@ -15,7 +15,7 @@ from atl_sklearn.unrelated._sparse import dense_rows, sliceable
 Samples = torch.Tensor | Mapping[str, torch.Tensor]
 
 _N_SHOWN = 5  # positions that an error names
-_NUMBERS_AT_ONCE = 2**22  # of which it is looked whether they are finite
+_NUMBERS_AT_ONCE = 2**22  # that are checked for NaN and infinity at a time
 _TORCH_TYPES = frozenset(map(np.dtype, ("f2", "f4", "f8", "i8", "i4", "i2", "i1", "u1", "?")))
 
 

@@ -191,7 +191,7 @@ class Side:
 
     @property
     def computes(self) -> bool:
-        """Whether a batch has to be computed, so that it pays to keep what was."""
+        """Whether a batch has to be computed, so that it pays to keep the results."""
         return not (isinstance(self.frozen, FrozenValues) and self.rows)
 
     def _given(self, X: Samples, positions: object, *, unlabeled: bool) -> Samples:
@@ -240,8 +240,8 @@ class Side:
         unlabeled : bool
             Whether they are of the unlabeled data.
         changed : bool, default=False
-            Whether the samples may be others than those of which something is known, so that it
-            is computed of the batch where it can be.
+            Whether the samples may have changed, so that the activations are computed from the
+            batch where possible, and not looked up.
 
         Returns
         -------

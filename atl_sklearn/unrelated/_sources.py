@@ -18,7 +18,7 @@ from atl_sklearn.unrelated._answers import answer_method
 from atl_sklearn.unrelated._left_behind import LeftBehind
 from atl_sklearn.unrelated._made_elsewhere import as_module, is_made_elsewhere
 
-# What is unrelated need not be anything that is fitted: it may be passed to fit.
+# `unrelated` need not be an estimator: these words stand for what is passed to `fit`.
 LABELS, PRECOMPUTED = WORDS = ("labels", "precomputed")
 
 _NETWORKS = (

@@ -7,21 +7,21 @@ from dataclasses import dataclass
 import torch
 
 N_FITTED = 2000  # samples from which the directions are learnt
-# Of the largest one, below which a direction is taken to be none.
+# A direction counts only above this share of the largest one, and above the second number.
 _FLAT = 1e-4
 _NOTHING = 1e-12
 
 
 @dataclass(frozen=True)
 class TaskDirections:
-    """Where to in the space of features a network's answers change.
+    """The directions in the space of features in which a network's answers change.
 
     Attributes
     ----------
     mean : Tensor of shape (n_features,)
         Of the samples from which they were learnt.
     basis : Tensor of shape (n_features, n_directions)
-        Features, centred, times it have covariance 1 among these samples.
+        Centred features, multiplied by it, have covariance 1 among these samples.
     """
 
     mean: torch.Tensor
@@ -81,10 +81,10 @@ def fit_directions(
     read_out : Tensor of shape (n_outputs, n_features) or None, default=None
         The weight of the linear layer that makes the answers of the features.
     answers : Tensor of shape (n_samples, n_outputs) or None, default=None
-        The answers, where no linear layer makes them: the directions are those of a linear
-        read-out fitted to them, which for classes are those between the means of these.
+        The answers, where no linear layer makes them. The directions are then those of a linear
+        read-out fitted to them: for classes, the directions between the means of the classes.
     contrasts : bool, default=False
-        Whether a number that is added to all outputs of the read-out changes no answer.
+        Whether adding a number to all outputs of the read-out changes no answer.
 
     Returns
     -------

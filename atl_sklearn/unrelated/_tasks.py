@@ -143,7 +143,7 @@ def _check_views(
 
 
 def _check_given(sources: list[object], inputs: UnrelatedInputs, n_unlabeled: int | None) -> None:
-    """Check that nothing was given in vain, and nothing is missing but for unlabeled data."""
+    """Check that everything given is used, and that nothing is missing for the training data."""
     is_asked = any(is_word(source, PRECOMPUTED) for source in sources)
     if inputs.Z_unrelated is not None and not is_asked:
         raise _in_vain("Z_unrelated", "'unrelated' is not 'precomputed'")
@@ -161,7 +161,7 @@ def _check_given(sources: list[object], inputs: UnrelatedInputs, n_unlabeled: in
 
 
 def _check_unlabeled(sources: list[object], inputs: UnrelatedInputs, penalty_data: str) -> bool:
-    """Tell whether unlabeled data can be compared; refuse what was meant to be and cannot be."""
+    """Tell whether unlabeled data can be compared; refuse them if they should be and cannot."""
     lacks = []
     if any(map(is_word, sources)) and inputs.Z_unlabeled is None:
         lacks.append("Z_unlabeled")
@@ -169,7 +169,7 @@ def _check_unlabeled(sources: list[object], inputs: UnrelatedInputs, penalty_dat
         lacks.append("X_unrelated_unlabeled")
     if not lacks:
         return True
-    # Who has labels need not have those of the unlabeled data too; anything else is a slip.
+    # Labels of the unlabeled data may be unknown; if anything else is missing, it is a mistake.
     only_labels = lacks == ["Z_unlabeled"] and all(is_word(s, LABELS) for s in sources)
     if penalty_data == "train" or (penalty_data == "auto" and only_labels):
         return False

@@ -107,7 +107,7 @@ class _Watcher:
             self.unreadable[name] = _PACKED.format(f"layer {name!r}")
             return
         main = main_part(output)
-        # The states that recurrent layers return beside are no activations of samples.
+        # The states that recurrent layers also return are no activations of samples.
         parts = {} if kind in ("recurrent", "attention") else parts_of(output)
         # The main part goes by the module's own name too.
         names = [] if main is None else [(name, main)]

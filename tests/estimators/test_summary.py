@@ -149,11 +149,20 @@ def test_what_the_summary_says(tabular, unrelated, product_of_experts):
     assert net.weight_ == [0.3, 0.5]
     row = net.history[-1]
     assert (one.weight, other.weight) == (row["penalty_weight_0"], row["penalty_weight_1"])
+    assert [one.chosen_weight, other.chosen_weight] == net.weight_
     strength = summary.product_of_experts
     assert strength == net.product_of_experts_
     assert 0 < strength < 1 if product_of_experts == "auto" else strength == 0
-    if not strength:
+    if strength:
+        assert one.weight < 0.3
+        assert other.weight < 0.5
+        one_ends, other_ends = (
+            f", {found.weight:.3g} in the last epoch (beside the product of experts)"
+            for found in (one, other)
+        )
+    else:
         assert (one.weight, other.weight) == (0.3, 0.5)
+        one_ends = other_ends = ""
     assert (one.weight_from, other.weight_from) == ("automatic", "as given")
     assert one.first == net.history[0, "train_penalty_0"]
     assert one.last == net.history[-1, "train_penalty_0"]
@@ -161,17 +170,45 @@ def test_what_the_summary_says(tabular, unrelated, product_of_experts):
     for part in (
         "60 of 60 epochs, converged",
         f"(score {other.unrelated_score:.3f})",
-        f"weight {one.weight:.3g} (automatic)",
-        f"weight {other.weight:.3g} (as given)",
+        f"weight 0.3 (automatic){one_ends};",
+        f"weight 0.5 (as given){other_ends}{';' if strength else '.'}",
     ):
         assert part in text
     html = summary._repr_html_()
+    assert f"<td>0.3 (automatic){one_ends}</td>" in html
     for found in (text, html):
         assert ("product of experts" in found) == bool(strength)
         assert not strength or f"product of experts of strength {strength:.3g}" in found
     assert html.count("<tr>") == 3
     assert "AntiTransferClassifier 1" in html
     assert pickle.loads(pickle.dumps(net)).summary_ == summary
+
+
+@pytest.mark.parametrize(
+    ("params", "ends"),
+    [
+        ({}, ""),
+        ({"weight_schedule": lambda epoch: 1.0}, ""),
+        ({"weight_schedule": "linear_warmup"}, ""),
+        ({"weight_schedule": "cosine"}, ", 0.125 in the last epoch (by its schedule)"),
+        (
+            {"weight_schedule": "cosine", "product_of_experts": 1.0},
+            ", {:.3g} in the last epoch (by its schedule, beside the product of experts)",
+        ),
+        ({"target_similarity": 0.9}, ""),
+    ],
+)
+def test_the_weight_of_the_last_epoch_is_told_where_it_is_another(tabular, unrelated, params, ends):
+    X, _, nuisance = tabular
+    params = {"product_of_experts": 0.0, **params}
+    net = AntiTransferClassifier(unrelated=unrelated, weight=0.5, max_epochs=3, **params, **SEEDED)
+    (found,) = net.fit(X, nuisance).summary_.comparisons
+    assert found.chosen_weight == net.weight_
+    assert str(found).endswith(
+        f"weight {net.weight_:.3g} ({found.weight_from}){ends.format(found.weight)}"
+    )
+    if params["product_of_experts"]:
+        assert found.weight < 0.125
 
 
 TOO_LITTLE = "the nuisance says too little of the target, so weight='auto' is 0."

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def _draw_groups(ax: Axes, report: InvarianceReport) -> None:
-    """Draw the score of each group, and of all, of each estimator beside each other."""
+    """Draw the score of each group, and of all samples, with the estimators side by side."""
     places = ("", *report.groups)
     width = 0.8 / len(report.names)
     for k, name in enumerate(report.names):
