@@ -30,8 +30,9 @@ def write_report(path: Path, folder: Path) -> list[Row]:
         The file with the runs.
     folder : Path
         Gets ``summary.json``, the tables ``overview.rst``, ``weights.rst``, ``choice.rst``,
-        ``strengths.rst`` and ``tables.rst``, the figures that the text of the page names (``substitutions.rst``),
-        ``overview.png`` and a figure for each protocol, of those with gaps two.
+        ``strengths.rst`` and ``tables.rst``, the figures that the text of the page names
+        (``substitutions.rst``), ``overview.png`` and a figure for each protocol, of those with
+        gaps two.
 
     Returns
     -------
