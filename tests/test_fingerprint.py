@@ -534,7 +534,7 @@ class TestNetworks:
 
     def test_what_is_not_read(self):
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", DeprecationWarning)
+            warnings.filterwarnings("ignore", message=".*torch.jit")  # is deprecated
             traced = torch.jit.trace(torch.nn.Linear(2, 2), torch.zeros(1, 2))
         with pytest.raises(Unidentifiable, match="TorchScript"):
             fingerprint(traced)

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.lib.format import open_memmap
 from numpy.typing import DTypeLike
 
+from atl_sklearn._npy import load_npy
 from atl_sklearn._partial_files import partial_path, remove_left_over, reserve_space
 from atl_sklearn._types import PathLike
 
@@ -102,7 +103,7 @@ class NpyFile:
         final = self._folder / name
         with self._told():
             os.replace(self._path, final)
-            return np.load(final, mmap_mode="r", allow_pickle=False)
+            return load_npy(final, mmap_mode="r")
 
     @contextmanager
     def _told(self) -> Iterator[None]:

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 import torch
 from skorch.callbacks import GradientNormClipping
-from torch.nn.utils import clip_grad_norm_
 
 from atl_sklearn.estimators._net import Net
 
@@ -21,9 +20,6 @@ def clip_gradients(parameters: Sequence[torch.nn.Parameter], max_norm: float) ->
     max_norm : float
         The largest norm of all gradients taken as one vector.
     """
-    if not hasattr(torch.nn.utils, "get_total_norm"):  # before torch 2.6
-        clip_grad_norm_(parameters, max_norm)
-        return
     gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
     norm = torch.nn.utils.get_total_norm(gradients, foreach=True)
     # Most steps need no scaling, and multiplying by 1 takes as long as finding the norm. On a GPU,

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 
 from atl_sklearn._fingerprint import fingerprint, fingerprint_file
+from atl_sklearn._npy import load_npy
 from atl_sklearn._partial_files import partial_path, remove_left_over, reserve_space
 
 _FORM = 2  # changes with what is in the files
@@ -136,9 +137,7 @@ def _read(
     found = []
     for position, some in enumerate(few):
         # "c" leaves the file as it is, and gives memory that torch may take
-        kept = np.load(
-            folder / f"{position}.npy", mmap_mode="c" if mapped else None, allow_pickle=False
-        )
+        kept = load_npy(folder / f"{position}.npy", mmap_mode="c" if mapped else None)
         if kept.shape != (n_samples, *some.shape[1:]) or kept.dtype != _numpy_type(some.dtype):
             return None
         first = torch.from_numpy(np.array(kept[: len(some)])).to(some.device)

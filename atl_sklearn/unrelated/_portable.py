@@ -21,7 +21,8 @@ _WHERE = ("unrelated", "unrelated_", "_unrelated_given")
 def _without_advice() -> Iterator[None]:
     """Silence the warning that TorchScript is deprecated: whoever uses it has seen it."""
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message=".*torch.jit", category=DeprecationWarning)
+        # A DeprecationWarning of torch 2.13, a FutureWarning of 2.14.
+        warnings.filterwarnings("ignore", message=".*torch.jit")
         yield
 
 

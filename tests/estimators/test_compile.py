@@ -45,7 +45,7 @@ def test_a_network_like_another_one_that_was_compiled(tabular, unrelated):
 
 @LOOKS
 @pytest.mark.slow
-@pytest.mark.filterwarnings("ignore:.*torch.jit.script_method.*:DeprecationWarning")  # torch's own
+@pytest.mark.filterwarnings("ignore:.*torch.jit.script_method")  # torch's own
 @pytest.mark.skipif(shutil.which("g++") is None, reason="the default backend needs g++")
 def test_the_default_backend(tabular, unrelated):
     found, expected = _penalties_after_a_plain_fit(tabular, unrelated)
