@@ -141,7 +141,7 @@ def _recommended(report: ConfoundingReport) -> tuple[str, ...]:
         )
     texts.append(
         f"The defaults, weight='auto' and product_of_experts='auto', are {report.weight:g} and "
-        f"{report.product_of_experts:g} here."
+        f"{report.product_of_experts:.2g} here."
     )
     few = _FEW * report.n_classes
     if not on_unlabeled and report.n_contradicting < few:
