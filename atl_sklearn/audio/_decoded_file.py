@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -98,10 +98,11 @@ class DecodedFile:
 
         self.close()
         self._file.seek(0)
+        # Titles may be in any encoding, which PyAV 19 takes by itself.
+        known = int(av.__version__.split(".")[0]) < 19
+        titles: dict[str, Any] = {"metadata_errors": "ignore"} if known else {}
         try:
-            container = av.open(
-                self._file, mode="r", format=self._kind.demuxer, metadata_errors="ignore"
-            )
+            container = av.open(self._file, mode="r", format=self._kind.demuxer, **titles)
         except self._errors as error:
             what = "damaged"
             if self._kind.demuxer == "mov":

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +20,8 @@ def _magnitude_to_wave(magnitude: np.ndarray, settings: LibrosaFeatures, n_iter:
     import librosa
 
     win_length, hop_length = window_of(settings)
+    known = inspect.signature(librosa.griffinlim).parameters
+    seed: dict[str, Any] = {"rng" if "rng" in known else "random_state": 0}  # as in librosa 0.11
     return librosa.griffinlim(
         magnitude,
         n_iter=n_iter,
@@ -26,7 +29,7 @@ def _magnitude_to_wave(magnitude: np.ndarray, settings: LibrosaFeatures, n_iter:
         win_length=win_length,
         hop_length=hop_length,
         length=n_times_of(settings),
-        random_state=0,
+        **seed,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 
 import numpy as np
@@ -184,9 +185,12 @@ class RandomPitch(Augmentation):
 
         # Frames of at most a quarter of the clip.
         n_fft = min(_LARGEST_FFT, 2 ** int(np.log2(max(clip.shape[-1] // 4, 4))))
-        return librosa.effects.pitch_shift(
-            clip,
-            sr=16000,  # pitch is moved by a ratio, at any rate
-            n_steps=self._draw("semitones", rng),
-            n_fft=n_fft,
-        ).astype(clip.dtype)
+        with warnings.catch_warnings():
+            # Of librosa 1.0, which hands itself what it has deprecated.
+            warnings.filterwarnings("ignore", message="The `(hop_length|n_fft)` parameter is depr")
+            return librosa.effects.pitch_shift(
+                clip,
+                sr=16000,  # pitch is moved by a ratio, at any rate
+                n_steps=self._draw("semitones", rng),
+                n_fft=n_fft,
+            ).astype(clip.dtype)

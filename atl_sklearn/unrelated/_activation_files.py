@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import errno
 import json
+import os
 import shutil
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
@@ -116,17 +117,32 @@ def load(
         If the folder is there, and what is in it is damaged or cannot be read.
     """
     for _ in range(_TRIES):
-        try:
-            before = folder.stat().st_ino
-        except FileNotFoundError:
-            return None
-        try:
-            return _read(folder, few, n_samples, mapped=mapped)
-        except (OSError, ValueError, RecursionError) as error:  # the last two of JSON
-            with suppress(FileNotFoundError):
-                if folder.stat().st_ino == before:  # and no other process has replaced it
-                    raise OSError(str(error)) from error
+        with ExitStack() as stack:
+            try:
+                before = stack.enter_context(_number_of(folder))
+            except FileNotFoundError:
+                return None
+            try:
+                return _read(folder, few, n_samples, mapped=mapped)
+            except (OSError, ValueError, RecursionError) as error:  # the last two of JSON
+                with suppress(FileNotFoundError):
+                    if folder.stat().st_ino == before:  # and no other process has replaced it
+                        raise OSError(str(error)) from error
     return None
+
+
+@contextmanager
+def _number_of(folder: Path) -> Iterator[int]:
+    """Return the number of a folder, which no other one has as long as the block runs."""
+    handle = None
+    # Windows does not open folders, nor does it give a number again.
+    with suppress(PermissionError):
+        handle = os.open(folder, os.O_RDONLY | getattr(os, "O_DIRECTORY", 0))
+    try:
+        yield folder.stat().st_ino if handle is None else os.fstat(handle).st_ino
+    finally:
+        if handle is not None:
+            os.close(handle)
 
 
 def _read(

@@ -32,7 +32,7 @@ def chirp(seconds, rate):
     return (0.3 * np.sin(2 * np.pi * (300 + 200 * t) * t)).astype(np.float32)
 
 
-def encode_by_av(samples, container, codec, rate, *, n_tracks=1, video=False):
+def encode_by_av(samples, container, codec, rate, *, n_tracks=1, video=False, title=""):
     """Return a file as bytes, of samples of shape (n_times,) or (n_channels, n_times)."""
     import av
 
@@ -40,6 +40,7 @@ def encode_by_av(samples, container, codec, rate, *, n_tracks=1, video=False):
     layout = {1: "mono", 2: "stereo"}[len(samples)]
     file = io.BytesIO()
     with av.open(file, "w", format=container) as output:
+        output.metadata["title"] = title
         tracks = [output.add_stream(codec, rate=rate, layout=layout) for _ in range(n_tracks)]
         if codec == "wmav2":
             tracks[0].bit_rate = 128_000
@@ -61,6 +62,13 @@ def encode_by_av(samples, container, codec, rate, *, n_tracks=1, video=False):
             for packet in picture.encode(None):
                 output.mux(packet)
     return file.getvalue()
+
+
+def can_encode(name):
+    """Tell whether the installed PyAV writes a format in FOREIGN; from 19 on it writes no amr."""
+    import av
+
+    return FOREIGN[name][1] in av.codecs_available
 
 
 def encode_foreign(name, seconds=1.0):

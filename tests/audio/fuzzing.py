@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 import soundfile
-from encoding import FOREIGN, encode_foreign
+from encoding import FOREIGN, can_encode, encode_foreign
 from lying_files import lies
 
 from atl_sklearn.audio import BadAudioError, LibrosaFeatures
@@ -88,7 +88,7 @@ def make_originals(folder, rng):
     for name, (content, _) in lies().items():
         contents[f"lie: {name}"] = content
     if importlib.util.find_spec("av") is not None:
-        for name in FOREIGN:
+        for name in filter(can_encode, FOREIGN):
             contents[f"av: {name}"] = encode_foreign(name)[0]
     return contents
 

@@ -32,6 +32,9 @@ def _penalties_after_a_plain_fit(tabular, unrelated, **parameters):
     return [net.history[:, "train_penalty"] for net in nets]
 
 
+# torch says so where one compiles with Python 3.13.0.
+pytestmark = pytest.mark.filterwarnings("ignore:Guards may run slower on Python 3.13.0")
+
 # torch's compiler looks at the gradients of whatever a compiled criterion is given.
 LOOKS = pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor that is not a leaf")
 

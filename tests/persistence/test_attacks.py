@@ -272,7 +272,7 @@ def test_depth_is_limited(step):
     with pytest.raises(ModelFileError, match="model cannot be read"):
         _file._parse("[" * 100_000 + "]" * 100_000, "model")
     node = 1
-    for _ in range(2000):
+    for _ in range(20_000):
         node = {"is": "tuple", "items": [node]}
     with pytest.raises(ModelFileError, match="nested too deeply"):
         from_content(_file.read(step)._replace(model=node))

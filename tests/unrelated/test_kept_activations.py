@@ -17,6 +17,7 @@ import pytest
 import torch
 
 from atl_sklearn import AntiTransferClassifier
+from atl_sklearn.unrelated import _activation_files
 from atl_sklearn.unrelated._activation_cache import ActivationCache
 from atl_sklearn.unrelated._activation_files import load
 from atl_sklearn.unrelated._memory import get_memory
@@ -370,6 +371,24 @@ def test_several_threads_share_a_folder(tmp_path):
     assert set(entries(tmp_path)) <= {"key"}
     use(tmp_path / "key")
     assert use(tmp_path / "key") == 0
+
+
+def test_a_folder_that_is_replaced_while_it_is_read_is_read_again(tmp_path, monkeypatch):
+    folder, replaced = tmp_path / "key", []
+    use(folder)
+
+    def replacing(*args, **kwargs):
+        if not replaced:
+            replaced.append(True)
+            shutil.rmtree(folder)
+            use(folder)  # file systems like to give it the number of the one that is gone
+            raise FileNotFoundError("0.npy")
+        return read(*args, **kwargs)
+
+    read = _activation_files._read
+    monkeypatch.setattr(_activation_files, "_read", replacing)
+    found = load(folder, FEW, N, mapped=False)
+    assert all(torch.equal(x, value) for x, value in zip(found, VALUES, strict=True))
 
 
 # One process that makes others and kills them, so that torch is imported once.
