@@ -12,6 +12,7 @@ import numpy as np
 import torch
 
 from atl_sklearn import AntiTransferClassifier
+from atl_sklearn.modules import VGG
 from benchmarks.training.measuring import exponent, in_turns, median_ratio
 
 Rows = list[dict[str, Any]]
@@ -97,6 +98,18 @@ USES: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
         "ConvNet",
         {"shape": (40, 48), "n_samples": 250, "n_unlabeled": 1000},
         {"batch_size": 32, "max_epochs": 12},
+    ),
+    (
+        "VGG",
+        {"shape": (64, 64), "n_samples": 250, "n_unlabeled": 500},
+        {
+            "module": VGG,
+            "module__width": 0.25,
+            "module__hidden_units": 256,
+            "module__grid_size": 2,
+            "batch_size": 32,
+            "max_epochs": 3,
+        },
     ),
 ]
 
