@@ -5,7 +5,8 @@ import signal
 import subprocess
 import sys
 import threading
-from contextlib import nullcontext
+import time
+from contextlib import nullcontext, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -54,6 +55,15 @@ def of_state(trials, state):
     return [trial.number for trial in trials if trial.state == state]
 
 
+def join_others(threads):
+    """Wait for the threads that are not among these, and for those that they start meanwhile."""
+    until = time.monotonic() + 60
+    while (others := set(threading.enumerate()) - threads) and time.monotonic() < until:
+        for thread in others:
+            with suppress(RuntimeError):  # it is about to start
+                thread.join(timeout=1)
+
+
 @pytest.mark.parametrize(
     "n_jobs",
     [
@@ -70,8 +80,7 @@ def test_finished_trials_are_kept_and_the_lost_one_is_repeated(n_jobs, file, tmp
     with backend, pytest.raises(KeyboardInterrupt) as interrupt:
         search(storage, file, **jobs).fit(*study_worker.data())
     if n_jobs == "threading":  # which end the trial that they are in
-        for thread in set(threading.enumerate()) - threads:
-            thread.join(timeout=60)
+        join_others(threads)
     (note,) = interrupt.value.__notes__
     assert f"of {N_TRIALS}, are in the study 'anti_transfer_" in note
 
