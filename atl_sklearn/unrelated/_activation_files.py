@@ -7,7 +7,7 @@ import json
 import os
 import shutil
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
@@ -117,17 +117,16 @@ def load(
         If the folder is there, and what is in it is damaged or cannot be read.
     """
     for _ in range(_TRIES):
-        with ExitStack() as stack:
-            try:
-                before = stack.enter_context(_number_of(folder))
-            except FileNotFoundError:
-                return None
-            try:
-                return _read(folder, few, n_samples, mapped=mapped)
-            except (OSError, ValueError, RecursionError) as error:  # the last two of JSON
-                with suppress(FileNotFoundError):
-                    if folder.stat().st_ino == before:  # and no other process has replaced it
-                        raise OSError(str(error)) from error
+        try:
+            with _number_of(folder) as before:
+                try:
+                    return _read(folder, few, n_samples, mapped=mapped)
+                except (OSError, ValueError, RecursionError) as error:  # the last two of JSON
+                    with suppress(FileNotFoundError):
+                        if folder.stat().st_ino == before:  # and no other process has replaced it
+                            raise OSError(str(error)) from error
+        except FileNotFoundError:
+            return None
     return None
 
 
