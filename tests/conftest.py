@@ -3,6 +3,7 @@
 import importlib
 import os
 import signal
+import sys
 from pathlib import Path
 
 # Before anything imports matplotlib.
@@ -30,10 +31,11 @@ def pytest_addoption(parser):
 
 
 def pytest_configure(config):
-    """Have one process compile what librosa keeps in numba's cache, before several run tests.
+    """Prepare a run: librosa's compiled functions, the devices seen, and a warning of Python 3.13.
 
-    Processes that compile these at once may leave a cache that kills whoever reads it later
-    (numba's issue 10128).
+    One process compiles what librosa keeps in numba's cache, before several run tests: processes
+    that compile these at once may leave a cache that kills whoever reads it later (numba's issue
+    10128).
     """
     if getattr(config.option, "numprocesses", None) and not hasattr(config, "workerinput"):
         for name in ("util.utils", "core.audio", "core.pitch"):
@@ -41,6 +43,10 @@ def pytest_configure(config):
     if config.option.device == "cpu":
         # Estimators take a GPU where they see one; what is compared bit for bit is of the CPU.
         os.environ["CUDA_VISIBLE_DEVICES"] = ""
+    if sys.version_info >= (3, 13):
+        # Said where the last one to look at a study goes, whose connection is Optuna's.
+        leaked = "ignore:unclosed database in <sqlite3:ResourceWarning"
+        config.addinivalue_line("filterwarnings", leaked)
 
 
 @pytest.fixture(autouse=True)
