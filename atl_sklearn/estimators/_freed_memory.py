@@ -16,8 +16,8 @@ def keep_freed_memory() -> None:
     """Let the C library keep up to 64 MiB that were freed, instead of giving them back.
 
     A step frees its activations, and the next one asks for as much. Once glibc has given the
-    memory back to the system, the system writes zeros into all of it again: a quarter of the time
-    of a fit with large batches. glibc takes the size of the largest block that was ever freed, up
+    memory back to the system, the system writes zeros into all of it again: a fifth of the time of
+    a fit with large batches. glibc takes the size of the largest block that was ever freed, up
     to 32 MiB, for the size from which on it asks the system, and keeps twice as much [1]_. So one
     such block is taken and freed. It is never written to, so that it costs nothing. Where the
     environment sets these sizes (``MALLOC_TRIM_THRESHOLD_``), it changes nothing.
