@@ -132,11 +132,13 @@ class AntiTransferClassifier(AntiTransferEstimator, NeuralNetClassifier):
         its running statistics come from the training batches only.
     penalty_batch_size : int, default=96
         Samples in an unlabeled batch; all of ``X_unlabeled`` if it has fewer.
-    penalty_every : int, default=4
-        Compute the penalty once in this many steps: in the first step of each epoch and in
-        every `penalty_every`-th one after it. Its weight is then as many times larger, so that
-        the penalty of a whole epoch stays the same. A larger number makes `fit` faster, most of
-        all with ``X_unlabeled``.
+    penalty_every : int or "auto", default="auto"
+        Compute the penalty once in this many steps: in the first step of the training and in
+        every `penalty_every`-th one after it, but at least once in an epoch. Its weight is then
+        as many times larger, so that the penalty weighs the same. A larger number makes `fit`
+        faster, most of all with ``X_unlabeled``. ``"auto"`` is 6 where the penalty sees
+        unlabeled batches, which are larger than those of the task, and 4 where it sees only
+        training batches.
     conditional : bool, default=False
         Whether to leave what the target explains (for classes, their means) out of the
         comparison. Use it if the target depends on the nuisance for good reason. On unlabeled
@@ -349,7 +351,7 @@ class AntiTransferClassifier(AntiTransferEstimator, NeuralNetClassifier):
         weight_schedule: Choice = "constant",
         penalty_data: str = "auto",
         penalty_batch_size: int = 96,
-        penalty_every: int = 4,
+        penalty_every: int | str = "auto",
         conditional: bool = False,
         product_of_experts: float | str = "auto",
         augment: object = None,

@@ -1,10 +1,13 @@
-"""Which steps of an epoch compute the penalty, where not all do."""
+"""Which steps compute the penalty, where not all do."""
 
 from __future__ import annotations
 
 
 class InTurn:
-    """The first step of each epoch and every k-th after it, which count for the others too.
+    """The first step of a training and every k-th after it, which count for the others too.
+
+    Epochs do not begin the counting anew: short ones would have more such steps than asked for.
+    An epoch of k steps or less has one, its first.
 
     Parameters
     ----------
@@ -16,7 +19,7 @@ class InTurn:
     now : bool
         Whether the running step is one of them.
     factor : float
-        How many steps one of them stands for, so that all steps of an epoch count.
+        How many steps one of them stands for.
     """
 
     def __init__(self, every: int) -> None:
@@ -24,13 +27,15 @@ class InTurn:
         self.begin(None)
         self.now = True
 
-    def begin(self, n_steps: int | None) -> None:
-        """Begin an epoch of so many steps; None where nobody knows."""
+    def begin(self, n_steps: int | None, epoch: int = 0) -> None:
+        """Begin an epoch, counted from 0, of so many steps; None where nobody knows."""
         self._step = -1
-        n_turns = 1 if n_steps is None else -(-n_steps // self._every)
-        self.factor = float(self._every) if not n_steps else n_steps / n_turns
+        # From the number of the epoch, so that a training that goes on needs no counter.
+        goes_on = n_steps is not None and n_steps > self._every
+        self._first = -(epoch * n_steps) % self._every if goes_on and n_steps else 0
+        self.factor = float(min(self._every, n_steps or self._every))
 
     def count(self) -> None:
         """Begin a step."""
         self._step += 1
-        self.now = self._step % self._every == 0
+        self.now = self._step % self._every == self._first

@@ -45,7 +45,7 @@ class Parameters(Protocol):
     weight_schedule: str | Callable[..., float]
     penalty_data: str
     penalty_batch_size: int
-    penalty_every: int
+    penalty_every: int | str
     conditional: bool
     product_of_experts: float | str
     augment: object

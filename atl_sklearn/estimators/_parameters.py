@@ -125,8 +125,10 @@ def _check_comparison(net: Net) -> None:
     size = net.penalty_batch_size
     if not is_number(size, Integral) or size < 2:
         raise refuse(net, "penalty_batch_size", "an int in [2, inf)")
-    if not is_number(net.penalty_every, Integral) or net.penalty_every < 1:
-        raise refuse(net, "penalty_every", "an int in [1, inf)")
+    every = net.penalty_every
+    automatic = isinstance(every, str) and every == "auto"
+    if not automatic and (not is_number(every, Integral) or every < 1):
+        raise refuse(net, "penalty_every", "'auto' or an int in [1, inf)")
     if not isinstance(net.cache, str) or net.cache not in CACHES:
         raise refuse(net, "cache", f"one of {sorted(CACHES)}")
     if not is_number(net.cache_size, Integral) or net.cache_size < 0:

@@ -317,9 +317,9 @@ class PenaltyRun:
             X = self._calls.to_device(part[0])
             self._frozen.activations(X, unlabeled=unlabeled, index=index)
 
-    def begin_epoch(self, n_steps: int | None) -> None:
-        """Begin an epoch of so many steps; None where nobody knows."""
-        self._in_turn.begin(n_steps)
+    def begin_epoch(self, n_steps: int | None, epoch: int) -> None:
+        """Begin an epoch, counted from 0, of so many steps; None where nobody knows."""
+        self._in_turn.begin(n_steps, epoch)
 
     def begin_step(self) -> None:
         """Draw the unlabeled batch of a training step, if it is one that compares."""

@@ -19,6 +19,23 @@ from atl_sklearn.estimators._splits import get_splitter
 from atl_sklearn.estimators._trying import try_out
 from atl_sklearn.estimators._wrapped import unwrapped
 
+_EVERY_TRAINING, _EVERY_UNLABELED = 4, 6  # the latter's batches cost as much as three of the task's
+
+
+def steps_between(penalty_every: int | str, compared: str) -> int:
+    """Return in how many steps the penalty is computed once.
+
+    Parameters
+    ----------
+    penalty_every : int or "auto"
+        The parameter.
+    compared : {"train", "unlabeled", "both"}
+        What the penalty sees.
+    """
+    if penalty_every == "auto":
+        return _EVERY_TRAINING if compared == "train" else _EVERY_UNLABELED
+    return int(penalty_every)
+
 
 def _settings(net: Net, run: FitRun, weights: list[float], compared: str) -> PenaltySettings:
     of_layer, choices = unrelated_choices(
@@ -38,7 +55,7 @@ def _settings(net: Net, run: FitRun, weights: list[float], compared: str) -> Pen
         of_layer=of_layer,
         compares_training=compared in ("train", "both"),
         batch_size=net.penalty_batch_size,
-        every=int(net.penalty_every),
+        every=steps_between(net.penalty_every, compared),
         conditional=net.conditional,
         cache=net.cache,
         cache_size=net.cache_size,

@@ -88,7 +88,7 @@ class AntiTransferRegressor(AntiTransferEstimator, NeuralNetRegressor):
         weight_schedule: Choice = "constant",
         penalty_data: str = "auto",
         penalty_batch_size: int = 96,
-        penalty_every: int = 4,
+        penalty_every: int | str = "auto",
         conditional: bool = False,
         product_of_experts: float | str = "auto",
         augment: object = None,

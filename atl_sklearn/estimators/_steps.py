@@ -297,7 +297,7 @@ class Steps:
         self._modules = list(chain.from_iterable(modules))
         n_batches = _length_of(iterator)
         if self._penalty is not None:
-            self._penalty.begin_epoch(n_batches)
+            self._penalty.begin_epoch(n_batches, len(net.history) - 1)
         if net.verbose == 1:
             if run.progress is None:
                 done = 0 if run.checkpoints is None else run.checkpoints.done

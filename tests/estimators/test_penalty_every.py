@@ -38,18 +38,38 @@ def compared(net):
     ]
 
 
+def turns_of(turns, n_steps, epoch):
+    """Return for each step of an epoch whether it is one that compares."""
+    turns.begin(n_steps, epoch)
+    now = []
+    for _ in range(n_steps):
+        turns.count()
+        now.append(turns.now)
+    return now
+
+
 @pytest.mark.parametrize("every", [1, 2, 3, 7, 100])
-@pytest.mark.parametrize("n_steps", [1, 2, 3, 10, 11])
-def test_an_epoch_weighs_the_same(every, n_steps):
+@pytest.mark.parametrize("n_steps", [1, 2, 3, 7, 10, 11])
+def test_a_training_weighs_the_same(every, n_steps):
     turns = InTurn(every)
-    for _ in range(2):
-        turns.begin(n_steps)
-        total = 0.0
-        for step in range(n_steps):
-            turns.count()
-            assert turns.now == (step % every == 0)
-            total += turns.now * turns.factor
-        assert total == pytest.approx(n_steps)
+    epochs = [turns_of(turns, n_steps, epoch) for epoch in range(every)]
+    assert all(any(now) for now in epochs)
+    # After k epochs, all steps have been counted for, however long an epoch is.
+    assert sum(map(sum, epochs)) * turns.factor == every * n_steps
+    assert epochs[0][0]
+
+
+@pytest.mark.parametrize("every", [1, 2, 3, 7])
+def test_every_kth_step_across_epochs(every):
+    turns = InTurn(every)
+    now = [one for epoch in range(5) for one in turns_of(turns, 10, epoch)]
+    assert now == [step % every == 0 for step in range(50)]
+
+
+def test_where_an_epoch_is_known_alone_its_turns_are_too():
+    everything = InTurn(6)
+    expected = [turns_of(everything, 8, epoch) for epoch in range(4)]
+    assert [turns_of(InTurn(6), 8, epoch) for epoch in range(4)] == expected
 
 
 def test_where_the_number_of_steps_is_not_known_each_counts_as_many_times():
@@ -63,18 +83,39 @@ def test_1_is_every_step(unrelated):
     assert compared(net) == [list(range(10))] * 2
 
 
-def test_the_default_is_every_fourth(unrelated):
-    default = AntiTransferClassifier(unrelated=unrelated, **PARAMS).fit(X, Y)
-    assert compared(default) == [[0, 4, 8]] * 2
-    net = AntiTransferClassifier(unrelated=unrelated, penalty_every=4, **PARAMS).fit(X, Y)
+@pytest.mark.parametrize(
+    ("unlabeled", "penalty_data", "every", "steps"),
+    [
+        (None, "auto", 4, [[0, 4, 8], [2, 6]]),
+        (X_UNLABELED, "train", 4, [[0, 4, 8], [2, 6]]),
+        (X_UNLABELED, "auto", 6, [[0, 6], [2, 8]]),
+        (X_UNLABELED, "both", 6, [[0, 6], [2, 8]]),
+    ],
+)
+def test_the_default_goes_by_the_data(unrelated, unlabeled, penalty_data, every, steps):
+    params = {"unrelated": unrelated, "penalty_data": penalty_data, **PARAMS}
+    default = AntiTransferClassifier(**params).fit(X, Y, X_unlabeled=unlabeled)
+    assert compared(default) == steps
+    net = AntiTransferClassifier(penalty_every=every, **params).fit(X, Y, X_unlabeled=unlabeled)
     assert torch.equal(weights_of(net), weights_of(default))
 
 
 @pytest.mark.parametrize("unlabeled", [None, X_UNLABELED])
-def test_the_first_step_of_each_epoch_and_every_kth_after_it(unrelated, unlabeled):
+def test_a_training_that_goes_on_compares_in_the_same_steps(unrelated, unlabeled):
+    params = {"unrelated": unrelated, **PARAMS, "lr_schedule": "constant"}
+    once = AntiTransferClassifier(**{**params, "max_epochs": 3}).fit(X, Y, X_unlabeled=unlabeled)
+    parts = AntiTransferClassifier(**{**params, "max_epochs": 1})
+    for _ in range(3):
+        parts.partial_fit(X, Y, X_unlabeled=unlabeled)
+    assert compared(parts) == compared(once)
+    assert torch.equal(weights_of(parts), weights_of(once))
+
+
+@pytest.mark.parametrize("unlabeled", [None, X_UNLABELED])
+def test_the_first_step_and_every_kth_after_it(unrelated, unlabeled):
     net = AntiTransferClassifier(unrelated=unrelated, penalty_every=4, **PARAMS)
     net.fit(X, Y, X_unlabeled=unlabeled)
-    assert compared(net) == [[0, 4, 8]] * 2
+    assert compared(net) == [[0, 4, 8], [2, 6]]
     for epoch in net.history:
         rows = [row for row in epoch["batches"] if "train_penalty" in row]
         mean = np.mean([row["train_penalty"] for row in rows])
@@ -96,7 +137,7 @@ def test_unlabeled_batches_are_drawn_for_the_steps_that_compare(unrelated):
         Counting, unrelated=unrelated, penalty_every=4, penalty_batch_size=30, **PARAMS
     )
     net.fit(X, Y, X_unlabeled=X_UNLABELED)
-    assert net.module_.seen == 2 * (N + 3 * 30)
+    assert net.module_.seen == 2 * N + 5 * 30
 
 
 class FirstGradient(Callback):
@@ -147,7 +188,7 @@ def test_own_train_step(unrelated):
             return step
 
     net = Own(unrelated=unrelated, penalty_every=4, **PARAMS).fit(X, Y, X_unlabeled=X_UNLABELED)
-    assert compared(net) == [[0, 4, 8]] * 2
+    assert compared(net) == [[0, 4, 8], [2, 6]]
 
 
 def test_validation_compares_always(unrelated):
