@@ -30,6 +30,7 @@ from atl_sklearn.tuning._watching import TrialsProgress
 from atl_sklearn.tuning._workers import (
     claim,
     end_run,
+    enlist,
     frozen,
     give_up,
     heartbeat,
@@ -323,6 +324,7 @@ def work(job: Job, study: Study | None = None, progress: TrialsProgress | None =
         if job.remembers:
             fixed = {**job.evaluation.fixed, job.remembers: path}
             job = replace(job, evaluation=replace(job.evaluation, fixed=fixed))
+        enlist(study)
         while not is_over(study, job.run):
             trial = claim(study, job.space, job.n_trials, job.deadline)
             if trial is None:

@@ -21,6 +21,7 @@ _BEAT = 15.0  # seconds between signs of life
 _GRACE = 120.0  # seconds without one after which a worker on another machine is taken for dead
 _POLL = 0.2  # seconds between looks at what others do
 _ENDED = "ended:"  # the study's attribute, followed by the run that has ended
+_WORKER = "worker:"  # the study's attribute, followed by one that works on it, or did
 _HERE: set[tuple[int, str, int]] = set()  # the trials that this process is at
 
 
@@ -53,11 +54,30 @@ def _lives(worker: str) -> bool:
     return _started(int(pid)) == started
 
 
+def _can_be_asked(worker: str) -> bool:
+    return worker.split(":")[0] == socket.gethostname() and os.name == "posix"
+
+
+def enlist(study: Study) -> None:
+    """Say that this process works on a study, before it begins a trial.
+
+    One that is killed while it begins a trial has not said yet that the trial is its own.
+    """
+    name = _WORKER + identity()
+    if name not in study.user_attrs:
+        study.set_user_attr(name, True)
+
+
+def _all_gone(study: Study) -> bool:
+    """Tell whether all that ever worked on a study are gone, and known to be."""
+    workers = [name.removeprefix(_WORKER) for name in study.user_attrs if name.startswith(_WORKER)]
+    return bool(workers) and all(_can_be_asked(one) and not _lives(one) for one in workers)
+
+
 def is_dead(trial: FrozenTrial) -> bool:
     """Tell whether the process that runs a trial is gone, or has given no sign of life."""
     worker = trial.user_attrs.get("worker")
-    here = socket.gethostname()
-    if worker is not None and worker.split(":")[0] == here and os.name == "posix":
+    if worker is not None and _can_be_asked(worker):
         if not _lives(worker):
             return True
         # It may be at something else, if the trial's end could not be written. In memory, of
@@ -112,10 +132,11 @@ def give_up(study: Study, trial: Trial) -> None:
 def release_lost(study: Study) -> None:
     """Give up the trials of processes that are gone, and those that this one is at no more."""
     for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
-        if trial.user_attrs.get("worker") == identity():
+        worker = trial.user_attrs.get("worker")
+        if worker == identity():
             lost = _key(study, trial.number) not in _HERE
         else:
-            lost = is_dead(trial)
+            lost = is_dead(trial) or (worker is None and _all_gone(study))
         if lost:
             release(study, trial)
 

@@ -536,6 +536,36 @@ def test_trials_of_other_threads_are_left_to_them():
     assert study.trials[mine.number].state == TrialState.FAIL
 
 
+KILLED_WHILE_IT_ASKS = """
+import os, sys
+import optuna
+from atl_sklearn.tuning._storages import open_storage
+from atl_sklearn.tuning._workers import enlist
+study = optuna.load_study(study_name="mine", storage=open_storage(sys.argv[1]))
+enlist(study)
+study.ask()
+os._exit(0)
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="only POSIX tells which processes live")
+@pytest.mark.parametrize(
+    "other", [None, "elsewhere:1:1", identity()], ids=["nobody", "elsewhere", "here"]
+)
+def test_a_trial_of_one_that_was_killed_before_it_was_its_own(other, tmp_path):
+    study = optuna.create_study(study_name="mine", storage=open_storage(str(tmp_path)))
+    study.enqueue_trial({"x": 1})
+    if other is not None:  # lives, or may: it may be what has asked
+        study.set_user_attr(f"worker:{other}", True)
+    subprocess.run([sys.executable, "-c", KILLED_WHILE_IT_ASKS, str(tmp_path)], check=True)
+    release_lost(study)
+    states = [trial.state for trial in study.get_trials()]
+    if other is None:
+        assert states == [TrialState.FAIL, TrialState.WAITING]
+    else:
+        assert states == [TrialState.RUNNING]
+
+
 def test_who_is_dead(monkeypatch):
     def trial(**attributes):
         return optuna.trial.create_trial(state=TrialState.RUNNING, user_attrs=attributes)
