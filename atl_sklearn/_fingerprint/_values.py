@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copyreg
+import functools
 import struct
 import types
 import weakref
@@ -163,17 +164,27 @@ def _network(value: Any) -> Parts | None:
     found: dict[str, object] = {"class": type(value)}
     for name in ("_parameters", "_buffers", "_modules"):
         found[name] = list(held.pop(name).items())
-    own = vars(torch.nn.Module()).keys() & held.keys()
-    for name in sorted(name for name in own if name.endswith("_hooks")):
+    for name, names_of_flags in _names_of_hooks().items():
         # The keys are numbers that are given out as hooks come and go.
-        flags = [held.pop(flag) for flag in sorted(own) if flag.startswith(f"{name}_")]
-        hooks = held.pop(name).items()
-        found[name] = [(hook, [key in flag for flag in flags]) for key, hook in hooks]
+        flags = [held.pop(flag) for flag in names_of_flags if flag in held]
+        hooks = held.pop(name, {})
+        if hooks:  # most networks have none of any kind
+            found[name] = [(hook, [key in flag for flag in flags]) for key, hook in hooks.items()]
     if type(value).get_extra_state is not torch.nn.Module.get_extra_state:
         found["extra state"] = value.get_extra_state()
     found["attributes"] = held
     found["tied"] = _tied(value)
     return Parts("network", found)
+
+
+@functools.cache
+def _names_of_hooks() -> dict[str, list[str]]:
+    """Return the attributes in which torch keeps hooks, each with those of their flags."""
+    import torch
+
+    own = sorted(vars(torch.nn.Module()))
+    hooks = [name for name in own if name.endswith("_hooks")]
+    return {name: [flag for flag in own if flag.startswith(f"{name}_")] for name in hooks}
 
 
 def _tied(network: torch.nn.Module) -> list[list[str]]:
