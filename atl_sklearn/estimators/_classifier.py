@@ -138,7 +138,8 @@ class AntiTransferClassifier(AntiTransferEstimator, NeuralNetClassifier):
         as many times larger, so that the penalty weighs the same. A larger number makes `fit`
         faster, most of all with ``X_unlabeled``. ``"auto"`` is 6 where the penalty sees
         unlabeled batches, which are larger than those of the task, and 4 where it sees only
-        training batches.
+        training batches. With `target_similarity` it is 1: each comparison corrects the weight
+        once, and fewer do not reach the target in a training of usual length.
     conditional : bool, default=False
         Whether to leave what the target explains (for classes, their means) out of the
         comparison. Use it if the target depends on the nuisance for good reason. On unlabeled

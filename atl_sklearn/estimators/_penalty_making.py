@@ -18,11 +18,12 @@ from atl_sklearn.estimators._rehearsal import Rehearsal
 from atl_sklearn.estimators._splits import get_splitter
 from atl_sklearn.estimators._trying import try_out
 from atl_sklearn.estimators._wrapped import unwrapped
+from atl_sklearn.similarity import has_target
 
 _EVERY_TRAINING, _EVERY_UNLABELED = 4, 6  # the latter's batches cost as much as three of the task's
 
 
-def steps_between(penalty_every: int | str, compared: str) -> int:
+def steps_between(penalty_every: int | str, compared: str, *, controlled: bool) -> int:
     """Return in how many steps the penalty is computed once.
 
     Parameters
@@ -31,7 +32,11 @@ def steps_between(penalty_every: int | str, compared: str) -> int:
         The parameter.
     compared : {"train", "unlabeled", "both"}
         What the penalty sees.
+    controlled : bool
+        Whether the weight follows a target, for which each comparison is one correction.
     """
+    if penalty_every == "auto" and controlled:
+        return 1
     if penalty_every == "auto":
         return _EVERY_TRAINING if compared == "train" else _EVERY_UNLABELED
     return int(penalty_every)
@@ -55,7 +60,9 @@ def _settings(net: Net, run: FitRun, weights: list[float], compared: str) -> Pen
         of_layer=of_layer,
         compares_training=compared in ("train", "both"),
         batch_size=net.penalty_batch_size,
-        every=steps_between(net.penalty_every, compared),
+        every=steps_between(
+            net.penalty_every, compared, controlled=has_target(net.target_similarity)
+        ),
         conditional=net.conditional,
         cache=net.cache,
         cache_size=net.cache_size,

@@ -100,6 +100,14 @@ def test_the_default_goes_by_the_data(unrelated, unlabeled, penalty_data, every,
     assert torch.equal(weights_of(net), weights_of(default))
 
 
+@pytest.mark.parametrize("target", [0.3, [0.3]])
+@pytest.mark.parametrize("unlabeled", [None, X_UNLABELED])
+def test_a_target_is_corrected_in_every_step(unrelated, unlabeled, target):
+    params = {**PARAMS, "unrelated": [unrelated], "target_similarity": target}
+    net = AntiTransferClassifier(**params).fit(X, Y, X_unlabeled=unlabeled)
+    assert compared(net) == [list(range(10))] * 2
+
+
 @pytest.mark.parametrize("unlabeled", [None, X_UNLABELED])
 def test_a_training_that_goes_on_compares_in_the_same_steps(unrelated, unlabeled):
     params = {"unrelated": unrelated, **PARAMS, "lr_schedule": "constant"}
