@@ -128,6 +128,11 @@ def is_bool(value: object) -> bool:
     return isinstance(value, bool | np.bool_)
 
 
+def is_auto(value: object) -> TypeGuard[str]:
+    """Tell whether a value is the word "auto"; an array is not compared with it."""
+    return isinstance(value, str) and value == "auto"
+
+
 def is_real(value: object) -> TypeGuard[float]:
     """Tell whether a value is a number on the real line, or beyond; True and False are none."""
     return isinstance(value, Real) and not isinstance(value, bool)

@@ -15,6 +15,7 @@ from skorch import NeuralNetClassifier
 from skorch.dataset import Dataset
 from torch.utils.data import DataLoader
 
+from atl_sklearn._validation import is_auto
 from atl_sklearn.estimators._batching import few_samples
 from atl_sklearn.estimators._class_weight import weights_by_class
 from atl_sklearn.estimators._constructors import arguments_of
@@ -452,9 +453,8 @@ class AntiTransferClassifier(AntiTransferEstimator, NeuralNetClassifier):
         return super().get_loss(y_pred, y_true, *args, **kwargs)
 
     def _get_predict_nonlinearity(self) -> Callable[[torch.Tensor], torch.Tensor]:
-        is_auto = isinstance(self.predict_nonlinearity, str) and self.predict_nonlinearity == "auto"
         criterion = criterion_of(self)
-        if is_auto and takes_one_score(criterion):
+        if is_auto(self.predict_nonlinearity) and takes_one_score(criterion):
             return nonlinearity_of(criterion)
         return super()._get_predict_nonlinearity()
 

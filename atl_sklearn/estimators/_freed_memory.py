@@ -44,7 +44,8 @@ def keep_freed_memory() -> list[torch.Tensor]:
         torch.empty(_BLOCK, dtype=torch.uint8)
         blocks = [torch.empty(_BLOCK, dtype=torch.uint8) for _ in range(_N_BLOCKS)]
         end = max(block.data_ptr() for block in blocks)
-        # The first ones may fill gaps that were there before.
-        while len(pins) < _MOST_PINS and not (pins and pins[-1].data_ptr() > end):
+        for _ in range(_MOST_PINS):  # the first ones may fill gaps that were there before
             pins.append(torch.empty(_PIN, dtype=torch.uint8))
+            if pins[-1].data_ptr() > end:
+                break
     return pins[-1:]

@@ -31,9 +31,9 @@ class InTurn:
         """Begin an epoch, counted from 0, of so many steps; None where nobody knows."""
         self._step = -1
         # From the number of the epoch, so that a training that goes on needs no counter.
-        goes_on = n_steps is not None and n_steps > self._every
-        self._first = -(epoch * n_steps) % self._every if goes_on and n_steps else 0
-        self.factor = float(min(self._every, n_steps or self._every))
+        length = n_steps or self._every
+        self._first = -(epoch * length) % self._every if length > self._every else 0
+        self.factor = float(min(self._every, length))
 
     def count(self) -> None:
         """Begin a step."""

@@ -12,7 +12,14 @@ import torch
 from numpy.typing import ArrayLike
 
 from atl_sklearn._seeds import is_seed
-from atl_sklearn._validation import check_no_missing, is_bool, is_number, refuse, shown
+from atl_sklearn._validation import (
+    check_no_missing,
+    is_auto,
+    is_bool,
+    is_number,
+    refuse,
+    shown,
+)
 from atl_sklearn.estimators._augmentation import check_augment
 from atl_sklearn.estimators._callbacks import check_callbacks
 from atl_sklearn.estimators._class_weight import check_class_weight
@@ -37,7 +44,7 @@ _PENALTY_DATA = ("auto", "both", "train", "unlabeled")
 def _check_weight(net: Net) -> None:
     values = net.weight if isinstance(net.weight, list | tuple) else [net.weight]
     for value in values:
-        if isinstance(value, str) and value == "auto":
+        if is_auto(value):
             continue
         if not (is_number(value) and value >= 0):
             raise refuse(
@@ -126,8 +133,7 @@ def _check_comparison(net: Net) -> None:
     if not is_number(size, Integral) or size < 2:
         raise refuse(net, "penalty_batch_size", "an int in [2, inf)")
     every = net.penalty_every
-    automatic = isinstance(every, str) and every == "auto"
-    if not automatic and (not is_number(every, Integral) or every < 1):
+    if not is_auto(every) and (not is_number(every, Integral) or every < 1):
         raise refuse(net, "penalty_every", "'auto' or an int in [1, inf)")
     if not isinstance(net.cache, str) or net.cache not in CACHES:
         raise refuse(net, "cache", f"one of {sorted(CACHES)}")
@@ -139,7 +145,7 @@ def _check_comparison(net: Net) -> None:
 
 def _check_experts(net: Net) -> None:
     strength = net.product_of_experts
-    if isinstance(strength, str) and strength == "auto":
+    if is_auto(strength):
         return
     if not is_number(strength) or not 0 <= strength < math.inf:
         raise refuse(net, "product_of_experts", "a float in [0, inf), or 'auto'")
@@ -190,11 +196,10 @@ def _check_numbers(net: Net) -> None:
 
 def _check_of_skorch(net: Net) -> None:
     function = net.predict_nonlinearity
-    is_auto = isinstance(function, str) and function == "auto"
-    if not (function is None or is_auto or callable(function)):
+    if not (function is None or is_auto(function) or callable(function)):
         raise refuse(net, "predict_nonlinearity", "a callable, 'auto' or None")
     keeps = net.use_caching
-    if not (is_bool(keeps) or (isinstance(keeps, str) and keeps == "auto")):
+    if not (is_bool(keeps) or is_auto(keeps)):
         raise refuse(net, "use_caching", "True, False or 'auto'")
     kwargs = net.torch_load_kwargs
     if not (kwargs is None or isinstance(kwargs, dict)) or not all(

@@ -35,11 +35,11 @@ def steps_between(penalty_every: int | str, compared: str, *, controlled: bool) 
     controlled : bool
         Whether the weight follows a target, for which each comparison is one correction.
     """
-    if penalty_every == "auto" and controlled:
+    if penalty_every != "auto":
+        return int(penalty_every)
+    if controlled:
         return 1
-    if penalty_every == "auto":
-        return _EVERY_TRAINING if compared == "train" else _EVERY_UNLABELED
-    return int(penalty_every)
+    return _EVERY_TRAINING if compared == "train" else _EVERY_UNLABELED
 
 
 def _settings(net: Net, run: FitRun, weights: list[float], compared: str) -> PenaltySettings:

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from skorch.utils import to_tensor
 
+from atl_sklearn._validation import is_auto
 from atl_sklearn.estimators._data import ArrayData, Samples, whole_of
 
 _T = TypeVar("_T")
@@ -29,7 +30,7 @@ HALF_PRECISIONS = {"bfloat16": torch.bfloat16, "float16": torch.float16}
 
 def resolve_device(device: _T) -> _T | str:
     """Return the device that "auto" stands for, or the device itself."""
-    if not (isinstance(device, str) and device == "auto"):
+    if not is_auto(device):
         return device
     return "cuda" if torch.cuda.is_available() else "cpu"
 

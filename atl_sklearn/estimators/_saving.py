@@ -14,6 +14,7 @@ from skorch.history import History
 from skorch.utils import to_device
 
 from atl_sklearn._user_warnings import warn_user
+from atl_sklearn._validation import is_auto
 from atl_sklearn.estimators._net import Net
 from atl_sklearn.estimators._wrapped import unwrapped
 from atl_sklearn.persistence import HERE_ONLY_OF_NETS, CannotSaveError, allowed_name, shadows
@@ -142,7 +143,7 @@ def state_to_save(net: Net, keep: Kept) -> dict[str, object]:
 
 
 def _device_here(device: str | torch.device | None) -> str | torch.device | None:
-    if device is None or (isinstance(device, str) and device == "auto"):
+    if device is None or is_auto(device):
         return device
     kind = torch.device(device).type
     there: dict[str, Callable[[], bool]] = {
