@@ -17,5 +17,5 @@ def test_the_main_example_runs_and_gains():
     X_test, test = names["X_test"], names["test"]
     plain, timbre = (names[name].score(X_test, test.timbre) for name in ("plain", "timbre"))
     assert timbre > plain + 0.2
-    claimed = [float(value) for value in re.findall(r"prints (0\.\d+) and (0\.\d+)", text)[0]]
+    claimed = [float(value) for value in re.findall(r"prints about (0\.\d+) and (0\.\d+)", text)[0]]
     assert claimed == pytest.approx([plain, timbre], abs=0.1)
