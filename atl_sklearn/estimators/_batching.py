@@ -19,6 +19,7 @@ from atl_sklearn.estimators._data import (
     SingleSamples,
     batch_loader,
     is_own_data,
+    whole_of,
 )
 from atl_sklearn.estimators._fit_run import FitRun
 from atl_sklearn.estimators._input_checks import accepted
@@ -95,7 +96,9 @@ def split_datasets(
         y_valid = net._encode_targets(targets_of(valid), reset=False)
         valid = LabelledData(valid, y_valid, is_training=False)
     if run is not None:
-        run.dataset = train
+        run.dataset, whole = train, whole_of(train)
+        if isinstance(whole, ArrayData):
+            whole.lay_in_rows()
         if run.experts is not None:
             run.experts.learn(train)
             if run.penalty is not None:

@@ -40,6 +40,7 @@ class BatchedData(IndexedData, Protocol):
 
 
 _TORCH_TYPES = [np.dtype(name) for name in ("f4", "f8", "i8", "i4", "i2", "i1", "u1", "?")]
+_ROWS_COPIED = 2**30  # bytes of a table of columns, up to which it is copied
 
 
 class Batch:
@@ -137,6 +138,16 @@ def _as_tensors(values: object) -> object:
     return torch.from_numpy(values) if takes else values
 
 
+def _in_rows(values: Any) -> Any:
+    """Return tensors whose samples lie one after the other; a table of columns is copied once."""
+    if isinstance(values, Mapping):
+        return {key: _in_rows(value) for key, value in values.items()}
+    if not isinstance(values, torch.Tensor) or values.dim() < 2 or _n_bytes(values) > _ROWS_COPIED:
+        return values
+    interleaved = 0 < values.stride(0) < max(values.stride()[1:])
+    return values.contiguous() if interleaved else values
+
+
 def _n_bytes(values: object) -> float:
     """Return the size of tensors; infinity for what torch cannot hold."""
     if values is None:
@@ -190,6 +201,14 @@ class ArrayData(Dataset):
         size = sum(map(_n_bytes, self._columns))
         if 0 < size <= limit:
             self._columns = tuple(_moved(column, device) for column in self._columns)
+
+    def lay_in_rows(self) -> None:
+        """Lay samples one after the other where a table came in columns, as pandas has them.
+
+        Batches are then copied as rows, many times faster. Tables of more than 1 GiB stay as they
+        are, for the sake of memory.
+        """
+        self._columns = tuple(map(_in_rows, self._columns))
 
     def __getitems__(self, index: Sequence[int] | torch.Tensor) -> Batch:
         places = torch.as_tensor(index)

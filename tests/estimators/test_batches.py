@@ -11,7 +11,7 @@ from torch import nn
 from torch.utils.data import WeightedRandomSampler, default_collate
 
 from atl_sklearn import AntiTransferClassifier
-from atl_sklearn.estimators import _scales
+from atl_sklearn.estimators import _data, _scales
 from atl_sklearn.estimators._data import ArrayData, batch_loader
 from atl_sklearn.estimators._finiteness import FiniteWeights
 from atl_sklearn.modules import MLP, Standardize
@@ -35,6 +35,29 @@ def test_arrays_of_any_layout_make_the_same_batches():
         assert batch.y.tolist() == batch.index.tolist() == [4, 1]
     with pytest.raises(ValueError, match="byte order"):
         ArrayData(foreign, None).__getitems__([0])
+
+
+@pytest.mark.parametrize("limit", [2**30, 0])
+def test_a_table_of_columns_is_laid_in_rows_once(limit, monkeypatch):
+    monkeypatch.setattr(_data, "_ROWS_COPIED", limit)
+    rows = np.arange(12.0).reshape(6, 2)
+    columns, part = np.asfortranarray(rows), np.hstack([rows, rows])[:, :2]
+    for given, copied in ((columns, limit > 0), (rows, False), (part, False), (rows[::2], False)):
+        for X in (given, torch.from_numpy(given)):
+            data = ArrayData({"a": X}, np.arange(len(X)))
+            data.lay_in_rows()
+            kept = data._columns[0]["a"]
+            assert (kept.data_ptr() != torch.as_tensor(X).data_ptr()) == copied
+            assert torch.equal(data.__getitems__([2, 1]).X["a"], torch.as_tensor(given[[2, 1]]))
+            assert data.X["a"] is X
+
+
+def test_a_table_of_columns_trains_as_one_of_rows(tabular):
+    X, y, _ = tabular
+    columns = np.asfortranarray(X)
+    networks = [AntiTransferClassifier(**FAST).fit(given, y) for given in (X, columns)]
+    assert torch.equal(*map(state_of, networks))
+    assert columns.flags.f_contiguous and np.array_equal(columns, X)
 
 
 def test_batches_come_in_the_same_order_with_and_without_workers():
