@@ -8,6 +8,9 @@ from pathlib import Path
 
 # Before anything imports matplotlib.
 os.environ["MPLBACKEND"] = "Agg"
+# Before anything imports NumPy, and for the programs that tests start: the processes of a run share
+# the cores, and threads that wait for one take it from those they wait for.
+os.environ.setdefault("OMP_NUM_THREADS", os.environ.get("ATL_SKLEARN_TEST_THREADS", "1"))
 
 import numpy as np
 import pytest
