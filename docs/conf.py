@@ -40,6 +40,8 @@ exclude_patterns = [
     "evidence/findings.rst",
     "evidence/choice.rst",
     "evidence/strengths.rst",
+    "evidence/images.rst",
+    "evidence/words.rst",
     "evidence/substitutions.rst",
     "evidence/will_it_help.rst",
     "evidence/paper/*.rst",

@@ -153,6 +153,8 @@ class UnlabeledBatches:
         generator: torch.Generator,
         augment: Callable[[Batch], Batch] | None = None,
     ) -> None:
+        if isinstance(data, ArrayData):
+            data.lay_in_rows()
         self._augment = augment
         self._data = data
         self._size = min(batch_size, len(data))

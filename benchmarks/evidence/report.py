@@ -10,8 +10,11 @@ from benchmarks.evidence.figures import draw_overview, draw_protocol
 from benchmarks.evidence.rows import Row, complete, summarise
 from benchmarks.evidence.runs import read_runs
 from benchmarks.evidence.tables import (
+    IMAGES,
     OVERVIEW,
     WEIGHTS,
+    WORDS,
+    accuracies,
     by_value,
     choice,
     overview,
@@ -30,9 +33,9 @@ def write_report(path: Path, folder: Path) -> list[Row]:
         The file with the runs.
     folder : Path
         Gets ``summary.json``, the tables ``overview.rst``, ``weights.rst``, ``choice.rst``,
-        ``strengths.rst`` and ``tables.rst``, the figures that the text of the page names
-        (``substitutions.rst``), ``overview.png`` and a figure for each protocol, of those with
-        gaps two.
+        ``strengths.rst``, ``images.rst``, ``words.rst`` and ``tables.rst``, the figures that the
+        text of the page names (``substitutions.rst``), ``overview.png`` and a figure for each
+        protocol, of those with gaps two.
 
     Returns
     -------
@@ -50,6 +53,8 @@ def write_report(path: Path, folder: Path) -> list[Row]:
     (folder / "weights.rst").write_text(overview(shown, WEIGHTS))
     (folder / "choice.rst").write_text(choice(shown))
     (folder / "strengths.rst").write_text(by_value(runs, "product-part"))
+    (folder / "images.rst").write_text(accuracies(shown, IMAGES))
+    (folder / "words.rst").write_text(accuracies(shown, WORDS))
     (folder / "tables.rst").write_text(tables(shown))
     (folder / "substitutions.rst").write_text(substitutions(rows))
     draw_overview(shown, folder / "overview.png")

@@ -27,6 +27,23 @@ WEIGHTS: Columns = {
     "chosen on the test's condition": ("cross", "valid_like_test"),
 }
 
+# The protocols of the field, by the titles of their columns.
+IMAGES = {
+    **{f"coloured, {share} %": f"coloured-mnist-{share}" for share in ("0.5", "1", "2", "5")},
+    **{f"Biased, .{rho}": f"biased-mnist-{rho}" for rho in (999, 997, 995, 990)},
+}
+WORDS = {
+    "words, 90 %": "arabic-90",
+    "words, 96 %": "arabic-96",
+    "speakers, 96 %": "arabic-reversed",
+    "new speakers": "arabic-new-speaker",
+}
+_RIVALS = (
+    ZERO, "default", "default-train", "last-layer-refit", "reversal-labels", "reversal-train",
+    "group-weights", "group-dro", "just-train-twice", "learning-from-failure", "rebias-frozen",
+    "erasure", "deep-coral",
+)  # fmt: skip
+
 
 def list_table(cells: Sequence[Sequence[str]]) -> list[str]:
     """Return the lines of a table, the first row its head."""
@@ -81,6 +98,31 @@ def overview(rows: Sequence[Row], columns: Columns) -> str:
 
 def _short(share: float, n_digits: int = 3) -> str:
     return f"{share:.{n_digits}f}".removeprefix("0")
+
+
+def accuracies(rows: Sequence[Row], columns: dict[str, str]) -> str:
+    """Return a table of the default beside its rivals: their accuracies, untuned.
+
+    Parameters
+    ----------
+    rows : sequence of Row
+        Those to show.
+    columns : dict of str to str
+        Protocols by the titles of their columns.
+
+    Returns
+    -------
+    table : str
+        In reStructuredText: a row for each method that ran on one of them at least.
+    """
+    found = by_name(rows)
+    cells = [["method", "needs", *columns]]
+    for name in _RIVALS:
+        of_method = [found.get((protocol, name, "untuned")) for protocol in columns.values()]
+        if any(of_method):
+            shown = ["" if row is None else _short(row.accuracy) for row in of_method]
+            cells.append([METHODS[name].title, METHODS[name].needs, *shown])
+    return "\n".join(list_table(cells))
 
 
 # Not forms that the default could choose: other networks, other samples, more than one task.

@@ -28,6 +28,7 @@ from benchmarks.evidence.runs import FoldRuns, read_runs, run_all, select
 from benchmarks.evidence.tables import (
     OVERVIEW,
     WEIGHTS,
+    accuracies,
     by_value,
     choice,
     overview,
@@ -282,6 +283,16 @@ class TestReport:
         row = lines.index(f"   * - {TITLES['table']}")
         gain = "     - +5.0 [-7.7, 17.7]"
         assert lines[row + 2 : row + 6] == ["     -", gain, "     - +0.0 [0.0, 0.0]", gain]
+
+    def test_accuracies_beside_rivals(self):
+        runs = made_up_runs([[1, 3], [5, 7]], method="default")
+        table = accuracies(summarise(runs), {"t": "table", "w": "arabic-90"})
+        plain, default = METHODS["plain"], METHODS["default"]
+        assert table.splitlines()[3:] == [
+            *("   * - method", "     - needs", "     - t", "     - w"),
+            *(f"   * - {plain.title}", f"     - {plain.needs}", "     - .500", "     -"),
+            *(f"   * - {default.title}", f"     - {default.needs}", "     - .540", "     -"),
+        ]
 
     def test_a_gain_of_nothing_has_no_sign_of_its_own(self):
         runs = made_up_runs([[-0.01], [-0.01]], method="default")
