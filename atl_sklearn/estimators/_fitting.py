@@ -117,8 +117,11 @@ def _restore(net: Net, before: dict[str, object], rows: list[dict[str, object]] 
 
 
 def _forget_run(net: Net) -> None:
-    if net._run is not None:
-        net._run.exits.close()
+    run = net._run
+    if run is not None:
+        run.exits.close()
+        # It refers back to the run: together they would keep the data until Python looks for such.
+        vars(run).pop("steps", None)
         del net._run
 
 

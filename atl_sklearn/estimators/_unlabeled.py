@@ -95,8 +95,8 @@ def check_unlabeled(
 def pipelines_around(estimator: object) -> Iterator[Pipeline]:
     """Yield the pipelines that are running and end in an estimator, those around them too."""
     # Transformed data look like any other, and a Pipeline calls its last step as anybody would. So
-    # only the stack of calls can tell.
-    frame: FrameType | None = sys._getframe()
+    # only the stack of calls can tell. The one that looks is left out, which would keep itself.
+    frame: FrameType | None = sys._getframe(1)
     inner = estimator
     while frame is not None:
         caller = frame.f_locals.get("self")
