@@ -1,5 +1,6 @@
 """What all tests share."""
 
+import gc
 import importlib
 import os
 import signal
@@ -64,6 +65,15 @@ def settings_of_sklearn():
     """Leave scikit-learn's settings as they were, whatever a page or an example sets."""
     with sklearn.config_context():
         yield
+
+
+@pytest.fixture
+def no_collector():
+    """Leave what refers to itself where it is."""
+    gc.collect()
+    gc.disable()
+    yield
+    gc.enable()
 
 
 @pytest.fixture(scope="session")

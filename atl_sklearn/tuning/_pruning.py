@@ -143,15 +143,15 @@ class HeldOutValue:
         X: ArrayLike,
         value: Callable[[BaseEstimator, ArrayLike], float],
     ) -> None:
-        self._estimator = estimator
+        self._estimator: BaseEstimator | None = estimator
         self._X = X
         self._value = value
-        self._ready = False
 
     def __call__(self, net: AntiTransferEstimator) -> float:
-        if not self._ready:
+        if self._estimator is not None:
             self._X = as_innermost_sees(self._estimator, self._X)
-            self._ready = True
+            # It has this as a callback: together they would keep the data after the fit.
+            self._estimator = None
         return self._value(as_fitted(net), self._X)
 
 

@@ -1,6 +1,5 @@
 """What a fit has used is free once nobody has it any more, without waiting for Python to look."""
 
-import gc
 import weakref
 
 import numpy as np
@@ -23,15 +22,6 @@ FITS = {
     "regression": {"weight": 1.0, "estimator": AntiTransferRegressor},
     "not finite": {"lr": 1e30, "max_grad_norm": None},
 }
-
-
-@pytest.fixture
-def no_collector():
-    """Leave what refers to itself where it is."""
-    gc.collect()
-    gc.disable()
-    yield
-    gc.enable()
 
 
 @pytest.mark.parametrize("name", FITS)

@@ -2,6 +2,7 @@
 
 import pickle
 import sys
+import weakref
 
 import numpy as np
 import optuna
@@ -48,6 +49,17 @@ def test_the_plain_network_comes_first(net, tabular):
     assert [search.cv_results_[f"split{i}_test_score"][0] for i in range(3)] == expected.tolist()
     assert search.baseline_score_ == pytest.approx(expected.mean())
     assert len(search.cv_results_["params"]) == 5
+
+
+def test_data_are_free_at_once(net, tabular, no_collector):
+    def search():
+        X = tabular[0].copy()
+        found = AntiTransferSearchCV(net, n_trials=2, cv=2, random_state=0).fit(X, tabular[1])
+        return found, weakref.ref(X)
+
+    found, data = search()
+    assert found.n_splits_ == 2
+    assert data() is None
 
 
 def test_the_best_is_refitted_and_its_gain_is_paired(net, tabular):
