@@ -1,1 +1,1 @@
-"""Measurements that anyone can repeat; each module is a command."""
+"""Measurements that anyone can repeat; modules with a ``main`` are commands."""

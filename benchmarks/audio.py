@@ -12,7 +12,6 @@ import argparse
 import json
 import os
 import platform
-import resource
 import statistics
 import subprocess
 import sys
@@ -27,6 +26,7 @@ import soundfile
 from threadpoolctl import threadpool_limits
 
 from atl_sklearn.audio import LibrosaFeatures
+from benchmarks.peak_memory import peak_mb
 
 SR = 16000
 SETTINGS = {"sr": SR, "duration": 1.0, "n_fft": 512, "hop_length": 128, "n_mels": 64}
@@ -127,16 +127,6 @@ def measure_speed(n_clips, n_repeats):
                     way(clips)
                     seconds.setdefault((kind, name), []).append(time.perf_counter() - start)
     return seconds
-
-
-def peak_mb():
-    """Return the most memory that this process has had so far."""
-    try:
-        # Not ru_maxrss alone: on Linux that of a new process begins with its parent's.
-        status = Path("/proc/self/status").read_text()
-        return int(status.split("VmHWM:")[1].split()[0]) / 1024
-    except OSError:
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def peak_memory(n_clips, folder):

@@ -117,11 +117,8 @@ def _restore(net: Net, before: dict[str, object], rows: list[dict[str, object]] 
 
 
 def _forget_run(net: Net) -> None:
-    run = net._run
-    if run is not None:
-        run.exits.close()
-        # It refers back to the run: together they would keep the data until Python looks for such.
-        vars(run).pop("steps", None)
+    if net._run is not None:
+        net._run.exits.close()
         del net._run
 
 
@@ -244,6 +241,8 @@ def _begin(net: Net, run: FitRun, rehearsal: Rehearsal, *, in_parts: bool) -> No
     state = vars(net).get("_penalty_state")
     run.penalty = make_penalty(net, run, choice.weights, rehearsal, state)
     run.steps = Steps(net, run)
+    # They refer to the run: together they would keep the data until Python looks for such.
+    run.exits.callback(delattr, run, "steps")
     if checkpoints is not None:
         checkpoints.weights, checkpoints.strength = choice.weights, choice.strength
         checkpoints.check(net)

@@ -8,7 +8,6 @@ Prints a line with the number of each file before it is read, and a JSON object 
 import collections
 import importlib.util
 import json
-import resource
 import sys
 import time
 import warnings
@@ -20,6 +19,7 @@ from encoding import FOREIGN, can_encode, encode_foreign
 from lying_files import lies
 
 from atl_sklearn.audio import BadAudioError, LibrosaFeatures
+from benchmarks.peak_memory import peak_mb
 
 SR = 8000
 KINDS = {
@@ -93,14 +93,6 @@ def make_originals(folder, rng):
     return contents
 
 
-def peak_mb():
-    """Return the most memory that this program has had, on Linux without what pytest has had."""
-    status = Path("/proc/self/status")
-    if status.exists():
-        return int(status.read_text().split("VmHWM:")[1].split()[0]) // 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
-
-
 def main(folder, n_files, seed):
     """Damage files and read each; any error but BadAudioError ends the program."""
     folder, rng = Path(folder), np.random.default_rng(seed)
@@ -143,7 +135,7 @@ def main(folder, n_files, seed):
                 "outcomes": outcomes,
                 "reasons": dict(reasons.most_common()),
                 "slowest": slowest,
-                "peak_mb": peak_mb(),
+                "peak_mb": int(peak_mb()),
             }
         )
     )
