@@ -53,11 +53,23 @@ def pytest_configure(config):
         config.addinivalue_line("filterwarnings", leaked)
 
 
+def seed_generators():
+    # Not torch.manual_seed, which asks for devices that are not there too, and keeps each question.
+    torch.default_generator.manual_seed(0)
+    if torch.cuda.is_available():
+        torch.cuda.manual_seed_all(0)
+    np.random.seed(0)  # noqa: NPY002 - scikit-learn's checks draw from the global generator
+
+
+def pytest_collectstart(collector):
+    """Let networks that a file makes while it is imported depend on nothing before it."""
+    seed_generators()
+
+
 @pytest.fixture(autouse=True)
 def seeded_generators():
     """Start each test from the same global generators, whatever ran before it."""
-    torch.manual_seed(0)
-    np.random.seed(0)  # noqa: NPY002 - scikit-learn's checks draw from the global generator
+    seed_generators()
 
 
 @pytest.fixture(autouse=True)

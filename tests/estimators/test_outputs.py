@@ -109,32 +109,32 @@ def test_a_loss_of_ones_own_needs_what_makes_probabilities(tabular):
 
 
 @pytest.mark.parametrize(
-    ("module", "criterion", "n_classes", "match"),
+    ("n_outputs", "criterion", "n_classes", "match"),
     [
-        (nn.Linear(6, 1), nn.CrossEntropyLoss, 2, r"\(n_samples, 2\).*criterion=torch.nn.BCEWithL"),
-        (nn.Linear(6, 1), nn.CrossEntropyLoss, 3, r"\(n_samples, 3\), one for each class. Got"),
+        (1, nn.CrossEntropyLoss, 2, r"\(n_samples, 2\).*criterion=torch.nn.BCEWithL"),
+        (1, nn.CrossEntropyLoss, 3, r"\(n_samples, 3\), one for each class. Got"),
         (
-            nn.Linear(6, 2),
+            2,
             nn.CrossEntropyLoss,
             3,
             r"scores of shape \(n_samples, 3\).*Got \(8, 2\)",
         ),
         (
-            nn.Linear(6, 5),
+            5,
             nn.CrossEntropyLoss,
             3,
             r"\(n_samples, 3\).*\(8, 5\).*5 classes.*'classes'",
         ),
-        (nn.Linear(6, 2), nn.BCEWithLogitsLoss, 2, r"one score for.*Got \(8, 2\).*n_outputs=1"),
-        (nn.Linear(6, 3), nn.BCEWithLogitsLoss, 3, "is for two classes, and y has 3"),
-        (nn.Linear(6, 1), nn.BCELoss, 2, r"must return probabilities.*BCEWithLogitsLoss"),
+        (2, nn.BCEWithLogitsLoss, 2, r"one score for.*Got \(8, 2\).*n_outputs=1"),
+        (3, nn.BCEWithLogitsLoss, 3, "is for two classes, and y has 3"),
+        (1, nn.BCELoss, 2, r"must return probabilities.*BCEWithLogitsLoss"),
     ],
 )
 def test_what_does_not_go_together(
-    module, criterion, n_classes, match, tabular, nothing_is_trained
+    n_outputs, criterion, n_classes, match, tabular, nothing_is_trained
 ):
     X, _, _ = tabular
-    net = AntiTransferClassifier(module, criterion=criterion)
+    net = AntiTransferClassifier(nn.Linear(6, n_outputs), criterion=criterion)
     refused(net, X, np.arange(80) % n_classes, match)
 
 

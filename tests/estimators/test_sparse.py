@@ -129,7 +129,9 @@ def test_kept_activations_are_found_by_the_data_in_any_form(encoded, tmp_path, r
 
 def test_memory_stays_small():
     n_samples, n_features = 20_000, 5_000
-    X = sp.csr_array(sp.random(n_samples, n_features, density=1e-4, random_state=0))
+    rng = np.random.default_rng(0)
+    places = rng.integers(n_samples, size=10_000), rng.integers(n_features, size=10_000)
+    X = sp.csr_array((np.ones(10_000), places), shape=(n_samples, n_features))
     y = np.arange(n_samples) % 2
     net = AntiTransferClassifier(
         batch_size=100, module__hidden_layer_sizes=(4,), max_epochs=1, random_state=0
