@@ -10,17 +10,14 @@ from sklearn.base import is_classifier
 
 from atl_sklearn.estimators._answers import answers_of
 from atl_sklearn.estimators._batching import makes_batches
+from atl_sklearn.estimators._explaining import explain_once
 from atl_sklearn.estimators._fit_run import FitRun
 from atl_sklearn.estimators._net import ClassifierNet, Net
 from atl_sklearn.estimators._outputs import takes_sums
 from atl_sklearn.estimators._penalty_making import compared_data
 from atl_sklearn.estimators._rehearsal import Rehearsal
-from atl_sklearn.estimators._rule import (
-    Explained,
-    automatic_strength,
-    automatic_weight,
-    explain,
-)
+from atl_sklearn.estimators._rule import Explained, automatic_strength, automatic_weight
+from atl_sklearn.unrelated import get_memory
 
 
 def given_weights(
@@ -55,21 +52,23 @@ class Choice:
         Of the penalty, one for each unrelated task.
     strength : float
         Of the product of experts.
-    answers : tuple of ndarray or None
-        What the unrelated tasks answer for all samples in their order, side by side, and the
-        encoded targets, where these were asked for.
+    answers : tuple of (list of ndarray, ndarray) or None
+        What each unrelated task answers for all samples in their order, and the encoded targets,
+        where these were asked for.
     explained : Explained or None
         What these answers say of the target.
     """
 
     weights: list[float]
     strength: float
-    answers: tuple[np.ndarray, np.ndarray] | None = None
+    answers: tuple[list[np.ndarray], np.ndarray] | None = None
     explained: Explained | None = None
 
 
-def answers_in_order(net: Net, run: FitRun, rehearsal: Rehearsal) -> tuple[np.ndarray, np.ndarray]:
-    """Return the answers of all unrelated tasks side by side, and the encoded targets.
+def answers_in_order(
+    net: Net, run: FitRun, rehearsal: Rehearsal
+) -> tuple[list[np.ndarray], np.ndarray]:
+    """Return the answers of each unrelated task, and the encoded targets.
 
     Parameters
     ----------
@@ -82,7 +81,7 @@ def answers_in_order(net: Net, run: FitRun, rehearsal: Rehearsal) -> tuple[np.nd
     """
     sides = dict(enumerate(run.sides))
     answers, y = answers_of(net, run, sides, rehearsal.data, rehearsal.tried, in_order=True)
-    return np.hstack(list(answers.values())), y
+    return list(answers.values()), y
 
 
 def n_classes_of(net: Net) -> int | None:
@@ -131,11 +130,13 @@ def choose(net: Net, run: FitRun, rehearsal: Rehearsal, *, in_parts: bool) -> Ch
     on_unlabeled = compared_data(net, run) != "train"
     targets = given_targets(net.target_similarity, len(given))
 
-    def explained_by(answers: np.ndarray) -> Explained:
-        weight = run.data.sample_weight
-        return explain(answers, y, n_classes=n_classes_of(net), sample_weight=weight)
+    memory, n_classes = get_memory(net.memory), n_classes_of(net)
 
-    answers = np.hstack(list(found.values()))
+    def explained_by(answers: np.ndarray | list[np.ndarray]) -> Explained:
+        weight = run.data.sample_weight
+        return explain_once(memory, answers, y, n_classes=n_classes, sample_weight=weight)
+
+    answers = list(found.values())
     joint = explained_by(answers)
     weights = []
     for at, weight in enumerate(given):

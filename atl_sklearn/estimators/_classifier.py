@@ -153,11 +153,13 @@ class AntiTransferClassifier(AntiTransferEstimator, NeuralNetClassifier):
         if the nuisance explains at least 0.6 of the target's information, and falls to 0 if it
         explains less. With ``X_unlabeled``, and fewer than 20 samples of each class that contradict
         the nuisance, it is 0 up to 0.75 of the information, and rises to 0.5 if all is explained.
-        You find it in ``product_of_experts_``. It is 0 where nothing can be added: in
-        `partial_fit`, with batches that do not say which samples they hold, and with losses that
-        may not take sums of scores. A penalty beside it shrinks with the share of the task's
-        gradient that is left; ``penalty_weight`` in the history shows it. A regressor learns the
-        residual.
+        You find it in ``product_of_experts_``. ``"auto"`` is 0 in `partial_fit`, with batches that
+        do not say which samples they hold, and with losses that may not take sums of scores; a
+        number is an error with such batches, and in `partial_fit` each call explains its own
+        samples. Of several unrelated tasks, all answers explain together, also by their products.
+        A penalty beside it shrinks with the share of the task's gradient that is left;
+        ``penalty_weight`` in the history shows it. A regressor learns the residual. `memory` keeps
+        what is explained.
     augment : transformer, callable, list of these or None, default=None
         Changes the training samples, labeled and unlabeled, differently in every epoch. What you
         validate, predict or score never changes. Transformers, such as

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
+import joblib
 import numpy as np
 import torch
 from torch.utils.data import Subset
@@ -11,11 +13,12 @@ from torch.utils.data import Subset
 from atl_sklearn.estimators._batching import makes_batches
 from atl_sklearn.estimators._choice import Choice, answers_in_order, n_classes_of
 from atl_sklearn.estimators._data import IndexedData
+from atl_sklearn.estimators._explaining import explain_once
 from atl_sklearn.estimators._fit_run import FitRun
 from atl_sklearn.estimators._net import Net
 from atl_sklearn.estimators._rehearsal import Rehearsal
-from atl_sklearn.estimators._rule import Explained, explain
-from atl_sklearn.unrelated import unexplained_share
+from atl_sklearn.estimators._rule import Explained
+from atl_sklearn.unrelated import get_memory, unexplained_share
 
 
 def _positions_of(dataset: object) -> np.ndarray | None:
@@ -32,18 +35,22 @@ class Experts:
 
     Parameters
     ----------
-    answers : ndarray of shape (n_samples, n_answers)
-        What the unrelated tasks answer, side by side.
+    answers : sequence of ndarray of shape (n_samples, n_answers)
+        What each unrelated task answers.
     y : ndarray of shape (n_samples, ...)
         The encoded targets; integers are classes.
     sample_weight : ndarray of shape (n_samples,) or None
         Weights of the samples.
+    task_weight : ndarray of shape (n_samples,) or None
+        Those in the task's loss, which weights of the classes are part of.
     strength : float
         Factor of what is added.
     n_classes : int or None
         Number of classes; None for numbers.
     known : Explained or None, default=None
         What the answers of all samples say of the target, if it is known.
+    memory : joblib.Memory or None, default=None
+        Where what is explained is kept.
 
     Attributes
     ----------
@@ -53,17 +60,21 @@ class Experts:
 
     def __init__(
         self,
-        answers: np.ndarray,
+        answers: Sequence[np.ndarray],
         y: np.ndarray,
+        *,
         sample_weight: np.ndarray | None,
+        task_weight: np.ndarray | None,
         strength: float,
         n_classes: int | None,
-        *,
         known: Explained | None = None,
+        memory: joblib.Memory | None = None,
     ) -> None:
         self._answers = answers
         self._y = y
         self._sample_weight = sample_weight
+        self._task_weight = task_weight
+        self._memory = memory
         self._strength = strength
         self._n_classes = n_classes
         self._known = known
@@ -80,16 +91,23 @@ class Experts:
         """
         chosen = _positions_of(train)
         part: np.ndarray | slice = slice(None) if chosen is None else chosen
-        weight = None if self._sample_weight is None else self._sample_weight[part]
+        weight, in_task = (
+            None if values is None else values[part]
+            for values in (self._sample_weight, self._task_weight)
+        )
         known = self._known if chosen is None else None
         if known is None:
-            known = explain(
-                self._answers[part], self._y[part], n_classes=self._n_classes, sample_weight=weight
+            known = explain_once(
+                self._memory,
+                [answers[part] for answers in self._answers],
+                self._y[part],
+                n_classes=self._n_classes,
+                sample_weight=weight,
             )
         scores = known.scores
         everywhere = np.zeros((len(self._y), *scores.shape[1:]))
         everywhere[part] = self._strength * scores
-        self.left = unexplained_share(everywhere[part], self._y[part], sample_weight=weight)
+        self.left = unexplained_share(everywhere[part], self._y[part], sample_weight=in_task)
         self._scores = torch.from_numpy(everywhere)
 
     def added(self, y_pred: Any, positions: torch.Tensor) -> Any:
@@ -152,8 +170,10 @@ def make_experts(net: Net, run: FitRun, rehearsal: Rehearsal, choice: Choice) ->
     return Experts(
         answers,
         y,
-        run.data.sample_weight,
-        choice.strength,
-        n_classes_of(net),
+        sample_weight=run.data.sample_weight,
+        task_weight=run.data.task_weight,
+        strength=choice.strength,
+        n_classes=n_classes_of(net),
         known=choice.explained,
+        memory=get_memory(net.memory),
     )

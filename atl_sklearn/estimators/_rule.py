@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import combinations
 
 import numpy as np
 
@@ -25,6 +27,10 @@ _ENOUGH = 20
 _NEARLY_ALL = 0.75
 _HALF = 0.5
 _QUARTERS = 4  # numbers count as so many classes
+# How much more of the target's information products of several tasks' answers must explain to be
+# taken, and how many columns of them are tried.
+_WORTH_PRODUCTS = 0.01
+_MOST_PRODUCTS = 100
 
 
 @dataclass(frozen=True)
@@ -47,7 +53,7 @@ class Explained:
 
 
 def explain(
-    answers: np.ndarray,
+    answers: np.ndarray | Sequence[np.ndarray],
     y: np.ndarray,
     *,
     n_classes: int | None,
@@ -57,8 +63,8 @@ def explain(
 
     Parameters
     ----------
-    answers : ndarray of shape (n_samples, n_answers)
-        What is known of the unrelated tasks.
+    answers : ndarray of shape (n_samples, n_answers), or sequence of these
+        What is known of the unrelated tasks; of several, what each one answers.
     y : ndarray of shape (n_samples, ...)
         The target.
     n_classes : int or None
@@ -70,7 +76,34 @@ def explain(
     -------
     explained : Explained
         Each sample's from the others. Of fewer than two samples nothing is known.
+
+    Notes
+    -----
+    Answers of several tasks that say nothing alone may say something together, as the two sides of
+    an exclusive or do. Products of two tasks' answers are added where they explain more of samples
+    that were left out.
     """
+    each = [answers] if isinstance(answers, np.ndarray) else list(answers)
+    found = _explain(np.hstack(each), y, n_classes, sample_weight)
+    products = _products(each)
+    if products is None:
+        return found
+    together = _explain(np.hstack([*each, products]), y, n_classes, sample_weight)
+    return together if together.share > found.share + _WORTH_PRODUCTS else found
+
+
+def _products(answers: Sequence[np.ndarray]) -> np.ndarray | None:
+    """Return the products of each answer of a task with each of another one; None if too many."""
+    pairs = list(combinations(answers, 2))
+    if not 0 < sum(one.shape[1] * other.shape[1] for one, other in pairs) <= _MOST_PRODUCTS:
+        return None
+    columns = (one[:, :, np.newaxis] * other[:, np.newaxis] for one, other in pairs)
+    return np.hstack([both.reshape(len(both), -1) for both in columns])
+
+
+def _explain(
+    answers: np.ndarray, y: np.ndarray, n_classes: int | None, sample_weight: np.ndarray | None
+) -> Explained:
     if len(y) < 2:
         return Explained(np.zeros((len(y), n_classes) if n_classes else y.shape), 0.0, 0.0)
     scores = explained_scores(answers, y, n_classes=n_classes, sample_weight=sample_weight)

@@ -1,6 +1,6 @@
 """Fitted estimators in files: safe ones for this package, and those for other programs."""
 
-from atl_sklearn.persistence._allowed import allowed_name
+from atl_sklearn.persistence._allowed import Trusted, allowed_name
 from atl_sklearn.persistence._errors import (
     CannotSaveError,
     ModelFileError,
@@ -27,6 +27,7 @@ __all__ = [
 _FOR_PACKAGES = (
     HERE_ONLY_OF_NETS,
     LEFT_BEHIND,
+    Trusted,
     UnknownStateError,
     allowed_name,
     check_packable,

@@ -25,6 +25,16 @@ _SCHEDULES = ("constant", "linear_warmup")
 _MOST_WEIGHT = 1e30
 
 
+def _is_auto(value: object) -> bool:
+    return isinstance(value, str) and value == "auto"
+
+
+def _in_order(values: Iterable[float | str]) -> list[float | str]:
+    """Return each value once, numbers from the smallest on."""
+    numbers = sorted({float(value) for value in values if not isinstance(value, str)})
+    return [*numbers, *(["auto"] if any(map(_is_auto, values)) else [])]
+
+
 def anti_transfer_distributions(
     estimator: BaseEstimator,
     X: ArrayLike,
@@ -33,10 +43,10 @@ def anti_transfer_distributions(
     layers: Iterable[str] | None = None,
     metrics: Iterable[str] = _METRICS,
     aggregations: Iterable[str] = _AGGREGATIONS,
-    weights: Iterable[float] = _WEIGHTS,
+    weights: Iterable[float | str] = _WEIGHTS,
     schedules: Iterable[str] = _SCHEDULES,
     targets: Iterable[float | None] | None = None,
-    strengths: Iterable[float] | None = None,
+    strengths: Iterable[float | str] | None = None,
     X_unrelated: Views | None = None,
 ) -> dict[str, CategoricalDistribution]:
     """Return distributions of layer, metric, aggregation, weight and its schedule.
@@ -56,15 +66,17 @@ def anti_transfer_distributions(
     metrics, aggregations : iterable of str, optional
         Names to choose from. Those that cannot compare the two networks in every combination are
         left out.
-    weights : iterable of float, default=(0, 0.1, 0.3, 1, 3, 10)
-        Weights, on a logarithmic scale with 0: a plain network.
+    weights : iterable of float or "auto", default=(0, 0.1, 0.3, 1, 3, 10)
+        Weights, on a logarithmic scale with 0: a plain network. ``"auto"`` is the choice that the
+        estimator makes by default.
     schedules : iterable of str, default=("constant", "linear_warmup")
         Schedules of the weight.
     targets : iterable of float or None, default=None
         Values of ``target_similarity``, None among them for a weight that stays as it is;
         metrics that cannot have a target are left out then. None does not search over targets.
-    strengths : iterable of float or None, default=None
+    strengths : iterable of float or "auto", or None, default=None
         Values of ``product_of_experts``, 0 among them for none; None does not search over it.
+        ``"auto"`` is 0 with weights other than ``"auto"``.
     X_unrelated : array-like of shape (n_samples, ...) or None, default=None
         What unrelated networks see instead of X, as in `fit`.
 
@@ -96,19 +108,21 @@ def anti_transfer_distributions(
     """
     owner = "a search space"
     weights = listed_names(owner, "weights", weights)
-    if not weights or not all(is_real(w) and 0 <= w <= _MOST_WEIGHT for w in weights):
-        must = f"one or more floats in [0, {_MOST_WEIGHT:g}]"
+    if not weights or not all(
+        _is_auto(w) or (is_real(w) and 0 <= w <= _MOST_WEIGHT) for w in weights
+    ):
+        must = f"one or more floats in [0, {_MOST_WEIGHT:g}], or 'auto'"
         raise refuse_value(owner, "weights", must, weights)
-    weights = sorted({float(weight) for weight in weights})
+    weights = _in_order(weights)
     schedules = list(dict.fromkeys(listed_names(owner, "schedules", schedules)))
     if not schedules:
         raise refuse_value(owner, "schedules", "a list of one or more schedules", schedules)
     for schedule in schedules:
         get_weight_schedule(schedule)
     metrics = listed_names(owner, "metrics", metrics)
-    experts = sorted(set(listed_names(owner, "strengths", strengths or ())))
-    if not all(is_real(value) and 0 <= value < math.inf for value in experts):
-        raise refuse_value(owner, "strengths", "None, or floats in [0, inf)", strengths)
+    experts = listed_names(owner, "strengths", strengths or ())
+    if not all(_is_auto(value) or (is_real(value) and 0 <= value < math.inf) for value in experts):
+        raise refuse_value(owner, "strengths", "None, floats in [0, inf), or 'auto'", strengths)
     goals = list(dict.fromkeys(targets or ()))
     check_target(goals, (), "the network")
     if has_target(goals):
@@ -128,14 +142,14 @@ def anti_transfer_distributions(
         metrics=metrics,
         aggregations=listed_names(owner, "aggregations", aggregations),
     )
-    choices: dict[str, Sequence[str] | Sequence[float | None]] = {
+    choices: dict[str, Sequence[str | float | None]] = {
         "layer": found.layers,
         "metric": found.metrics,
         "aggregation": found.aggregations,
         "weight": weights,
         "weight_schedule": schedules,
         **({"target_similarity": goals} if goals else {}),
-        **({"product_of_experts": [float(value) for value in experts]} if experts else {}),
+        **({"product_of_experts": _in_order(experts)} if experts else {}),
     }
     return {prefix + name: CategoricalDistribution(values) for name, values in choices.items()}
 
@@ -208,10 +222,10 @@ def anti_transfer_grid(
     layers: Iterable[str] | None = ("last",),
     metrics: Iterable[str] = ("cross_correlation", "cka"),
     aggregations: Iterable[str] = ("spatial_mean",),
-    weights: Iterable[float] = (0.0, 0.3, 1.0, 3.0),
+    weights: Iterable[float | str] = (0.0, 0.3, 1.0, 3.0),
     schedules: Iterable[str] = ("constant",),
     targets: Iterable[float | None] | None = None,
-    strengths: Iterable[float] | None = None,
+    strengths: Iterable[float | str] | None = None,
     X_unrelated: Views | None = None,
 ) -> list[dict[str, list]]:
     """Return a grid for GridSearchCV in which the plain network occurs once.
@@ -228,15 +242,17 @@ def anti_transfer_grid(
         Layers to try; None for all.
     metrics, aggregations : iterable of str, optional
         Names to try; combinations that cannot be computed are left out.
-    weights : iterable of float, default=(0, 0.3, 1, 3)
+    weights : iterable of float or "auto", default=(0, 0.3, 1, 3)
         Weights; with 0 among them the plain network is one candidate, whatever the rest.
+        ``"auto"`` is the choice that the estimator makes by default.
     schedules : iterable of str, default=("constant",)
         Schedules of the weight.
     targets : iterable of float or None, default=None
         Values of ``target_similarity``, None among them for a weight that stays as it is;
         metrics that cannot have a target are left out then. None does not search over targets.
-    strengths : iterable of float or None, default=None
+    strengths : iterable of float or "auto", or None, default=None
         Values of ``product_of_experts``, 0 among them for none; None does not search over it.
+        ``"auto"`` is 0 with weights other than ``"auto"``.
     X_unrelated : array-like of shape (n_samples, ...) or None, default=None
         What unrelated networks see instead of X, as in `fit`.
 
@@ -276,11 +292,18 @@ def anti_transfer_grid(
     )
     names = {name: list(distribution.choices) for name, distribution in found.items()}
     weight = next(name for name in names if name.endswith("weight"))
+    experts = {name: v for name, v in names.items() if name.endswith("product_of_experts")}
+    # With a weight that is a number, "auto" adds nothing, as 0 does.
+    added = {
+        name: list(dict.fromkeys(0.0 if _is_auto(value) else value for value in values))
+        for name, values in experts.items()
+    }
     positive = [value for value in names[weight] if is_real(value) and value > 0]
     grid: list[dict[str, list]] = []
     if 0 in names[weight]:
-        alone = {name: v for name, v in names.items() if name.endswith("product_of_experts")}
-        grid.append({weight: [0.0], **alone})
+        grid.append({weight: [0.0], **added})
     if positive:
-        grid.append({**names, weight: positive})
+        grid.append({**names, weight: positive, **added})
+    if "auto" in names[weight]:
+        grid.append({**names, weight: ["auto"]})
     return grid

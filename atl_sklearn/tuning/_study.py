@@ -24,6 +24,7 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 from sklearn.exceptions import FitFailedWarning
 
 from atl_sklearn._types import Params
+from atl_sklearn._validation import is_real
 from atl_sklearn.tuning._evaluation import Evaluation
 from atl_sklearn.tuning._storages import Storage, close_storage, is_shared, open_storage
 from atl_sklearn.tuning._watching import TrialsProgress
@@ -159,8 +160,12 @@ class Job:
 
     def canonical(self, params: Params) -> str:
         """Return what two candidates that are the same network have in common."""
-        if self.weight is not None and params.get(self.weight) == 0:
-            prefix = self.weight.removesuffix("weight")
+        prefix = "" if self.weight is None else self.weight.removesuffix("weight")
+        weight = None if self.weight is None else params.get(self.weight)
+        experts = f"{prefix}product_of_experts"
+        if is_real(weight) and params.get(experts) == "auto":  # which adds nothing then
+            params = {**params, experts: 0.0}
+        if weight == 0:
             ours = {prefix + n for n in ("layer", "metric", "aggregation", "weight_schedule")}
             params = {name: value for name, value in params.items() if name not in ours}
         return json.dumps(params, sort_keys=True, default=str)

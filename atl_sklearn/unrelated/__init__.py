@@ -22,7 +22,7 @@ from atl_sklearn.unrelated._left_behind import LeftBehind
 from atl_sklearn.unrelated._listing import list_layers
 from atl_sklearn.unrelated._made_elsewhere import as_module
 from atl_sklearn.unrelated._make_sides import SideMaker
-from atl_sklearn.unrelated._memory import get_memory
+from atl_sklearn.unrelated._memory import Kept, get_memory
 from atl_sklearn.unrelated._onnx import OnnxNetwork
 from atl_sklearn.unrelated._portable import portable_state
 from atl_sklearn.unrelated._sides import Side
@@ -62,6 +62,7 @@ _FOR_PACKAGES = (
     N_FITTED,
     ActivationHooks,
     ActivationCache,
+    Kept,
     LayerChoice,
     LeftBehind,
     Side,

@@ -40,7 +40,8 @@ def explained_scores(
     ----------
     answers : array-like of shape (n_samples,) or (n_samples, n_answers)
         What is known about the nuisance: probabilities, predictions or one-hot labels. Put those of
-        several unrelated tasks side by side.
+        several unrelated tasks side by side, and their products too if they may say something only
+        together.
     y : array-like of shape (n_samples,) or (n_samples, n_targets)
         The target. Integers of shape (n_samples,) are classes, counted from 0.
     n_classes : int or None, default=None
@@ -62,9 +63,9 @@ def explained_scores(
     Notes
     -----
     :math:`q` is mixed with the shares of the classes, as if one more sample of each class had been
-    seen, so that no fold is surer than its size allows. All scores are then multiplied by one
-    number in [0, 1], the one that suits left-out samples best: about 0 if the answers say nothing
-    of the target.
+    seen, so that no fold is surer than its size allows. All scores, each of a sample that was left
+    out, are then multiplied by one number in [0, 1], the one that suits them best: about 0 if the
+    answers say nothing of the target. This number alone knows of a sample's own target.
 
     References
     ----------

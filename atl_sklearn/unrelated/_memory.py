@@ -6,7 +6,7 @@ import errno
 import os
 import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 import joblib
 from sklearn.base import BaseEstimator
@@ -18,13 +18,11 @@ from atl_sklearn.persistence import (
     LEFT_BEHIND,
     CannotSaveError,
     ModelFileError,
+    Trusted,
     find,
     keep,
     own_parts_of,
 )
-
-if TYPE_CHECKING:
-    from atl_sklearn.unrelated._fitting import FittedSource
 
 # System errors for a folder that is a valid choice, but cannot be made now.
 _NOT_NOW = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT}
@@ -84,7 +82,79 @@ def get_memory(memory: Memory, *, warn: bool = False) -> joblib.Memory | None:
     )
 
 
-class KeptFit:
+class Kept:
+    """A place for what was computed once.
+
+    Parameters
+    ----------
+    folder : path-like
+        Where such things are kept.
+    key : str
+        What determines it.
+    trusted : sequence of str, class or function, default=()
+        All that a file may name besides what this package is made of.
+    what : str, default="What was computed"
+        In messages, before "cannot be kept".
+    again : str, default="It is computed again."
+        Said where a file cannot be taken.
+    """
+
+    def __init__(
+        self,
+        folder: PathLike,
+        key: str,
+        trusted: Trusted = (),
+        *,
+        what: str = "What was computed",
+        again: str = "It is computed again.",
+    ) -> None:
+        self._key = key
+        self._trusted = trusted
+        self._path = Path(folder) / f"{key}.safetensors"
+        self._what, self._again = what, again
+
+    def _found(self) -> Any:
+        return find(self._key, self._path, self._trusted)
+
+    def load(self) -> Any:
+        """Return what was kept, or None; a file that cannot be taken is warned of."""
+        try:
+            return self._found()
+        except FileNotFoundError:
+            return None
+        except (AttributeError, ModelFileError, OSError) as error:
+            warn_user(
+                f"The file {str(self._path)!r} in the 'memory' folder cannot be used: {error} "
+                f"{self._again}"
+            )
+            return None
+
+    def save(self, value: object) -> str:
+        """Keep a value.
+
+        Parameters
+        ----------
+        value : object
+            What was computed.
+
+        Returns
+        -------
+        reason : str
+            Why it is not kept; empty if it is.
+        """
+        try:
+            keep(value, self._key, lambda _: self._path, optimizer=True)
+        except CannotSaveError as error:
+            return str(error)
+        except OSError as error:
+            warn_user(
+                f"{self._what} cannot be kept in the 'memory' folder "
+                f"{str(self._path.parent)!r}: {error}. Other fits will repeat it."
+            )
+        return ""
+
+
+class KeptFit(Kept):
     """A place for what the fit of one estimator makes.
 
     Parameters
@@ -103,24 +173,13 @@ class KeptFit:
     """
 
     def __init__(self, folder: PathLike, key: str, source: BaseEstimator) -> None:
-        self._key = key
+        again = "The estimator is fitted again."
+        super().__init__(folder, key, own_parts_of(source), what="A fit", again=again)
         self._source = source
-        self._trusted = own_parts_of(source)
-        self._path = Path(folder) / f"{key}.safetensors"
 
-    def load(self) -> FittedSource | None:
-        """Return what was kept, or None; a file that cannot be taken is warned of."""
-        try:
-            found = find(self._key, self._path, self._trusted)
-            self._set_parameters(found.estimator)
-        except FileNotFoundError:
-            return None
-        except (AttributeError, ModelFileError, OSError) as error:
-            warn_user(
-                f"The file {str(self._path)!r} in the 'memory' folder cannot be used: {error} "
-                "The estimator is fitted again."
-            )
-            return None
+    def _found(self) -> Any:
+        found = super()._found()
+        self._set_parameters(found.estimator)
         return found
 
     def _set_parameters(self, estimator: BaseEstimator) -> None:
@@ -130,27 +189,3 @@ class KeptFit:
         stayed = {n: v for n, v in stayed.items() if n.rpartition("__")[2] in LEFT_BEHIND}
         if stayed:
             estimator.set_params(**stayed)
-
-    def save(self, fitted: FittedSource) -> str:
-        """Keep a fit.
-
-        Parameters
-        ----------
-        fitted : FittedSource
-            What the fit made.
-
-        Returns
-        -------
-        reason : str
-            Why it is not kept; empty if it is.
-        """
-        try:
-            keep(fitted, self._key, lambda _: self._path, optimizer=True)
-        except CannotSaveError as error:
-            return str(error)
-        except OSError as error:
-            warn_user(
-                f"A fit cannot be kept in the 'memory' folder {str(self._path.parent)!r}: {error}. "
-                "Other fits will repeat it."
-            )
-        return ""

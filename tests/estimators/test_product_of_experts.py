@@ -8,11 +8,13 @@ import torch
 from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
+from sklearn.utils import compute_sample_weight
 from torch.utils.data import Subset, TensorDataset
 
 from atl_sklearn import AntiTransferClassifier, AntiTransferRegressor
 from atl_sklearn.estimators._experts import Experts
-from atl_sklearn.unrelated import explained_scores
+from atl_sklearn.estimators._rule import explain
+from atl_sklearn.unrelated import explained_scores, unexplained_share
 
 # What a network learns of a few samples differs between processors.
 pytestmark = pytest.mark.filterwarnings(
@@ -39,6 +41,11 @@ SMALL = {"module__hidden_layer_sizes": (8,), "max_epochs": 3, "random_state": 0}
 
 def make(**kwargs):
     return AntiTransferClassifier(**{**SMALL, "unrelated": "labels", "weight": 0, **kwargs})
+
+
+def experts_of(answers, y, *, strength=1.0, n_classes=2):
+    params = {"strength": strength, "n_classes": n_classes}
+    return Experts([answers], y, sample_weight=None, task_weight=None, **params)
 
 
 def weights(net):
@@ -85,7 +92,7 @@ def test_only_the_samples_that_are_trained_on_teach_what_is_explained():
     answers = np.eye(2)[S]
     data = TensorDataset(torch.zeros(N))
     part = np.random.RandomState(0).permutation(N)[:400]
-    experts = Experts(answers, Y, None, 2.0, 2)
+    experts = experts_of(answers, Y, strength=2.0)
     experts.learn(Subset(Subset(data, list(range(N))), part.tolist()))
     expected = 2 * explained_scores(answers[part], Y[part])
     found = experts.added(torch.zeros(400, 2, dtype=torch.float64), torch.from_numpy(part))
@@ -175,7 +182,7 @@ def test_a_penalty_beside_it_weighs_what_is_left_of_the_tasks_gradient(conflicts
 
 def test_what_is_left_is_the_gradient_of_scores_of_0_against_that_without_experts():
     answers = np.eye(2)[S]
-    experts = Experts(answers, Y, None, 1.0, 2)
+    experts = experts_of(answers, Y)
     experts.learn(TensorDataset(torch.zeros(N)))
     scores = torch.from_numpy(np.log(np.bincount(Y) / N)).tile(N, 1).requires_grad_()
     loss = torch.nn.CrossEntropyLoss(reduction="sum")
@@ -186,11 +193,68 @@ def test_what_is_left_is_the_gradient_of_scores_of_0_against_that_without_expert
     assert experts.left == pytest.approx(lengths[1] / lengths[0], rel=1e-6)
 
 
+def test_what_is_left_is_that_of_the_tasks_loss_with_its_weights_of_classes():
+    rare = np.where(np.arange(N) % 5 > 0, 0, Y)  # a tenth is of class 1
+    nuisance = np.where(np.random.RandomState(3).uniform(size=N) < 0.1, 1 - rare, rare)
+    added = explained_scores(np.eye(2)[nuisance], rare)
+    balanced = unexplained_share(added, rare, sample_weight=compute_sample_weight("balanced", rare))
+    assert abs(balanced - unexplained_share(added, rare)) > 0.05
+    net = make(product_of_experts=1.0, weight=1.0, class_weight="balanced")
+    found = net.fit(X, rare, y_unrelated=nuisance).history[-1]["penalty_weight"]
+    assert found == pytest.approx(balanced, rel=1e-6)
+
+
+def test_tasks_that_say_something_together_alone():
+    one, other = np.random.RandomState(3).randint(2, size=(2, N))
+    target = one ^ other
+    answers = [np.eye(2)[one], np.eye(2)[other]]
+    assert explain(np.hstack(answers), target, n_classes=2).share < 0.02
+    assert explain(answers, target, n_classes=2).share > 0.9
+    numbers = [2.0 * one[:, None] - 1, 2.0 * other[:, None] - 1]
+    assert explain(numbers, 1.0 * target, n_classes=None).share > 0.9
+    net = make(unrelated=["labels", "labels"], product_of_experts=1.0, weight=1.0)
+    net.fit(X, target, y_unrelated=np.stack([one, other], axis=1))
+    assert net.history[-1]["penalty_weight_0"] < 0.2
+    # Where they say no more together, or there are too many products, they stay apart.
+    apart = [np.eye(2)[S], np.eye(2)[other]]
+    expected = explain(np.hstack(apart), Y, n_classes=2).scores
+    np.testing.assert_array_equal(explain(apart, Y, n_classes=2).scores, expected)
+    many = [*answers, np.zeros((N, 30))]
+    np.testing.assert_array_equal(
+        explain(many, target, n_classes=2).scores,
+        explain(np.hstack(many), target, n_classes=2).scores,
+    )
+
+
+@pytest.mark.parametrize("params", [{"product_of_experts": 1.0}, {"weight": "auto"}])
+@pytest.mark.parametrize("train_split", [None, 0.25])
+def test_what_is_explained_is_kept_in_memory(params, train_split, tmp_path, monkeypatch):
+    settings = {**params, "train_split": train_split, "memory": tmp_path}
+    first = make(**settings).fit(X, Y, y_unrelated=S)
+    assert same(first, make(**settings | {"memory": None}).fit(X, Y, y_unrelated=S))
+    files = sorted(tmp_path.rglob("explained/*.safetensors"))
+    assert len(files) == 1 + (params == {"weight": "auto"} and train_split is not None)
+
+    def computed(*args, **kwargs):
+        raise AssertionError("it was computed again")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("atl_sklearn.estimators._rule.explained_scores", computed)
+        assert same(first, make(**settings).fit(X, Y, y_unrelated=S))
+        with pytest.raises(AssertionError, match="computed again"):
+            make(**settings).fit(X, np.roll(Y, 1), y_unrelated=S)
+    for file in files:
+        content = file.read_bytes()
+        file.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    with pytest.warns(UserWarning, match=r"'memory' folder cannot be used: .* computed again"):
+        assert same(first, make(**settings).fit(X, Y, y_unrelated=S))
+
+
 def test_of_numbers_the_residual_is_left():
     rng = np.random.RandomState(5)
     nuisance, own = rng.normal(size=(2, N))
     y = (3 * nuisance + own)[:, None]
-    experts = Experts(nuisance[:, None], y, None, 1.0, None)
+    experts = experts_of(nuisance[:, None], y, n_classes=None)
     experts.learn(TensorDataset(torch.zeros(N)))
     assert experts.left == pytest.approx(1 / np.sqrt(10), abs=0.03)
 

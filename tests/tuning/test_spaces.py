@@ -138,9 +138,27 @@ def test_strengths_of_the_product_of_experts_are_searched_where_asked_for():
     grid = anti_transfer_grid(net, X, weights=[0, 1], metrics=["cka"], strengths=[0, 1])
     pairs = [(p["antitransferclassifier__weight"], p[name]) for p in ParameterGrid(grid)]
     assert sorted(pairs) == [(0, 0), (0, 1), (1, 0), (1, 1)]
-    for bad in ([-1], ["much"], [np.nan]):
+    for bad in ([-1], ["much"], [np.nan], [None]):
         with pytest.raises(ValueError, match="strengths"):
             anti_transfer_grid(net, X, strengths=bad)
+
+
+def test_the_default_can_be_searched_beside_numbers():
+    net, X = ESTIMATORS["pipeline"]
+    weight, strength = (f"antitransferclassifier__{n}" for n in ("weight", "product_of_experts"))
+    both = {"weights": ["auto", 1, 0], "strengths": ["auto", 1, 0]}
+    found = anti_transfer_distributions(net, X, **both)
+    assert found[weight].choices == found[strength].choices == (0.0, 1.0, "auto")
+    # With a number as the weight, "auto" adds nothing, and is no candidate of its own.
+    grid = ParameterGrid(anti_transfer_grid(net, X, metrics=["cka"], **both))
+    pairs = [(p[weight], p[strength]) for p in grid]
+    numbers = [(0, 0), (0, 1), (1, 0), (1, 1)]
+    assert pairs == [*numbers, ("auto", 0), ("auto", 1), ("auto", "auto")]
+    grid = ParameterGrid(anti_transfer_grid(net, X, metrics=["cka"], weights=["auto", 0, 1]))
+    assert [p[weight] for p in grid] == [0, 1, "auto"]
+    grid = anti_transfer_grid(net, X, metrics=["cka"], weights=["auto"], strengths=["auto"])
+    search = GridSearchCV(net, grid, cv=2, error_score="raise").fit(X, Y)
+    assert search.best_params_[weight] == search.best_params_[strength] == "auto"
 
 
 def test_a_trial_suggests_what_a_database_can_hold(tmp_path):

@@ -1,0 +1,55 @@
+"""What unrelated tasks explain of the target, computed once where `memory` keeps it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import joblib
+import numpy as np
+
+from atl_sklearn._fingerprint import fingerprint
+from atl_sklearn._versions import versions_here
+from atl_sklearn.estimators._rule import Explained, explain
+from atl_sklearn.unrelated import Kept
+
+
+def explain_once(
+    memory: joblib.Memory | None,
+    answers: np.ndarray | Sequence[np.ndarray],
+    y: np.ndarray,
+    *,
+    n_classes: int | None,
+    sample_weight: np.ndarray | None = None,
+) -> Explained:
+    """Find out what answers say of the target, or find it in `memory`.
+
+    Parameters
+    ----------
+    memory : joblib.Memory or None
+        Where it is kept, by all that determines it; None for nowhere.
+    answers, y, n_classes, sample_weight
+        As :func:`~atl_sklearn.estimators._rule.explain` takes them.
+
+    Returns
+    -------
+    explained : Explained
+        What is explained.
+
+    Warns
+    -----
+    UserWarning
+        If a file in `memory` cannot be used or written.
+    """
+    if memory is None:
+        return explain(answers, y, n_classes=n_classes, sample_weight=sample_weight)
+    asked = {"answers": answers, "y": y, "n_classes": n_classes, "sample_weight": sample_weight}
+    folder = Path(memory.store_backend.location) / "atl_sklearn" / "explained"
+    key = fingerprint({"explained": asked, "versions": versions_here()})
+    kept = Kept(folder, key, what="What is explained")
+    found = kept.load()
+    if found is None:
+        explained = explain(answers, y, n_classes=n_classes, sample_weight=sample_weight)
+        kept.save(vars(explained))
+        return explained
+    return Explained(**found)
