@@ -14,6 +14,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.multiclass import type_of_target
 
+from atl_sklearn._blas_threads import threads_for
 from atl_sklearn._types import Folds, Scoring
 from atl_sklearn._validation import check_no_missing, shown
 from atl_sklearn.inspection._extract_activations import extract_activations
@@ -91,5 +92,6 @@ def probe_score(
         model = RidgeCV(np.logspace(-3, 3, 7)) if continuous else LogisticRegression(max_iter=2000)
         probe = make_pipeline(StandardScaler(), model)
     features = extract_activations(estimator, X, layer=layer, aggregation=aggregation)
-    scores = cross_val_score(probe, features, y, cv=cv, groups=groups, scoring=scoring)
+    with threads_for(features.size * min(len(np.unique(y)), features.shape[1])):
+        scores = cross_val_score(probe, features, y, cv=cv, groups=groups, scoring=scoring)
     return float(np.mean(scores))

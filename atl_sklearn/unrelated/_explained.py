@@ -11,6 +11,7 @@ from scipy.special import softmax
 from sklearn.model_selection import KFold
 from sklearn.preprocessing import StandardScaler
 
+from atl_sklearn._blas_threads import threads_for
 from atl_sklearn._validation import check_no_missing
 from atl_sklearn.unrelated._target_statistics import centred, class_shares, cross_entropy
 
@@ -102,14 +103,16 @@ def explained_scores(
         weight = np.ones(len(target))
     weight = weight / weight[weight > 0].mean()
     if not (np.issubdtype(target.dtype, np.integer) and target.ndim == 1):
-        return _of_numbers(known, target.astype(np.float64), weight)
+        with threads_for(known.size * known.shape[1]):
+            return _of_numbers(known, target.astype(np.float64), weight)
     n_classes = int(target.max()) + 1 if n_classes is None else n_classes
     if target.min() < 0 or target.max() >= n_classes:
         raise ValueError(
             f"y must hold classes from 0 to {n_classes - 1}, or floats. Got {target.min()} to "
             f"{target.max()}."
         )
-    return _of_classes(known, target, weight, n_classes)
+    with threads_for(known.size * n_classes):
+        return _of_classes(known, target, weight, n_classes)
 
 
 def unexplained_share(
