@@ -1,9 +1,9 @@
-"""What is compared: the published penalty and this package's at each convolution, and controls."""
+"""What is compared: two penalties at each convolution, this package's default, and controls."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -17,7 +17,10 @@ from benchmarks.evidence.folds import Fold
 
 # Places of the convolutions of VGG-16 among its modules, which is what the paper calls layers.
 CONVOLUTIONS = (0, 2, 5, 7, 10, 12, 14, 17, 19, 21, 24, 26, 28)
-_PUBLISHED = {"metric": "squared_cosine", "aggregation": "batch_gram"}
+_EACH, _LAST, _NONE = tuple(range(len(CONVOLUTIONS))), (len(CONVOLUTIONS) - 1,), (None,)
+# The paper's weight, in every step; no product of experts goes with a weight that is given.
+_WEIGHT_1 = {"weight": 1.0, "penalty_every": 1}
+_PUBLISHED = {**_WEIGHT_1, "metric": "squared_cosine", "aggregation": "batch_gram"}
 
 
 @dataclass(frozen=True)
@@ -29,9 +32,10 @@ class Form:
     title : str
         For tables.
     params : dict or None
-        Of the penalty; None for none.
-    everywhere : bool
-        Whether it is tried at each convolution, or at the last one alone.
+        Of the penalty, what is not left at its default; None for no penalty.
+    places : tuple of int or None
+        The convolutions that are compared in turn, counted from 0; None leaves the layer at its
+        default.
     source : str
         What it is kept from: ``"unrelated"``, or ``"random"``, the same network with weights
         that were not trained.
@@ -44,8 +48,8 @@ class Form:
     """
 
     title: str
-    params: dict[str, Any] | None = field(default_factory=dict)
-    everywhere: bool = False
+    params: dict[str, Any] | None
+    places: tuple[int | None, ...] = _LAST
     source: str = "unrelated"
     initialised: bool = False
     unlabeled: bool = False
@@ -53,24 +57,28 @@ class Form:
 
 
 FORMS = {
-    "plain": Form("plain network", None, seeds=5),
-    "initialised": Form("begun with the unrelated network's convolutions", None, initialised=True),
-    "published": Form("published: squared cosine of Gram matrices", _PUBLISHED, everywhere=True),
-    "default": Form("this package's default, training batches", {}, everywhere=True),
-    "default-unlabeled": Form("this package's default, unlabeled recordings", unlabeled=True),
+    "plain": Form("plain network", None, _NONE, seeds=5),
+    "initialised": Form(
+        "begun with the unrelated network's convolutions", None, _NONE, initialised=True
+    ),
+    "published": Form("published: squared cosine of Gram matrices", _PUBLISHED, _EACH),
+    "cross-correlation": Form("cross-correlation, weight 1, training batches", _WEIGHT_1, _EACH),
+    "cross-correlation-unlabeled": Form(
+        "cross-correlation, weight 1, unlabeled recordings", _WEIGHT_1, unlabeled=True
+    ),
+    "default": Form("this package's default: the unrelated network, and no more", {}, _NONE),
     "published-random": Form(
         "published, from a network that was not trained", _PUBLISHED, source="random"
     ),
     **{
         f"published-{name}": Form(
-            f"published: squared cosine, aggregation {name}",
-            {"metric": "squared_cosine", "aggregation": name},
+            f"published: squared cosine, aggregation {name}", {**_PUBLISHED, "aggregation": name}
         )
         for name in ("none", "mean", "max", "product", "pairwise")
     },
     "published-sigmoid": Form(
         "published: sigmoid of the squared error of Gram matrices",
-        {"metric": "sigmoid_mse", "aggregation": "batch_gram"},
+        {**_PUBLISHED, "metric": "sigmoid_mse"},
     ),
 }
 
@@ -79,9 +87,7 @@ def runs_of(names: list[str]) -> Iterator[tuple[str, int | None, int]]:
     """Yield form, convolution and seed of all runs of a fold."""
     for name in names:
         form = FORMS[name]
-        last = len(CONVOLUTIONS) - 1
-        places = range(last + 1) if form.everywhere else [None if form.params is None else last]
-        for place in places:
+        for place in form.places:
             for seed in range(form.seeds):
                 yield name, place, seed
 
@@ -131,7 +137,7 @@ def train(
     name : str
         Of the form.
     place : int or None
-        Which convolution is compared, counted from 0; None for none.
+        Which convolution is compared, counted from 0; None for none, or for the default.
     seed : int
         Of the weights and the batches.
     """
@@ -143,8 +149,9 @@ def train(
             untrained = {"max_epochs": 0, "random_state": 7000 + seed, "callbacks": None}
             source = clone(unrelated).set_params(**untrained)
             source.fit(fold.unrelated.X, fold.unrelated.nuisance)
-        params = {"unrelated": source, "layer": place, "weight": 1.0, "penalty_every": 1}
-        params |= form.params
+        params = {"unrelated": source, **form.params}
+        if place is not None:
+            params["layer"] = place
     if form.initialised:
         kept = {n: v for n, v in fold.network.items() if not n.startswith("module__")}
         params["module"] = _begun(fold, unrelated, seed)

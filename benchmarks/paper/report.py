@@ -16,7 +16,7 @@ from benchmarks.evidence.tables import list_table
 from benchmarks.paper.forms import CONVOLUTIONS, FORMS
 from benchmarks.paper.pairs import PAIRS
 
-_COLORS = {"published": "tab:orange", "default": "tab:blue"}
+_COLORS = {"published": "tab:orange", "cross-correlation": "tab:blue"}
 
 
 @dataclass(frozen=True)
@@ -106,7 +106,7 @@ def _over_convolutions(rows: list[Row]) -> list[str]:
     sentences = []
     for name, form in FORMS.items():
         gains = [row.gain for row in rows if row.form == name]
-        if form.everywhere and len(gains) > 1:
+        if len(form.places) > 1 and len(gains) > 1:
             title = form.title[0].upper() + form.title[1:]
             sentences.append(
                 f"{title}, at {len(gains)} of {len(CONVOLUTIONS)} convolutions: "

@@ -13,7 +13,7 @@ pytest.importorskip("matplotlib")
 from benchmarks.evidence.folds import Clips
 from benchmarks.evidence.runs import read_runs
 from benchmarks.paper import __main__ as command
-from benchmarks.paper.forms import CONVOLUTIONS, FORMS, runs_of, train
+from benchmarks.paper.forms import CONVOLUTIONS, FORMS, fit_unrelated, runs_of, train
 from benchmarks.paper.pairs import PAIRS, Pair, draw, held_out, make_fold
 from benchmarks.paper.readers import find_sets
 from benchmarks.paper.report import summarise, table, write_report
@@ -203,7 +203,7 @@ def pair(monkeypatch):
 def test_forms_run_once_and_are_reported(sets, pair, settings, tmp_path, capsys):
     settings = replace(tiny(settings), n_train=10, n_test=None)
     path = tmp_path / "runs.jsonl"
-    forms = ["plain", "initialised", "published-random", "default-unlabeled"]
+    forms = ["plain", "initialised", "published-random", "cross-correlation-unlabeled"]
     arguments = (path, "speech-commands-iemocap", 0, find_sets(sets), settings, forms)
     run_fold(*arguments)
     runs = read_runs(path)
@@ -214,6 +214,19 @@ def test_forms_run_once_and_are_reported(sets, pair, settings, tmp_path, capsys)
     text = write_report(path, tmp_path)
     assert all(FORMS[form].title in text for form in forms) and "13 (28)" in text
     assert (tmp_path / "layers.png").stat().st_size > 1000
+
+
+def test_the_default_is_what_the_constructor_makes_of_an_unrelated_network(sets, pair):
+    fold = make_fold(pair, find_sets(sets), 0, replace(tiny(SMALL), n_train=10))
+    unrelated = fit_unrelated(fold, 0)
+    nets = {name: train(fold, unrelated, name, None, 0) for name in ("plain", "default")}
+    plain, default = (net.get_params(deep=False) for net in nets.values())
+    assert {name for name in plain if plain[name] is not default[name]} == {"unrelated"}
+    # Given a weight, the product of experts and the steps between two penalties are other ones.
+    assert default["weight"] == default["product_of_experts"] == default["penalty_every"] == "auto"
+    given = [form.params for name, form in FORMS.items() if name != "default" and form.params]
+    assert all(params["weight"] == params["penalty_every"] == 1 for params in given)
+    assert [place for _, place, _ in runs_of(["default"])] == [None]
 
 
 def test_a_nuisance_with_too_few_recordings_is_not_probed(sets):
