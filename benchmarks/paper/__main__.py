@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import functools
 import warnings
 from pathlib import Path
 
 from sklearn.exceptions import ConvergenceWarning
 
+from benchmarks.paper.choice import choose
 from benchmarks.paper.corpora import PUBLIC
 from benchmarks.paper.forms import FORMS
 from benchmarks.paper.pairs import PAIRS
@@ -22,7 +24,7 @@ def main() -> None:
     folder = Path(__file__).parents[2] / "docs" / "evidence" / "paper"
     parser = argparse.ArgumentParser(prog="python -m benchmarks.paper", description=__doc__)
     parser.add_argument("--data", type=Path, help="folder with the paper's own sets")
-    parser.add_argument("--pairs", nargs="+", choices=list(PAIRS), help="all that are there")
+    parser.add_argument("--pairs", nargs="+", choices=list(PAIRS), help="all whose sets are there")
     parser.add_argument("--forms", nargs="+", choices=list(FORMS), default=list(FORMS))
     parser.add_argument("--folds", nargs="+", type=int, default=[0, 1])
     parser.add_argument("--settings", choices=list(SETTINGS), default="small")
@@ -33,25 +35,35 @@ def main() -> None:
     )
     parser.add_argument("--report", action="store_true", help="no new runs, the report only")
     options = parser.parse_args()
-    corpora = dict(PUBLIC)
+    found = {}
     if options.data is not None:
         try:
-            corpora |= find_sets(options.data)
+            found = find_sets(options.data)
         except FileNotFoundError as error:
             parser.error(str(error))
         # What a user measures is not this project's evidence.
         folder = Path.cwd() / f"paper_{options.settings}"
     path = options.runs or folder / "runs.jsonl"
-    known = [name for name, pair in PAIRS.items() if pair.is_there(corpora)]
-    pairs = options.pairs or known
-    missing = [name for name in pairs if name not in known]
-    if missing:
-        parser.error(f"--pairs {' '.join(missing)}: a set of theirs is not there; pass --data")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    warnings.simplefilter("ignore", ConvergenceWarning)
     if not options.report:
+        # Each is read once, whatever the pairs and folds.
+        corpora = {name: functools.cache(read) for name, read in {**PUBLIC, **found}.items()}
+        choice = choose(corpora, found, options.pairs)
+        lacking = "; ".join(f"{name}: {problem}" for name, problem in choice.skipped.items())
+        if options.pairs and lacking:
+            parser.error(
+                f"--pairs must be pairs whose sets are there. Of these, {lacking}. Take other "
+                "pairs, or pass --data, a folder that has the sets."
+            )
+        if not choice.pairs:
+            parser.error(f"there is no pair whose sets are there: {lacking}")
+        for name, problem in choice.skipped.items():
+            print(f"{name} is skipped: {problem}", flush=True)
+        for name, reason in choice.unused.items():
+            print(f"{name} was found and is not used: {reason}", flush=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        warnings.simplefilter("ignore", ConvergenceWarning)
         for index in options.folds:
-            for pair in pairs:
+            for pair in choice.pairs:
                 settings = SETTINGS[options.settings]
                 run_fold(path, pair, index, corpora, settings, options.forms)
     print(write_report(path, path.parent))

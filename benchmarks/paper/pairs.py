@@ -37,9 +37,21 @@ class Pair:
     nuisance: str
     groups: str | None = None
 
-    def is_there(self, corpora: Corpora) -> bool:
-        """Tell whether both sets are there."""
-        return self.target[0] in corpora and self.unrelated[0] in corpora
+    @property
+    def sets(self) -> tuple[str, ...]:
+        """The sets that it needs."""
+        return tuple(dict.fromkeys((self.target[0], self.unrelated[0])))
+
+    def lacks(self, corpora: Corpora) -> str:
+        """Return which label has too few values for a fold; "" if none has."""
+        labels = [self.target, self.unrelated]
+        if self.groups is not None:
+            labels.append((self.target[0], self.groups))
+        for name, label in labels:
+            n_values = len(np.unique(corpora[name]().labels[label]))
+            if n_values < 2:
+                return f"{name} must have recordings of two values of {label!r}, and has {n_values}"
+        return ""
 
 
 PAIRS = {
@@ -70,6 +82,31 @@ PAIRS = {
     "good-sounds-good-sounds": Pair(
         "How good a sound is on new instruments, from instruments of the same set",
         ("good-sounds", "goodness"), ("good-sounds", "instrument"), "instrument", "instrument",
+    ),
+    # Not of the paper: for those who have one of its sets alone, and the labels that are left.
+    "fsdd-librispeech": Pair(
+        "Digits by new speakers, from the speakers of LibriSpeech",
+        ("fsdd", "digit"), ("librispeech", "speaker"), "speaker", "speaker",
+    ),
+    "speech-commands-librispeech": Pair(
+        "Speech Commands, from the speakers of LibriSpeech",
+        ("speech-commands", "word"), ("librispeech", "speaker"), "speaker",
+    ),
+    "speech-commands-speech-commands": Pair(
+        "Speech Commands by new speakers, from speakers of the same set",
+        ("speech-commands", "word"), ("speech-commands", "speaker"), "speaker", "speaker",
+    ),
+    "iemocap-librispeech-sex": Pair(
+        "Emotions by new speakers, from women and men of LibriSpeech",
+        ("iemocap", "emotion"), ("librispeech", "sex"), "speaker", "speaker",
+    ),
+    "iemocap-iemocap-session": Pair(
+        "Emotions in a new session, from sessions of the same set",
+        ("iemocap", "emotion"), ("iemocap", "session"), "session", "session",
+    ),
+    "nsynth-nsynth": Pair(
+        "Instruments on new pitches, from pitches of the same set",
+        ("nsynth", "instrument"), ("nsynth", "pitch"), "pitch", "pitch",
     ),
 }  # fmt: skip
 

@@ -13,6 +13,8 @@ pytest.importorskip("matplotlib")
 from benchmarks.evidence.folds import Clips
 from benchmarks.evidence.runs import read_runs
 from benchmarks.paper import __main__ as command
+from benchmarks.paper.choice import choose
+from benchmarks.paper.corpora import PUBLIC, Corpus
 from benchmarks.paper.forms import CONVOLUTIONS, FORMS, fit_unrelated, runs_of, train
 from benchmarks.paper.pairs import PAIRS, Pair, draw, held_out, make_fold
 from benchmarks.paper.readers import find_sets
@@ -52,13 +54,14 @@ def good_sounds(folder):
             "CREATE TABLE sounds (id INTEGER, instrument TEXT, klass TEXT, pack_filename TEXT, "
             "pack_id INTEGER)"
         )
-        database.execute("INSERT INTO packs VALUES (7, 'flute_almudena_reference')")
-        for n, klass in enumerate(classes):
-            name = f"{n:04d}.wav"
-            row = (n, "flute", klass, name, 7)
-            database.execute("INSERT INTO sounds VALUES (?, ?, ?, ?, ?)", row)
-            for microphone in ("iphone", "neumann"):
-                sound(folder / "sound_files" / "flute_almudena_reference" / microphone / name)
+        for pack, instrument in enumerate(("flute", "violin")):
+            database.execute("INSERT INTO packs VALUES (?, ?)", (pack, f"{instrument}_reference"))
+            for n, klass in enumerate(classes):
+                name = f"{n:04d}.wav"
+                row = (n, instrument, klass, name, pack)
+                database.execute("INSERT INTO sounds VALUES (?, ?, ?, ?, ?)", row)
+                for microphone in ("iphone", "neumann"):
+                    sound(folder / "sound_files" / f"{instrument}_reference" / microphone / name)
     database.close()
 
 
@@ -92,8 +95,8 @@ def iemocap(folder):
 
 
 def librispeech(folder):
-    for speaker, chapter in (("103", "1240"), ("14", "208")):
-        for n in range(3):
+    for speaker, chapter in (("103", "1240"), ("14", "208"), ("26", "495")):
+        for n in range(4):
             path = (
                 folder / "train-clean-100" / speaker / chapter / f"{speaker}-{chapter}-{n:04d}.flac"
             )
@@ -101,6 +104,7 @@ def librispeech(folder):
     (folder / "SPEAKERS.TXT").write_text(
         ";ID  |SEX| SUBSET           |MINUTES| NAME\n"
         "14   | F | train-clean-360  | 25.03 | Kristin LeMoine\n"
+        "26   | M | train-clean-100  | 25.08 | Denny Sayers\n"
         "103  | F | train-clean-100  | 15.4  | Karen | Savage\n"
     )
 
@@ -136,8 +140,9 @@ def test_speech_commands_are_read_by_word_and_speaker(sets):
 
 def test_good_sounds_have_one_microphone_and_one_class_each(sets):
     corpus = find_sets(sets)["good-sounds"]()
-    assert names(corpus) == ["0000.wav", "0001.wav", "0002.wav"]
-    assert corpus.labels["goodness"].tolist() == ["good-sound", "bad-timbre", "bad-pitch"]
+    assert names(corpus) == ["0000.wav", "0001.wav", "0002.wav"] * 2
+    assert corpus.labels["goodness"].tolist() == ["good-sound", "bad-timbre", "bad-pitch"] * 2
+    assert corpus.labels["instrument"].tolist() == ["flute"] * 3 + ["violin"] * 3
     assert all("iphone" in path for path in corpus.paths)
 
 
@@ -159,8 +164,8 @@ def test_iemocap_has_four_emotions_and_two_speakers_a_session(sets):
 
 def test_librispeech_has_speakers_and_their_sex(sets):
     corpus = find_sets(sets)["librispeech"]()
-    assert sorted(set(corpus.labels["speaker"])) == ["103", "14"]
-    assert set(corpus.labels["sex"]) == {"F"} and len(corpus.paths) == 6
+    assert corpus.labels["speaker"].tolist() == ["103"] * 4 + ["14"] * 4 + ["26"] * 4
+    assert corpus.labels["sex"].tolist() == ["F"] * 8 + ["M"] * 4
 
 
 def test_a_set_itself_may_be_named_and_what_is_not_there_is_said(sets, tmp_path):
@@ -188,6 +193,80 @@ def tiny(settings, **network):
     network = {**settings.network, "module__width": 1 / 64, **network}
     features = {**settings.features, "sr": RATE}
     return replace(settings, features=features, network=network, max_epochs=1, unrelated_epochs=1)
+
+
+def sounds_of(folder, label, values):
+    """Return a set of two labels, as the public ones have them."""
+    table = [(value, speaker, n) for value in values for speaker in "abc" for n in range(2)]
+    paths = [folder / f"{value}_{speaker}_{n}.wav" for value, speaker, n in table]
+    for path in paths:
+        sound(path)
+    labels = {label: [value for value, _, _ in table], "speaker": [who for _, who, _ in table]}
+    return Corpus(
+        np.array([str(path) for path in paths]),
+        {name: np.array(found) for name, found in labels.items()},
+        1.0,
+    )
+
+
+@pytest.fixture(scope="module")
+def public(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("public")
+    made = {
+        "fsdd": sounds_of(folder, "digit", ("0", "1")),
+        "arabic": sounds_of(folder, "word", ("no", "yes")),
+    }
+    assert made.keys() == PUBLIC.keys()
+    return {name: (lambda corpus=corpus: corpus) for name, corpus in made.items()}
+
+
+@pytest.mark.parametrize("name", list(PAIRS))
+@pytest.mark.parametrize("index", [0, 1])
+def test_every_pair_has_folds_of_its_labels(sets, public, name, index):
+    corpora, pair = {**public, **find_sets(sets)}, PAIRS[name]
+    assert pair.lacks(corpora) == ""
+    fold = make_fold(pair, corpora, index, replace(tiny(SMALL), n_train=8))
+    target, unrelated = corpora[pair.target[0]](), corpora[pair.unrelated[0]]()
+    parts = (fold.train, fold.unrelated, fold.unlabeled, fold.probe, fold.test)
+    assert all(len(part.X) and part.X.shape[1:] == fold.train.X.shape[1:] for part in parts)
+    assert set(fold.train.target) <= set(target.labels[pair.target[1]])
+    assert set(fold.train.nuisance) <= set(target.labels[pair.nuisance])
+    assert set(fold.unrelated.nuisance) <= set(unrelated.labels[pair.unrelated[1]])
+    is_test = held_out(target, pair, index)
+    assert 0 < is_test.sum() < len(is_test) and len(fold.test.X) == is_test.sum()
+    if pair.groups is not None:
+        groups = target.labels[pair.groups]
+        assert not set(groups[is_test]) & set(groups[~is_test])
+    if pair.target[0] == pair.unrelated[0]:
+        known = unrelated.labels[pair.unrelated[1]][~is_test]
+        assert sorted(fold.unrelated.nuisance) == sorted(known)
+
+
+def test_every_set_is_enough_with_what_is_public_and_every_label_is_used(sets, public):
+    corpora = {**public, **find_sets(sets)}
+    for name in MADE:
+        found = {name: corpora[name]}
+        choice = choose({**public, **found}, found)
+        assert choice.pairs and choice.unused == {}
+        assert all(name in PAIRS[pair].sets for pair in (*choice.pairs, *choice.skipped))
+    used = {of for pair in PAIRS.values()
+            for of in (pair.target, pair.unrelated, (pair.target[0], pair.nuisance))}  # fmt: skip
+    assert used == {(name, label) for name, read in corpora.items() for label in read().labels}
+
+
+def test_pairs_are_those_of_the_sets_that_are_there(sets, public):
+    found = find_sets(sets)
+    assert choose(public).pairs == ["fsdd-arabic", "arabic-fsdd"]
+    choice = choose({**public, **found}, found)
+    assert choice.pairs == [name for name in PAIRS if name not in ("fsdd-arabic", "arabic-fsdd")]
+    assert choice.skipped == choice.unused == {}
+    choice = choose({**public, **found}, found, ["nsynth-nsynth", "fsdd-arabic"])
+    assert choice.pairs == ["nsynth-nsynth", "fsdd-arabic"]
+    assert choice.unused == dict.fromkeys(set(MADE) - {"nsynth"}, "no pair of --pairs has it")
+    only = find_sets(sets / "LibriSpeech")["librispeech"]()
+    women = Corpus(only.paths[:8], {k: v[:8] for k, v in only.labels.items()}, 1.0)
+    problem = PAIRS["iemocap-librispeech-sex"].lacks({**found, "librispeech": lambda: women})
+    assert problem == "librispeech must have recordings of two values of 'sex', and has 1"
 
 
 @pytest.fixture
@@ -272,13 +351,69 @@ def test_each_convolution_has_a_run_and_gains_are_to_the_plain_network():
 RAN = {"seconds": 1.0, "unrelated_train": 0.9}
 
 
-def test_the_command_names_what_is_missing(monkeypatch, tmp_path, capsys):
+def call(monkeypatch, *arguments):
+    monkeypatch.setattr("sys.argv", ["paper", *map(str, arguments)])
+    command.main()
+
+
+@pytest.fixture
+def offline(monkeypatch, tmp_path):
+    """Be in an empty folder, with networks that are small and public sets that cannot be had."""
+
+    def fails():
+        raise OSError("no connection")
+
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("sys.argv", ["paper", "--data", str(tmp_path)])
-    with pytest.raises(SystemExit):
-        command.main()
-    assert "at least one of" in capsys.readouterr().err
-    monkeypatch.setattr("sys.argv", ["paper", "--pairs", "iemocap-iemocap"])
-    with pytest.raises(SystemExit):
-        command.main()
-    assert "pass --data" in capsys.readouterr().err
+    monkeypatch.setattr(command, "PUBLIC", dict.fromkeys(PUBLIC, fails))
+    monkeypatch.setitem(command.SETTINGS, "small", replace(tiny(SMALL), n_train=8))
+
+
+def test_the_command_runs_the_sets_that_are_found(offline, monkeypatch, tmp_path, capsys):
+    data = tmp_path / "data"
+    nsynth(data / "nsynth")
+    librispeech(data / "LibriSpeech")
+    forms = ("plain", "default", "published-none")
+    call(monkeypatch, "--data", data, "--folds", 0, "--forms", *forms)
+    said = capsys.readouterr().out
+    assert "good-sounds-nsynth is skipped: good-sounds was not found\n" in said
+    assert "fsdd-librispeech is skipped: fsdd cannot be read: no connection\n" in said
+    assert "arabic" not in said and "nsynth was found and is" not in said
+    unused = "librispeech was found and is not used: iemocap-librispeech and fsdd-librispeech and "
+    assert unused in said
+    runs = read_runs(tmp_path / "paper_small" / "runs.jsonl")
+    assert [run["form"] for run in runs] == ["plain"] * 5 + list(forms[1:])
+    assert {(run["pair"], run["fold"]) for run in runs} == {("nsynth-nsynth", 0)}
+    text = (tmp_path / "paper_small" / "table.rst").read_text()
+    assert text in said and all(FORMS[form].title in text for form in forms)
+    assert PAIRS["nsynth-nsynth"].title in text
+    call(monkeypatch, "--data", data, "--report")
+    assert capsys.readouterr().out == text + "\n"
+    call(monkeypatch, "--data", data, "--folds", 0, "--forms", *forms)
+    assert read_runs(tmp_path / "paper_small" / "runs.jsonl") == runs
+
+
+def test_the_command_names_what_is_missing(offline, monkeypatch, tmp_path, capsys):
+    data = tmp_path / "data"
+    librispeech(data / "LibriSpeech")
+    for arguments, told in [
+        (("--data", tmp_path / "paper"), "must be a folder"),
+        (("--data", tmp_path), "at least one of"),
+        (("--pairs", "iemocap-iemocap"), "iemocap was not found. Take other pairs, or pass --data"),
+        (("--data", data), "fsdd-librispeech: fsdd cannot be read: no connection"),
+        ((), "fsdd-arabic: fsdd cannot be read: no connection; arabic-fsdd"),
+    ]:
+        with pytest.raises(SystemExit):
+            call(monkeypatch, *arguments)
+        assert told in capsys.readouterr().err
+    assert not list(tmp_path.glob("*/runs.jsonl"))
+
+
+def test_a_found_set_without_recordings_is_named(tmp_path):
+    iemocap(tmp_path / "IEMOCAP")
+    (tmp_path / "LibriSpeech").mkdir()
+    (tmp_path / "LibriSpeech" / "SPEAKERS.TXT").write_text("14 | F | train-clean-360 | 25.03 | K")
+    found = find_sets(tmp_path)
+    choice = choose(found, found)
+    assert choice.pairs == ["iemocap-iemocap", "iemocap-iemocap-session"]
+    assert "no recording with a label in it" in choice.skipped["iemocap-librispeech"]
+    assert list(choice.unused) == ["librispeech"]
