@@ -20,7 +20,9 @@ from atl_sklearn.datasets._recordings import (
     Release,
     complete_recordings,
     extract,
+    put_recordings,
 )
+from atl_sklearn.datasets._resampled import resampled
 
 _PAGE = "https://github.com/abdulkaderghandoura/arabic-speech-commands-dataset"
 _PUBLISHED = re.compile(r"([a-z ]+)/0{6}(\d\d)_NO_(\d\d)\.wav")
@@ -60,6 +62,22 @@ _RELEASES = {
         largest=11_849,
     ),
 }
+# What is made of the full version where nobody has the file above. It has no digest: encoders
+# of flac differ from version to version.
+_PART_WORDS = (
+    "close", "down", "eight", "five", "four", "left", "nine", "no", "one", "open", "right",
+    "seven", "six", "start", "stop", "three", "two", "up", "yes", "zero",
+)  # fmt: skip
+_IN_PART = rf"({'|'.join(_PART_WORDS)})_\d\d_0[1-6]"
+_MADE = Release(
+    name="arabic-speech-commands-8k-resampled",
+    url=_PAGE,
+    archives=(),
+    pattern=rf"{_IN_PART}\.flac",
+    sha256=None,
+    n_files=3_600,
+    largest=2**18,
+)
 _FOLDERS = ("arabic-speech-commands-dataset-master", "arabic-speech-commands-dataset")
 _SR = {"full": 16_000, "8k": 8_000}  # Hz
 _VALIDATION_SPEAKERS = (2, 7, 8, 12, 21, 25)
@@ -73,6 +91,9 @@ Recordings of one second of Arabic words, which are named in English: 40 words, 
 takes of each; 12,000 mono wav files at 16 kHz. The part "8k" has 20 of the words and the takes 1
 to 6: 3,600 flac files at 8 kHz. The published split has 18 speakers for training, 6 for
 validation and 6 for tests; no speaker is in two of them.
+
+Paths in the folder "{_MADE.name}" are of a part "8k" that was made here,
+of the full version: its samples may differ from those of the packed part.
 
 Licence: Creative Commons Attribution 4.0 International (CC BY 4.0),
 https://creativecommons.org/licenses/by/4.0/.
@@ -107,7 +128,9 @@ def fetch_arabic_speech_commands(
     Parameters
     ----------
     version : {"full", "8k"}, default="full"
-        What is published, or a part of it at half the sampling rate.
+        What is published, or a part of it at half the sampling rate. The part is packed in a file
+        that is not published. Where that is not found, the part is made of the full version; see
+        the notes.
     subset : {"all", "train", "val", "test"}, default="all"
         Which recordings, by the published split of the speakers: 18, 6 and 6.
     data_home : str or path-like, default=None
@@ -115,12 +138,13 @@ def fetch_arabic_speech_commands(
         looked for there and in the folder that the environment variable ``ATL_SKLEARN_DATA``
         names, to which nothing is written: the published folder
         ``arabic-speech-commands-dataset`` (with or without ``-master``), its archive
-        ``arabic-speech-commands-dataset-master.zip`` or, for "8k",
+        ``arabic-speech-commands-dataset-master.zip`` or, for "8k" and first,
         ``arabic_speech_commands_8k.zip``.
     sha256 : str or None, default=None
         SHA-256 digest of the archive of the full version, in 64 hexadecimal digits. With it, the
         archive is downloaded if it is missing (about 384 MB), and compared if it is there. The
-        authors publish no digest, so without one of your own nothing is downloaded.
+        authors publish no digest, so without one of your own nothing is downloaded. For "8k" it
+        counts only if the part has to be made of the full version.
     return_X_y : bool, default=False
         Whether to return ``(paths, target)`` instead of a Bunch.
 
@@ -150,8 +174,9 @@ def fetch_arabic_speech_commands(
     ------
     OSError
         If the recordings are not found, the download fails, an archive is damaged, or it lacks
-        recordings, has others or, for "8k" and with `sha256`, other contents; or if `data_home`
-        cannot be written.
+        recordings, has others or, for the packed part and with `sha256`, other contents; if a
+        recording of which the part is made is not mono at 16 kHz; or if `data_home` cannot be
+        written.
     ValueError
         If `version` or `subset` is unknown, or `sha256` is no digest.
 
@@ -163,6 +188,12 @@ def fetch_arabic_speech_commands(
     -----
     Of the full version there is no published digest. It is complete if each of the 40 words has
     each of the 10 takes of the 30 speakers; what the files contain is not compared.
+
+    Where the packed part "8k" is not found, the takes 1 to 6 of its 20 words are resampled from the
+    full version by soxr ("HQ", as in librosa), rounded to 16 bits, and kept in the folder
+    ``arabic-speech-commands-8k-resampled`` of `data_home`. How the packed part was resampled is not
+    recorded. So the samples may differ from its own by rounding and, near 4 kHz, by the filter of
+    the resampler; what is computed of them may differ a little.
 
     Examples
     --------
@@ -180,15 +211,15 @@ def fetch_arabic_speech_commands(
         isinstance(sha256, str) and re.fullmatch("[0-9a-fA-F]{64}", sha256)
     ):
         raise refuse_value(name, "sha256", "None or 64 hexadecimal digits", sha256)
-    if sha256 is not None and version != "full":
-        raise refuse_value(name, "sha256", f"None for version={version!r}", sha256)
     check_flag(name, "return_X_y", return_X_y)
     if data_home is not None:
         check_folder(name, "data_home", data_home)
     home = Path(get_data_home(data_home))
 
     recordings = []
-    for file_name, path in _find_or_get(_RELEASES[version], home, sha256):
+    find = {"full": _full, "8k": _part}[version]
+    remove_left_over(home)
+    for file_name, path in find(home, sha256):
         word, speaker, take = file_name.partition(".")[0].split("_")
         recordings.append((word, int(speaker), int(take), str(path)))
     recordings.sort()
@@ -214,15 +245,14 @@ def fetch_arabic_speech_commands(
     )
 
 
-def _find_or_get(release: Release, home: Path, sha256: str | None) -> list[tuple[str, Path]]:
+def _full(home: Path, sha256: str | None) -> list[tuple[str, Path]]:
     """Return the recordings with their names as ``word_speaker_take``."""
-    remove_left_over(home)
+    release = _RELEASES["full"]
     extracted = complete_recordings(home / release.name, release)
-    if not extracted and release.sha256 is None:
+    if not extracted:
         published = _published_folder(release, home)
         if published:
             return published
-    if not extracted:
         archive = find_file(release.archives, home)
         if archive is None:
             archive = _download(release, home, sha256)
@@ -233,6 +263,32 @@ def _find_or_get(release: Release, home: Path, sha256: str | None) -> list[tuple
             )
         extracted = extract(archive, home, release)
     return [(path.name, path) for path in extracted]
+
+
+def _part(home: Path, sha256: str | None) -> list[tuple[str, Path]]:
+    """Return the recordings of the part, which is made of the full version if it is not there."""
+    packed = _RELEASES["8k"]
+    found = complete_recordings(home / packed.name, packed)
+    archive = None if found else find_file(packed.archives, home)
+    if archive is not None:
+        found = extract(archive, home, packed)
+    if not found:
+        found = complete_recordings(home / _MADE.name, _MADE)
+    if not found:
+        try:
+            full = _full(home, sha256)
+        except FileNotFoundError as error:
+            raise FileNotFoundError(
+                f"{packed.archives[0]} was not found, and neither what it can be made of. {error}"
+            ) from error
+        chosen = [
+            (f"{name.removesuffix('.wav')}.flac", path)
+            for name, path in sorted(full)
+            if re.fullmatch(rf"{_IN_PART}\.wav", name)
+        ]
+        files = resampled(chosen, _SR["full"], _SR["8k"])
+        found = put_recordings(files, home, _MADE, source=full[0][1].parent)
+    return [(path.name, path) for path in found]
 
 
 def _published_folder(release: Release, home: Path) -> list[tuple[str, Path]]:
@@ -258,12 +314,7 @@ def _download(release: Release, home: Path, sha256: str | None) -> Path:
     if sha256 is not None:
         return retrieve(release.archives[0], release.url, f"sha256:{sha256.lower()}", home)
     looked = " or ".join(map(str, places_of(home)))
-    if release.sha256 is not None:
-        raise OSError(
-            f"{release.archives[0]} was not found in {looked}. It is a part of {_PAGE} that is "
-            "not published by itself: take version='full'."
-        )
-    raise OSError(
+    raise FileNotFoundError(
         f"The Arabic Speech Commands were not found in {looked}, complete. Download "
         f"{release.url} and put it there as {release.archives[0]}, or what it contains as "
         f"{_FOLDERS[0]}. To have it downloaded, pass sha256, the digest that you know it to have: "

@@ -10,7 +10,7 @@ import re
 import shutil
 import stat
 import zipfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -124,9 +124,6 @@ def complete_recordings(folder: Path, release: Release) -> list[Path]:
 def extract(archive: Path, home: Path, release: Release) -> list[Path]:
     """Extract the recordings of `archive` into `home`, all of them or none.
 
-    They are written to a temporary folder, which gets its name only when it is complete, so
-    a process that is killed leaves nothing that looks extracted, and two at a time do not meet.
-
     Parameters
     ----------
     archive : Path
@@ -148,15 +145,50 @@ def extract(archive: Path, home: Path, release: Release) -> list[Path]:
     OSError
         If `home` cannot be written.
     """
+    return put_recordings(_unzip(archive, release), home, release, source=archive)
+
+
+def put_recordings(
+    files: Generator[tuple[str, bytes], None, None], home: Path, release: Release, *, source: Path
+) -> list[Path]:
+    """Write recordings into `home`, all of them or none.
+
+    They are written to a temporary folder, which gets its name only when it is complete, so
+    a process that is killed leaves nothing that looks complete, and two at a time do not meet.
+
+    Parameters
+    ----------
+    files : generator of (str, bytes)
+        Names and contents, sorted by name; closed at the end. Of what it reads, it raises
+        BadArchiveErrors alone: other OSErrors are told of as those of `home`.
+    home : Path
+        Where the folder ``release.name`` is made.
+    release : Release
+        What the recordings have to be.
+    source : Path
+        Where they are from, for messages.
+
+    Returns
+    -------
+    paths : list of Path
+        The recordings, sorted by name, in the folder ``release.name`` of `home`.
+
+    Raises
+    ------
+    BadArchiveError
+        If the contents are other ones.
+    OSError
+        If `home` cannot be written.
+    """
     temporary = partial_path(home / release.name)
     fresh = temporary / "new"
     try:
-        with _told_of(home):
+        with _told_of(home), contextlib.closing(files):
             fresh.mkdir(parents=True)
-            digest = digest_files(_unzip(archive, fresh, release))
+            digest = digest_files(_written(files, fresh))
             if not release.has_digest(digest):
                 raise BadArchiveError(
-                    f"{archive} does not contain the recordings of {release.name}: it has "
+                    f"{source} does not contain the recordings of {release.name}: it has "
                     f"{release.n_files} of that kind with the digest {digest} where "
                     f"{release.sha256} is expected."
                 )
@@ -165,6 +197,12 @@ def extract(archive: Path, home: Path, release: Release) -> list[Path]:
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
     return [home / release.name / name for name in names]
+
+
+def _written(files: Iterable[tuple[str, bytes]], folder: Path) -> Iterator[tuple[str, bytes]]:
+    for name, content in files:
+        (folder / name).write_bytes(content)
+        yield name, content
 
 
 @contextlib.contextmanager
@@ -235,8 +273,8 @@ def download(home: Path, release: Release, *, timeout: float = 60.0) -> list[Pat
     return recordings
 
 
-def _unzip(archive: Path, folder: Path, release: Release) -> Iterator[tuple[str, bytes]]:
-    """Write the recordings in an archive, if it has as many, and none that is too large."""
+def _unzip(archive: Path, release: Release) -> Generator[tuple[str, bytes], None, None]:
+    """Yield the recordings in an archive, if it has as many, and none that is too large."""
     with _opened(archive) as zipped:
         members = {}
         for member in zipped.infolist():
@@ -252,9 +290,7 @@ def _unzip(archive: Path, folder: Path, release: Release) -> Iterator[tuple[str,
                 f"{release.n_files} are expected, of up to {release.largest} bytes."
             )
         for name in sorted(members):
-            content = _read(zipped, members[name], archive)
-            (folder / name).write_bytes(content)
-            yield name, content
+            yield name, _read(zipped, members[name], archive)
 
 
 def _opened(archive: Path) -> zipfile.ZipFile:

@@ -83,7 +83,7 @@ PAIRS = {
         "How good a sound is on new instruments, from instruments of the same set",
         ("good-sounds", "goodness"), ("good-sounds", "instrument"), "instrument", "instrument",
     ),
-    # Not of the paper: for those who have one of its sets alone, and the labels that are left.
+    # Additions, for those who have one or two of the paper's sets.
     "fsdd-librispeech": Pair(
         "Digits by new speakers, from the speakers of LibriSpeech",
         ("fsdd", "digit"), ("librispeech", "speaker"), "speaker", "speaker",
