@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -25,10 +26,15 @@ _EVERY_STEP = {"penalty_every": 1}
 
 @dataclass(frozen=True)
 class Data:
-    """Samples with a task, unrelated tasks and embeddings, and more samples without the task."""
+    """Samples with a task, unrelated tasks and embeddings, and more samples without the task.
+
+    Of the confounded labels, half are those of the first unrelated task and the others those of the
+    task itself.
+    """
 
     X: np.ndarray
     y: np.ndarray
+    confounded: np.ndarray
     tasks: np.ndarray
     embeddings: np.ndarray
     unlabeled: np.ndarray
@@ -47,11 +53,16 @@ class Data:
         weights = rng.standard_normal((int(np.prod(shape)), N_EMBEDDED)).astype(np.float32)
         embeddings, others = (x.reshape(len(x), -1) @ weights for x in (X, unlabeled))
         classes = (X.reshape(n_samples, -1)[:, : 1 + n_tasks] > 0).astype(np.int64)
-        return cls(X, classes[:, 0], classes[:, 1:], embeddings, unlabeled, others)
+        y, tasks = classes[:, 0], classes[:, 1:]
+        confounded = np.where(rng.random(n_samples) < 0.5, tasks[:, 0], y)
+        return cls(X, y, confounded, tasks, embeddings, unlabeled, others)
 
 
 def fits_of(data: Data, settings: dict[str, Any]) -> dict[str, Callable[[], object]]:
     """Return a plain fit, and one for each recommended use.
+
+    Where nothing but `unrelated` is given, the labels are confounded: what the default chooses is
+    nothing at all where there is nothing to avoid.
 
     Parameters
     ----------
@@ -60,18 +71,23 @@ def fits_of(data: Data, settings: dict[str, Any]) -> dict[str, Callable[[], obje
     settings : dict
         Parameters of all estimators.
     """
-    X, y, unlabeled = data.X, data.y, {"X_unlabeled": data.unlabeled}
+    X, unlabeled = data.X, {"X_unlabeled": data.unlabeled}
     networks = [AntiTransferClassifier(**settings).fit(X, labels) for labels in data.tasks.T]
     network = networks[0]
 
-    def fit(params: dict[str, Any], **arguments: Any) -> Callable[[], object]:
+    def fit(
+        params: dict[str, Any], y: np.ndarray = data.y, **arguments: Any
+    ) -> Callable[[], object]:
         return lambda: AntiTransferClassifier(**settings, **params).fit(X, y, **arguments)
 
+    default = {"unrelated": network}
     compared = {"unrelated": network, "weight": 1.0}
     precomputed = {"unrelated": "precomputed", "weight": 1.0}
     explaining = {"unrelated": "labels", "weight": 0.0, "product_of_experts": 1.0}
     return {
         "plain": fit({}),
+        "default, unlabeled data": fit(default, data.confounded, **unlabeled),
+        "default, training data alone": fit(default, data.confounded),
         "training batches": fit(compared),
         "training batches, every step": fit({**compared, **_EVERY_STEP}),
         "unlabeled data": fit(compared, **unlabeled),
@@ -93,6 +109,11 @@ USES: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
         "MLP",
         {"shape": (50,), "n_samples": 8000, "n_unlabeled": 4000},
         {"batch_size": 128, "max_epochs": 3},
+    ),
+    (
+        "coloured digits MLP",
+        {"shape": (3 * 28 * 28,), "n_samples": 10_000, "n_unlabeled": 5000},
+        {"module__hidden_layer_sizes": (100, 100, 100), "batch_size": 256, "max_epochs": 3},
     ),
     (
         "ConvNet",
@@ -155,23 +176,32 @@ def scaling(
     shape: tuple[int, ...] = (24, 24),
     n_samples: int = 250,
 ) -> Rows:
-    """Measure whole fits as there are more unlabeled samples, and more unrelated tasks."""
-    settings = {"batch_size": 32, "max_epochs": 3, "random_state": 0, "device": str(device)}
+    """Measure whole fits as there are more unlabeled samples, and more unrelated tasks.
+
+    For more unlabeled samples, each step has a penalty, whose batches are as large as it takes to
+    see the largest set once. There are as many steps whatever the set: what grows with it is what
+    the unrelated network makes of each sample.
+    """
+    batch_size, max_epochs = 32, 3
+    settings = {"batch_size": batch_size, "max_epochs": max_epochs, "random_state": 0}
+    settings["device"] = str(device)
     unlabeled, tasks = growing["unlabeled samples"], growing["unrelated tasks"]
+    n_steps = max_epochs * math.ceil(n_samples / batch_size)
+    seen = {"penalty_every": 1, "penalty_batch_size": math.ceil(max(unlabeled) / n_steps)}
     data = Data.make(shape, n_samples, max(unlabeled), max(tasks))
     networks = [AntiTransferClassifier(**settings).fit(data.X, labels) for labels in data.tasks.T]
 
-    def fit(n_unlabeled: int, n_tasks: int) -> None:
-        net = AntiTransferClassifier(unrelated=networks[:n_tasks], weight=1.0, **settings)
+    def fit(n_unlabeled: int, n_tasks: int, params: dict[str, int]) -> None:
+        net = AntiTransferClassifier(unrelated=networks[:n_tasks], weight=1.0, **params, **settings)
         net.fit(data.X, data.y, X_unlabeled=data.unlabeled[:n_unlabeled])
 
     cases = {
-        "unlabeled samples": [(count, 1) for count in unlabeled],
-        "unrelated tasks": [(unlabeled[0], count) for count in tasks],
+        "unlabeled samples": [(count, 1, seen) for count in unlabeled],
+        "unrelated tasks": [(unlabeled[0], count, {}) for count in tasks],
     }
     rows = []
     for what, sizes in cases.items():
-        functions = {str(size): partial(fit, *size) for size in sizes}
+        functions = {str(size[:2]): partial(fit, *size) for size in sizes}
         times = in_turns(functions, repetitions=repetitions, device=device, clock=clock)
         seconds = [statistics.median(values) for values in times.values()]
         counts = growing[what]

@@ -1,21 +1,21 @@
 """The benchmark of training measures what it says."""
 
 import json
-import os
 
 import numpy as np
 import pytest
 import torch
 
 from atl_sklearn import AntiTransferClassifier, activation_similarity
-from benchmarks.training.aims import aims
-from benchmarks.training.load import BUSY, load_per_core, remark
+from atl_sklearn.unrelated import FrozenNetwork
+from benchmarks.pages import write
+from benchmarks.training.aims import AIMS
 from benchmarks.training.measuring import exponent, in_turns, median_ratio, peak_memory
-from benchmarks.training.report import TITLES, table, write
+from benchmarks.training.report import TITLES, training_page
 from benchmarks.training.sections import CASES, SECTIONS, is_small
 from benchmarks.training.steps import NETWORKS, Steps, published_similarity
 from benchmarks.training.tables import beside_sklearn, setup_seconds, small_sets
-from benchmarks.training.uses import scaling, uses
+from benchmarks.training.uses import USES, Data, fits_of, scaling, uses
 
 CPU = torch.device("cpu")
 
@@ -84,6 +84,7 @@ def test_the_report(tmp_path):
     ]
     rows[1] |= {"published": 5.0, "published / live": 4.0, "published / cached": 4.5}
     rows[1] |= {"live MiB": 4.0, "cached MiB": 3.0, "published MiB": 7.0}
+    rows.append({"network": "MLP", "layer": "last", "batch": 16, "cached": 1.55, "live": 1.61})
     results = {
         "steps": rows,
         "fits": [
@@ -92,6 +93,7 @@ def test_the_report(tmp_path):
         ],
         "uses": [
             {"network": "MLP", "use": "embeddings", "/ plain": 1.7},
+            {"network": "coloured digits MLP", "use": "default, unlabeled data", "/ plain": 1.5},
             {"network": "ConvNet", "use": "embeddings", "/ plain": 1.7},
             {"network": "ConvNet", "use": "unlabeled data, every step", "/ plain": 4.0},
         ],
@@ -99,11 +101,15 @@ def test_the_report(tmp_path):
         "small": [{"fit": "plain", "fit - by hand ms": 50.0, "set-up ms": 11.0}],
         "searches": [{"search": "with memory", "/ plain": 1.05}],
     }
-    met = {row["aim"]: row["met"] for row in aims(results)}
-    assert met == {
+    page = training_page("cpu", 1)
+    text = write(page, results, {"device": "CPU"}, tmp_path)
+    kept = json.loads((tmp_path / "training-cpu.json").read_text())
+    assert {row["aim"]: row["met"] for row in kept["aims"]} == {
         "VGG: cached step, middle and last layers": False,
         "VGG: cached step, any layer": True,
         "VGG: live step": True,
+        "MLP: cached step, middle and last layers": True,
+        "MLP: live step": False,
         "VGG, last layer, batch 16: published / live step": True,
         "VGG, last layer, batch 16: memory of live / published": False,
         "VGG, last layer, batch 16: published / cached step": True,
@@ -111,54 +117,28 @@ def test_the_report(tmp_path):
         "MLP, batch 32: stock skorch / fit": False,
         "ConvNet: fit / loop by hand": True,
         "MLP, embeddings: fit / plain": False,
+        "coloured digits MLP, default, unlabeled data: fit / plain": True,
         "ConvNet, embeddings: fit / plain": True,
         "Adult, batch 32: fit / MLPClassifier": False,
         "Small set, plain: fit - loop by hand, ms": True,
         "Small set, plain: set-up, ms": False,
         "Grid with memory / plain": True,
     }
-    text = write(results, {"device": "CPU"}, tmp_path, "training-cpu")
     assert "VGG: cached step, any layer" in text
-    assert json.loads((tmp_path / "training-cpu.json").read_text())["steps"] == rows
+    assert kept["steps"] == rows
     assert (
         "   * - VGG: live step\n     - at most 1.4\n     - 1.30\n     - yes"
         in (tmp_path / "training-cpu.rst").read_text()
     )
-    assert "     -\n" in table(rows) + "\n"
 
 
-def test_sections_that_are_not_measured_anew_stay(tmp_path):
-    fits = [{"network": "ConvNet", "fit / by hand": 1.2}]
-    searches = [{"search": "with memory", "/ plain": 1.05}]
-    write({"fits": fits, "searches": searches}, {"clock": "wall"}, tmp_path, "one")
-    fits = [{"network": "ConvNet", "fit / by hand": 1.0}]
-    write({"fits": fits}, {"clock": "cpu"}, tmp_path, "one")
-    kept = json.loads((tmp_path / "one.json").read_text())
-    assert (kept["fits"], kept["searches"]) == (fits, searches)
-    assert kept["machines"] == {"fits": {"clock": "cpu"}, "searches": {"clock": "wall"}}
-    assert [aim["met"] for aim in kept["aims"]] == [True, True]
+def test_threads_have_pages_of_their_own():
+    pages = [training_page(*case).name for case in (("cpu", 1), ("cpu", 2), ("cuda", 2))]
+    assert pages == ["training-cpu", "training-cpu-2-threads", "training-cuda"]
 
 
 def test_every_section_has_a_title():
     assert set(SECTIONS) == set(TITLES)
-
-
-def test_a_busy_machine_says_so_in_the_tables(tmp_path, monkeypatch):
-    quiet = {"load per core before": 0.2, "load per core after": BUSY}
-    busy = {"load per core before": 0.2, "load per core after": 4.0}
-    write({"fits": [{"network": "ConvNet", "fit / by hand": 1.0}]}, quiet, tmp_path, "one")
-    searches = [{"search": "with memory", "/ plain": 1.05}]
-    text = write({"searches": searches}, busy, tmp_path, "one")
-    kept = json.loads((tmp_path / "one.json").read_text())
-    assert [row.get("busy") for row in kept["aims"]] == [None, "load 4.0 per core"]
-    assert "busy" not in kept["fits"][0]
-    assert kept["searches"][0]["busy"] in text
-    monkeypatch.setattr(os, "getloadavg", lambda: (6.0, 0.0, 0.0), raising=False)
-    monkeypatch.setattr(os, "cpu_count", lambda: 2)
-    assert load_per_core() == 3.0
-    monkeypatch.delattr(os, "getloadavg")
-    assert np.isnan(load_per_core())
-    assert remark({"load per core before": np.nan, "load per core after": np.nan}) == {}
 
 
 def test_the_exponent_of_growth():
@@ -176,6 +156,8 @@ def test_every_recommended_use_is_measured():
     sizes = {"shape": (6,), "n_samples": 40, "n_unlabeled": 30}
     rows = uses(CPU, **HOW, cases=[("MLP", sizes, {"batch_size": 20, "max_epochs": 1})])
     assert [row["use"] for row in rows] == [
+        "default, unlabeled data",
+        "default, training data alone",
         "training batches",
         "training batches, every step",
         "unlabeled data",
@@ -189,11 +171,43 @@ def test_every_recommended_use_is_measured():
 
 
 @learns_nothing
-def test_fits_as_more_is_compared():
-    growing = {"unlabeled samples": [20, 40], "unrelated tasks": [1, 2]}
-    rows = scaling(CPU, **HOW, growing=growing, shape=(6,), n_samples=30)
+@pytest.mark.parametrize("data", ["unlabeled data", "training data alone"])
+def test_the_default_has_something_to_avoid(data):
+    """Without a weight, a fit with an unrelated network costs no more than a plain one."""
+    settings = {"batch_size": 100, "max_epochs": 10, "random_state": 0}
+    functions = fits_of(Data.make((6,), n_samples=800, n_unlabeled=200), settings)
+    net = functions[f"default, {data}"]()
+    assert net.weight_ > 0
+    assert net.product_of_experts_ > 0
+
+
+def test_all_cases_have_limits():
+    rows = [{"network": name, "use": "default", "/ plain": 1.0} for name, _, _ in USES]
+    assert len(list(AIMS["uses"](rows))) == len(USES) == 4
+    rows = [{"network": name, "layer": "last", "cached": 1, "live": 1} for name in NETWORKS]
+    assert len(list(AIMS["steps"](rows))) == 2 * len(NETWORKS)
+
+
+@learns_nothing
+def test_fits_as_more_is_compared(monkeypatch):
+    n_seen, at, compute = [], [], FrozenNetwork.__call__
+
+    def counted(self, X):
+        n_seen.append(len(X))
+        return compute(self, X)
+
+    def clock():
+        at.append(sum(n_seen))
+        return HOW["clock"]()
+
+    monkeypatch.setattr(FrozenNetwork, "__call__", counted)
+    growing = {"unlabeled samples": [40, 400], "unrelated tasks": [1, 2]}
+    rows = scaling(CPU, 1, clock, growing=growing, shape=(6,), n_samples=30)
     assert [row["more"] for row in rows] == ["unlabeled samples", "unrelated tasks"]
     assert all(len(row["fit s"]) == 2 and np.isfinite(row["^"]) for row in rows)
+    few, many = [added for added in np.diff(at) if added][:2]
+    assert 40 <= few < 80  # each sample once, and a few that are tried out
+    assert 400 <= many < 440
 
 
 @learns_nothing
@@ -211,6 +225,7 @@ def test_small_sets_with_and_without_a_penalty():
     assert [(row["fit"], row["rows"], row["epochs"]) for row in rows] == [
         ("plain", 150, 1),
         ("penalty", 150, 1),
+        ("penalty, with memory", 150, 1),
     ]
     assert all(row["set-up ms"] > 0 for row in rows)
 
