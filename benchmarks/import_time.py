@@ -1,51 +1,97 @@
-"""Measure how long importing the classifier takes beyond ``import skorch``.
+"""Measure how long imports take.
 
-Each import runs in an interpreter of its own, the two in turns, so that a machine that gets
-busier or faster meanwhile changes both. Run it as ``python benchmarks/import_time.py``.
+Each runs in an interpreter of its own, all of them in turns, so that a machine that gets busier or
+faster meanwhile changes all. Run it as ``python -m benchmarks.import_time``.
 """
 
+from __future__ import annotations
+
 import argparse
+import json
 import statistics
 import subprocess
 import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
-STATEMENTS = ("import skorch", "from atl_sklearn import AntiTransferClassifier")
+from benchmarks.machine import Load, machine
+from benchmarks.pages import RESULTS, Aim, Page, Rows, write
+
+PACKAGE, BASE = "import atl_sklearn", "import skorch"
+CLASSIFIER = "from atl_sklearn import AntiTransferClassifier"
+STATEMENTS = (PACKAGE, BASE, CLASSIFIER)
 
 TIMED = """
-import time
+import json, sys, time
 start = time.perf_counter()
 {statement}
-print(time.perf_counter() - start)
+print(json.dumps([time.perf_counter() - start, "torch" in sys.modules]))
 """
 
 
-def measure(statement):
-    """Return the seconds that `statement` takes in a new interpreter."""
+def measure(statement: str) -> tuple[float, bool]:
+    """Return the seconds that a statement takes in a new interpreter, and whether torch is there.
+
+    Parameters
+    ----------
+    statement : str
+        An import.
+    """
     command = [sys.executable, "-c", TIMED.format(statement=statement)]
-    return float(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+    seconds, has_torch = json.loads(done.stdout)
+    return seconds, has_torch
 
 
-def main():
-    """Measure, and print the medians and their difference."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--repeats", type=int, default=11, help="imports of each (default: 11)")
-    repeats = parser.parse_args().repeats
+def imports(repetitions: int) -> Rows:
+    """Measure each import in turns, after one that fills the disk's cache.
 
-    for statement in STATEMENTS:  # fills the disk cache and writes the byte code
-        measure(statement)
-    seconds = {statement: [] for statement in STATEMENTS}
-    for _ in range(repeats):
+    Parameters
+    ----------
+    repetitions : int
+        How many interpreters are started for each.
+    """
+    has_torch = {statement: measure(statement)[1] for statement in STATEMENTS}
+    seconds: dict[str, list[float]] = {statement: [] for statement in STATEMENTS}
+    for _ in range(repetitions):
         for statement in STATEMENTS:
-            seconds[statement].append(measure(statement))
-
+            seconds[statement].append(measure(statement)[0])
+    rows = []
     for statement, values in seconds.items():
-        print(
-            f"{statement:46} median {statistics.median(values):.3f} s, "
-            f"from {min(values):.3f} to {max(values):.3f} s, {repeats} times"
-        )
-    pairs = zip(*(seconds[statement] for statement in STATEMENTS), strict=True)
-    differences = [ours - theirs for theirs, ours in pairs]
-    print(f"{'difference':46} median {statistics.median(differences):+.3f} s of each pair")
+        row: dict[str, Any] = {"statement": f"``{statement}``", "s": statistics.median(values)}
+        row |= {"from s": min(values), "to s": max(values), "torch is loaded": has_torch[statement]}
+        if statement == CLASSIFIER:
+            pairs = zip(values, seconds[BASE], strict=True)
+            row["beyond skorch s"] = statistics.median(ours - theirs for ours, theirs in pairs)
+        rows.append(row)
+    return rows
+
+
+def _aims(rows: Rows) -> Iterator[Aim]:
+    package, _, classifier = rows
+    yield Aim(f"``{PACKAGE}``, s", 0.3, "at most", package["s"])
+    yield Aim(f"``{PACKAGE}``: imports of torch", 0, "at most", float(package["torch is loaded"]))
+    yield Aim(f"``{CLASSIFIER}`` beyond skorch, s", 0.3, "at most", classifier["beyond skorch s"])
+
+
+PAGE = Page(
+    "imports", {"imports": "Imports, each in an interpreter of its own"}, {"imports": _aims}
+)
+
+
+def main() -> None:
+    """Measure, print, and write the figures."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.import_time", description=__doc__.splitlines()[0]
+    )
+    parser.add_argument("--repetitions", type=int, default=11, help="interpreters for each (11)")
+    parser.add_argument("--folder", type=Path, default=RESULTS, help="where JSON and tables go")
+    options = parser.parse_args()
+    with Load() as load:
+        rows = imports(options.repetitions)
+    on = {"repetitions": options.repetitions, **machine(), **load.found}
+    print(write(PAGE, {"imports": rows}, on, options.folder))
 
 
 if __name__ == "__main__":
