@@ -9,6 +9,7 @@ import torch
 from atl_sklearn import AntiTransferClassifier, activation_similarity
 from atl_sklearn.unrelated import FrozenNetwork
 from benchmarks.pages import write
+from benchmarks.training import tables
 from benchmarks.training.aims import AIMS
 from benchmarks.training.measuring import exponent, in_turns, median_ratio, peak_memory
 from benchmarks.training.report import TITLES, training_page
@@ -220,7 +221,14 @@ def test_a_table_beside_scikit_learn():
 
 
 @learns_nothing
-def test_small_sets_with_and_without_a_penalty():
+def test_small_sets_with_and_without_a_penalty(monkeypatch):
+    given = []
+
+    def make(**params):
+        given.append(params)
+        return AntiTransferClassifier(**params)
+
+    monkeypatch.setattr(tables, "AntiTransferClassifier", make)
     rows = small_sets(CPU, **HOW, max_epochs=1)
     assert [(row["fit"], row["rows"], row["epochs"]) for row in rows] == [
         ("plain", 150, 1),
@@ -228,6 +236,11 @@ def test_small_sets_with_and_without_a_penalty():
         ("penalty, with memory", 150, 1),
     ]
     assert all(row["set-up ms"] > 0 for row in rows)
+    # The last fits are those with memory, and share a folder.
+    assert len({params["memory"] for params in given[-4:]}) == 1
+    assert sum("memory" in params for params in given) < sum(
+        "unrelated" in params for params in given
+    )
 
 
 @learns_nothing
