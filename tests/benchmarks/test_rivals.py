@@ -3,6 +3,7 @@
 import copy
 import itertools
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -14,15 +15,18 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.fixes import parse_version
 from torch.nn.functional import cross_entropy
 
+from atl_sklearn.modules import MLP
 from benchmarks.evidence.folds import Clips, Fold
-from benchmarks.evidence.method import network_of
+from benchmarks.evidence.method import fit_unrelated, network_of
 from benchmarks.evidence.methods import METHODS
+from benchmarks.evidence.methods_rivals import RIVALS
 from benchmarks.evidence.rivals.deep_coral import deep_coral
 from benchmarks.evidence.rivals.fairness import (
     Probability,
     adversarial_fairness,
     exponentiated_gradient,
 )
+from benchmarks.evidence.rivals.gradient_reversal import GradientReversal
 from benchmarks.evidence.rivals.group_dro import GroupDRO, group_dro
 from benchmarks.evidence.rivals.groups import balancing_weight, group_of, group_weighted
 from benchmarks.evidence.rivals.just_train_twice import PUBLISHED, error_weight, just_train_twice
@@ -40,6 +44,7 @@ from benchmarks.evidence.rivals.learning_from_failure import (
 from benchmarks.evidence.rivals.plain_recipe import batch_size, one_cycle, optimizer_arguments
 from benchmarks.evidence.rivals.rebias import (
     Independence,
+    IndependenceOfFrozen,
     WithFeatures,
     rbf_kernel,
     rebias,
@@ -49,6 +54,7 @@ from benchmarks.evidence.rivals.rebias import (
 )
 from benchmarks.evidence.rivals.same_network import train_by, untrained
 from benchmarks.evidence.runs import FoldRuns, read_runs
+from tests.slow import all_but_slow
 
 
 def shortcut_fold(seed=0):
@@ -443,6 +449,76 @@ class TestPlainRecipe:
             optimizer.step()
             schedule.step()
         assert last == pytest.approx(net.history[-1]["lr"], abs=1e-5)
+
+
+class TestDevices:
+    """Everything is where the network is; PyTorch's "meta" device stands in for a GPU."""
+
+    @pytest.mark.parametrize(
+        "criterion",
+        [
+            GroupDRO(np.array([0, 1, 2, 1])),
+            RelativeDifficulty(np.array([0, 1, 2, 1])),
+            Independence(),
+            IndependenceOfFrozen(np.eye(4)),
+        ],
+        ids=lambda criterion: type(criterion).__name__,
+    )
+    def test_losses(self, criterion):
+        def tensor(*shape):
+            return torch.zeros(*shape, device="meta", requires_grad=True)
+
+        index = torch.arange(4, device="meta")
+        outputs = {
+            GroupDRO: (tensor(4, 3), index),
+            RelativeDifficulty: (tensor(4, 3), tensor(4, 3), index),
+            Independence: (tensor(4, 3), tensor(4, 5), tensor(4, 3), tensor(4, 6), index),
+            IndependenceOfFrozen: (tensor(4, 3), tensor(4, 5), index),
+        }[type(criterion)]
+        loss = copy.deepcopy(criterion).to("meta")(outputs, index % 3)
+        assert loss.device.type == "meta"
+        loss.backward()
+
+    def test_weights_of_learning_from_failure(self):
+        criterion = RelativeDifficulty(np.array([0, 1, 1])).to("meta")
+        index = torch.arange(2, device="meta")
+        weight = criterion.difficulty(torch.zeros(2, 2, device="meta"), index)
+        assert weight.device.type == "meta"
+
+    def test_gradient_reversal(self):
+        module = MLP(input_shape=(3,), n_outputs=2).to("meta")
+        X, labels = np.zeros((40, 3), np.float32), np.arange(40) % 4
+        reversal = GradientReversal(X, labels, "hidden.1.activation", 1.0, batch_size=10)
+        net = SimpleNamespace(module_=module, max_epochs=1, batch_size=20)
+        reversal.on_train_begin(net, y=labels)
+        reversal.on_grad_computed(net, module.named_parameters())
+        assert {p.device.type for p in reversal.reader_.parameters()} == {"meta"}
+        assert module.hidden[0].linear.weight.grad.device.type == "meta"
+
+    def test_what_the_output_layer_is_given_comes_to_the_cpu(self):
+        module = MLP(input_shape=(3,), n_outputs=2).to("meta")
+        net = SimpleNamespace(module_=module, predict=lambda X: module(X.to("meta")))
+        # What is copied has no values there; without the copy it is a TypeError.
+        with pytest.raises(NotImplementedError, match="Cannot copy out of meta tensor"):
+            its_input(net, torch.zeros(4, 3))
+
+    @pytest.mark.filterwarnings("ignore:.torch.jit.script:DeprecationWarning")  # concept_erasure's
+    @pytest.mark.parametrize("name", all_but_slow(RIVALS, "reversal-train", "rebias-frozen"))
+    def test_rivals_run(self, name, device, fold):
+        """With ``--device cuda`` the estimators take the GPU, and so must what is beside them."""
+        method = METHODS[name]
+        brief = replace(fold, max_epochs=1, unrelated_epochs=1, balanced=fold.test)
+        if name == "rebias":
+            brief = replace(brief, image_shape=(1, 2, 3))
+        if name == "erasure":
+            pytest.importorskip("concept_erasure", reason="concept_erasure is not installed")
+        if method.missing_package() is not None:
+            pytest.skip(f"{method.package} is not installed")
+        unrelated = fit_unrelated(brief, 0)
+        assert next(unrelated.module_.parameters()).device.type == device
+        model = method.build(brief, unrelated, 0, method.values[0])
+        assert model.features(fold.probe.X).shape[0] == len(fold.probe.X)
+        assert set(model.predict(fold.test.X)) <= {"no", "yes"}
 
 
 def test_what_is_not_installed_is_left_out_and_named(tmp_path, monkeypatch, capsys):

@@ -53,6 +53,7 @@ def deep_coral(fold: Fold, unrelated: Any, seed: int, value: float) -> Fitted:
         batch_size=size,
         iterator_train__max_samples="source",
         train_split=None,
+        device=str(next(alone.module_.parameters()).device),
         callbacks=[rate, GradientNormClipping(5.0)],
         verbose=0,
     )

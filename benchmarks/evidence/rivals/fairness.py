@@ -48,6 +48,7 @@ def adversarial_fairness(fold: Fold, unrelated: Any, seed: int, value: float) ->
 
     alone = untrained(fold, seed)
     n_steps = fold.max_epochs * -(-len(fold.train.X) // batch_size(fold))
+    device = next(alone.module_.parameters()).device
     optimizer = torch.optim.AdamW(alone.module_.parameters(), **optimizer_arguments(fold))
     rate = one_cycle(optimizer, fold, n_steps)
 
@@ -67,6 +68,7 @@ def adversarial_fairness(fold: Fold, unrelated: Any, seed: int, value: float) ->
         batch_size=batch_size(fold),
         shuffle=True,
         callbacks=after_step,
+        cuda=str(device) if device.type == "cuda" else None,
         random_state=seed,
     )
     with torch.random.fork_rng(devices=[]):

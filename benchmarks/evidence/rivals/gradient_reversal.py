@@ -55,7 +55,8 @@ class GradientReversal(Callback):
     def on_train_begin(self, net, X=None, y=None, **kwargs):
         """Prepare batches; the classifier is made when the width of the layer is known."""
         self.inputs_ = torch.as_tensor(self.X)
-        self.targets_ = torch.as_tensor(np.unique(self.labels, return_inverse=True)[1])
+        classes, targets = np.unique(self.labels, return_inverse=True)
+        self.targets_, self.n_classes_ = torch.as_tensor(targets), len(classes)
         self.generator_ = torch.Generator().manual_seed(self.seed + 1)
         self.order_ = []
         self.reader_ = None
@@ -72,7 +73,8 @@ class GradientReversal(Callback):
     def on_grad_computed(self, net, named_parameters, training=False, **kwargs):
         """Add the reversed gradient to those of the task."""
         module = net.module_
-        X, targets = self._batch()
+        device = next(module.parameters()).device
+        X, targets = (part.to(device) for part in self._batch())
         found = {}
         place = module.get_submodule(self.layer)
         handle = place.register_forward_hook(lambda m, i, output: found.update(at=output))
@@ -89,8 +91,8 @@ class GradientReversal(Callback):
                 self.reader_ = torch.nn.Sequential(
                     torch.nn.Linear(features.shape[1], 64),
                     torch.nn.ReLU(),
-                    torch.nn.Linear(64, int(self.targets_.max()) + 1),
-                )
+                    torch.nn.Linear(64, self.n_classes_),
+                ).to(device)
             self.optimizer_ = torch.optim.AdamW(self.reader_.parameters(), lr=3e-3)
         factor = self.weight * (2 / (1 + np.exp(-10 * self.step_ / self.n_steps_)) - 1)
         self.step_ += 1

@@ -42,7 +42,7 @@ def its_input(net: Any, X: np.ndarray) -> np.ndarray:
         net.predict(X)
     finally:
         handle.remove()
-    return torch.cat(found).double().numpy()
+    return torch.cat(found).cpu().double().numpy()
 
 
 def balanced_subset(group: np.ndarray, rng: np.random.RandomState) -> np.ndarray:

@@ -65,6 +65,7 @@ class RelativeDifficulty(torch.nn.Module):
         super().__init__()
         self.q = q
         self.decay = decay
+        self.n_classes = int(target.max()) + 1
         self.register_buffer("target", torch.as_tensor(target))
         self.register_buffer("mean", torch.zeros(2, len(target)))
         self.register_buffer("seen", torch.zeros(len(target), dtype=torch.bool))
@@ -87,9 +88,9 @@ class RelativeDifficulty(torch.nn.Module):
         new = torch.where(self.seen[index], 1 - self.decay, 1.0)
         self.mean[:, index] = (1 - new) * self.mean[:, index] + new * losses
         self.seen[index] = True
-        n_classes = int(self.target.max()) + 1
         classes = self.target.expand(2, -1)
-        largest = torch.zeros(2, n_classes).scatter_reduce(1, classes, self.mean, "amax")
+        largest = self.mean.new_zeros(2, self.n_classes)
+        largest = largest.scatter_reduce(1, classes, self.mean, "amax")
         ours, biased = self.mean[:, index] / largest[:, self.target[index]].clamp(min=1e-8)
         return biased / (biased + ours + 1e-8)
 
