@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
+import traceback
 import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -25,6 +26,19 @@ from benchmarks.evidence.methods import METHODS
 from benchmarks.evidence.protocols import PROTOCOLS
 
 SELECTIONS = ("valid", "valid_like_test")
+
+
+class FailedRuns(Exception):
+    """What did not run, raised when all else has.
+
+    Parameters
+    ----------
+    failures : sequence of str
+        Which run each was, and its error.
+    """
+
+    def __init__(self, failures: Sequence[str]) -> None:
+        super().__init__("\n".join([f"{len(failures)} failed:", *failures]))
 
 
 def read_runs(path: Path) -> list[dict[str, Any]]:
@@ -121,16 +135,27 @@ class FoldRuns:
         self.path = path
         self._fold: Fold | None = None
         self._unrelated: Any = None
+        self._current = ""
         self._done = {
             (run["method"], run["seed"], run["value"]): run
             for run in read_runs(path)
             if (run["protocol"], run["fold"]) == (protocol, index)
         }
 
+    @property
+    def current(self) -> str:
+        """The fold, and the method, seed and value of the run that was last begun."""
+        return f"{self.protocol} fold {self.index}{self._current}"
+
     def _prepare(self) -> Fold:
         if self._fold is None:
             self._fold = PROTOCOLS[self.protocol][0](self.index)
         return self._fold
+
+    @property
+    def is_prepared(self) -> bool:
+        """Whether there are the data."""
+        return self._fold is not None
 
     def _unrelated_network(self) -> Any:
         if self._unrelated is None:
@@ -141,6 +166,7 @@ class FoldRuns:
         """Return one run, from the file if it is there."""
         key = (name, seed, value)
         if key not in self._done:
+            self._current = f", {name} seed {seed} value {value}"
             fold, unrelated = self._prepare(), self._unrelated_network()
             start = time.perf_counter()
             model = METHODS[name].build(fold, unrelated, seed, value)
@@ -160,6 +186,7 @@ class FoldRuns:
 
     def run_method(self, name: str, n_seeds: int, *, tune: bool = True) -> None:
         """Tune with the first seed; run what was selected, and the untuned, with all seeds."""
+        self._current = f", {name}"
         if not METHODS[name].applies_to(self._prepare()):
             return
         missing = METHODS[name].missing_package()
@@ -183,12 +210,29 @@ def select(runs: Sequence[dict[str, Any]], selection: str) -> dict[str, Any]:
 
 def _run_fold(
     protocol: str, index: int, methods: Sequence[str], n_seeds: int, tune: bool, path: Path
-) -> None:
+) -> list[str]:
+    """Make the runs of a fold; return which of them failed, and how."""
     torch.set_num_threads(1)
     runs = FoldRuns(protocol, index, path)
+    failures = []
     for name in methods:
-        runs.run_method(name, n_seeds, tune=tune)
-        print(f"{protocol} fold {index}: {name}", flush=True)
+        try:
+            runs.run_method(name, n_seeds, tune=tune)
+        except Exception as error:  # whatever it is, other methods go on
+            traceback.print_exc()
+            failures.append(f"{runs.current}: {type(error).__name__}: {error}")
+            if not runs.is_prepared:  # no method runs without the data
+                break
+        else:
+            print(f"{protocol} fold {index}: {name}", flush=True)
+    return failures
+
+
+def n_processes(n_jobs: int | None) -> int:
+    """Return how many processes run at once: `n_jobs`, all cores for None, one on a GPU."""
+    if torch.cuda.is_available():
+        return 1
+    return n_jobs or os.cpu_count() or 1
 
 
 def tasks(protocols: Sequence[str], folds: Sequence[int] | None) -> Iterator[tuple[str, int]]:
@@ -221,13 +265,20 @@ def run_all(
     n_seeds : int, default=3
         Initialisations and orders of batches.
     n_jobs : int or None, default=None
-        Processes; None for as many as there are cores.
+        Processes; None for as many as there are cores. On a GPU there is one.
     tune : bool, default=True
         Whether all values of a method are tried; otherwise the first alone is run.
+
+    Raises
+    ------
+    FailedRuns
+        After all other runs, if some failed.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    n_jobs = n_jobs or os.cpu_count() or 1
-    joblib.Parallel(n_jobs=n_jobs, batch_size=1)(
+    found = joblib.Parallel(n_jobs=n_processes(n_jobs), batch_size=1)(
         joblib.delayed(_run_fold)(protocol, index, methods, n_seeds, tune, path)
         for protocol, index in tasks(protocols, folds)
     )
+    failures = [failure for of_fold in found for failure in of_fold]
+    if failures:
+        raise FailedRuns(failures)

@@ -24,7 +24,14 @@ from benchmarks.evidence.rivals.erased_features import ErasedFeatures
 from benchmarks.evidence.rivals.gradient_reversal import GradientReversal
 from benchmarks.evidence.rivals.initialised_from import initialised_from
 from benchmarks.evidence.rows import complete, interval, summarise
-from benchmarks.evidence.runs import FoldRuns, read_runs, run_all, select
+from benchmarks.evidence.runs import (
+    FailedRuns,
+    FoldRuns,
+    n_processes,
+    read_runs,
+    run_all,
+    select,
+)
 from benchmarks.evidence.tables import (
     OVERVIEW,
     WEIGHTS,
@@ -182,6 +189,60 @@ class TestRuns:
         runs = read_runs(path)
         assert len(runs) == 2
         assert runs[1] == found
+
+    def test_a_run_that_fails_is_named_and_others_go_on(self, tmp_path, monkeypatch):
+        path = tmp_path / "runs.jsonl"
+
+        def build(fold, unrelated, seed, value):
+            if seed == 1:
+                raise RuntimeError("no such device")
+            return METHODS["plain"].build(replace(fold, max_epochs=1), unrelated, seed, 1e-4)
+
+        def make(index):
+            if index == 3:
+                raise OSError("no data")
+            return replace(table(index), max_epochs=1, unrelated_epochs=1)
+
+        monkeypatch.setitem(METHODS, "cross", replace(METHODS["cross"], build=build))
+        monkeypatch.setitem(PROTOCOLS, "table", (make, 5))
+        methods = ["plain", "cross", "group-weights"]
+        options = {"folds": [3, 0], "n_seeds": 2, "n_jobs": 1, "tune": False}
+        with pytest.raises(FailedRuns) as failed:
+            run_all(path, ["table"], methods, **options)
+        assert str(failed.value).splitlines() == [
+            "2 failed:",
+            "table fold 3, plain: OSError: no data",
+            "table fold 0, cross seed 1 value 1.0: RuntimeError: no such device",
+        ]
+        found = [(run["fold"], run["method"], run["seed"]) for run in read_runs(path)]
+        assert found == [
+            *((0, "plain", seed) for seed in (0, 1)),
+            (0, "cross", 0),
+            *((0, "group-weights", seed) for seed in (0, 1)),
+        ]
+
+    @pytest.mark.parametrize("fails", [True, False])
+    def test_the_command_fails_after_its_report(self, tmp_path, monkeypatch, capsys, fails):
+        pytest.importorskip("matplotlib")
+        from benchmarks.evidence import __main__ as command
+
+        def run_all(path, *args, **kwargs):
+            path.write_text("")
+            if fails:
+                raise FailedRuns(["table fold 0, cross: OSError: no data"])
+
+        monkeypatch.setattr(command, "run_all", run_all)
+        monkeypatch.setattr("sys.argv", ["evidence", "--runs", str(tmp_path / "runs.jsonl")])
+        monkeypatch.setattr(command, "write_report", lambda path, folder: [])
+        assert command.main() == int(fails)
+        assert ("table fold 0, cross: OSError" in capsys.readouterr().err) == fails
+
+    def test_there_is_one_process_on_a_gpu(self, monkeypatch):
+        monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+        assert n_processes(3) == 3
+        assert n_processes(None) >= 1
+        monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+        assert n_processes(3) == n_processes(None) == 1
 
     @pytest.mark.slow
     def test_the_same_run_has_the_same_result(self, tmp_path):
