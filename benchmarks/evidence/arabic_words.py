@@ -8,7 +8,7 @@ import numpy as np
 
 from atl_sklearn.audio import LibrosaFeatures
 from atl_sklearn.datasets import fetch_arabic_speech_commands
-from benchmarks.evidence.folds import Clips, Fold, standardised
+from benchmarks.evidence.folds import SPEAKER, Clips, Fold, standardised
 
 _N_WORDS, _N_SPEAKERS, _N_GROUPS = 20, 30, 5
 _FEATURES = {"sr": 8000, "duration": 1.0, "n_fft": 256, "win_length": 200, "hop_length": 160}
@@ -62,6 +62,7 @@ def arabic_new_speaker(index: int) -> Fold:
             test=_part(in_test & (take < 6)),
             probe=_part(known & (take == 6)),
             max_epochs=20,
+            nuisance=SPEAKER,
         )
     )
 
@@ -120,5 +121,6 @@ def arabic_confounded(index: int, confounding: float = 0.96, *, target: str = "w
             probe=part(take == 6),
             balanced=part(balanced),
             max_epochs=20,
+            nuisance=SPEAKER if target == "word" else "word",
         )
     )

@@ -55,6 +55,8 @@ class Fold:
         What a published protocol sets of the networks; nothing otherwise.
     image_shape : tuple of int or None
         That of images which the protocol flattens.
+    nuisance : str or None
+        What the nuisance is, where methods ask for it.
     """
 
     train: Clips
@@ -71,7 +73,15 @@ class Fold:
     unrelated_epochs: int = 20
     network: dict[str, Any] = field(default_factory=dict)
     image_shape: tuple[int, ...] | None = None
+    nuisance: str | None = None
 
+    @property
+    def reads_training_nuisance(self) -> bool:
+        """Whether the unrelated network is fitted on the training samples themselves."""
+        return np.array_equal(self.unrelated.X, self.train.X)
+
+
+SPEAKER = "speaker"  # a nuisance by name
 
 PARTS = (
     "train",

@@ -12,7 +12,7 @@ import numpy as np
 from atl_sklearn import AntiTransferClassifier
 from atl_sklearn.inspection import extract_activations
 from benchmarks.evidence import encoder
-from benchmarks.evidence.folds import Clips, Fold
+from benchmarks.evidence.folds import SPEAKER, Clips, Fold
 
 # What is tuned of most methods, the untuned value first: weights, and the decay of the network.
 WEIGHTS = (1.0, 0.3, 3.0)
@@ -22,6 +22,7 @@ _N_BLOCKS = 5  # of a ConvNet
 # What methods need: words of the tables.
 NOTHING = "nothing"
 UNRELATED = "unrelated network"
+PRETRAINED = "pretrained speaker encoder"
 TRAINING_LABELS = "nuisance of the training data"
 VALIDATION_LABELS = "validation data like the test's, to tune"
 FURTHER_LABELS = "further data with the nuisance"
@@ -103,7 +104,8 @@ class Method:
     binary : bool
         Whether it needs a table with two classes, and two values of the nuisance.
     encoder : bool
-        Whether it needs recordings, and the pretrained speaker encoder.
+        Whether it needs recordings whose speaker is the nuisance, and the pretrained speaker
+        encoder.
     """
 
     title: str
@@ -126,7 +128,7 @@ class Method:
     def applies_to(self, fold: Fold) -> bool:
         """Tell whether the fold has the data and the layers that the method needs."""
         there = all(getattr(fold, part) is not None for part in self.parts)
-        heard = encoder.is_there() and fold.train.paths is not None
+        heard = fold.nuisance == SPEAKER and fold.train.paths is not None and encoder.is_there()
         is_image = fold.train.X.ndim > 2
         layers = is_image and n_blocks(fold) == _N_BLOCKS
         seen = is_image or fold.image_shape is not None

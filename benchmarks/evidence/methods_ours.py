@@ -13,6 +13,7 @@ from benchmarks.evidence import encoder
 from benchmarks.evidence.folds import Fold
 from benchmarks.evidence.method import (
     DECAYS,
+    PRETRAINED,
     UNLABELED,
     UNRELATED,
     WEIGHTS,
@@ -326,7 +327,7 @@ OURS: dict[str, Method] = {
         WEIGHTS,
         _speaker_groups,
         zero=True,
-        needs=_WITH_UNLABELED,
+        needs=f"{PRETRAINED}, {UNLABELED}",
         parts=("unlabeled",),
         encoder=True,
     ),

@@ -14,7 +14,7 @@ from atl_sklearn.audio import LibrosaFeatures
 from atl_sklearn.datasets import fetch_fsdd, make_notes
 from benchmarks.evidence.arabic_words import arabic_confounded, arabic_new_speaker
 from benchmarks.evidence.census import adult
-from benchmarks.evidence.folds import Clips, Fold, standardised
+from benchmarks.evidence.folds import SPEAKER, Clips, Fold, standardised
 from benchmarks.evidence.painted_digits import biased_mnist, coloured_mnist
 
 _SPEECH = {"sr": 8000, "duration": 0.57, "n_fft": 256, "win_length": 200, "hop_length": 96}
@@ -87,6 +87,7 @@ def fsdd_confounded(index: int, confounding: float = 0.96, *, same_clips: bool =
             test=_part(take < 8),
             probe=_part(take < 8),
             balanced=_part(balanced),
+            nuisance=SPEAKER,
         )
     )
 
@@ -120,6 +121,7 @@ def fsdd_speaker(index: int) -> Fold:
             valid_like_test=_part(~known & (take >= 8) & (take < 12)),
             test=_part(~known & ((take < 8) | (take >= 16))),
             probe=_part(known & (take < 8)),
+            nuisance=SPEAKER,
         )
     )
 
@@ -198,6 +200,7 @@ def fsdd_small(index: int, n_train: int = 120, snr: float | None = None) -> Fold
             valid_like_test=part(held_out),
             test=part(take < 8),
             probe=part(take < 8),
+            nuisance=SPEAKER if snr is None else "noise",
         )
     )
 
@@ -398,6 +401,14 @@ PROTOCOLS: dict[str, tuple[Callable[[int], Fold], int]] = {
     "adult": (adult, 5),
     "adult-with-sex": (functools.partial(adult, sex_is_a_column=True), 5),
 }
+
+# The unrelated network learns the nuisance of the training samples themselves: whoever uses it
+# needs these labels.
+ON_TRAINING_SAMPLES = tuple(
+    name
+    for name in PROTOCOLS
+    if name == "fsdd-96-same-clips" or name.startswith(("coloured-mnist", "biased-mnist"))
+)
 
 # Of the published size, which takes a GPU.
 FULL_SIZE = tuple(name for name in PROTOCOLS if name.endswith("-full"))

@@ -23,7 +23,7 @@ from sklearn.preprocessing import StandardScaler
 from benchmarks.evidence.folds import Clips, Fold
 from benchmarks.evidence.method import Fitted, fit_unrelated
 from benchmarks.evidence.methods import METHODS
-from benchmarks.evidence.protocols import PROTOCOLS
+from benchmarks.evidence.protocols import ON_TRAINING_SAMPLES, PROTOCOLS
 
 SELECTIONS = ("valid", "valid_like_test")
 
@@ -149,7 +149,13 @@ class FoldRuns:
 
     def _prepare(self) -> Fold:
         if self._fold is None:
-            self._fold = PROTOCOLS[self.protocol][0](self.index)
+            fold = PROTOCOLS[self.protocol][0](self.index)
+            if fold.reads_training_nuisance != (self.protocol in ON_TRAINING_SAMPLES):
+                raise ValueError(
+                    f"ON_TRAINING_SAMPLES must name {self.protocol!r} exactly if its unrelated "
+                    "network is fitted on the training samples: the tables say what methods need."
+                )
+            self._fold = fold
         return self._fold
 
     @property

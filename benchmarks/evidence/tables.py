@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.evidence.method import TRAINING_LABELS, UNRELATED
 from benchmarks.evidence.methods import METHODS
 from benchmarks.evidence.methods_ours import OURS
-from benchmarks.evidence.protocols import PROTOCOLS, TITLES
+from benchmarks.evidence.protocols import ON_TRAINING_SAMPLES, PROTOCOLS, TITLES
 from benchmarks.evidence.rows import ZERO, Row, by_name
 from benchmarks.evidence.runs import SELECTIONS
 
@@ -96,6 +97,30 @@ def overview(rows: Sequence[Row], columns: Columns) -> str:
     return "\n".join(list_table(cells))
 
 
+def needs(name: str, *protocols: str) -> str:
+    """Return what a method must be given on protocols.
+
+    Parameters
+    ----------
+    name : str
+        Of the method.
+    *protocols : str
+        Where the unrelated network learns the nuisance of the training samples themselves, it is
+        these labels that are needed.
+
+    Returns
+    -------
+    needs : str
+        What is needed where; with "or" between them, where protocols differ.
+    """
+    general = METHODS[name].needs
+    each = [
+        general.replace(UNRELATED, TRAINING_LABELS) if of in ON_TRAINING_SAMPLES else general
+        for of in protocols
+    ]
+    return " or ".join(dict.fromkeys(each))
+
+
 def _short(share: float, n_digits: int = 3) -> str:
     return f"{share:.{n_digits}f}".removeprefix("0")
 
@@ -121,7 +146,8 @@ def accuracies(rows: Sequence[Row], columns: dict[str, str]) -> str:
         of_method = [found.get((protocol, name, "untuned")) for protocol in columns.values()]
         if any(of_method):
             shown = ["" if row is None else _short(row.accuracy) for row in of_method]
-            cells.append([METHODS[name].title, METHODS[name].needs, *shown])
+            ran = [of for of, row in zip(columns.values(), of_method, strict=True) if row]
+            cells.append([METHODS[name].title, needs(name, *ran), *shown])
     return "\n".join(list_table(cells))
 
 
@@ -272,7 +298,7 @@ def tables(rows: Sequence[Row]) -> str:
             cells.append(
                 [
                     METHODS[name].title,
-                    METHODS[name].needs,
+                    needs(name, protocol),
                     f"{row.n_folds}, {row.n_runs}",
                     f"{row.accuracy:.3f}",
                     f"{row.worst_group:.3f}",

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from benchmarks.evidence import arabic_words
+from benchmarks.evidence import arabic_words, encoder
 from benchmarks.evidence.folds import PARTS
+from benchmarks.evidence.methods import METHODS
 
 
 @pytest.fixture(autouse=True)
@@ -80,6 +81,28 @@ def test_groups_of_words_and_speakers_go_along(confounding, own, target):
     assert len(np.unique(paths)) == len(paths)
     assert not set(fold.train.paths) & set(fold.unrelated.paths)
     assert np.mean(apart[labels(fold.balanced)]) == pytest.approx(0.2, abs=0.07)
+
+
+def test_who_speaks_is_the_nuisance_or_the_target(monkeypatch):
+    """A speaker encoder stands in for the labels of a nuisance, not for those of the target."""
+    monkeypatch.setattr(encoder, "is_there", lambda: True)
+    folds = {
+        "new speakers": arabic_words.arabic_new_speaker(0),
+        "words": arabic_words.arabic_confounded(0),
+        "speakers": arabic_words.arabic_confounded(0, target="speaker"),
+    }
+    assert {name: fold.nuisance for name, fold in folds.items()} == {
+        "new speakers": "speaker", "words": "speaker", "speakers": "word",
+    }  # fmt: skip
+    applies = {
+        name: [of for of, fold in folds.items() if METHODS[name].applies_to(fold)]
+        for name in ("speaker-groups", "cross-wide")
+    }
+    assert applies == {
+        "speaker-groups": ["new speakers", "words"], "cross-wide": ["new speakers"],
+    }  # fmt: skip
+    monkeypatch.setattr(encoder, "is_there", lambda: False)
+    assert not METHODS["speaker-groups"].applies_to(folds["words"])
 
 
 def test_the_task_is_the_other_one():

@@ -19,7 +19,13 @@ pytest.importorskip("fairlearn", reason="fairlearn is not installed")
 from benchmarks.evidence.folds import PARTS, Clips, Fold
 from benchmarks.evidence.method import network
 from benchmarks.evidence.methods import METHODS
-from benchmarks.evidence.protocols import PROTOCOLS, TITLES, digit_images, table
+from benchmarks.evidence.protocols import (
+    ON_TRAINING_SAMPLES,
+    PROTOCOLS,
+    TITLES,
+    digit_images,
+    table,
+)
 from benchmarks.evidence.rivals.erased_features import ErasedFeatures
 from benchmarks.evidence.rivals.gradient_reversal import GradientReversal
 from benchmarks.evidence.rivals.initialised_from import initialised_from
@@ -38,6 +44,7 @@ from benchmarks.evidence.tables import (
     accuracies,
     by_value,
     choice,
+    needs,
     overview,
     substitutions,
     tables,
@@ -66,6 +73,19 @@ class TestFolds:
             assert agreement(fold.valid, fold) > 0.9
             for part in (fold.test, fold.unlabeled, fold.valid_like_test, fold.balanced):
                 assert agreement(part, fold) == pytest.approx(chance, abs=0.1)
+
+    @pytest.mark.parametrize("protocol", ["digits-background", "digits-rotation", "table"])
+    def test_the_unrelated_network_has_samples_of_its_own(self, protocol):
+        assert not PROTOCOLS[protocol][0](0).reads_training_nuisance
+        assert protocol not in ON_TRAINING_SAMPLES
+
+    @pytest.mark.slow
+    @pytest.mark.parametrize("protocol", ["fsdd-96", "fsdd-96-same-clips", "fsdd-60"])
+    def test_same_clips(self, data_folder, protocol):
+        fold = PROTOCOLS[protocol][0](0)
+        assert fold.reads_training_nuisance == (protocol == "fsdd-96-same-clips")
+        assert (protocol in ON_TRAINING_SAMPLES) == fold.reads_training_nuisance
+        assert fold.nuisance == "speaker"
 
     @pytest.mark.slow
     def test_speech(self, data_folder):
@@ -178,6 +198,15 @@ class TestRuns:
         monkeypatch.setattr("benchmarks.evidence.runs.measure", refuse)
         run_all(path, ["table"], ["plain", "cross"], folds=[0], n_seeds=2, n_jobs=1)
         assert read_runs(path) == runs
+
+    def test_what_the_tables_say_of_the_unrelated_network_is_held(self, tmp_path, monkeypatch):
+        def make(index):
+            fold = table(index)
+            return replace(fold, unrelated=fold.train)
+
+        monkeypatch.setitem(PROTOCOLS, "table", (make, 5))
+        with pytest.raises(ValueError, match="must name 'table' exactly if"):
+            FoldRuns("table", 0, tmp_path / "runs.jsonl").run_method("plain", 1)
 
     def test_an_interrupted_line_is_run_again(self, tmp_path):
         path = tmp_path / "runs.jsonl"
@@ -354,6 +383,32 @@ class TestReport:
             *(f"   * - {plain.title}", f"     - {plain.needs}", "     - .500", "     -"),
             *(f"   * - {default.title}", f"     - {default.needs}", "     - .540", "     -"),
         ]
+
+    def test_needs_are_those_of_the_protocol(self):
+        """Fitted on the training samples, the unrelated network reads their nuisance."""
+        there, here = "biased-mnist-999", "fsdd-96"
+        assert needs("default-train", here) == "unrelated network"
+        assert needs("default-train", there) == "nuisance of the training data"
+        assert needs("default", there) == "nuisance of the training data, unlabeled data"
+        assert needs("cross", here, there) == (
+            "unrelated network, unlabeled data or nuisance of the training data, unlabeled data"
+        )
+        for name in ("plain", "reversal-labels", "learning-from-failure", "speaker-groups"):
+            assert needs(name, there) == needs(name, here, there) == METHODS[name].needs
+        runs = [
+            {**run, "protocol": protocol}
+            for run in made_up_runs([[1], [2]], method="default-train")
+            for protocol in ("table", "coloured-mnist-1")
+        ]
+        lines = tables(summarise(runs)).splitlines()
+        places = [i for i, line in enumerate(lines) if METHODS["default-train"].title in line]
+        assert [lines[i + 1] for i in places] == [
+            "     - unrelated network",
+            "     - nuisance of the training data",
+        ]
+        table = accuracies(summarise(runs), {"c": "coloured-mnist-1", "w": "arabic-90"})
+        assert "     - nuisance of the training data\n" in table
+        assert "unrelated network" not in table
 
     def test_a_gain_of_nothing_has_no_sign_of_its_own(self):
         runs = made_up_runs([[-0.01], [-0.01]], method="default")

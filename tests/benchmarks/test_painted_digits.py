@@ -14,6 +14,7 @@ pytest.importorskip("concept_erasure", reason="concept_erasure is not installed"
 
 from benchmarks.evidence.method import fit_unrelated
 from benchmarks.evidence.methods import METHODS
+from benchmarks.evidence.protocols import ON_TRAINING_SAMPLES, PROTOCOLS
 from benchmarks.evidence.runs import measure
 
 SIZES = {"n_train": 600, "n_unlabeled": 200, "n_valid": 100, "n_probe": 150}
@@ -56,6 +57,7 @@ def test_the_color_gives_the_digit_away_in_training_only(conflicting):
         assert part.X.dtype == np.uint8
         assert (np.bincount(part.target) > len(part.target) / 20).all()
     assert len(np.unique(fold.train.target[:50])) == 10  # shuffled
+    assert fold.reads_training_nuisance
 
 
 def test_parts_share_no_image_and_folds_differ():
@@ -110,6 +112,7 @@ def test_the_background_gives_the_digit_away_in_training_only(rho):
     assert fold.train.X.shape == (600, 3, 6, 5)
     assert fold.test.X.shape == (200, 3, 6, 5)
     assert fold.network == {}
+    assert fold.reads_training_nuisance
     # White strokes before one colour, which is that of the label.
     colors = {}
     for image, color in zip(fold.train.X, fold.train.nuisance, strict=True):
@@ -147,6 +150,18 @@ def test_methods_train_networks_of_four_blocks(name):
         model = METHODS[name].build(fold, unrelated, 0, METHODS[name].values[0])
         assert model.features(fold.probe.X).shape == (150, 8)
         assert model.predict(fold.test.X).shape == (200,)
+
+
+def test_tables_know_that_the_unrelated_network_reads_the_training_images():
+    of_here = {"coloured_mnist": "coloured-mnist-", "biased_mnist": "biased-mnist-"}
+    found = set()
+    for name, (make, _) in PROTOCOLS.items():
+        maker = getattr(getattr(make, "func", make), "__name__", "")
+        if maker in of_here:
+            assert name.startswith(of_here[maker])
+            found.add(name)
+    assert len(found) == 12
+    assert found == {name for name in ON_TRAINING_SAMPLES if "mnist" in name}
 
 
 def test_nothing_else_is_set():
