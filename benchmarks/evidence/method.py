@@ -103,6 +103,11 @@ class Method:
         What must be installed.
     binary : bool
         Whether it needs a table with two classes, and two values of the nuisance.
+    apart : bool
+        Whether it needs an unrelated network that is fitted on other samples than the training's:
+        where it is not, the method is another one.
+    falling : bool
+        Whether less of its value is more of the method.
     encoder : bool
         Whether it needs recordings whose speaker is the nuisance, and the pretrained speaker
         encoder.
@@ -118,12 +123,14 @@ class Method:
     flat_images: bool = False
     package: str | None = None
     binary: bool = False
+    apart: bool = False
+    falling: bool = False
     encoder: bool = False
 
     @property
     def reads_nuisance(self) -> bool:
         """Whether it is fitted with labels of the nuisance, but for the unrelated network's."""
-        return self.needs in _LABELLED
+        return any(needed in _LABELLED for needed in self.needs.split(", "))
 
     def applies_to(self, fold: Fold) -> bool:
         """Tell whether the fold has the data and the layers that the method needs."""
@@ -138,6 +145,7 @@ class Method:
             (self.images, layers),
             (self.flat_images, seen),
             (self.binary, halves),
+            (self.apart, not fold.reads_training_nuisance),
             (self.encoder, heard),
         ]
         return there and all(met for needed, met in conditions if needed)

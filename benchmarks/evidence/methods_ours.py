@@ -14,6 +14,7 @@ from benchmarks.evidence.folds import Fold
 from benchmarks.evidence.method import (
     DECAYS,
     PRETRAINED,
+    TRAINING_LABELS,
     UNLABELED,
     UNRELATED,
     WEIGHTS,
@@ -26,7 +27,9 @@ from benchmarks.evidence.method import (
 )
 
 
-def _anti(data: str | None = None, *, random: bool = False, **params: Any) -> Callable[..., Fitted]:
+def _anti(
+    data: str | None = None, *, random: bool = False, value_of: str = "weight", **params: Any
+) -> Callable[..., Fitted]:
     """Anti-transfer; `data` names the unlabeled part, None for the training batches.
 
     Of the value "auto" no weight is set: it is what the constructor makes of it.
@@ -38,10 +41,34 @@ def _anti(data: str | None = None, *, random: bool = False, **params: Any) -> Ca
             source = clone(unrelated).set_params(random_state=7000 + seed)
             source.set_params(max_epochs=0)
             source.fit(fold.unrelated.X, fold.unrelated.nuisance)
-        options = params if value == "auto" else {"weight": value, **params}
+        options = params if value == "auto" else {value_of: value, **params}
         net = network_of(fold, seed, unrelated=source, **options)
         unlabeled = None if data is None else getattr(fold, data).X
         return of_net(net.fit(fold.train.X, fold.train.target, X_unlabeled=unlabeled))
+
+    return build
+
+
+def _labels(fold: Fold, unrelated: Any, seed: int, value: str) -> Fitted:
+    """Anti-transfer from the nuisance's labels themselves, without an unrelated network."""
+    net = network_of(fold, seed, unrelated="labels")
+    return of_net(net.fit(fold.train.X, fold.train.target, y_unrelated=fold.train.nuisance))
+
+
+def _fitted_along(data: str | None = None) -> Callable[..., Fitted]:
+    """Anti-transfer whose unrelated network `fit` fits first, on the training samples."""
+
+    def build(fold: Fold, unrelated: Any, seed: int, value: str) -> Fitted:
+        source = network(fold.unrelated_epochs, 900 + seed, **fold.network)
+        net = network_of(fold, seed, unrelated=source)
+        unlabeled = None if data is None else getattr(fold, data).X
+        net.fit(
+            fold.train.X,
+            fold.train.target,
+            y_unrelated=fold.train.nuisance,
+            X_unlabeled=unlabeled,
+        )
+        return of_net(net)
 
     return build
 
@@ -179,6 +206,8 @@ def _ours(
 
 
 _POSTERIOR = {"unrelated_layer": "posterior"}
+_DECISION = {"layer": "posterior", **_POSTERIOR}
+_TARGETS = (0.2, 0.3, 0.1)  # of the similarity of decisions; the guide on fairness names them
 _COMBINED = {
     "layer": ["last", "last"],
     "unrelated_layer": ["last", "posterior"],
@@ -205,6 +234,46 @@ OURS: dict[str, Method] = {
         ("auto",),
         _anti(),
         needs=UNRELATED,
+    ),
+    "labels": Method(
+        "AntiTransferClassifier(unrelated='labels'), training data alone",
+        ("auto",),
+        _labels,
+        needs=TRAINING_LABELS,
+    ),
+    "fitted-along": Method(
+        "AntiTransferClassifier(unrelated=...), fitted on the training data too, unlabeled",
+        ("auto",),
+        _fitted_along("unlabeled"),
+        needs=f"{TRAINING_LABELS}, {UNLABELED}",
+        parts=("unlabeled",),
+        apart=True,
+    ),
+    "fitted-along-train": Method(
+        "AntiTransferClassifier(unrelated=...), fitted on the training data too, these alone",
+        ("auto",),
+        _fitted_along(),
+        needs=TRAINING_LABELS,
+        apart=True,
+    ),
+    "decision": Method(
+        "similarity of decisions held at a target, unlabeled",
+        _TARGETS,
+        _anti("unlabeled", value_of="target_similarity", **_DECISION),
+        zero=True,
+        needs=_WITH_UNLABELED,
+        parts=("unlabeled",),
+        binary=True,
+        falling=True,
+    ),
+    "decision-train": Method(
+        "similarity of decisions held at a target, training data alone",
+        _TARGETS,
+        _anti(value_of="target_similarity", **_DECISION),
+        zero=True,
+        needs=UNRELATED,
+        binary=True,
+        falling=True,
     ),
     "published-batch-gram": _published("batch_gram"),
     "published-batch-gram-first": _published("batch_gram", 0),

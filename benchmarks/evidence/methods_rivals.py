@@ -184,6 +184,7 @@ RIVALS: dict[str, Method] = {
         exponentiated_gradient,
         needs=TRAINING_LABELS,
         binary=True,
+        falling=True,
         package="fairlearn",
     ),
 }

@@ -151,8 +151,11 @@ def accuracies(rows: Sequence[Row], columns: dict[str, str]) -> str:
     return "\n".join(list_table(cells))
 
 
-# Not forms that the default could choose: other networks, other samples, more than one task.
-_OTHERS = ("random", "speaker-groups", "cross-several", "cross-wide")
+# Not forms that the default could choose: other networks, other samples, more than one task, a
+# target in place of a weight.
+_OTHERS = (
+    "random", "speaker-groups", "cross-several", "cross-wide", "decision", "decision-train",
+)  # fmt: skip
 
 
 def _is_form(name: str, needs: str) -> bool:

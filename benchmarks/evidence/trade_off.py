@@ -19,10 +19,9 @@ GAPS = {
     "selection_gap": "gap of the selection rates",
     "tpr_gap": "gap of the true positive rates",
 }
-# Besides all methods with labels of the nuisance.
-_OURS = ("product", "cross-train", "cross", "cka-posterior-train", "ridge-posterior", "default")
+_STYLES = ("-", "--", ":", "-.")  # the ten colours come back in each
 
-Line = list[dict[str, float]]  # the means of the measures, by rising value of the method
+Line = list[dict[str, float]]  # the means of the measures, from the least of a method to the most
 
 
 def trade_offs(runs: Sequence[dict[str, Any]], protocol: str) -> dict[str, Line]:
@@ -57,11 +56,10 @@ def trade_offs(runs: Sequence[dict[str, Any]], protocol: str) -> dict[str, Line]
 
     lines = {ZERO: [mean(0, zero)]}
     for name, method in METHODS.items():
-        shown = method.reads_nuisance or name in _OURS
         of_values = [(value, found.get((name, value), {})) for value in method.values]
-        if shown and all(zero.keys() <= folds.keys() for _, folds in of_values):
+        if name != ZERO and all(zero.keys() <= folds.keys() for _, folds in of_values):
             if len(of_values) > 1:
-                of_values.sort(key=lambda entry: entry[0])
+                of_values.sort(key=lambda entry: entry[0], reverse=method.falling)
             lines[name] = [mean(*entry) for entry in of_values]
             if method.zero:
                 lines[name].insert(0, lines[ZERO][0])
@@ -74,8 +72,7 @@ def _draw(ax: Axes, lines: dict[str, Line], gap: str) -> None:
         marker = "D" if name == ZERO else "s" if METHODS[name].reads_nuisance else "o"
         gaps, accuracies = ([point[key] for point in line] for key in (gap, "accuracy"))
         color = "k" if name == ZERO else f"C{number - 1}"
-        # More than ten methods share colours, but not the style of their lines.
-        style = "-" if number <= 10 else "--"
+        style = _STYLES[max(number - 1, 0) // 10 % len(_STYLES)]
         ax.plot(gaps, accuracies, style, marker=marker, markersize=5, color=color, linewidth=1.2,
                 label=METHODS[name].title, zorder=3 if name == ZERO else 2)  # fmt: skip
         points += [

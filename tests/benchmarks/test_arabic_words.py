@@ -1,11 +1,15 @@
 """The protocols with Arabic words, on made-up features of all its recordings."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from benchmarks.evidence import arabic_words, encoder
 from benchmarks.evidence.folds import PARTS
+from benchmarks.evidence.method import of_net
 from benchmarks.evidence.methods import METHODS
+from tests.slow import all_but_slow
 
 
 @pytest.fixture(autouse=True)
@@ -103,6 +107,34 @@ def test_who_speaks_is_the_nuisance_or_the_target(monkeypatch):
     }  # fmt: skip
     monkeypatch.setattr(encoder, "is_there", lambda: False)
     assert not METHODS["speaker-groups"].applies_to(folds["words"])
+
+
+# Made-up features say nothing of the speaker.
+@pytest.mark.filterwarnings("ignore:The 'unrelated' estimator did not learn:UserWarning")
+@pytest.mark.parametrize("make", [arabic_words.arabic_new_speaker, arabic_words.arabic_confounded])
+@pytest.mark.parametrize(
+    "name", all_but_slow(["labels", "fitted-along", "fitted-along-train"], "labels")
+)
+def test_methods_that_read_the_nuisance_of_the_training_data(words, make, name):
+    words["X"] = np.random.RandomState(0).normal(size=(len(words["word"]), 12, 10))
+    fold = replace(make(0), max_epochs=1, unrelated_epochs=1)
+    method = METHODS[name]
+    assert method.applies_to(fold)
+    assert method.reads_nuisance
+    fitted = []
+
+    def recorded(net):
+        fitted.append(net)
+        return of_net(net)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("benchmarks.evidence.methods_ours.of_net", recorded)
+        model = method.build(fold, None, 0, method.values[0])  # needs no network that is there
+    assert fitted[0].weight_ is not None
+    assert model.predict(fold.test.X).shape == (600,)
+    # Where the unrelated network reads the training samples anyway, that is the default.
+    same = replace(fold, unrelated=fold.train)
+    assert method.applies_to(same) == (name == "labels")
 
 
 def test_the_task_is_the_other_one():

@@ -1,6 +1,7 @@
 """Income and sex on a made-up table, the gaps between groups, and the lines over the weights."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,10 +17,11 @@ pytest.importorskip("matplotlib", reason="matplotlib is not installed")
 import pandas as pd
 
 from benchmarks.evidence import census
-from benchmarks.evidence.method import Fitted, fit_unrelated
+from benchmarks.evidence.method import Fitted, fit_unrelated, network_of
 from benchmarks.evidence.methods import METHODS
+from benchmarks.evidence.protocols import PROTOCOLS
 from benchmarks.evidence.rows import summarise
-from benchmarks.evidence.runs import gaps, measure
+from benchmarks.evidence.runs import gaps, measure, read_runs, run_all
 from benchmarks.evidence.tables import tables
 from benchmarks.evidence.trade_off import draw_trade_off, trade_offs
 
@@ -67,13 +69,59 @@ def test_parts_share_no_row(table):
     assert len(np.unique(age)) == 1000
 
 
-@pytest.mark.parametrize("name", all_but_slow(["plain", "product", "reversal-labels"], "plain"))
-def test_runs_have_gaps(table, name):
-    fold = replace(census.adult(0, sizes=SIZES, n_probe=100), max_epochs=2, unrelated_epochs=3)
+@pytest.mark.parametrize("with_sex", [False, True])
+@pytest.mark.parametrize(
+    "name",
+    all_but_slow(
+        ["plain", "product", "reversal-labels", "decision", "decision-train"], "plain", "decision"
+    ),
+)
+def test_runs_have_gaps(table, name, with_sex):
+    fold = census.adult(0, sex_is_a_column=with_sex, sizes=SIZES, n_probe=100)
+    fold = replace(fold, max_epochs=2, unrelated_epochs=3)
+    assert METHODS[name].applies_to(fold)
     unrelated = fit_unrelated(fold, 0)
     found = measure(METHODS[name].build(fold, unrelated, 0, METHODS[name].values[0]), fold)
     assert 0 <= found["selection_gap"] <= 1
     assert 0 <= found["tpr_gap"] <= 1
+
+
+@pytest.mark.parametrize("name", ["decision", "decision-train"])
+def test_decisions_are_compared_as_the_guide_has_it(table, name, monkeypatch):
+    made = []
+
+    def recorded(fold, seed, **params):
+        made.append(params)
+        return network_of(fold, seed, **params)
+
+    monkeypatch.setattr("benchmarks.evidence.methods_ours.network_of", recorded)
+    fold = replace(census.adult(0, sizes=SIZES, n_probe=100), max_epochs=1, unrelated_epochs=1)
+    unrelated = fit_unrelated(fold, 0)
+    METHODS[name].build(fold, unrelated, 0, METHODS[name].values[0])
+    assert made == [
+        {
+            "unrelated": unrelated,
+            "layer": "posterior",
+            "unrelated_layer": "posterior",
+            "target_similarity": 0.2,
+        }
+    ]
+
+
+def test_the_whole_protocol_with_the_column_runs(table, monkeypatch, tmp_path):
+    make, n_folds = PROTOCOLS["adult-with-sex"]
+    assert n_folds == 5
+
+    def small(index):
+        fold = make(index, sizes=SIZES, n_probe=100)
+        return replace(fold, max_epochs=1, unrelated_epochs=1)
+
+    monkeypatch.setitem(PROTOCOLS, "adult-with-sex", (small, n_folds))
+    path = tmp_path / "runs.jsonl"
+    run_all(path, ["adult-with-sex"], ["plain"], folds=[4], n_seeds=1, n_jobs=1, tune=False)
+    (run,) = read_runs(path)
+    assert (run["protocol"], run["fold"]) == ("adult-with-sex", 4)
+    assert "tpr_gap" in run
 
 
 def test_gaps():
@@ -96,10 +144,11 @@ def made_up_runs(*, folds=2, methods=("plain", "cross", "erasure")):
     for fold in range(folds):
         for name in methods:
             for value in METHODS[name].values:
+                size = 0.0 if value == "auto" else value
                 runs.append({"protocol": "adult", "fold": fold, "method": name, "seed": 0,
-                             "value": value, "accuracy": 0.8 + 0.01 * fold - 0.01 * value,
+                             "value": value, "accuracy": 0.8 + 0.01 * fold - 0.01 * size,
                              "worst_group": 0.7, "probe": 0.6, "valid": 0.5,
-                             "valid_like_test": 0.5, "selection_gap": 0.2 / (1 + value),
+                             "valid_like_test": 0.5, "selection_gap": 0.2 / (1 + size),
                              "tpr_gap": 0.1})  # fmt: skip
     return runs
 
@@ -113,6 +162,25 @@ def test_lines_go_from_the_plain_network_over_the_weights():
         "value": 1.0, "accuracy": pytest.approx(0.795), "selection_gap": pytest.approx(0.1),
         "tpr_gap": pytest.approx(0.1),
     }  # fmt: skip
+
+
+def test_less_of_a_target_is_more_of_its_method():
+    runs = made_up_runs(methods=("plain", "decision", "exponentiated-gradient"))
+    lines = trade_offs(runs, "adult")
+    assert [point["value"] for point in lines["decision"]] == [0, 0.3, 0.2, 0.1]
+    assert [point["value"] for point in lines["exponentiated-gradient"]] == [0.1, 0.05, 0.01]
+
+
+def test_every_method_that_ran_has_its_line():
+    lines = trade_offs(made_up_runs(methods=tuple(METHODS)), "adult")
+    assert lines.keys() == METHODS.keys()
+
+
+def test_every_method_of_the_stored_runs_has_its_line():
+    runs = read_runs(Path(__file__).parents[2] / "docs" / "evidence" / "runs.jsonl")
+    ran = {run["method"] for run in runs if run["protocol"] == "adult"}
+    assert {"plain", "default", "default-train"} <= ran
+    assert trade_offs(runs, "adult").keys() == ran
 
 
 def test_methods_that_did_not_run_everywhere_have_no_line():

@@ -282,6 +282,8 @@ class TestRuns:
             del run["seconds"]
         assert found[0] == found[1]
 
+    # In one epoch it does not.
+    @pytest.mark.filterwarnings("ignore:The 'unrelated' estimator did not learn:UserWarning")
     @pytest.mark.parametrize("name", all_but_slow(METHODS, "plain", "cross"))
     def test_every_method_runs(self, brief, name):
         brief.run_method(name, 1, tune=False)
@@ -513,7 +515,9 @@ def test_a_penalty_of_a_weight_that_is_given_is_computed_in_every_step():
     assert network(1, 0, weight=0.3).penalty_every == default  # there is no penalty
 
 
-@pytest.mark.parametrize("name", ["plain", "default", "cross", "cross-train", "reversal-labels"])
+@pytest.mark.parametrize(
+    "name", ["plain", "default", "labels", "cross", "cross-train", "reversal-labels"]
+)
 def test_the_methods_set_nothing_but_what_they_are(name, monkeypatch):
     made = []
 
