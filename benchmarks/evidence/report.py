@@ -7,8 +7,11 @@ from dataclasses import asdict
 from pathlib import Path
 
 from benchmarks.evidence.figures import draw_overview, draw_protocol
+from benchmarks.evidence.forms import comparisons, forms
+from benchmarks.evidence.ranges import ranges
 from benchmarks.evidence.rows import Row, complete, summarise
 from benchmarks.evidence.runs import read_runs
+from benchmarks.evidence.shares import read_shares
 from benchmarks.evidence.tables import (
     IMAGES,
     OVERVIEW,
@@ -33,9 +36,10 @@ def write_report(path: Path, folder: Path) -> list[Row]:
         The file with the runs.
     folder : Path
         Gets ``summary.json``, the tables ``overview.rst``, ``weights.rst``, ``choice.rst``,
-        ``strengths.rst``, ``images.rst``, ``words.rst`` and ``tables.rst``, the figures that the
-        text of the page names (``substitutions.rst``), ``overview.png`` and a figure for each
-        protocol, of those with gaps two.
+        ``strengths.rst``, ``images.rst``, ``words.rst``, ``forms.rst``, ``comparisons.rst`` and
+        ``tables.rst``, what the text of the page names (``substitutions.rst``, ``ranges.rst``),
+        ``overview.png`` and a figure for each protocol, of those with gaps two. What the rule
+        reads is taken from its ``shares.json``, if there is one.
 
     Returns
     -------
@@ -56,7 +60,10 @@ def write_report(path: Path, folder: Path) -> list[Row]:
     (folder / "images.rst").write_text(accuracies(shown, IMAGES))
     (folder / "words.rst").write_text(accuracies(shown, WORDS))
     (folder / "tables.rst").write_text(tables(shown))
+    (folder / "forms.rst").write_text(forms(runs, read_shares(folder / "shares.json")))
+    (folder / "comparisons.rst").write_text(comparisons(shown))
     (folder / "substitutions.rst").write_text(substitutions(rows))
+    (folder / "ranges.rst").write_text(ranges(shown))
     draw_overview(shown, folder / "overview.png")
     for protocol in dict.fromkeys(row.protocol for row in shown):
         draw_protocol(protocol, shown, folder / f"{protocol}.png")

@@ -55,17 +55,19 @@ def list_table(cells: Sequence[Sequence[str]]) -> list[str]:
     return [*lines, ""]
 
 
-def _points(gain: float) -> str:
+def points_text(gain: float) -> str:
+    """Return a gain in points, with its sign."""
     return f"{round(gain, 1) + 0.0:+.1f}"  # no "-0.0"
 
 
-def _gain(row: Row | None) -> str:
+def gain_text(row: Row | None) -> str:
+    """Return the gain of a row with its interval, if there are both."""
     if row is None:
         return ""
     if not np.isfinite(row.low):
         return f"{row.gain:+.1f}"
     low, high = (round(bound, 1) + 0.0 for bound in (row.low, row.high))  # no "-0.0"
-    return f"{_points(row.gain)} [{low:.1f}, {high:.1f}]"
+    return f"{points_text(row.gain)} [{low:.1f}, {high:.1f}]"
 
 
 def _share(share: float | None) -> str:
@@ -91,7 +93,7 @@ def overview(rows: Sequence[Row], columns: Columns) -> str:
     cells = [["protocol", "plain network", *columns]]
     for protocol in PROTOCOLS:
         plain = found.get((protocol, ZERO, "untuned"))
-        gains = [_gain(found.get((protocol, *column))) for column in columns.values()]
+        gains = [gain_text(found.get((protocol, *column))) for column in columns.values()]
         if plain is not None and any(gains):
             cells.append([TITLES[protocol], f"{plain.accuracy:.3f}", *gains])
     return "\n".join(list_table(cells))
@@ -121,7 +123,8 @@ def needs(name: str, *protocols: str) -> str:
     return " or ".join(dict.fromkeys(each))
 
 
-def _short(share: float, n_digits: int = 3) -> str:
+def short(share: float, n_digits: int = 3) -> str:
+    """Return a share without the zero before its point."""
     return f"{share:.{n_digits}f}".removeprefix("0")
 
 
@@ -145,7 +148,7 @@ def accuracies(rows: Sequence[Row], columns: dict[str, str]) -> str:
     for name in _RIVALS:
         of_method = [found.get((protocol, name, "untuned")) for protocol in columns.values()]
         if any(of_method):
-            shown = ["" if row is None else _short(row.accuracy) for row in of_method]
+            shown = ["" if row is None else short(row.accuracy) for row in of_method]
             ran = [of for of, row in zip(columns.values(), of_method, strict=True) if row]
             cells.append([METHODS[name].title, needs(name, *ran), *shown])
     return "\n".join(list_table(cells))
@@ -194,7 +197,7 @@ def choice(rows: Sequence[Row]) -> str:
                 continue
             best = max(others, key=lambda row: row.gain)
             title = METHODS[best.method].title
-            cells.append([TITLES[protocol], further, _gain(ours), title, _gain(best)])
+            cells.append([TITLES[protocol], further, gain_text(ours), title, gain_text(best)])
     return "\n".join(list_table(cells))
 
 
@@ -225,7 +228,7 @@ def by_value(runs: Sequence[dict[str, Any]], name: str) -> str:
         folds = found.get(protocol, {})
         whole = [of for of in folds.values() if set(values) <= set(of)]
         if whole:
-            means = [_short(float(np.mean([of[value] for of in whole]))) for value in values]
+            means = [short(float(np.mean([of[value] for of in whole]))) for value in values]
             cells.append([f"{TITLES[protocol]} ({len(whole)})", *means])
     return "\n".join(list_table(cells))
 
@@ -249,13 +252,13 @@ def substitutions(rows: Sequence[Row]) -> str:
         if row.rule != "untuned":
             continue
         figures = {
-            "gain": _gain(row),
-            "points": _points(row.gain),
-            "accuracy": _short(row.accuracy),
-            "probe": _short(row.probe, 2),
+            "gain": gain_text(row),
+            "points": points_text(row.gain),
+            "accuracy": short(row.accuracy),
+            "probe": short(row.probe, 2),
         }
         if row.selection_gap is not None:
-            figures["selection gap"] = _short(row.selection_gap)
+            figures["selection gap"] = short(row.selection_gap)
         lines += [
             f".. |{what}: {row.method}, {row.protocol}| replace:: {figure}"
             for what, figure in figures.items()
@@ -307,10 +310,10 @@ def tables(rows: Sequence[Row]) -> str:
                     f"{row.worst_group:.3f}",
                     f"{row.probe:.3f}",
                     *(_share(gap) for gap in (row.selection_gap, row.tpr_gap) if has_gaps),
-                    "" if is_plain else _gain(row),
+                    "" if is_plain else gain_text(row),
                     "" if is_plain else f"{row.wins}, {row.losses}",
                     *(
-                        "" if is_plain or len(METHODS[name].values) == 1 else _gain(r)
+                        "" if is_plain or len(METHODS[name].values) == 1 else gain_text(r)
                         for r in tuned
                     ),
                 ]

@@ -17,6 +17,7 @@ pytest.importorskip("concept_erasure", reason="concept_erasure is not installed"
 pytest.importorskip("fairlearn", reason="fairlearn is not installed")
 
 from benchmarks.evidence.folds import PARTS, Clips, Fold
+from benchmarks.evidence.forms import comparisons, forms
 from benchmarks.evidence.method import network
 from benchmarks.evidence.methods import METHODS
 from benchmarks.evidence.protocols import (
@@ -26,6 +27,7 @@ from benchmarks.evidence.protocols import (
     digit_images,
     table,
 )
+from benchmarks.evidence.ranges import ranges
 from benchmarks.evidence.rivals.erased_features import ErasedFeatures
 from benchmarks.evidence.rivals.gradient_reversal import GradientReversal
 from benchmarks.evidence.rivals.initialised_from import initialised_from
@@ -495,6 +497,15 @@ class TestReport:
         assert f"|gain: cross, table| replace:: {gain.gain:+.1f} [{gain.low:.1f}" in named
         assert "|accuracy: plain, table| replace:: .500\n" in named
         assert "gain: plain" not in named
+        assert (tmp_path / "forms.rst").read_text() == forms(runs, {})
+        assert (tmp_path / "comparisons.rst").read_text() == comparisons(rows)
+        assert (tmp_path / "ranges.rst").read_text() == ranges(rows)
+        shares = {"table": {"share": 0.25, "against": 2.0}}
+        (tmp_path / "shares.json").write_text(json.dumps(shares))
+        product = {**runs[0], "method": "product", "value": 1.0, "accuracy": 0.6}
+        path.write_text(path.read_text() + json.dumps(product) + "\n")
+        write_report(path, tmp_path)
+        assert "     - 0.25, 2\n     - +10.0 (1)\n" in (tmp_path / "forms.rst").read_text()
         for name in ("table.png", "overview.png"):
             assert (tmp_path / name).stat().st_size > 1000
 
