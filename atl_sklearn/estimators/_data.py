@@ -334,6 +334,13 @@ def first_samples(X: Samples, count: int) -> Samples:
     return {key: x[:count] for key, x in X.items()}
 
 
+def copied(X: object) -> Any:
+    """Return a batch that a network may write into; what is no tensor stays as it is."""
+    if isinstance(X, torch.Tensor):
+        return X.clone()
+    return {key: copied(x) for key, x in X.items()} if isinstance(X, Mapping) else X
+
+
 def whole_of(dataset: object) -> object:
     """Return the dataset that `dataset` is a subset of, or itself."""
     while isinstance(dataset, Subset):

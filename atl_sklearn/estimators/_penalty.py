@@ -392,13 +392,15 @@ class PenaltyRun:
         tapped : Tapped
             Has the penalty as soon as the block has ended.
         """
+        # First: the block's network may write into what it is given.
+        theirs = self._frozen(X, index, unlabeled=unlabeled, positions=positions)
         tapped = Tapped()
         with self._hooks.read():
             yield tapped
         current = self._finished(self._hooks.activations())
         tapped.penalty = self._loss(
             current,
-            *self._frozen(X, index, unlabeled=unlabeled, positions=positions),
+            *theirs,
             sample_weight=sample_weight,
             condition=condition() if callable(condition) else condition,
             generator=self._generator,

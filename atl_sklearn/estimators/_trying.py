@@ -7,6 +7,7 @@ from typing import Any
 import torch
 
 from atl_sklearn._generator import forked_generator
+from atl_sklearn.estimators._data import copied
 from atl_sklearn.estimators._net import Net
 from atl_sklearn.estimators._wrapped import unwrapped
 
@@ -22,7 +23,7 @@ def try_out(net: Net, X: object, *, training: bool = False) -> Any:
     net.__dict__["module_"] = unwrapped(module)
     try:
         with torch.no_grad(), forked_generator():
-            return net.infer(X)
+            return net.infer(copied(X))
     finally:
         net.__dict__["module_"] = module
         if training:

@@ -14,7 +14,7 @@ METHODS = ("gradient", "occlusion")
 
 def _score(network: torch.nn.Module, data: torch.Tensor, output: int) -> torch.Tensor:
     """Return what a network says of a class, or its number, for each sample."""
-    returned = network(data)
+    returned = network(data.clone())  # it may write into what it is given
     returned = returned[0] if isinstance(returned, tuple | list) else returned
     scores = returned.reshape(len(data), -1)
     if scores.shape[1] == 1:  # the score of the second of two classes, or a number

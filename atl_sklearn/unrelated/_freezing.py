@@ -14,27 +14,31 @@ from atl_sklearn.unrelated._sources import get_network, get_nonlinearity
 from atl_sklearn.unrelated._sparse import dense_rows, sliceable
 
 
-class SparseRows:
-    """Sparse data, of which slices are tensors.
+class Rows:
+    """Data of which slices are tensors with memory of their own: sparse, or not to be written.
 
     Parameters
     ----------
-    data : sparse matrix or array of shape (n_samples, n_features)
+    data : sparse matrix or ndarray of shape (n_samples, ...)
         The data.
+    as_floats : bool, default=True
+        Whether whole numbers become floats.
     """
 
-    def __init__(self, data: sparray) -> None:
-        self._data = sliceable(data)
+    def __init__(self, data: sparray | np.ndarray, *, as_floats: bool = True) -> None:
+        self._data = sliceable(data) if issparse(data) else data
+        self._as_floats = as_floats
 
     def __len__(self) -> int:
         return int(self._data.shape[0])
 
     def __getitem__(self, rows: slice) -> torch.Tensor:
-        found = torch.from_numpy(dense_rows(self._data, rows))
-        return found if found.is_floating_point() else found.float()
+        # torch warns of arrays that must not be written, such as maps of files.
+        found = torch.from_numpy(np.require(dense_rows(self._data, rows), requirements="W"))
+        return found.float() if self._as_floats and not found.is_floating_point() else found
 
 
-def as_tensors(network: torch.nn.Module, X: object) -> torch.Tensor | SparseRows:
+def as_tensors(network: torch.nn.Module, X: object) -> torch.Tensor | Rows:
     """Return data of which slices are tensors that a network takes.
 
     Parameters
@@ -46,13 +50,17 @@ def as_tensors(network: torch.nn.Module, X: object) -> torch.Tensor | SparseRows
 
     Returns
     -------
-    data : Tensor of shape (n_samples, ...) or SparseRows
-        Without a copy where none is needed.
+    data : Tensor of shape (n_samples, ...) or Rows
+        Without a copy of all of them where none is needed.
     """
+    as_floats = not has_embedding(network)
     if issparse(X):
-        return SparseRows(X)
-    data = X if isinstance(X, torch.Tensor) else torch.as_tensor(np.asarray(X))
-    return data if data.is_floating_point() or has_embedding(network) else data.float()
+        return Rows(X)
+    data = X if isinstance(X, torch.Tensor) else np.asarray(X)
+    if isinstance(data, np.ndarray) and not data.flags.writeable:
+        return Rows(data, as_floats=as_floats)
+    data = torch.as_tensor(data)
+    return data.float() if as_floats and not data.is_floating_point() else data
 
 
 def freeze_network(estimator: object, network: torch.nn.Module | None = None) -> FrozenNetwork:
@@ -78,7 +86,7 @@ def freeze_network(estimator: object, network: torch.nn.Module | None = None) ->
     return FrozenNetwork(network, device=device, label=label, nonlinearity=nonlinearity)
 
 
-def freeze(estimator: object, X: ArrayLike) -> tuple[FrozenNetwork, torch.Tensor | SparseRows]:
+def freeze(estimator: object, X: ArrayLike) -> tuple[FrozenNetwork, torch.Tensor | Rows]:
     """Return the network in an estimator, frozen where it is, and data as it takes them.
 
     Parameters
@@ -92,7 +100,7 @@ def freeze(estimator: object, X: ArrayLike) -> tuple[FrozenNetwork, torch.Tensor
     -------
     frozen : FrozenNetwork
         The network.
-    data : Tensor of shape (n_samples, ...) or SparseRows
+    data : Tensor of shape (n_samples, ...) or Rows
         After the other steps of a pipeline; slices are tensors.
     """
     frozen = freeze_network(estimator)

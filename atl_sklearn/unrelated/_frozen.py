@@ -93,6 +93,10 @@ class FrozenNetwork:
         self._dtype = floating_dtype(network)
         # Whether it takes as integers what the target network takes as floats, or the reverse.
         self._other_kind = False
+        # Whether it writes into what it is given, which is not its own. What it is given while
+        # this is found out is kept.
+        self._writes = True
+        self._given_inputs: list[torch.Tensor] | None = None
         self._label = label
         self._given = given
         self._nonlinearity = nonlinearity or to_probabilities
@@ -142,7 +146,20 @@ class FrozenNetwork:
             return as_indices(X.to(device=self._device))
         floating = X.is_floating_point() or self._other_kind
         kind = self._dtype if floating and self._dtype is not None else X.dtype
-        return X.to(device=self._device, dtype=kind)
+        given = X.to(device=self._device, dtype=kind, copy=self._writes)
+        if self._given_inputs is not None:
+            self._given_inputs.append(given)
+        return given
+
+    def _trace(self, X: Samples) -> Trial:
+        """Run the whole network, and find out whether it writes into what it is given."""
+        self._writes, self._given_inputs = True, []
+        try:
+            return trace_layers(self._network, lambda: self._forward(X))
+        finally:
+            # As one that begins with a ReLU(inplace=True).
+            self._writes = any(given._version for given in self._given_inputs)
+            self._given_inputs = None
 
     def list_layers(self, X: Samples) -> LayerList:
         """List the layers that run on a batch.
@@ -166,11 +183,11 @@ class FrozenNetwork:
 
     def _try_out(self, X: Samples) -> Trial:
         try:
-            return trace_layers(self._network, lambda: self._forward(X))
+            return self._trace(X)
         except Exception as error:
             self._other_kind = isinstance(X, torch.Tensor)
             with suppress(Exception):
-                return trace_layers(self._network, lambda: self._forward(X))
+                return self._trace(X)
             self._other_kind = False
             shape = tuple(X.shape) if isinstance(X, torch.Tensor) else "that of a mapping"
             raise ValueError(

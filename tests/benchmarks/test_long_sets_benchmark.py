@@ -9,7 +9,6 @@ from benchmarks.long_sets import N_CLIPS, PAGE, USES, LongSet, measure, write_cl
 pytestmark = pytest.mark.filterwarnings(
     "ignore::sklearn.exceptions.ConvergenceWarning",
     "ignore:.*did not learn.*:UserWarning",
-    "ignore:The given NumPy array is not writable:UserWarning",
 )
 
 
