@@ -245,7 +245,8 @@ def substitutions(rows: Sequence[Row]) -> str:
     -------
     definitions : str
         Of substitutions of reStructuredText, such as ``|gain: default, fsdd-96|``: gains in
-        points with their intervals and without (``points``), accuracies, and what probes read.
+        points with their intervals and without (``points``), accuracies, what probes read, and
+        gaps between groups.
     """
     lines = []
     for row in rows:
@@ -259,6 +260,8 @@ def substitutions(rows: Sequence[Row]) -> str:
         }
         if row.selection_gap is not None:
             figures["selection gap"] = short(row.selection_gap)
+        if row.tpr_gap is not None:
+            figures["tpr gap"] = short(row.tpr_gap)
         lines += [
             f".. |{what}: {row.method}, {row.protocol}| replace:: {figure}"
             for what, figure in figures.items()

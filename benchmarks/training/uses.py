@@ -108,12 +108,12 @@ USES: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
     (
         "MLP",
         {"shape": (50,), "n_samples": 8000, "n_unlabeled": 4000},
-        {"batch_size": 128, "max_epochs": 3},
+        {"batch_size": 128, "max_epochs": 10},
     ),
     (
         "coloured digits MLP",
         {"shape": (3 * 28 * 28,), "n_samples": 10_000, "n_unlabeled": 5000},
-        {"module__hidden_layer_sizes": (100, 100, 100), "batch_size": 256, "max_epochs": 3},
+        {"module__hidden_layer_sizes": (100, 100, 100), "batch_size": 256, "max_epochs": 10},
     ),
     (
         "ConvNet",
