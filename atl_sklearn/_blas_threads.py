@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager, nullcontext
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
+from typing import Any
 
 from threadpoolctl import ThreadpoolController
 
@@ -12,11 +15,40 @@ _SMALL = 5e7
 
 
 @cache
-def _controller() -> ThreadpoolController:
-    return ThreadpoolController()  # looks through the libraries that are loaded
+def _blas() -> ThreadpoolController:
+    return ThreadpoolController().select(user_api="blas")  # of the libraries that are loaded
 
 
-def threads_for(n_multiplications: float) -> AbstractContextManager[object]:
+class _OneThread:
+    """Keeps BLAS at one thread as long as a thread of Python asks for it.
+
+    The number of threads belongs to the process: the first one that asks lowers it, and the last
+    one restores what the first one found.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._n_asking = 0
+        self._limit: Any = None
+
+    def begin(self) -> None:
+        with self._lock:
+            if not self._n_asking:
+                self._limit = _blas().limit(limits=1)
+            self._n_asking += 1
+
+    def end(self) -> None:
+        with self._lock:
+            self._n_asking -= 1
+            if not self._n_asking:
+                self._limit.restore_original_limits()
+
+
+_ONE_THREAD = _OneThread()
+
+
+@contextmanager
+def threads_for(n_multiplications: float) -> Iterator[None]:
     """Let a block use one thread of BLAS if its products of matrices are small.
 
     A solver that multiplies small matrices in each of its steps waits for the threads in each of
@@ -39,5 +71,11 @@ def threads_for(n_multiplications: float) -> AbstractContextManager[object]:
     >>> with threads_for(3 * 3 * 3):
     ...     _ = np.eye(3) @ np.eye(3)
     """
-    small = n_multiplications <= _SMALL
-    return _controller().limit(limits=1, user_api="blas") if small else nullcontext()
+    if n_multiplications > _SMALL:
+        yield
+        return
+    _ONE_THREAD.begin()
+    try:
+        yield
+    finally:
+        _ONE_THREAD.end()

@@ -161,7 +161,7 @@ def peak_of(use: str, path: Path) -> dict[str, Any]:
         "of the file GB": _gigabytes(data.X.nbytes),
         "before GB": _gigabytes(before * 2**20),
         "peak GB": _gigabytes(peak * 2**20),
-        "of it pages of the file GB": pages,
+        "pages of the file afterwards GB": pages,
         "s": seconds,
     }
 
@@ -170,7 +170,7 @@ def _pages_mb() -> float | None:
     """Return how much of files is in the memory of this process; None where nothing says so."""
     try:
         return int(_STATUS.read_text().split("RssFile:")[1].split()[0]) / 1024
-    except OSError:
+    except (OSError, IndexError):
         return None
 
 
@@ -219,7 +219,8 @@ def main() -> None:
         prog="python -m benchmarks.long_sets", description=__doc__.splitlines()[0]
     )
     parser.add_argument("--clips", type=int, default=N_CLIPS, help="of 16 KiB each (50000)")
-    parser.add_argument("--uses", nargs="+", choices=list(USES), default=list(USES))
+    parser.add_argument("--uses", nargs="+", choices=list(USES), default=list(USES),
+                        help="all by default; what is measured replaces the page")  # fmt: skip
     parser.add_argument("--folder", type=Path, default=RESULTS, help="where JSON and tables go")
     parser.add_argument("--peak", nargs=2, help=argparse.SUPPRESS)
     options = parser.parse_args()

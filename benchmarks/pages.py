@@ -71,7 +71,8 @@ class Page:
         for section, of_section in self.aims.items():
             rows = results.get(section, [])
             busy = [{"busy": row["busy"]} for row in rows if "busy" in row]
-            found += [(aim, busy[0] if busy else {}) for aim in of_section(rows)]
+            if rows:
+                found += [(aim, busy[0] if busy else {}) for aim in of_section(rows)]
         return found
 
 

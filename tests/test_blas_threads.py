@@ -6,8 +6,8 @@ from threadpoolctl import threadpool_info, threadpool_limits
 
 from atl_sklearn import AntiTransferClassifier
 from atl_sklearn._blas_threads import threads_for
-from atl_sklearn.inspection import probe_score
-from atl_sklearn.unrelated import explained_scores
+from atl_sklearn.inspection import _probe, probe_score
+from atl_sklearn.unrelated import _explained, explained_scores
 
 
 def n_threads():
@@ -32,26 +32,42 @@ def test_small_products_have_one_and_afterwards_there_are_as_many_as_before(size
     assert n_threads() == {2}
 
 
+def test_blocks_that_overlap_leave_as_many_as_before():
+    first, second = threads_for(1), threads_for(1)
+    first.__enter__()
+    second.__enter__()
+    first.__exit__(None, None, None)  # as in another thread of Python
+    assert n_threads() == {1}
+    second.__exit__(None, None, None)
+    assert n_threads() == {2}
+
+
+def watched(monkeypatch, module, name):
+    """Return what the numbers of threads are put in while a function runs."""
+    seen, inner = [], getattr(module, name)
+
+    def tells(*args, **kwargs):
+        seen.append(n_threads())
+        return inner(*args, **kwargs)
+
+    monkeypatch.setattr(module, name, tells)
+    return seen
+
+
+def test_what_is_explained_is_computed_by_one(monkeypatch):
+    X = np.random.default_rng(0).normal(size=(40, 3))
+    for name, y in (("_of_classes", (X[:, 0] > 0).astype(int)), ("_of_numbers", X[:, 0])):
+        seen = watched(monkeypatch, _explained, name)
+        explained_scores(X, y)
+        assert seen == [{1}]
+
+
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-def test_what_is_explained_and_what_a_probe_reads_is_computed_by_one(monkeypatch):
-    seen = []
-
-    def told(name):
-        inner = getattr(np, name)
-
-        def watched(*args, **kwargs):
-            seen.append(n_threads())
-            return inner(*args, **kwargs)
-
-        return watched
-
+def test_what_a_probe_reads_is_computed_by_one_but_for_probes_of_the_users(monkeypatch):
     X = np.random.default_rng(0).normal(size=(40, 3))
     y = (X[:, 0] > 0).astype(int)
     net = AntiTransferClassifier(max_epochs=1, random_state=0).fit(X, y)
-    monkeypatch.setattr("sklearn.linear_model._logistic.np.unique", told("unique"))
-    explained_scores(X, y)
-    assert {1} in seen
-    seen.clear()
+    seen = watched(monkeypatch, _probe, "cross_val_score")
     probe_score(net, X, y)
-    assert {1} in seen
-    assert n_threads() == {2}
+    probe_score(net, X, y, probe=AntiTransferClassifier(max_epochs=1))
+    assert seen == [{1}, {2}]

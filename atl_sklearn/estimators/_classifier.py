@@ -156,7 +156,8 @@ class AntiTransferClassifier(AntiTransferEstimator, NeuralNetClassifier):
         You find it in ``product_of_experts_``. ``"auto"`` is 0 in `partial_fit`, with batches that
         do not say which samples they hold, and with losses that may not take sums of scores; a
         number is an error with such batches, and in `partial_fit` each call explains its own
-        samples. Of several unrelated tasks, all answers explain together, also by their products.
+        samples. Of several unrelated tasks, all answers explain together, and products of two
+        tasks' answers, if there are at most 100 and they explain more.
         A penalty beside it shrinks with the share of the task's gradient that is left;
         ``penalty_weight`` in the history shows it. A regressor learns the residual. `memory` keeps
         what is explained.
@@ -192,9 +193,10 @@ class AntiTransferClassifier(AntiTransferEstimator, NeuralNetClassifier):
         How many bytes of activations ``cache="auto"`` keeps in memory, for the training data
         and for the unlabeled data each; 0 keeps none in memory.
     memory : None, str, path-like or joblib.Memory, default=None
-        Folder that keeps activations of unrelated networks on disk, for other fits: other
-        candidates of a search, other processes. They are found by the network's weights, the
-        layers and the data, never by time or name.
+        Folder that keeps activations of unrelated networks on disk, unrelated estimators that `fit`
+        has fitted, and what they explain of the target, for other fits: other candidates of a
+        search, other processes. All are found by their content (the network's weights, the layers,
+        the data), never by time or name.
     checkpoint_dir : None, str or path-like, default=None
         Folder in which `fit` keeps its progress. After a kill or a crash, the same call goes on
         from the last checkpoint, which lies between two epochs, and arrives at the same network;

@@ -338,6 +338,10 @@ def copied(X: object) -> Any:
     """Return a batch that a network may write into; what is no tensor stays as it is."""
     if isinstance(X, torch.Tensor):
         return X.clone()
+    if isinstance(X, list):
+        return [copied(x) for x in X]
+    if type(X) is tuple:
+        return tuple(copied(x) for x in X)
     return {key: copied(x) for key, x in X.items()} if isinstance(X, Mapping) else X
 
 

@@ -11,7 +11,19 @@ import numpy as np
 from atl_sklearn._fingerprint import fingerprint
 from atl_sklearn._versions import versions_here
 from atl_sklearn.estimators._rule import Explained, explain
+from atl_sklearn.persistence import ModelFileError
 from atl_sklearn.unrelated import Kept
+
+# What is in a file, and how it is computed: another number where one of them changes.
+_FORMAT = 1
+
+
+class _Kept(Kept):
+    def _found(self) -> Explained:
+        try:
+            return Explained(**super()._found())
+        except TypeError as error:
+            raise ModelFileError(f"It does not hold what is explained: {error}.") from error
 
 
 def explain_once(
@@ -45,11 +57,10 @@ def explain_once(
         return explain(answers, y, n_classes=n_classes, sample_weight=sample_weight)
     asked = {"answers": answers, "y": y, "n_classes": n_classes, "sample_weight": sample_weight}
     folder = Path(memory.store_backend.location) / "atl_sklearn" / "explained"
-    key = fingerprint({"explained": asked, "versions": versions_here()})
-    kept = Kept(folder, key, what="What is explained")
-    found = kept.load()
+    key = fingerprint({"explained": asked, "format": _FORMAT, "versions": versions_here()})
+    kept = _Kept(folder, key, what="What is explained")
+    found: Explained | None = kept.load()
     if found is None:
-        explained = explain(answers, y, n_classes=n_classes, sample_weight=sample_weight)
-        kept.save(vars(explained))
-        return explained
-    return Explained(**found)
+        found = explain(answers, y, n_classes=n_classes, sample_weight=sample_weight)
+        kept.save(vars(found))
+    return found

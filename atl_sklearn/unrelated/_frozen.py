@@ -157,7 +157,8 @@ class FrozenNetwork:
         try:
             return trace_layers(self._network, lambda: self._forward(X))
         finally:
-            # As one that begins with a ReLU(inplace=True).
+            # As one that begins with a ReLU(inplace=True). What is written behind torch's back
+            # (x.data, x.numpy()), or only for other samples, is not seen.
             self._writes = any(given._version for given in self._given_inputs)
             self._given_inputs = None
 

@@ -65,7 +65,7 @@ def gain_text(row: Row | None) -> str:
     if row is None:
         return ""
     if not np.isfinite(row.low):
-        return f"{row.gain:+.1f}"
+        return points_text(row.gain)
     low, high = (round(bound, 1) + 0.0 for bound in (row.low, row.high))  # no "-0.0"
     return f"{points_text(row.gain)} [{low:.1f}, {high:.1f}]"
 

@@ -72,4 +72,7 @@ def _problem(name: str, corpora: Corpora) -> str:
             corpora[one]()
         except (OSError, ValueError) as error:
             return f"{one} cannot be read: {error}"
-    return pair.lacks(corpora)
+    try:
+        return pair.lacks(corpora)
+    except KeyError as error:
+        return f"its recordings have no label {error}"

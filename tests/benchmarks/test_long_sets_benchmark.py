@@ -37,7 +37,7 @@ def test_the_memory_is_that_of_a_process():
     assert (row["use"], row["clips"]) == ("predict", 64)
     assert row["of the file GB"] == pytest.approx(64 * 64 * 64 * 4 / 1e9, rel=0.01)
     assert 0.05 < row["before GB"] <= row["peak GB"]
-    pages = row["of it pages of the file GB"]
+    pages = row["pages of the file afterwards GB"]
     assert pages is None or 0 <= pages < row["peak GB"]
 
 

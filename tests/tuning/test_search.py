@@ -84,6 +84,32 @@ def test_the_best_is_refitted_and_its_gain_is_paired(net, tabular):
     assert len(copies) == 8 - len({p["weight"] for p in table["params"]}) > 0
 
 
+def test_what_adds_nothing_is_the_same_candidate(net, tabular):
+    X, y, _ = tabular
+    space = {
+        "weight": CategoricalDistribution([0.0, 1.0]),
+        "product_of_experts": CategoricalDistribution([0.0, "auto"]),
+    }
+    search = AntiTransferSearchCV(net, space, pruner=None, n_trials=12, cv=2, random_state=0)
+    search.fit(X, y)
+    asked = {(t.params["weight"], t.params["product_of_experts"]) for t in search.study_.trials}
+    assert {(1.0, 0.0), (1.0, "auto")} <= asked
+    fitted = [trial for trial in search.study_.trials if "copy_of" not in trial.user_attrs]
+    assert [trial.params["weight"] for trial in fitted] == [0.0, 1.0]
+
+
+@pytest.mark.parametrize("refit", ["best", "one_standard_error"])
+def test_the_default_beside_numbers(net, tabular, refit):
+    X, y, _ = tabular
+    space = {"weight": CategoricalDistribution([0.0, 1.0, "auto"])}
+    search = AntiTransferSearchCV(
+        net, space, pruner=None, n_trials=8, cv=2, random_state=0, refit=refit
+    ).fit(X, y)
+    tried = {params["weight"] for params in search.cv_results_["params"]}
+    assert tried == {0.0, 1.0, "auto"}
+    assert search.best_params_["weight"] in tried
+
+
 def test_candidates_agree_with_scikit_learns_folds(net, tabular):
     X, y, _ = tabular
     search = AntiTransferSearchCV(net, WEIGHTS, pruner=None, **FEW).fit(X, y)

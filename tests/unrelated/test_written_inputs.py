@@ -49,7 +49,8 @@ def test_target_and_unrelated_networks_see_what_was_given(cache, on_unlabeled):
             ).fit(data, Y, X_unlabeled=more if on_unlabeled else None)  # fmt: skip
             np.testing.assert_array_equal(data, X)
             np.testing.assert_array_equal(more, X[:40] + 1)
-            found.append(net.predict_proba(X))
+            found.append(net.predict_proba(data))
+            np.testing.assert_array_equal(data, X)
     for probabilities in found[1:]:
         np.testing.assert_allclose(probabilities, found[0], atol=1e-6)
 
