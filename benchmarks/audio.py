@@ -14,7 +14,6 @@ import argparse
 import functools
 import json
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
@@ -31,7 +30,7 @@ from threadpoolctl import threadpool_limits
 from atl_sklearn.audio import LibrosaFeatures
 from benchmarks.machine import Load, machine
 from benchmarks.pages import RESULTS, Aim, Page, Rows, write
-from benchmarks.peak_memory import peak_mb
+from benchmarks.peak_memory import peak_mb, printed_by
 
 SETTINGS = {"duration": 1.0, "n_fft": 512, "hop_length": 128, "n_mels": 64}
 RATES = (16000, 8000)
@@ -165,10 +164,7 @@ def measure_memory(n_clips, sr):
     """Return what :func:`peak_memory` prints in a process of its own."""
     with tempfile.TemporaryDirectory() as folder:
         write_clips(folder, min(n_clips, 2000), sr)
-        command = [sys.executable, "-m", "benchmarks.audio", "--sr", str(sr)]
-        command += ["--peak", str(n_clips), folder]
-        done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
-        return json.loads(done.stdout.splitlines()[-1])
+        return printed_by("benchmarks.audio", "--sr", str(sr), "--peak", str(n_clips), folder)
 
 
 def ratio(seconds, kind, name, base):

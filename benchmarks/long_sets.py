@@ -11,8 +11,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import subprocess
-import sys
 import tempfile
 import time
 import warnings
@@ -36,7 +34,7 @@ from atl_sklearn.inspection import (
 from atl_sklearn.modules import ConvNet
 from benchmarks.machine import Load, machine
 from benchmarks.pages import RESULTS, Aim, Page, Rows, write
-from benchmarks.peak_memory import peak_mb
+from benchmarks.peak_memory import peak_mb, printed_by
 
 N_CLIPS = 50_000
 SHAPE = (1, 64, 64)
@@ -193,9 +191,7 @@ def measure(n_clips: int, uses: Sequence[str] = tuple(USES)) -> Rows:
         path = Path(folder) / "clips.npy"
         write_clips(path, n_clips)
         for use in uses:
-            command = [sys.executable, "-m", "benchmarks.long_sets", "--peak", use, str(path)]
-            done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
-            rows.append(json.loads(done.stdout.splitlines()[-1]))
+            rows.append(printed_by("benchmarks.long_sets", "--peak", use, str(path)))
             print(f"  {use}: {rows[-1]['s']:.0f} s, {rows[-1]['peak GB']:.2f} GB", flush=True)
     return rows
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import joblib
 import numpy as np
@@ -12,7 +11,7 @@ from atl_sklearn._fingerprint import fingerprint
 from atl_sklearn._versions import versions_here
 from atl_sklearn.estimators._rule import Explained, explain
 from atl_sklearn.persistence import ModelFileError
-from atl_sklearn.unrelated import Kept
+from atl_sklearn.unrelated import Kept, folder_in
 
 # What is in a file, and how it is computed: another number where one of them changes.
 _FORMAT = 1
@@ -56,9 +55,8 @@ def explain_once(
     if memory is None:
         return explain(answers, y, n_classes=n_classes, sample_weight=sample_weight)
     asked = {"answers": answers, "y": y, "n_classes": n_classes, "sample_weight": sample_weight}
-    folder = Path(memory.store_backend.location) / "atl_sklearn" / "explained"
     key = fingerprint({"explained": asked, "format": _FORMAT, "versions": versions_here()})
-    kept = _Kept(folder, key, what="What is explained")
+    kept = _Kept(folder_in(memory, "explained"), key, what="What is explained")
     found: Explained | None = kept.load()
     if found is None:
         found = explain(answers, y, n_classes=n_classes, sample_weight=sample_weight)

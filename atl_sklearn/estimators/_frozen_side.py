@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -39,6 +38,7 @@ from atl_sklearn.unrelated import (
     LayerChoice,
     Side,
     as_choices,
+    folder_in,
     get_memory,
     key_of,
 )
@@ -298,8 +298,7 @@ class FrozenSide:
             except Unidentifiable as error:
                 store.report(f"not kept in 'memory' ({str(error).rstrip('.')}).")
                 return
-            folder = Path(memory.store_backend.location) / "atl_sklearn" / "activations" / key
-            store.fill(folder, few, compute)
+            store.fill(folder_in(memory, "activations") / key, few, compute)
         if settings.keeps_in_order:
             store.complete(compute)
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
-from contextlib import nullcontext
 
 import numpy as np
 import torch
@@ -88,13 +88,13 @@ def probe_score(
             "The 'probe' parameter of probe_score must be None or an estimator, not a class. Got "
             f"{shown(probe)} instead."
         )
-    own = probe is not None
+    is_ours = probe is None
     if probe is None:
         continuous = type_of_target(y) == "continuous"
         model = RidgeCV(np.logspace(-3, 3, 7)) if continuous else LogisticRegression(max_iter=2000)
         probe = make_pipeline(StandardScaler(), model)
     features = extract_activations(estimator, X, layer=layer, aggregation=aggregation)
-    # Of a probe of the user's it is not known what it computes.
-    with nullcontext() if own else threads_for(features.size * features.shape[1]):
+    # Of a probe of the user's it is not known what it multiplies.
+    with threads_for(features.size * features.shape[1] if is_ours else math.inf):
         scores = cross_val_score(probe, features, y, cv=cv, groups=groups, scoring=scoring)
     return float(np.mean(scores))

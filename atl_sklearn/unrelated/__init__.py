@@ -22,7 +22,7 @@ from atl_sklearn.unrelated._left_behind import LeftBehind
 from atl_sklearn.unrelated._listing import list_layers
 from atl_sklearn.unrelated._made_elsewhere import as_module
 from atl_sklearn.unrelated._make_sides import SideMaker
-from atl_sklearn.unrelated._memory import Kept, get_memory
+from atl_sklearn.unrelated._memory import Kept, folder_in, get_memory
 from atl_sklearn.unrelated._onnx import OnnxNetwork
 from atl_sklearn.unrelated._portable import portable_state
 from atl_sklearn.unrelated._sides import Side
@@ -82,6 +82,7 @@ _FOR_PACKAGES = (
     cross_entropy,
     dense_rows,
     fit_sources,
+    folder_in,
     forget_hooks,
     freeze,
     freeze_network,

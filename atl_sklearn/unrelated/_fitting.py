@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,7 +20,7 @@ from atl_sklearn._types import Memory
 from atl_sklearn._user_warnings import warn_user
 from atl_sklearn._version import __version__
 from atl_sklearn.persistence import CannotSaveError
-from atl_sklearn.unrelated._memory import KeptFit, get_memory
+from atl_sklearn.unrelated._memory import KeptFit, folder_in, get_memory
 from atl_sklearn.unrelated._sources import has_network
 
 _HELD_OUT = 0.2  # of the samples, for measuring what was learnt
@@ -220,7 +219,7 @@ def fit_sources(
         found, why = None, ""
         kept: KeptFit | None = None
         if folder is not None:
-            where = Path(folder.store_backend.location) / "atl_sklearn" / "fits"
+            where = folder_in(folder, "fits")
             try:
                 kept = KeptFit(where, _key(source, data, labels), clone(source))
             except (CannotSaveError, Unidentifiable) as error:

@@ -82,6 +82,11 @@ def get_memory(memory: Memory, *, warn: bool = False) -> joblib.Memory | None:
     )
 
 
+def folder_in(memory: joblib.Memory, kind: str) -> Path:
+    """Return where `memory` keeps what this package has of one kind; it need not be there yet."""
+    return Path(memory.store_backend.location) / "atl_sklearn" / kind
+
+
 class Kept:
     """A place for what was computed once.
 

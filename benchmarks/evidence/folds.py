@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -75,7 +76,7 @@ class Fold:
     image_shape: tuple[int, ...] | None = None
     nuisance: str | None = None
 
-    @property
+    @cached_property  # each method asks, and the data may be large
     def reads_training_nuisance(self) -> bool:
         """Whether the unrelated network is fitted on the training samples themselves."""
         return np.array_equal(self.unrelated.X, self.train.X)
