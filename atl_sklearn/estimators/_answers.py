@@ -13,8 +13,9 @@ from torch.utils.data import default_collate
 from atl_sklearn.estimators._data import Batch, IndexedData, batch_loader, is_own_data
 from atl_sklearn.estimators._fit_run import FitRun
 from atl_sklearn.estimators._net import Net
-from atl_sklearn.estimators._penalty_settings import Samples
-from atl_sklearn.unrelated import FrozenNetwork, Side
+from atl_sklearn.estimators._penalty_settings import Samples, unrelated_choices
+from atl_sklearn.similarity import spatial_mean
+from atl_sklearn.unrelated import FrozenNetwork, LayerChoice, Side
 
 _AT_ONCE = 256  # samples of which answers are looked up
 
@@ -49,27 +50,21 @@ def answers_of(
     Returns
     -------
     answers : dict of int to ndarray of shape (n_samples, n_answers)
-        Probabilities or predictions; of a plain module what it returns.
+        Probabilities or predictions; of a plain module what it returns. Of a network that gives
+        none of these, the features that are compared. Of maps it is the mean over positions.
     targets : ndarray of shape (n_samples, ...)
         Those of the same samples: integers are classes, all others are floats.
 
     Raises
     ------
     ValueError
-        If an unrelated network gives no answers, or some that are not finite.
+        If an unrelated network gives neither, or some that are not finite.
     """
+    several = isinstance(net.unrelated, list | tuple)
+    of, choices = unrelated_choices(net.layer, net.unrelated_layer, len(run.sides), several=several)
     for position, side in sides.items():
-        # What a plain module returns may be an embedding, and no scores of classes.
-        as_it_is = isinstance(side.frozen, FrozenNetwork) and side.frozen.is_plain
-        try:
-            side.choose("output" if as_it_is else "posterior", tried, parameter="layer")
-        except ValueError as error:
-            number = f" {position}" if len(run.sides) > 1 else ""
-            raise ValueError(
-                f"weight='auto' and product_of_experts need answers, which the unrelated network"
-                f"{number} does not give: {error} Set weight to a number, and "
-                "product_of_experts=0."
-            ) from error
+        named = choices[position] if of == "unrelated_layer" else None
+        _choose(side, net, named, tried, f" {position}" if len(run.sides) > 1 else "")
     batches: Iterable[Batch | Sequence[object]]
     needs_positions = any(side.needs_positions(unlabeled=False) for side in sides.values())
     if in_order or (needs_positions and is_own_data(data)):
@@ -87,13 +82,41 @@ def answers_of(
         for position, side in sides.items():
             answer = side(X, positions, unlabeled=False)
             side.frozen.check_finite(answer, "X", positions)
-            values = answer[0].reshape(len(answer[0]), -1)
-            # NumPy has no bfloat16.
-            values = values.to(torch.promote_types(values.dtype, torch.float32))
-            answers[position].append(values.cpu().numpy())
+            rows = [_row_of_each(part, side) for part in answer]
+            answers[position].append(torch.cat(rows, dim=1).cpu().numpy())
     found = {position: np.concatenate(values) for position, values in answers.items()}
     y = np.concatenate(targets)
     return found, y.astype(np.int64 if is_classifier(net) else np.float64)
+
+
+def _choose(side: Side, net: Net, named: LayerChoice | None, tried: Samples, number: str) -> None:
+    """Choose what an unrelated task answers, or else the features that are compared."""
+    # What a plain module returns may be an embedding, and no scores of classes.
+    as_it_is = isinstance(side.frozen, FrozenNetwork) and side.frozen.is_plain
+    try:
+        side.choose("output" if as_it_is else "posterior", tried, parameter="layer")
+        return
+    except ValueError as error:
+        reason = error
+    if named is not None:
+        side.choose(named, tried, parameter="unrelated_layer")
+        return
+    try:
+        side.choose(net.layer, tried, parameter="layer")
+    except ValueError as error:
+        raise ValueError(
+            f"weight='auto' and product_of_experts need answers, which the unrelated network"
+            f"{number} does not give: {reason} Name a layer of it as unrelated_layer, whose "
+            "features take their place, or set weight to a number and product_of_experts=0."
+        ) from error
+
+
+def _row_of_each(answer: torch.Tensor, side: Side) -> torch.Tensor:
+    """Return a row of each sample: thousands of positions would take minutes to learn from."""
+    values = answer.to(torch.promote_types(answer.dtype, torch.float32))  # NumPy has no bfloat16
+    if isinstance(side.frozen, FrozenNetwork):
+        values = spatial_mean(values)
+    return values.reshape(len(values), -1)
 
 
 def _by_position(net: Net, data: IndexedData) -> Iterator[Batch]:

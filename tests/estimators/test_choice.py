@@ -467,15 +467,43 @@ def test_modules_may_return_what_they_like(returned):
     assert net.fit(X, y).weight_ == 0.3
 
 
+@pytest.mark.parametrize("named", [{"unrelated_layer": "layer"}, {"layer": -1}])
+@pytest.mark.parametrize("returned", [torch.Tensor.mean, lambda x: {"a": x, "b": x}])
+def test_features_take_the_place_of_answers_that_a_module_does_not_give(returned, named):
+    y = (X[:, 0] > X[:, 1]).astype(int)
+    module = Returns(returned)
+    net = AntiTransferClassifier(unrelated=module, **named, **SMALL)
+    assert net.fit(X, y).weight_ == 0.3
+    features = module.layer(torch.from_numpy(X)).detach().numpy()
+    assert net.product_of_experts_ == strength_of(features, y)
+    both = clone(net).set_params(unrelated=[Returns(lambda x: x), module])
+    assert both.fit(X, y).weight_ == [0.3, 0.3]
+
+
+@pytest.mark.parametrize("kind", [torch.nn.Conv1d, torch.nn.GRU])
+def test_of_maps_the_mean_over_positions_is_asked(kind):
+    maps = np.random.RandomState(3).normal(size=(N, 3, 9)).astype(np.float32)
+    maps[:, 0] += Y[:, np.newaxis]
+    module = kind(3, 2, 1) if kind is torch.nn.Conv1d else kind(9, 2, batch_first=True)
+    whole = torch.nn.Sequential(module)
+    net = AntiTransferClassifier(unrelated=whole, max_epochs=1, random_state=0).fit(maps, Y)
+    found = module(torch.from_numpy(maps))
+    found = found.mean(dim=2) if kind is torch.nn.Conv1d else found[0].mean(dim=1)
+    assert net.product_of_experts_ == strength_of(found.detach().numpy(), Y)
+
+
 def test_modules_that_return_nothing_need_a_weight():
     module = Returns(lambda x: x.mean())
-    net = AntiTransferClassifier(unrelated=module, unrelated_layer="layer", **SMALL)
-    message = r"the unrelated network{} does not give: .*Set weight to a number"
+    net = AntiTransferClassifier(unrelated=module, layer="hidden.0", **SMALL)
+    message = r"the unrelated network{} does not give: .*Name a layer .*or set weight to a number"
     with pytest.raises(ValueError, match=message.format("")):
         net.fit(X, Y)
     with pytest.raises(ValueError, match=message.format(" 1")):
         clone(net).set_params(unrelated=[torch.nn.Linear(5, 2), module]).fit(X, Y)
-    assert net.set_params(weight=1.0).fit(X, Y).history[-1, "train_penalty"] > 0
+    with pytest.raises(ValueError, match=r"Layer 'lay' \(parameter 'unrelated_layer'\) not found"):
+        clone(net).set_params(unrelated_layer="lay").fit(X, Y)
+    net.set_params(weight=1.0, unrelated_layer="layer")
+    assert net.fit(X, Y).history[-1, "train_penalty"] > 0
 
 
 # ---- where the targets are ----------------------------------------------------------------
