@@ -34,7 +34,8 @@ class ConfoundingReport:
     share, low, high : float
         The share of the target's variance that the nuisance explains, and its interval.
     posterior_share : float or None
-        The share that the unrelated network's answers explain; None without a network.
+        The share that the unrelated network's answers explain; None without a network, and with one
+        that gives no answers.
     feature_share : float or None
         The share that its features explain.
     n_samples : int
@@ -78,10 +79,14 @@ class ConfoundingReport:
             f"The nuisance explains {self.share:.3f} [{self.low:.3f}, {self.high:.3f}] of "
             f"the target; {self.n_contradicting} of {self.n_samples} samples contradict it."
         ]
-        if self.posterior_share is not None and self.feature_share is not None:
+        if self.posterior_share is not None:
             lines.append(
                 f"The unrelated network's answers explain {self.posterior_share:.3f} of it, its "
                 f"features {self.feature_share:.3f}."
+            )
+        elif self.feature_share is not None:
+            lines.append(
+                f"The unrelated network's features explain {self.feature_share:.3f} of it."
             )
         return lines
 
@@ -105,17 +110,23 @@ def _network_shares(
     target: np.ndarray,
     layer: str | int | Sequence[str | int] | None,
     batch_size: int,
-) -> tuple[float, float]:
-    """Return what the answers and what the features of a frozen network say of the target."""
+) -> tuple[float | None, float]:
+    """Return what the answers, if there are any, and the features say of the target."""
     frozen = freeze_network(unrelated)
     few = as_tensors(frozen.network, as_innermost_sees(unrelated, rows_of(X, slice(0, 2))))[:2]
     everything = np.arange(len(target))
-    found = []
-    for chosen in ("posterior", layer):
-        choose_all(frozen, few, chosen)
+
+    def share_of_chosen() -> float:
         (values,) = read_activations((unrelated,), frozen, X, everything, batch_size=batch_size)
-        found.append(confounding(values, target))
-    return found[0], found[1]
+        return confounding(values, target)
+
+    choose_all(frozen, few, layer)
+    of_features = share_of_chosen()
+    try:
+        choose_all(frozen, few, "posterior")
+    except ValueError:  # it returns several tensors, or none with an axis of samples
+        return None, of_features
+    return share_of_chosen(), of_features
 
 
 def _recommended(report: ConfoundingReport) -> tuple[str, ...]:
@@ -150,7 +161,7 @@ def _recommended(report: ConfoundingReport) -> tuple[str, ...]:
             "each class: a larger weight on the training data also forbids much of what the "
             "network has to learn."
         )
-    if report.feature_share is not None and report.feature_share > share + _BEYOND:
+    if report.posterior_share is not None and (report.feature_share or 0) > share + _BEYOND:
         texts.append(
             f"The frozen features say more of the target ({report.feature_share:.2f}) than the "
             f"nuisance does ({share:.2f}): a penalty on them forbids some of what the network has "

@@ -59,6 +59,26 @@ def test_features_that_know_the_target_are_seen(confounded):
     assert "unrelated_layer='posterior'" in found.recommendation[-1]
 
 
+def test_networks_without_answers_have_features(confounded):
+    class TwoParts(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layer = nn.Linear(2, 2)
+            nn.init.eye_(self.layer.weight)
+
+        def forward(self, x):
+            return {"a": self.layer(x), "b": x}
+
+    word, speaker = confounded
+    X = np.stack([word, np.arange(200) / 200], axis=1).astype("float32")
+    found = confounding_report(
+        word, speaker, X=X, unrelated=TwoParts(), layer="layer", n_resamples=5
+    )
+    assert found.posterior_share is None and found.feature_share > 0.99
+    assert "network's features explain 1.000" in repr(found)
+    assert "posterior" not in repr(found)
+
+
 def test_numbers_are_targets_and_labels_too():
     a = np.random.default_rng(0).normal(size=200)
     found = confounding_report(a + 1, 3 * a, n_resamples=5)
