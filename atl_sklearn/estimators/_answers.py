@@ -10,10 +10,13 @@ import torch
 from sklearn.base import is_classifier
 from torch.utils.data import default_collate
 
-from atl_sklearn.estimators._data import Batch, IndexedData, batch_loader, is_own_data
+from atl_sklearn.estimators._batch import Batch
+from atl_sklearn.estimators._data import IndexedData, is_own_data
 from atl_sklearn.estimators._fit_run import FitRun
+from atl_sklearn.estimators._loading import batch_loader
 from atl_sklearn.estimators._net import Net
-from atl_sklearn.estimators._penalty_settings import Samples, unrelated_choices
+from atl_sklearn.estimators._penalty_settings import unrelated_choices
+from atl_sklearn.estimators._samples import Samples
 from atl_sklearn.similarity import spatial_mean
 from atl_sklearn.unrelated import FrozenNetwork, LayerChoice, Side
 

@@ -9,8 +9,9 @@ import torch
 
 from atl_sklearn._validation import refuse
 from atl_sklearn.estimators._augmentation import Functions, Transformers, split_steps, stream_of
+from atl_sklearn.estimators._batch import Batch
 from atl_sklearn.estimators._batching import makes_batches
-from atl_sklearn.estimators._data import Batch, BatchedData
+from atl_sklearn.estimators._data import BatchedData
 from atl_sklearn.estimators._fit_run import FitRun
 from atl_sklearn.estimators._making import naming_parameter
 from atl_sklearn.estimators._net import Net

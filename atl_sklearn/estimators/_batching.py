@@ -17,12 +17,12 @@ from atl_sklearn.estimators._data import (
     IndexedData,
     LabelledData,
     SingleSamples,
-    batch_loader,
     is_own_data,
     whole_of,
 )
 from atl_sklearn.estimators._fit_run import FitRun
 from atl_sklearn.estimators._input_checks import accepted
+from atl_sklearn.estimators._loading import batch_loader
 from atl_sklearn.estimators._net import Net
 from atl_sklearn.estimators._scales import adapt_layers
 from atl_sklearn.estimators._side_checks import check_validation

@@ -15,14 +15,13 @@ from atl_sklearn.estimators._data import (
     ArrayData,
     IndexedData,
     LabelledData,
-    Samples,
     UnlabeledData,
-    first_samples,
     is_own_data,
     whole_of,
 )
 from atl_sklearn.estimators._penalty_settings import PenaltySettings
 from atl_sklearn.estimators._placement import autocast
+from atl_sklearn.estimators._samples import Samples, first_samples
 from atl_sklearn.estimators._seeding import own_random_numbers
 from atl_sklearn.similarity import (
     AggregationLike,

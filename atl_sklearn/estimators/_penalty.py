@@ -11,10 +11,12 @@ from typing import Any
 import numpy as np
 import torch
 
-from atl_sklearn.estimators._data import ArrayData, Batch, IndexedData, Samples, UnlabeledData
+from atl_sklearn.estimators._batch import Batch
+from atl_sklearn.estimators._data import ArrayData, IndexedData, UnlabeledData
 from atl_sklearn.estimators._frozen_side import FrozenSide
 from atl_sklearn.estimators._in_turn import InTurn
 from atl_sklearn.estimators._penalty_settings import NetworkCalls, PenaltySettings
+from atl_sklearn.estimators._samples import Samples
 from atl_sklearn.estimators._seeding import own_random_numbers
 from atl_sklearn.estimators._unlabeled import UnlabeledBatches
 from atl_sklearn.similarity import (

@@ -11,7 +11,7 @@ import torch
 from joblib import Memory
 
 from atl_sklearn._validation import shown
-from atl_sklearn.estimators._data import Samples
+from atl_sklearn.estimators._samples import Samples
 from atl_sklearn.similarity import AggregationLike, Metric, Target
 from atl_sklearn.unrelated import LayerChoice
 

@@ -12,7 +12,8 @@ import torch
 from skorch.utils import to_tensor
 
 from atl_sklearn._validation import is_auto
-from atl_sklearn.estimators._data import ArrayData, Samples, whole_of
+from atl_sklearn.estimators._data import ArrayData, whole_of
+from atl_sklearn.estimators._samples import Samples
 
 _T = TypeVar("_T")
 

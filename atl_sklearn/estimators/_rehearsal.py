@@ -13,20 +13,16 @@ import torch
 
 from atl_sklearn._generator import forked_generator
 from atl_sklearn._validation import is_number, refuse, shown
+from atl_sklearn.estimators._batch import Batch
 from atl_sklearn.estimators._batching import few_samples, makes_batches
 from atl_sklearn.estimators._callbacks import check_watched
-from atl_sklearn.estimators._data import (
-    Batch,
-    IndexedData,
-    Samples,
-    first_samples,
-    is_own_data,
-)
+from atl_sklearn.estimators._data import IndexedData, is_own_data
 from atl_sklearn.estimators._input_checks import accepted, is_mapping
 from atl_sklearn.estimators._lookup import refusing_floats
 from atl_sklearn.estimators._names import with_arguments
 from atl_sklearn.estimators._net import Net
 from atl_sklearn.estimators._penalty import kept_buffers
+from atl_sklearn.estimators._samples import Samples, first_samples
 from atl_sklearn.estimators._splits import get_splitter, split_data
 from atl_sklearn.estimators._steps import task_loss
 from atl_sklearn.estimators._trying import try_out

@@ -13,9 +13,9 @@ from skorch.dataset import unpack_data
 from skorch.utils import TeeGenerator
 
 from atl_sklearn._validation import refuse
+from atl_sklearn.estimators._batch import Batch
 from atl_sklearn.estimators._checkpoints import end_for_good
 from atl_sklearn.estimators._clipping import clip_gradients
-from atl_sklearn.estimators._data import Batch
 from atl_sklearn.estimators._finiteness import non_finite_error
 from atl_sklearn.estimators._fit_run import FitRun
 from atl_sklearn.estimators._net import Net

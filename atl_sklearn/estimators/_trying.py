@@ -7,8 +7,8 @@ from typing import Any
 import torch
 
 from atl_sklearn._generator import forked_generator
-from atl_sklearn.estimators._data import copied
 from atl_sklearn.estimators._net import Net
+from atl_sklearn.estimators._samples import copied
 from atl_sklearn.estimators._wrapped import unwrapped
 
 

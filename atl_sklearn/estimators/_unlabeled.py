@@ -11,7 +11,9 @@ from sklearn.pipeline import Pipeline
 from skorch.helper import SliceDataset
 
 from atl_sklearn._validation import ENABLE_ROUTING
-from atl_sklearn.estimators._data import ArrayData, Batch, Samples, UnlabeledData
+from atl_sklearn.estimators._batch import Batch
+from atl_sklearn.estimators._data import ArrayData, UnlabeledData
+from atl_sklearn.estimators._samples import Samples
 from atl_sklearn.estimators._user_datasets import check_indexed, is_torch_dataset, refuse_loader
 
 _WAY_OUT_OF_SPLITS = (

@@ -11,9 +11,10 @@ from torch import nn
 from torch.utils.data import WeightedRandomSampler, default_collate
 
 from atl_sklearn import AntiTransferClassifier
-from atl_sklearn.estimators import _data, _scales
-from atl_sklearn.estimators._data import ArrayData, batch_loader
+from atl_sklearn.estimators import _samples, _scales
+from atl_sklearn.estimators._data import ArrayData
 from atl_sklearn.estimators._finiteness import FiniteWeights
+from atl_sklearn.estimators._loading import batch_loader
 from atl_sklearn.modules import MLP, Standardize
 
 FAST = {"max_epochs": 2, "random_state": 0}
@@ -39,7 +40,7 @@ def test_arrays_of_any_layout_make_the_same_batches():
 
 @pytest.mark.parametrize("limit", [2**30, 0])
 def test_a_table_of_columns_is_laid_in_rows_once(limit, monkeypatch):
-    monkeypatch.setattr(_data, "_ROWS_COPIED", limit)
+    monkeypatch.setattr(_samples, "_ROWS_COPIED", limit)
     rows = np.arange(12.0).reshape(6, 2)
     columns, part = np.asfortranarray(rows), np.hstack([rows, rows])[:, :2]
     for given, copied in ((columns, limit > 0), (rows, False), (part, False), (rows[::2], False)):
