@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
-import stat
-
+from atl_sklearn._fingerprint._file import fingerprint_file
 from atl_sklearn._fingerprint._graph import Unidentifiable, digest_value
+from atl_sklearn._fingerprint._named_files import named_files
 from atl_sklearn._fingerprint._values import take_apart
-from atl_sklearn._types import PathLike
 
-__all__ = ["Unidentifiable", "fingerprint", "fingerprint_file"]
+__all__ = [
+    "Unidentifiable",
+    "fingerprint",
+    "fingerprint_file",
+    "fingerprint_read",
+    "named_files",
+]
 
 
 def fingerprint(*values: object) -> str:
@@ -24,7 +27,7 @@ def fingerprint(*values: object) -> str:
     others by their code. The order of a dict or a set does not count.
 
     What a function gets at by names that are made while it runs (``getattr(module, name)``) is
-    not followed.
+    not followed. Of data that name files, only the names count: see :func:`named_files`.
 
     Parameters
     ----------
@@ -59,37 +62,27 @@ def fingerprint(*values: object) -> str:
     return digest_value(values, take_apart).hex()
 
 
-def fingerprint_file(path: PathLike) -> str:
-    """Return a string that is the same for files of the same content.
+def fingerprint_read(value: object, data: object, *, estimator: object) -> str:
+    """Return the fingerprint of a value and of the files that data name.
 
     Parameters
     ----------
-    path : str or path-like
-        The file.
+    value : object
+        What is to be identified.
+    data : object
+        May name files, of which the content counts.
+    estimator : estimator
+        Reads them.
 
     Returns
     -------
     fingerprint : str
-        40 hexadecimal digits.
+        That of the value alone, if there are no such files.
 
     Raises
     ------
-    OSError
-        If it cannot be read, or is no regular file: a pipe or a device may never end.
-
-    Examples
-    --------
-    >>> import tempfile
-    >>> from pathlib import Path
-    >>> from atl_sklearn._fingerprint import fingerprint_file
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     path = Path(folder, "a.txt")
-    ...     _ = path.write_text("a")
-    ...     len(fingerprint_file(path))
-    40
+    Unidentifiable
+        If something cannot be told faithfully from others.
     """
-    # A pipe that nobody writes to would not even open.
-    if not stat.S_ISREG(os.stat(path).st_mode):
-        raise OSError(f"{os.fspath(path)!r} is no regular file.")
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=20)).hexdigest()
+    files = named_files(data, estimator=estimator)
+    return fingerprint(value, files) if files else fingerprint(value)

@@ -25,6 +25,7 @@ from atl_sklearn._fingerprint._arrays import (
 from atl_sklearn._fingerprint._code import code_like_parts
 from atl_sklearn._fingerprint._graph import Parts, Unidentifiable, Unordered
 from atl_sklearn._fingerprint._libraries import library_of, name_in_library
+from atl_sklearn._fingerprint._named_files import files_below, named_files
 
 if TYPE_CHECKING:
     import torch
@@ -34,6 +35,8 @@ _MANY = 32  # strings in a list, from which on they get one token
 # Parameters that say where results are kept, which does not change the results.
 _WHERE_RESULTS_ARE = ("checkpoint_dir", "memory")
 _WITH_MEMORY = {"atl_sklearn", "imblearn", "sklearn"}
+# Parameters of this package that name files, or folders of them, of which the content counts.
+_NAME_FILES, _NAME_FOLDERS = ("unrelated",), ("responses", "sounds")
 # Of a network in skorch: how its training went, and what skorch writes down for itself.
 _HOW_IT_WENT = {
     "_criteria",
@@ -214,13 +217,18 @@ def _estimator(value: Any) -> Parts | None:
     elif of_library(value, "skorch.callbacks", ("Callback",)):
         left_out = {name for name in fitted if name.endswith("_")}  # each training begins anew
     for name in _WHERE_RESULTS_ARE:
-        if name in params and _is_of_results(type(value), name):
+        if name in params and _is_of_libraries(type(value), name):
             del params[name]
     fitted = {name: x for name, x in fitted.items() if name not in left_out}
-    return Parts("estimator", {"its class": type(value), **params, "what was fitted": fitted})
+    found = {"its class": type(value), **params, "what was fitted": fitted}
+    files: dict[str, str] = {}
+    for name in (*_NAME_FILES, *_NAME_FOLDERS):
+        if name in params and _is_of_libraries(type(value), name):
+            files |= (named_files if name in _NAME_FILES else files_below)(params[name])
+    return Parts("estimator", {**found, "files": files} if files else found)
 
 
-def _is_of_results(kind: type, name: str) -> bool:
+def _is_of_libraries(kind: type, name: str) -> bool:
     """Tell whether a parameter such as `memory` of a class is the one of these libraries."""
     for base in kind.__mro__:
         code = getattr(vars(base).get("__init__"), "__code__", None)

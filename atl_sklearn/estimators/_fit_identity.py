@@ -10,7 +10,7 @@ from skorch.dataset import Dataset
 from skorch.utils import is_dataset
 from torch.utils.data import ConcatDataset, DataLoader, Subset, TensorDataset
 
-from atl_sklearn._fingerprint import Unidentifiable, fingerprint
+from atl_sklearn._fingerprint import Unidentifiable, fingerprint, fingerprint_read
 from atl_sklearn._validation import refuse
 from atl_sklearn._versions import versions_here
 from atl_sklearn.estimators._data import IndexedData
@@ -145,7 +145,10 @@ def identify_fit(net: Net, data: Mapping[str, object]) -> dict[str, str]:
     identity |= {f"version of {name}": found for name, found in versions_here().items()}
     for name, value in {"class": type(net), **params, **data}.items():
         try:
-            identity[name] = fingerprint(_of_data(name, value, net) if name in data else value)
+            if name in data:
+                identity[name] = fingerprint_read(_of_data(name, value, net), value, estimator=net)
+            else:
+                identity[name] = fingerprint(value)
         except Unidentifiable as error:
             raise _refuse(net, f"{name!r} cannot be told from others: {error}") from error
     return identity

@@ -9,13 +9,14 @@ from typing import Any, TypedDict
 
 import joblib
 import numpy as np
+import sklearn
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, clone, is_classifier
 from sklearn.model_selection import check_cv
 from sklearn.utils import indexable
 from sklearn.utils.validation import _num_samples
 
-from atl_sklearn._fingerprint import Unidentifiable, fingerprint
+from atl_sklearn._fingerprint import Unidentifiable, fingerprint, named_files
 from atl_sklearn._partial_files import written_at_once
 from atl_sklearn._pipelines import last_step
 from atl_sklearn._types import Folds, PathLike
@@ -76,19 +77,30 @@ class _Kept:
     ----------
     folder : path-like or None
         None keeps nothing.
+    data : object
+        All data. Of files that they name the content counts; if one cannot be read, nothing is
+        kept.
+    estimator : estimator
+        Reads these files.
     """
 
-    def __init__(self, folder: PathLike | None) -> None:
+    def __init__(self, folder: PathLike | None, data: object, estimator: BaseEstimator) -> None:
         self._folder = None if folder is None else Path(folder)
-        if self._folder is not None:
-            self._folder.mkdir(parents=True, exist_ok=True)
+        self._files: dict[str, str] = {}
+        if self._folder is None:
+            return
+        self._folder.mkdir(parents=True, exist_ok=True)
+        try:
+            self._files = named_files(data, estimator=estimator)
+        except Unidentifiable:
+            self._folder = None
 
     def path(self, *values: object) -> Path | None:
         """Return the file of a result; None where it cannot be told from others."""
         if self._folder is None:
             return None
         try:
-            return self._folder / f"{fingerprint(*values)}.json"
+            return self._folder / f"{fingerprint(*values, self._files)}.json"
         except Unidentifiable:
             return None
 
@@ -231,6 +243,8 @@ def layer_study(
         make_splits(make_groups(_OWNER, "y_unrelated", held_label, n_held), None, _PROBE_FOLDS, 0)
     names = [(None, 0.0), *((layer, float(w)) for layer in chosen for w in weights)]
     unfitted = not _is_fitted_unrelated(last_step(estimator)[1])
+    # With routing a Pipeline hands arguments on by their own names.
+    of_fit = "" if sklearn.get_config()["enable_metadata_routing"] else prefix
     jobs = []
     for layer, weight in names:
         changed = {f"{prefix}weight": weight} | ({f"{prefix}layer": layer} if weight else {})
@@ -238,15 +252,13 @@ def layer_study(
             candidate = clone(estimator).set_params(**changed)
             fit = {"X": rows_of(X, train), "y": target[train]}
             if unfitted:
-                fit[f"{prefix}y_unrelated"] = label[train]
+                fit[f"{of_fit}y_unrelated"] = label[train]
             if X_unlabeled is not None:
-                fit[f"{prefix}X_unlabeled"] = X_unlabeled
+                fit[f"{of_fit}X_unlabeled"] = X_unlabeled
             jobs.append((candidate, fit, held_out))
     settings: _Settings = {"cv": _PROBE_FOLDS, "n_resamples": 1, "random_state": random_state}
-    kept = _Kept(folder)
-    paths = (
-        [kept.path(*job, settings) for job in jobs] if folder is not None else [None] * len(jobs)
-    )
+    kept = _Kept(folder, (X, X_unlabeled, test), estimator)
+    paths = [kept.path(*job, settings) for job in jobs]
     results = [_Kept.read(path) for path in paths]
     missing = [at for at, found in enumerate(results) if found is None]
     made = joblib.Parallel(n_jobs=n_jobs)(

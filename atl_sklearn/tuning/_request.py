@@ -18,7 +18,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import _num_samples
 from skorch.utils import is_dataset
 
-from atl_sklearn._fingerprint import Unidentifiable, fingerprint
+from atl_sklearn._fingerprint import Unidentifiable, fingerprint, fingerprint_read
 from atl_sklearn._types import Params
 from atl_sklearn._user_warnings import warn_user
 from atl_sklearn._validation import (
@@ -216,13 +216,15 @@ def _make_pruner(search: AntiTransferSearchCV, n_epochs: int) -> BasePruner:
     return MedianPruner(n_startup_trials=_STARTUP, n_warmup_steps=int(_WARMUP * n_epochs))
 
 
-def _identify(**values: object) -> tuple[str, str]:
-    """Return what tells values from others, and why nothing does.
+def _identify(read_by: object = None, **values: object) -> tuple[str, str]:
+    """Return what tells values, and the files that they name, from others; and why nothing does.
 
     Values that cannot be told from others are those of this search alone.
     """
     try:
-        return fingerprint(values), ""
+        if read_by is None:
+            return fingerprint(values), ""
+        return fingerprint_read(values, values, estimator=read_by), ""
     except Unidentifiable as error:
         return f"{ALONE} {uuid.uuid4().hex}", str(error)
 
@@ -270,7 +272,7 @@ def make_job(search: AntiTransferSearchCV, data: Data, deadline: float | None) -
     seeds = rng.randint(np.iinfo(np.int32).max, size=len(folds)).tolist()
     identities = {
         "estimator": _identify(estimator=clone(search.estimator)),
-        "data": _identify(**vars(data), folds=folds),
+        "data": _identify(search.estimator, **vars(data), folds=folds),
         "objective": _identify(
             objective=objective.name, group_by=search.group_by, scoring=search.scoring
         ),

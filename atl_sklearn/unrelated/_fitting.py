@@ -14,7 +14,7 @@ from sklearn.model_selection import ShuffleSplit, StratifiedShuffleSplit
 from sklearn.utils import _safe_indexing
 from skorch.utils import is_dataset
 
-from atl_sklearn._fingerprint import Unidentifiable, fingerprint
+from atl_sklearn._fingerprint import Unidentifiable, fingerprint_read
 from atl_sklearn._pipelines import innermost
 from atl_sklearn._types import Memory
 from atl_sklearn._user_warnings import warn_user
@@ -165,7 +165,8 @@ def _key(source: BaseEstimator, X: object, labels: np.ndarray | None) -> str:
     if is_dataset(X):
         raise Unidentifiable("the samples of a torch Dataset may change")
     versions = __version__, torch.__version__, sklearn.__version__
-    return fingerprint({"unrelated": clone(source), "X": X, "y": labels, "versions": versions})
+    what = {"unrelated": clone(source), "X": X, "y": labels, "versions": versions}
+    return fingerprint_read(what, X, estimator=source)
 
 
 def fit_sources(

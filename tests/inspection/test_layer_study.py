@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
-from sklearn.pipeline import make_pipeline
+import sklearn
+from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from atl_sklearn import AntiTransferClassifier
@@ -54,6 +55,20 @@ def test_an_unrelated_that_is_not_fitted_gets_its_labels(tabular):
     net = quick(AntiTransferClassifier(max_epochs=5, random_state=0))
     study = layer_study(net, X, y, nuisance, layers=["last"], weights=[1], cv=2)
     assert len(study.points) == 2 and study.on_folds
+
+
+@pytest.mark.parametrize("routing", [False, True])
+def test_pipelines_hand_on_what_fit_needs(tabular, routing):
+    X, y, nuisance = tabular
+    with sklearn.config_context(enable_metadata_routing=routing):
+        net = quick(AntiTransferClassifier(max_epochs=5, random_state=0))
+        scale = {"transform_input": ["X_unlabeled"]} if routing else {}
+        pipeline = Pipeline([("scale", StandardScaler()), ("net", net)], **scale)
+        unlabeled = {"X_unlabeled": X[:20]} if routing else {}
+        study = layer_study(
+            pipeline, X, y, nuisance, layers=["last"], weights=[1], cv=2, **unlabeled
+        )
+    assert len(study.points) == 2
 
 
 def test_the_rule_takes_the_least_read_of_those_that_are_good_enough():
