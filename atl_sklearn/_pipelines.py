@@ -8,6 +8,7 @@ from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, clone
 from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
+from sklearn.utils.validation import _check_feature_names, _get_feature_names
 
 
 def innermost(estimator: BaseEstimator) -> BaseEstimator:
@@ -108,10 +109,18 @@ def as_innermost_sees(
     -------
     X : array-like of shape (n_samples, ...)
         Data as :func:`innermost` takes it.
+
+    Raises
+    ------
+    ValueError
+        If the columns have other names than those that :func:`innermost` was fitted on, or stand in
+        another order. What takes data from here would not look.
     """
     if isinstance(estimator, FrozenEstimator):
         return as_innermost_sees(estimator.estimator, X)
     if not isinstance(estimator, Pipeline):
+        if hasattr(estimator, "feature_names_in_") and _get_feature_names(X) is not None:
+            _check_feature_names(estimator, X, reset=False)
         return X
     if any(step not in (None, "passthrough") for _, step in estimator.steps[:-1]):
         before = estimator[:-1]

@@ -146,12 +146,7 @@ def choose(net: Net, run: FitRun, rehearsal: Rehearsal, *, in_parts: bool) -> Ch
             weight = weight if targets[at] is None else 1.0
         weights.append(weight)
     if isinstance(strength, str):
-        possible = (
-            in_order
-            and not in_parts
-            and targets == [None] * len(given)
-            and takes_sums(net.criterion)
-        )
+        possible = in_order and not in_parts and targets == [None] * len(given) and takes_sums(net)
         strength = possible * automatic_strength(joint, on_unlabeled=on_unlabeled)
     if not in_order:
         return Choice(weights, float(strength))

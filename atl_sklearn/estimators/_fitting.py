@@ -207,8 +207,11 @@ def _fit_sources(net: Net, run: FitRun, plan: FitPlan) -> None:
 
 @contextmanager
 def _determined(net: Net, plan: FitPlan) -> Iterator[list[object]]:
-    """Let the block fit unrelated estimators so that a resumed fit gets the same ones."""
-    if net.checkpoint_dir is None:
+    """Let the block fit the same unrelated estimators as any fit of this `random_state`.
+
+    A resumed fit gets the same ones, too. The libraries' generators stay as they are.
+    """
+    if net.checkpoint_dir is None and net.random_state is None:
         yield plan.sources
         return
     seed = net._stream().seed

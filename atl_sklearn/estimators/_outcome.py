@@ -74,7 +74,7 @@ def _comparisons(net: Net, run: FitRun, rows: Sequence[dict[str, Any]]) -> list[
 
 def _why_plain(net: Net, run: FitRun) -> str:
     if run.penalty is not None:
-        return ""
+        return "" if len(net.history) > run.begun else "there were no epochs"
     if not run.sources:
         return "there is no unrelated task"
     automatic = "auto" in given_weights(net.weight, len(run.sources))

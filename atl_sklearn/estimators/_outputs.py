@@ -8,17 +8,16 @@ from typing import Any, TypeVar
 import numpy as np
 import torch
 from scipy.sparse import issparse
+from sklearn.base import is_classifier
 
 from atl_sklearn._user_warnings import warn_user
 from atl_sklearn.estimators._net import ClassifierNet, Net
 from atl_sklearn.estimators._wrapped import unwrapped
 
 # Criteria that take one score for two classes, and targets that are numbers.
-# These take what is added to scores, or to predictions of numbers.
-_OF_SUMS = (
-    torch.nn.CrossEntropyLoss, torch.nn.BCEWithLogitsLoss, torch.nn.MSELoss, torch.nn.L1Loss,
-    torch.nn.SmoothL1Loss, torch.nn.HuberLoss,
-)  # fmt: skip
+# These take what is added to scores, and these what is added to predictions of numbers.
+_OF_SCORES = (torch.nn.CrossEntropyLoss, torch.nn.BCEWithLogitsLoss)
+_OF_NUMBERS = (torch.nn.MSELoss, torch.nn.L1Loss, torch.nn.SmoothL1Loss, torch.nn.HuberLoss)
 _OF_ONE_SCORE = (torch.nn.BCEWithLogitsLoss, torch.nn.BCELoss)
 _Scores = TypeVar("_Scores", np.ndarray, torch.Tensor)
 _TOLERANCE = 1e-3  # of probabilities and their sum
@@ -251,7 +250,7 @@ def check_numbers(net: Net, output: object) -> None:
         )
 
 
-def takes_sums(criterion: object) -> bool:
+def takes_sums(net: Net) -> bool:
     """Tell whether a criterion is known to take what is added to scores, or to predictions."""
-    kind = criterion if isinstance(criterion, type) else type(criterion)
-    return issubclass(kind, _OF_SUMS)
+    kind = net.criterion if isinstance(net.criterion, type) else type(net.criterion)
+    return issubclass(kind, _OF_SCORES if is_classifier(net) else _OF_NUMBERS)

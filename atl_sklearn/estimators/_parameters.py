@@ -10,6 +10,7 @@ from typing import cast
 import numpy as np
 import torch
 from numpy.typing import ArrayLike
+from sklearn.base import is_classifier
 
 from atl_sklearn._seeds import is_seed
 from atl_sklearn._validation import (
@@ -26,6 +27,7 @@ from atl_sklearn.estimators._class_weight import check_class_weight
 from atl_sklearn.estimators._learning_rate import get_lr_schedule
 from atl_sklearn.estimators._names import check_names, check_optimizer, get_optimizer
 from atl_sklearn.estimators._net import ClassifierNet, Net
+from atl_sklearn.estimators._outputs import takes_sums
 from atl_sklearn.estimators._placement import PRECISIONS
 from atl_sklearn.estimators._splits import check_train_split
 from atl_sklearn.modules import get_module_names
@@ -156,6 +158,15 @@ def _check_experts(net: Net) -> None:
             "product_of_experts",
             f"0 with criterion={kind.__name__}, which takes probabilities",
             "It is added to scores: take torch.nn.CrossEntropyLoss or BCEWithLogitsLoss.",
+        )
+    of_torch = kind.__module__.startswith("torch.nn.")
+    if strength and of_torch and not is_classifier(net) and not takes_sums(net):
+        raise refuse(
+            net,
+            "product_of_experts",
+            f"0 with criterion={kind.__name__}, whose predictions are no numbers of the target's "
+            "own scale",
+            "It is added to these: take torch.nn.MSELoss or L1Loss.",
         )
 
 

@@ -122,7 +122,7 @@ def targets_of(dataset: IndexedData) -> np.ndarray:
         raise ValueError("The Dataset holds no targets. Pass them beside it: fit(dataset, y).")
     try:
         _, y = data_from_dataset(dataset)
-    except AttributeError:
+    except (AttributeError, ValueError):  # it has none, or a Subset of indices such as a range
         y = None
     if y is None:
         y = [dataset[index][1] for index in range(len(dataset))]

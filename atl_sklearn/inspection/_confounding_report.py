@@ -256,6 +256,11 @@ def confounding_report(
     if unrelated is not None and (X is None or not has_network(unrelated)):
         must = "None, or a fitted network together with X"
         raise refuse_value(_OWNER, "unrelated", must, unrelated)
+    if X is not None and _num_samples(X) != n_samples:
+        raise ValueError(
+            f"X of {_OWNER} must have a row for each of the {n_samples} samples of y. Got "
+            f"{_num_samples(X)}."
+        )
     target = _target(np.asarray(classes.labels), classes)
     answers = (
         labels.labels.astype(float)[:, None]

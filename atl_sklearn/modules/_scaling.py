@@ -49,7 +49,18 @@ class Moments:
         self._weight = both
 
     def result(self) -> tuple[np.ndarray, np.ndarray]:
-        """Return mean and standard deviation of each feature."""
+        """Return mean and standard deviation of each feature.
+
+        Raises
+        ------
+        ValueError
+            If no sample counts.
+        """
+        if not self._weight:
+            raise ValueError(
+                "There is nothing to train on: of the samples that train_split leaves, "
+                "sample_weight has none above 0. Let it split others, or change the weights."
+            )
         return np.asarray(self._mean), np.sqrt(self._squares / self._weight)
 
 

@@ -167,6 +167,8 @@ def unexplained_share(
             f"the shape of y for numbers. Got {added.shape} for y of shape {target.shape}."
         )
     weight = np.ones(len(target)) if sample_weight is None else np.asarray(sample_weight, float)
+    if not (weight > 0).any():
+        weight = np.ones(len(target))
     if classes:
         right = np.eye(added.shape[1])[target]
         shares, log_shares = class_shares(target, weight, added.shape[1])

@@ -50,7 +50,8 @@ class FrozenNetwork:
     Parameters
     ----------
     network : torch.nn.Module
-        The unrelated network; copied, so that it stays as it is.
+        The unrelated network. It is used in evaluation mode, without changing it: its weights are
+        shared, and its buffers are copied.
     device : str or torch.device, default="cpu"
         Where it runs.
     label : str, default="The unrelated network"

@@ -13,7 +13,13 @@ from sklearn.utils.multiclass import type_of_target
 from atl_sklearn._pipelines import innermost
 from atl_sklearn._user_warnings import warn_user
 from atl_sklearn._validation import ENABLE_ROUTING, check_no_missing, shown
-from atl_sklearn.unrelated._rows import ArrayRows, OneHotRows, Rows, check_finite_rows
+from atl_sklearn.unrelated._rows import (
+    ArrayRows,
+    OneHotRows,
+    Rows,
+    check_finite_rows,
+    moved_to_zero,
+)
 from atl_sklearn.unrelated._sources import LABELS, is_fitted, is_word, needs_labels
 
 _FEWEST = 10  # samples from which too many classes are told
@@ -77,7 +83,8 @@ def rows_of_labels(labels: np.ndarray, unlabeled: np.ndarray | None) -> dict[boo
     if _kind(labels) == "numbers":
         for is_unlabeled, column in parts.items():
             check_finite_rows(column, "Z_unlabeled" if is_unlabeled else "y_unrelated")
-        return {key: ArrayRows(column[:, np.newaxis]) for key, column in parts.items()}
+        near = moved_to_zero(parts)
+        return {key: ArrayRows(column[:, np.newaxis]) for key, column in near.items()}
     classes = np.unique(np.concatenate(list(parts.values())))
     if len(labels) >= _FEWEST and len(np.unique(labels)) > _MOST_CLASSES * len(labels):
         warn_user(

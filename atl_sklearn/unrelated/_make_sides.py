@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,7 +18,7 @@ from atl_sklearn.unrelated._answers import Answers
 from atl_sklearn.unrelated._copies import copy_network
 from atl_sklearn.unrelated._frozen import FrozenNetwork
 from atl_sklearn.unrelated._indices import has_embedding
-from atl_sklearn.unrelated._rows import ArrayRows, Rows, check_finite_rows, n_rows
+from atl_sklearn.unrelated._rows import ArrayRows, Rows, check_finite_rows, moved_to_zero, n_rows
 from atl_sklearn.unrelated._sides import FrozenValues, Side
 from atl_sklearn.unrelated._sources import (
     LABELS,
@@ -164,9 +165,11 @@ class SideMaker:
             return self._computed(
                 frozen, partial(as_innermost_sees, source), label, keeps_integers=integers
             )
+        names = self._names()
+        for key, data in self._data.items():
+            _check_columns(source, data, f"{label} cannot take {names[key]}")
         if not self._replaced:
             return Side(frozen)
-        names = self._names()
         return Side(
             frozen,
             rows={
@@ -184,6 +187,8 @@ class SideMaker:
         side = self._computed(frozen, answers, label, keeps_integers=False)
         for unlabeled, rows in side.rows.items():
             check_finite_rows(rows.values, f"{label}, of {self._names()[unlabeled]},")
+        near = moved_to_zero({key: rows.values for key, rows in side.rows.items()})
+        side.rows = {key: ArrayRows(found) for key, found in near.items()}
         return side
 
     def _computed(
@@ -223,6 +228,14 @@ class SideMaker:
                 )
         batches = None if self._replaced else partial(computed, name="a batch of X")
         return Side(frozen, rows=rows, function=batches)
+
+
+def _check_columns(source: BaseEstimator, X: Any, cannot: str) -> None:
+    """Refuse columns in another order than those that a network without steps was fitted on."""
+    try:
+        as_innermost_sees(source, X)
+    except ValueError as error:
+        raise ValueError(f"{cannot}: {str(error).rstrip()} {_GIVEN}") from error
 
 
 def _rows(values: object, name: str, *, keeps_integers: bool) -> Rows:

@@ -16,6 +16,7 @@ Samples = torch.Tensor | Mapping[str, torch.Tensor]
 
 _N_SHOWN = 5  # positions that an error names
 _NUMBERS_AT_ONCE = 2**22  # that are checked for NaN and infinity at a time
+_FAR = 1e4  # standard deviations from 0, from which on float32 rounds much of a column away
 _TORCH_TYPES = frozenset(map(np.dtype, ("f2", "f4", "f8", "i8", "i4", "i2", "i1", "u1", "?")))
 
 
@@ -154,6 +155,42 @@ def _as_values(values: object) -> object:
     if found.dtype.kind not in "biuf":
         raise ValueError(f"it must have numbers, and has type {found.dtype}")
     return found
+
+
+def moved_to_zero(parts: Mapping[bool, Any]) -> dict[bool, Any]:
+    """Move columns that lie far from 0 beside their spread, as times in seconds since 1970 do.
+
+    The smaller floating types, in which values are compared, would round their differences away.
+
+    Parameters
+    ----------
+    parts : mapping of bool to array of shape (n_samples, ...)
+        Finite numbers of the training data (False) and the unlabeled data (True), or of one of
+        them. Only arrays of float64 in memory are looked at.
+
+    Returns
+    -------
+    parts : dict of bool to array of shape (n_samples, ...)
+        The same, where nothing had to be moved. All are moved by the means of the first.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from atl_sklearn.unrelated._rows import moved_to_zero
+    >>> moved_to_zero({False: np.array([1.7e9, 1.7e9 + 60])})
+    {False: array([-30.,  30.])}
+    >>> moved_to_zero({False: np.array([0.0, 60.0])})
+    {False: array([ 0., 60.])}
+    """
+    looked_at = (type(part) is np.ndarray and part.dtype == np.float64 for part in parts.values())
+    if not parts or not all(looked_at):
+        return dict(parts)
+    first = parts[min(parts)]
+    mean, spread = first.mean(axis=0), first.std(axis=0)
+    far = (spread > 0) & (np.abs(mean) > _FAR * spread)
+    if not far.any():
+        return dict(parts)
+    return {key: part - np.where(far, mean, 0.0) for key, part in parts.items()}
 
 
 def check_finite_rows(values: object, name: str) -> None:

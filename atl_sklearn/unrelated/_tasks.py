@@ -10,7 +10,7 @@ from scipy.sparse import issparse
 
 from atl_sklearn._validation import ENABLE_ROUTING
 from atl_sklearn.unrelated._labels import columns_of, label_columns, rows_of_labels
-from atl_sklearn.unrelated._rows import ArrayRows, Rows, check_finite_rows, n_rows
+from atl_sklearn.unrelated._rows import ArrayRows, Rows, check_finite_rows, moved_to_zero, n_rows
 from atl_sklearn.unrelated._sources import LABELS, PRECOMPUTED, is_word
 
 _IN_SPLITS = (
@@ -290,11 +290,16 @@ def _of_arrays(
     """Check what was computed elsewhere for one task."""
     found = _array(values, "Z_unrelated", n_samples, "X")
     if theirs is None:
-        return {False: found}
+        return _near_zero({False: found})
     unlabeled = _array(theirs, "Z_unlabeled", n_unlabeled, "X_unlabeled")
     if unlabeled.values.shape[1:] != found.values.shape[1:]:
         raise ValueError(
             f"The samples of Z_unlabeled must have the shape of those of Z_unrelated, "
             f"{tuple(found.values.shape[1:])}. Got {tuple(unlabeled.values.shape[1:])} instead."
         )
-    return {False: found, True: unlabeled}
+    return _near_zero({False: found, True: unlabeled})
+
+
+def _near_zero(rows: Mapping[bool, ArrayRows]) -> dict[bool, Rows]:
+    near = moved_to_zero({key: of_part.values for key, of_part in rows.items()})
+    return {key: ArrayRows(values) for key, values in near.items()}

@@ -373,10 +373,13 @@ def test_batches_and_losses_of_ones_own(params, is_added):
     assert is_added or net.product_of_experts_ == 0.0
 
 
-@pytest.mark.parametrize("criterion", ["l1", torch.nn.PoissonNLLLoss])
+@pytest.mark.parametrize(
+    "criterion", [torch.nn.L1Loss, torch.nn.PoissonNLLLoss, torch.nn.BCEWithLogitsLoss]
+)
 def test_losses_of_numbers(criterion):
-    criterion = torch.nn.L1Loss if criterion == "l1" else criterion
     y = np.random.RandomState(2).poisson(2.0, size=N).astype(float)
+    if criterion is torch.nn.BCEWithLogitsLoss:
+        y = np.minimum(y, 1)
     Z = answers(y, above=True)
     net = fitted(Z, kind=AntiTransferRegressor, y=y, criterion=criterion)
     assert net.weight_ == 0.3

@@ -282,6 +282,15 @@ def test_a_loss_of_probabilities_is_refused():
         make(product_of_experts=1.0, criterion=torch.nn.NLLLoss).fit(X, Y, y_unrelated=S)
 
 
+@pytest.mark.parametrize("criterion", [torch.nn.PoissonNLLLoss, torch.nn.BCEWithLogitsLoss])
+def test_a_loss_of_numbers_on_another_scale_is_refused(criterion):
+    net = AntiTransferRegressor(
+        unrelated="labels", product_of_experts=1.0, criterion=criterion, **SMALL
+    )
+    with pytest.raises(ValueError, match=rf"0 with criterion={criterion.__name__}, .*\.MSELoss"):
+        net.fit(X, Y.astype(float), y_unrelated=S)
+
+
 def test_batches_that_do_not_say_which_samples_they_have_are_refused():
     network = AntiTransferClassifier(**SMALL).fit(X, S)
     collate = torch.utils.data.default_collate

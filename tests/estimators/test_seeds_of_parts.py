@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from sklearn.base import clone
 from sklearn.decomposition import PCA
+from sklearn.ensemble import RandomForestClassifier
 from sklearn.pipeline import make_pipeline
 
 from atl_sklearn import AntiTransferClassifier
@@ -40,3 +41,15 @@ def test_a_fit_that_may_go_on_seeds_its_unrelated_estimators(tabular, tmp_path):
         assert set(seeds_of(fitted).values()) == {seed + place}
         assert seeds_of(fitted) == seeds_of(set_seeds(clone(one), seed + place))
         assert set(seeds_of(one).values()) == {None}
+
+
+@pytest.mark.filterwarnings("ignore:The 'unrelated.*' estimator did not learn")
+@pytest.mark.parametrize("given", [AntiTransferClassifier(**FAST), RandomForestClassifier(5)])
+def test_a_seeded_fit_seeds_its_unrelated_estimators(tabular, given):
+    X, y, nuisance = tabular
+    net = AntiTransferClassifier(unrelated=given, random_state=0, weight=1, **FAST)
+    before = np.random.get_state()[1].tolist()  # noqa: NPY002 - whatever libraries draw from
+    one, other = (clone(net).fit(X, y, y_unrelated=nuisance) for _ in range(2))
+    np.testing.assert_array_equal(one.predict_proba(X), other.predict_proba(X))
+    assert np.random.get_state()[1].tolist() == before  # noqa: NPY002
+    assert given.random_state is None

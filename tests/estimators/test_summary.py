@@ -123,6 +123,12 @@ def test_what_convergence_is(losses, rates, why):
     assert bool(why) == bool(found)
 
 
+def test_without_an_epoch_it_says_why_there_is_no_penalty(tabular, unrelated):
+    X, y, _ = tabular
+    net = AntiTransferClassifier(unrelated=unrelated, max_epochs=0, **SEEDED).fit(X, y)
+    assert "there were no epochs." in repr(net.summary_)
+
+
 def test_no_penalty_no_judgement():
     assert judge_penalty("it", 0.3, 0.5, 0.0, (1.0, 0.5)) == ""
 

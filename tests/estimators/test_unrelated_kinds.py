@@ -11,7 +11,7 @@ from sklearn.cluster import KMeans
 from sklearn.compose import make_column_transformer
 from sklearn.decomposition import PCA
 from sklearn.frozen import FrozenEstimator
-from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge
 from sklearn.model_selection import GridSearchCV, KFold, cross_validate
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
@@ -548,3 +548,19 @@ def test_a_fitted_estimator_is_shared(tabular, tmp_path):
     shared = share_network(source, tmp_path)
     assert len(pickle.dumps(shared)) < 1000
     assert_same(trained(shared, X, y), trained(source, X, y))
+
+
+@pytest.mark.parametrize("kind", ["labels", "precomputed", "estimator"])
+def test_numbers_far_from_zero_are_compared_by_their_differences(kind, tabular):
+    """As times in seconds since 1970, of which float32 knows every second minute."""
+    X, y, nuisance = tabular
+    near = 1800.0 * nuisance + np.random.RandomState(0).uniform(0, 900, len(y))
+    similarities = []
+    for numbers in (near, near + 1.7e9):
+        unrelated = LinearRegression().fit(X, numbers) if kind == "estimator" else kind
+        given = {"labels": {"y_unrelated": numbers}, "precomputed": {"Z_unrelated": numbers}}
+        net = AntiTransferClassifier(unrelated=unrelated, weight=1.0, **FAST)
+        net.fit(X, y, **given.get(kind, {}))
+        similarities.append(net.history[-1, "train_penalty"])
+    assert similarities[1] == pytest.approx(similarities[0], rel=1e-3)
+    assert similarities[0] > 0.01

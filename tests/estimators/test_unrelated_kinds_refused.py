@@ -1,11 +1,13 @@
 """What is unrelated and cannot be used is refused before training, with the way out."""
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from sklearn.base import clone
 from sklearn.cluster import DBSCAN
 from sklearn.decomposition import PCA
+from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
 from skorch.helper import predefined_split
 from torch import nn
@@ -13,7 +15,7 @@ from torch.utils.data import DataLoader, Dataset, TensorDataset, default_collate
 
 from atl_sklearn import AntiTransferClassifier, list_layers
 from atl_sklearn.estimators._fit_identity import identify_fit
-from atl_sklearn.inspection import extract_activations
+from atl_sklearn.inspection import extract_activations, probe_score
 from atl_sklearn.persistence import load, save
 from atl_sklearn.tuning import AntiTransferSearchCV, anti_transfer_distributions, share_network
 
@@ -167,6 +169,26 @@ def test_what_cannot_be_used_is_refused(name, tabular, monkeypatch):
     assert not steps
     assert not hasattr(net, "module_")
     assert len(str(error.value)) < 1200
+
+
+@pytest.mark.parametrize("frozen", [False, True])
+@pytest.mark.parametrize("of", ["X", "X_unrelated"])
+def test_columns_in_another_order(of, frozen, tabular):
+    """A network takes arrays, in which the order of the columns cannot be seen."""
+    X, y, nuisance = tabular
+    table = pd.DataFrame(X, columns=list("abcdef"))
+    turned = table[list("fedcba")]
+    network = AntiTransferClassifier(**FAST).fit(table, nuisance)
+    net = AntiTransferClassifier(
+        unrelated=FrozenEstimator(network) if frozen else network, weight=1.0, **FAST
+    )
+    for good in (table, X):  # an array has no names
+        net.fit(good, y) if of == "X" else net.fit(X, y, X_unrelated=good)
+    with pytest.raises(ValueError, match=rf"cannot take {of}: [\s\S]*in the same order"):
+        net.fit(turned, y) if of == "X" else net.fit(X, y, X_unrelated=turned)
+    for ask in (probe_score, extract_activations):
+        with pytest.raises(ValueError, match="in the same order"):
+            ask(network, turned, *([nuisance] if ask is probe_score else []))
 
 
 def test_errors_cut_what_users_wrote(tabular):

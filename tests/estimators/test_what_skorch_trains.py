@@ -510,6 +510,16 @@ def test_a_dataset_without_targets_is_refused(tabular):
         assert AntiTransferClassifier(**FAST).fit(dataset, y).predict(X).shape == (80,)
 
 
+def test_targets_of_a_part_of_a_dataset_that_a_range_chooses(tabular):
+    X, y, _ = tabular
+    data = torch.utils.data.TensorDataset(torch.from_numpy(X), torch.from_numpy(y))
+    one, other = (
+        AntiTransferClassifier(**FAST).fit(torch.utils.data.Subset(data, indices))
+        for indices in (range(10, 70), list(range(10, 70)))
+    )
+    np.testing.assert_array_equal(one.predict_proba(X), other.predict_proba(X))
+
+
 def test_a_batch_of_one_names_batch_size(tabular):
     X, y, _ = tabular
     net = nn.Sequential(nn.Linear(6, 8), nn.BatchNorm1d(8), nn.Linear(8, 2))

@@ -92,6 +92,7 @@ def test_numbers_are_targets_and_labels_too():
         ({"y_unrelated": [0] * 200}, "y_unrelated has one label only"),
         ({"y_unrelated": [1] + [0] * 199}, "groups of a single sample"),
         ({"y_unrelated": [0, 1]}, r"shape \(200,\)"),
+        ({"X": np.zeros((201, 1))}, "a row for each of the 200 samples of y. Got 201"),
         ({"unrelated": nn.Linear(1, 1)}, "'unrelated' parameter .* together with X"),
         ({"n_resamples": 0}, "'n_resamples' parameter"),
     ],

@@ -43,6 +43,8 @@ def test_moments_of_pieces_are_those_of_the_whole(shape, n_pieces):
 
 def adapted(layer, X):
     moments = Moments()
+    with pytest.raises(ValueError, match="sample_weight has none above 0"):
+        moments.result()
     moments.add(X)
     layer.adapt(moments)
     return layer

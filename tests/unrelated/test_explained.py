@@ -134,6 +134,7 @@ def test_the_unexplained_share():
     numbers = np.array([[0.0], [2.0]])
     assert unexplained_share(np.array([[-0.5], [0.5]]), numbers) == pytest.approx(0.5)
     assert unexplained_share(np.zeros(3), np.ones(3)) == 1  # nothing is to be learnt
+    assert unexplained_share(half, y, sample_weight=np.zeros(40)) == pytest.approx(0.5)
 
 
 @pytest.mark.parametrize(("scores", "y"), [
