@@ -71,7 +71,8 @@ def load_audio_table(
         target, nuisance, group : ndarray of shape (n_samples,)
             What the columns hold, for ``fit(paths, target, y_unrelated=nuisance)`` and
             ``cross_validate(..., groups=group)``. Columns of a text file become numbers if all
-            their entries are numbers ("01" is not); those of `group` are text.
+            their entries are numbers ("01" and "1_1" are not), each written in one way only (with
+            "1.10" beside "1.1" the column stays text); those of `group` are text.
         DESCR : str or None
             `description`.
 
@@ -201,12 +202,20 @@ def _values_of(column: Sequence, *, text: bool) -> np.ndarray:
     if text or not all(map(_is_plain_number, values)):
         return np.array(values)
     numbers = np.array(values).astype(np.float64)
+    if len({_without_padding(str(value)) for value in values}) > len(set(numbers.tolist())):
+        return np.array(values)  # as numbers, different labels would be one
     whole = numbers.astype(np.int64)
     return whole if np.array_equal(whole, numbers) else numbers
 
 
+def _without_padding(number: str) -> str:
+    """Return how a number is written, without spaces and the sign that only rounding gives 0."""
+    found = number.strip()
+    return found.removeprefix("-") if float(found) == 0 else found
+
+
 def _is_plain_number(value: object) -> bool:
-    if not isinstance(value, str):
+    if not isinstance(value, str) or "_" in value:  # Python reads 1_1 as 11
         return False
     try:
         number = float(value)

@@ -53,6 +53,38 @@ def test_numbers_are_numbers_and_names_are_names(folder):
     assert files.group.tolist() == ["3", "4"]
 
 
+@pytest.mark.parametrize(
+    "labels",
+    [
+        ["1_11", "11_1", "2"],
+        ["1e1", "10", "2"],
+        ["+1", "1", "2"],
+        ["1.10", "1.1", "2"],
+        ["1.0", "1", "2"],
+    ],
+)
+def test_labels_that_would_be_one_number_stay_text(folder, labels):
+    rows = [f"{name},{label}" for name, label in zip(NAMES, labels, strict=True)]
+    (folder / "labels.csv").write_text("\n".join(["path,y", *rows]))
+    files = load_audio_table(folder / "labels.csv", target="y", nuisance="y")
+    assert files.target.tolist() == files.nuisance.tolist() == labels
+
+
+@pytest.mark.parametrize(
+    ("entries", "numbers"),
+    [
+        (["1e1", "20", "20"], [10, 20, 20]),
+        ([" 1", "1", "2"], [1, 1, 2]),
+        (["-0.0", "0.0", "0.5"], [0, 0, 0.5]),
+    ],
+)
+def test_spaces_and_the_sign_of_zero_make_no_labels(folder, entries, numbers):
+    rows = [f"{name},{entry}" for name, entry in zip(NAMES, entries, strict=True)]
+    (folder / "labels.csv").write_text("\n".join(["path,y", *rows]))
+    files = load_audio_table(folder / "labels.csv", target="y")
+    assert files.target.tolist() == numbers
+
+
 @pytest.mark.parametrize("kind", [dict, pd.DataFrame])
 def test_tables_in_memory(folder, kind):
     table = kind({"path": NAMES, "y": [1, 0, 1], "who": ["a", "b", "b"]})
