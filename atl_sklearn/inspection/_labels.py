@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +13,8 @@ from sklearn.utils.validation import column_or_1d
 from atl_sklearn._validation import check_no_missing, refuse_value, shown
 
 _N_BINS = 4
+_DIGITS = range(3, 18)  # 17 tell any two floats apart
+_EMPTY = "(empty)"
 
 
 @dataclass(frozen=True)
@@ -23,7 +26,7 @@ class Groups:
     codes : ndarray of int of shape (n_samples,)
         The group of each sample.
     names : tuple of str
-        The groups in order.
+        The groups in order, all different and none empty.
     labels : ndarray of shape (n_samples,)
         What the groups were made of.
     continuous : bool
@@ -55,6 +58,43 @@ def check_length(owner: str, name: str, values: ArrayLike, n_samples: int) -> np
             f"an array of shape {array.shape}", way_out,
         )  # fmt: skip
     return array
+
+
+def group_names(labels: Iterable[object]) -> tuple[str, ...]:
+    """Return what groups are called: their labels, and a name for an empty label.
+
+    Where reports and drawings name no group, they mean all samples.
+
+    Parameters
+    ----------
+    labels : iterable
+        The labels, each once.
+
+    Returns
+    -------
+    names : tuple of str
+        An empty label is "(empty)", with more brackets if there is a group of this name.
+
+    Examples
+    --------
+    >>> from atl_sklearn.inspection._labels import group_names
+    >>> group_names(["", "a", 3])
+    ('(empty)', 'a', '3')
+    """
+    names = tuple(map(str, labels))
+    empty = _EMPTY
+    while empty in names:
+        empty = f"({empty})"
+    return tuple(name or empty for name in names)
+
+
+def _quarter_names(ends: Sequence[float], found: Sequence[int]) -> tuple[str, ...]:
+    """Return the names of quarters, with as many digits as tell them apart."""
+    for digits in _DIGITS:
+        names = tuple(f"{ends[k]:.{digits}g} to {ends[k + 1]:.{digits}g}" for k in found)
+        if len(set(names)) == len(names):
+            break
+    return names
 
 
 def make_groups(owner: str, name: str, values: ArrayLike, n_samples: int) -> Groups:
@@ -92,10 +132,10 @@ def make_groups(owner: str, name: str, values: ArrayLike, n_samples: int) -> Gro
         codes = np.searchsorted(inner, labels, side="right")
         ends = [float(labels.min()), *map(float, inner), float(labels.max())]
         found, codes = np.unique(codes, return_inverse=True)
-        names = tuple(f"{ends[k]:.3g} to {ends[k + 1]:.3g}" for k in found)
+        names = _quarter_names(ends, found.tolist())
     else:
         known, codes = np.unique(labels, return_inverse=True)
-        names = tuple(map(str, known.tolist()))
+        names = group_names(known.tolist())
     if len(names) < 2:
         raise ValueError(
             f"{name} has one label only, {shown(labels.tolist()[0])}: there are no groups to be "

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from atl_sklearn._validation import refuse_value
+from atl_sklearn.inspection._labels import group_names
 from atl_sklearn.inspection._measure import Measure
 
 # What metrics are called in a frame, by what a report calls them.
@@ -94,7 +95,7 @@ class FrameScores:
                 'Such as MetricFrame(metrics={"accuracy": accuracy_score, ...}, ...).',
             )  # fmt: skip
         self.score_name = "r2" if scores[0].startswith("r2") else "accuracy"
-        self.groups = tuple(map(str, table.index.tolist()))
+        self.groups = group_names(table.index.tolist())
         self._metrics = metrics
 
     def _values(self, metric: str, of: str, at: int | None = None) -> Any:

@@ -90,6 +90,40 @@ def test_intervals_hold_the_value_and_none_is_there_for_the_same_network(nets, d
     assert {(m.value, m.low, m.high) for m in found.differences} == {(0.0, 0.0, 0.0)}
 
 
+@pytest.mark.parametrize("low, high", [(2019, 2021), (1.6e9, 1.6e9 + 0.5), (-1e-9, 1e-9), (0, 90)])
+def test_quarters_of_numbers_have_names_of_their_own(nets, data, low, high):
+    X, y, _ = data
+    found = invariance_report(
+        nets["plain"], X, y, np.linspace(low, high, 90) + 1e-3 * (high - low), layers="head",
+        **QUICK,
+    )  # fmt: skip
+    assert len(set(found.groups)) == 4
+    places = [m.place for m in found.measures if m.part == "score"]
+    assert places == ["", *found.groups]
+
+
+def test_quarters_have_no_more_digits_than_they_need():
+    def names(labels):
+        return make_groups("f", "y", labels, len(labels)).names
+
+    short = names(np.linspace(0, 1, 9) + 0.0001)
+    assert short == ("0.0001 to 0.25", "0.25 to 0.5", "0.5 to 0.75", "0.75 to 1")
+    years = names(np.linspace(2019.1, 2023.1, 9))
+    assert years == ("2019 to 2020", "2020 to 2021", "2021 to 2022", "2022 to 2023")
+
+
+def test_an_empty_label_is_a_group_and_not_all_samples(nets, data):
+    X, y, group = data
+    named = invariance_report(nets, *data, **QUICK)
+    empty = invariance_report(nets, X, y, np.where(group == "no", "", group), **QUICK)
+    assert empty.groups == ("(empty)", "yes")
+    assert len(empty.measures) == len(named.measures)
+    for mine, other in zip(empty.measures, named.measures, strict=True):
+        assert mine.place == ("(empty)" if other.place == "no" else other.place)
+        np.testing.assert_allclose(mine.value, other.value, err_msg=mine.part)
+    assert make_groups("f", "y", ["", "(empty)"] * 2, 4).names == ("((empty))", "(empty)")
+
+
 def test_differences_are_paired(report):
     (score,) = [m for m in report.differences if m.part == "score" and not m.place]
     plain = report.value("score")

@@ -57,6 +57,17 @@ def test_a_frame_says_what_its_estimator_does(model, data):
     assert repr(report).count("frame") >= 1 and InvarianceReport.from_json(report.to_json())
 
 
+def test_an_empty_label_is_a_group_of_frames_too(model, data):
+    X, y, group = data
+    group = np.where(group == "no", "", group)
+    frame = frame_of(model, data, sensitive_features=group)
+    report = invariance_report({"frame": frame, "model": model}, X, y, group, **QUICK)
+    for place in ("(empty)", "yes", ""):
+        scores = [report.value("score", estimator=e, place=place) for e in ("frame", "model")]
+        assert scores[0] == pytest.approx(scores[1])
+    np.testing.assert_array_equal(report.confusion["frame"], report.confusion["model"])
+
+
 def test_fairlearns_gaps_are_the_reports(model, data):
     X, y, group = data
     report = invariance_report(frame_of(model, data), *data, **QUICK)
