@@ -87,7 +87,8 @@ def invariance_report(
         The target; None leaves the scores of the task out.
     y_unrelated : array-like of shape (n_samples,)
         The nuisance: the groups that are scored, and what probes read. Numbers are scored in four
-        quarters.
+        quarters if they are not all whole. Whole numbers are labels, also as floats: of ages in
+        years pass bins, or add 0.5.
     X_train : array-like of shape (n_train, ...) or None, default=None
         The data of `fit`. If you pass them, samples of X that are among them are refused.
     groups : array-like of shape (n_samples,) or None, default=None

@@ -98,7 +98,7 @@ def _quarter_names(ends: Sequence[float], found: Sequence[int]) -> tuple[str, ..
 
 
 def make_groups(owner: str, name: str, values: ArrayLike, n_samples: int) -> Groups:
-    """Return the samples by label; of numbers, by quarter.
+    """Return the samples by label; of numbers that are not all whole, by quarter.
 
     Parameters
     ----------
@@ -145,8 +145,15 @@ def make_groups(owner: str, name: str, values: ArrayLike, n_samples: int) -> Gro
     counts = np.bincount(codes)
     if counts.min() < 2:
         alone = [name for name, count in zip(names, counts, strict=True) if count < 2]
+        way_out = "Leave these samples out, or give them a label in common."
+        if not continuous and labels.dtype.kind in "iuf":
+            way_out += (
+                " Whole numbers are labels. If they are quantities, pass bins of them, such as "
+                f"pandas.qcut({name}, 4, labels=False); or add 0.5, as numbers that are not all "
+                "whole are taken in four quarters."
+            )
         raise ValueError(
             f"{name} has groups of a single sample, which have no meaningful score: "
-            f"{shown(alone)}. Leave these samples out, or give them a label in common."
+            f"{shown(alone)}. {way_out}"
         )
     return Groups(codes.reshape(-1), names, labels, continuous)

@@ -45,7 +45,8 @@ class InvarianceReport:
     names : tuple of str
         The estimators; differences are to the first.
     groups : tuple of str
-        The values of the nuisance, in order, an empty one as "(empty)"; of numbers, their quarters.
+        The values of the nuisance, in order, an empty one as "(empty)"; of numbers that are not all
+        whole, their quarters.
     classes : tuple of str
         The classes of the target; empty for a regressor.
     measures : tuple of Measure

@@ -112,6 +112,17 @@ def test_quarters_have_no_more_digits_than_they_need():
     assert years == ("2019 to 2020", "2020 to 2021", "2021 to 2022", "2022 to 2023")
 
 
+@pytest.mark.parametrize("dtype", [int, float])
+def test_whole_numbers_are_labels_and_the_error_says_what_to_do(nets, data, dtype):
+    X, y, _ = data
+    ages = np.arange(18, 108).astype(dtype)
+    with pytest.raises(ValueError, match=r"single sample.* Whole numbers are labels.*add 0\.5"):
+        invariance_report(nets, X, y, ages, **QUICK)
+    assert len(invariance_report(nets["plain"], X, y, ages + 0.5, **QUICK).groups) == 4
+    with pytest.raises(ValueError, match=r"give them a label in common\.$"):
+        invariance_report(nets, X, y, ages.astype(str), **QUICK)
+
+
 def test_an_empty_label_is_a_group_and_not_all_samples(nets, data):
     X, y, group = data
     named = invariance_report(nets, *data, **QUICK)
