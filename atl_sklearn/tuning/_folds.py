@@ -161,6 +161,9 @@ def _as_positions(fold: Iterable[ArrayLike], n_samples: int) -> Fold:
 def label_codes(labels: ArrayLike, n_samples: int, name: str) -> np.ndarray:
     """Return labels of shape (n_samples,); of several columns their combinations.
 
+    A combination is called by its labels with spaces between them; in quotes, with commas, where
+    two combinations would have one name.
+
     Raises
     ------
     ValueError
@@ -176,7 +179,11 @@ def label_codes(labels: ArrayLike, n_samples: int, name: str) -> np.ndarray:
         )
     if labels.ndim == 1:
         return labels
-    return np.array([" ".join(map(str, row)) for row in labels.tolist()])
+    rows = [tuple(map(str, row)) for row in labels.tolist()]
+    names = {row: " ".join(row) for row in rows}
+    if len(set(names.values())) < len(names):  # such as ("a b", "c") and ("a", "b c")
+        names = {row: ", ".join(map(repr, row)) for row in names}
+    return np.array([names[row] for row in rows])
 
 
 def take_rows(values: Views, index: np.ndarray, n_samples: int) -> Any:

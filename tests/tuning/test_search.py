@@ -30,6 +30,7 @@ from atl_sklearn import AntiTransferClassifier, AntiTransferRegressor
 from atl_sklearn.inspection import probe_score
 from atl_sklearn.tuning import AntiTransferSearchCV, anti_transfer_distributions, share_network
 from atl_sklearn.tuning._evaluation import Data
+from atl_sklearn.tuning._folds import label_codes
 from atl_sklearn.tuning._request import make_job
 
 WEIGHTS = {"weight": CategoricalDistribution((0.0, 0.5, 1.0, 2.0))}
@@ -244,6 +245,26 @@ def test_the_worst_group_over_folds_of_groups(net, tabular):
     ).fit(X, y, groups=groups)
     folds = [search.cv_results_[f"split{i}_test_score"][0] for i in range(3)]
     assert search.baseline_score_ == pytest.approx(min(folds))
+
+
+@pytest.mark.parametrize("last", ["c", "b c"])
+def test_groups_of_several_columns_are_their_combinations(net, tabular, last):
+    X, y, nuisance = tabular
+    first = np.where(nuisance, "a", "a b")
+    second = np.where(nuisance, last, "c")
+    labels = np.column_stack([first, second])
+    search = AntiTransferSearchCV(net, WEIGHTS, objective="worst_group", n_trials=1, cv=2)
+    baselines = [
+        search.fit(X, y, y_unrelated=given).baseline_score_ for given in (nuisance, labels)
+    ]
+    assert baselines[0] == baselines[1]
+
+
+def test_combinations_have_names_that_can_be_read():
+    plain = np.array([["f", "1"], ["m", "1"], ["f", "1"]])
+    assert label_codes(plain, 3, "y_unrelated").tolist() == ["f 1", "m 1", "f 1"]
+    alike = np.array([["a b", "c"], ["a", "b c"]])
+    assert label_codes(alike, 2, "y_unrelated").tolist() == ["'a b', 'c'", "'a', 'b c'"]
 
 
 def test_the_trade_off_has_a_front(net, tabular):
