@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from atl_sklearn._class_columns import class_columns
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -61,7 +63,8 @@ class RecordingWindows:
         -------
         frame : pandas.DataFrame
             With the columns ``recording``, ``start``, ``end`` and ``prediction``, and the
-            probability of each class under its name.
+            probability of each class under its name. A class that is called like one of these
+            columns, such as "start", has the column ``class start``.
 
         Raises
         ------
@@ -83,6 +86,7 @@ class RecordingWindows:
             }
         )
         if self.probabilities is not None and self.classes is not None:
-            for name, column in zip(self.classes.tolist(), self.probabilities.T, strict=True):
+            names = class_columns(self.classes.tolist(), frame.columns.tolist())
+            for name, column in zip(names, self.probabilities.T, strict=True):
                 frame[name] = column
         return frame

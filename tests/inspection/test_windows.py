@@ -7,7 +7,12 @@ import pytest
 from sklearn.linear_model import LogisticRegression, Ridge, RidgeClassifier
 from sklearn.pipeline import make_pipeline
 
-from atl_sklearn.audio import AudioSegmenter, LibrosaFeatures, SegmentAggregator
+from atl_sklearn.audio import (
+    AudioSegmenter,
+    LibrosaFeatures,
+    RecordingWindows,
+    SegmentAggregator,
+)
 from atl_sklearn.inspection import WindowsDisplay
 from atl_sklearn.inspection._displays._style import overlapping_labels
 
@@ -39,6 +44,50 @@ def test_windows_have_times_and_make_up_the_recording(model):
     frame = windows[0].to_frame()
     assert frame.columns.tolist() == ["recording", "start", "end", "prediction", "high", "low"]
     assert len(frame) == len(windows[0].start)
+
+
+def test_a_recording_is_read_from_the_folder_of_the_segmenter(tmp_path):
+    soundfile = pytest.importorskip("soundfile")
+    for i, recording in enumerate(RECORDINGS):
+        soundfile.write(tmp_path / f"{i}.wav", recording, 8000)
+    names = [f"{i}.wav" for i in range(4)]
+    features = LibrosaFeatures(sr=8000, duration=0.5, n_mels=20, flatten=True)
+    pipeline = make_pipeline(features, LogisticRegression())
+    model = SegmentAggregator(pipeline, AudioSegmenter(0.5, root=tmp_path)).fit(names, LABELS)
+    display = WindowsDisplay.from_estimator(model, "2.wav")
+    np.testing.assert_allclose(display.waveform, RECORDINGS[2], atol=1e-4)
+    (expected,) = model.predict_windows(["2.wav"])
+    np.testing.assert_array_equal(display.values, expected.probabilities)
+
+
+def test_classes_that_are_called_like_columns_leave_these_alone():
+    classes = ["start", "end", "class start", "recording", "prediction", "go"]
+    windows = RecordingWindows(
+        recording=3,
+        start=np.array([0.0, 0.5]),
+        duration=np.array([0.5, 0.5]),
+        predictions=np.array(["go", "end"]),
+        probabilities=np.arange(12).reshape(2, 6) / 100,
+        classes=np.array(classes),
+    )
+    frame = windows.to_frame()
+    own = ["class class start", "class end", "class start"]
+    assert frame.columns.tolist() == [
+        *("recording", "start", "end", "prediction"),
+        *own, "class recording", "class prediction", "go",
+    ]  # fmt: skip
+    assert frame[["recording", "start", "end", "prediction"]].to_numpy().tolist() == [
+        [3, 0.0, 0.5, "go"],
+        [3, 0.5, 1.0, "end"],
+    ]
+    assert frame.iloc[1, 4:].tolist() == windows.probabilities[1].tolist()
+    shown = WindowsDisplay(
+        np.zeros(8000), 8000, start=windows.start, duration=windows.duration,
+        values=windows.probabilities, classes=classes,
+    ).frame()  # fmt: skip
+    assert shown.columns.tolist() == ["start", "end", *own, "recording", "prediction", "go"]
+    assert shown.end.tolist() == [0.5, 1.0]
+    assert shown.iloc[1, 2:].tolist() == windows.probabilities[1].tolist()
 
 
 def test_values_and_classifiers_without_probabilities():

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 
+from atl_sklearn._class_columns import class_columns
 from atl_sklearn._validation import refuse_value, shown
 from atl_sklearn.inspection._displays._frames import make_frame
 from atl_sklearn.inspection._displays._style import (
@@ -130,7 +131,8 @@ class WindowsDisplay:
         else:
             import soundfile
 
-            channels, rate = soundfile.read(recording, dtype="float32", always_2d=True)
+            segment = estimator.segmenter_.transform([recording])[0]  # it knows the folder
+            channels, rate = soundfile.read(segment.path, dtype="float32", always_2d=True)
             waveform = channels.mean(axis=1)
         values = found.predictions if found.probabilities is None else found.probabilities
         if found.probabilities is None and found.classes is not None:
@@ -148,14 +150,16 @@ class WindowsDisplay:
         Returns
         -------
         frame : pandas.DataFrame
-            With the columns ``start`` and ``end``, and one for each class, or ``value``.
+            With the columns ``start`` and ``end``, and one for each class, or ``value``. The column
+            of a class called "start" or "end" is ``class start`` or ``class end``.
         """
-        names = ["value"] if self.classes is None else [str(name) for name in self.classes]
+        times = ("start", "end")
+        names = ["value"] if self.classes is None else class_columns(map(str, self.classes), times)
         values = self.values.reshape(len(self.start), -1)
         if len(names) != values.shape[1]:
             names = [f"value {k}" for k in range(values.shape[1])]
         rows = np.column_stack([self.start, self.start + self.duration, values]).tolist()
-        return make_frame(rows, ("start", "end", *names), "WindowsDisplay.frame")
+        return make_frame(rows, (*times, *names), "WindowsDisplay.frame")
 
     def plot(self, *, ax: Axes | None = None) -> WindowsDisplay:
         """Draw the spectrogram, and below it the windows at their centres.
