@@ -114,6 +114,33 @@ LARGE = {
 }  # fmt: skip
 
 
+HIDDEN = ("_theo", "__init__", "")  # labels that matplotlib leaves out of legends
+WITH_HIDDEN = {
+    "training": lambda: TrainingDisplay.from_history(
+        dict.fromkeys(HIDDEN, histories(1)["network 0"])
+    ),
+    "probes": lambda: ProbeDisplay.from_report(large_report(2, 3, HIDDEN)),
+    "embedding": lambda: EmbeddingDisplay(np.eye(6, 2), {"target": [*HIDDEN, *HIDDEN]}),
+}
+
+
+def legends_of(axes):
+    legends = [ax.get_legend() for ax in axes if ax.get_legend() is not None]
+    return [[text.get_text().strip() for text in legend.get_texts()] for legend in legends]
+
+
+@pytest.mark.parametrize("name", WITH_HIDDEN)
+def test_legends_name_labels_that_begin_with_an_underscore(name):
+    (found, *_) = legends_of(np.ravel(WITH_HIDDEN[name]().plot().ax_))
+    expected = [f"{label}, training".removeprefix(", ") for label in HIDDEN]
+    assert set(expected if name == "training" else HIDDEN) <= set(found)
+
+
+def test_legends_of_the_four_panels_name_such_estimators():
+    for found in legends_of(large_report(2, 3, HIDDEN).plot()[:3]):
+        assert set(HIDDEN) <= set(found)
+
+
 @pytest.mark.parametrize("name", all_but_slow(LARGE, "probes", "comparison", "few layers"))
 def test_no_two_labels_overlap_and_nothing_hangs_out(name):
     display = LARGE[name]().plot()

@@ -24,6 +24,7 @@ from atl_sklearn.inspection._displays._style import (
     GREY,
     HEAT,
     MARKERS,
+    legend_label,
     several_axes,
     short,
 )
@@ -220,8 +221,8 @@ class EmbeddingDisplay:
         for place, name in enumerate(known):
             keep = labels == name
             ax.scatter(
-                x[keep], y[keep], s=16, linewidths=0, alpha=0.8, label=short(str(name), 12),
-                color=COLORS[place % len(COLORS)],
+                x[keep], y[keep], s=16, linewidths=0, alpha=0.8,
+                label=legend_label(short(str(name), 12)), color=COLORS[place % len(COLORS)],
                 marker=MARKERS[(place + place // len(COLORS)) % len(MARKERS)],
             )  # fmt: skip
         ax.legend(

@@ -11,6 +11,7 @@ from atl_sklearn.inspection._displays._probes import ProbeDisplay, draw_by_layer
 from atl_sklearn.inspection._displays._style import (
     fit_labels,
     legend_above,
+    legend_label,
     several_axes,
     short,
     style_of,
@@ -34,8 +35,8 @@ def _draw_groups(ax: Axes, report: InvarianceReport) -> None:
         reach = np.abs(np.array([[m.low for m in kept], [m.high for m in kept]]) - values)
         style = style_of(k)
         ax.errorbar(
-            at, values, yerr=reach, fmt=style["marker"], color=style["color"], label=name,
-            capsize=2, markersize=5,
+            at, values, yerr=reach, fmt=style["marker"], color=style["color"],
+            label=legend_label(name), capsize=2, markersize=5,
         )  # fmt: skip
     ax.axvline(0.5, color="0.5", linewidth=0.8, linestyle=":")
     ax.set_xlim(-0.6, len(places) - 0.4)

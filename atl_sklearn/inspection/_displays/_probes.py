@@ -12,6 +12,7 @@ from atl_sklearn.inspection._displays._style import (
     GREY,
     fit_labels,
     legend_above,
+    legend_label,
     one_axes,
     short,
     style_of,
@@ -43,7 +44,7 @@ def draw_by_layer(ax: Axes, measures: list[Measure], names: list[str], layers: l
         style = style_of(place)
         if name == _UNTRAINED:
             style = {**style, "color": GREY}
-        ax.plot(at, values, label=name, markersize=5, **style)
+        ax.plot(at, values, label=legend_label(name), markersize=5, **style)
         low, high = (np.array([getattr(m, end) for m in kept]) for end in ("low", "high"))
         if np.isfinite(low).any():
             ax.fill_between(at, low, high, color=style["color"], alpha=0.15, linewidth=0)
@@ -195,8 +196,9 @@ class ProbeDisplay:
         raw = [m for m in self.measures if not m.place]
         for measure in raw:
             ax.axhline(
-                measure.value, color=GREY, linestyle="--", linewidth=1, label=measure.estimator
-            )
+                measure.value, color=GREY, linestyle="--", linewidth=1,
+                label=legend_label(measure.estimator),
+            )  # fmt: skip
         ax.axhline(self.chance, color=GREY, linestyle=":", linewidth=1, label="chance")
         ax.set_ylabel(self.scoring.replace("_", " "))
         ax.set_xlabel("layer, from the input to the output")

@@ -88,6 +88,14 @@ def several_axes(
     return drawn
 
 
+def legend_label(name: str) -> str:
+    """Return a user's name as it stands in a legend.
+
+    Matplotlib leaves labels out that are empty or begin with "_"; these get a space before them.
+    """
+    return name if name and not name.startswith("_") else f" {name}"
+
+
 def legend_above(ax: Axes, n_columns: int = 2) -> None:
     """Put the legend above the axes, where nothing is drawn."""
     handles, labels = ax.get_legend_handles_labels()

@@ -14,6 +14,7 @@ from atl_sklearn.inspection._displays._frames import make_frame
 from atl_sklearn.inspection._displays._style import (
     GREY,
     legend_above,
+    legend_label,
     several_axes,
     style_of,
 )
@@ -220,7 +221,8 @@ class TrainingDisplay:
                 style = style_of(place)
                 epochs = np.arange(1, len(values) + 1)
                 every = max(1, len(values) // 10)
-                label = ", ".join(filter(None, texts)) if place < _MOST_IN_LEGEND else None
+                told = legend_label(", ".join(filter(None, texts)))
+                label = told if place < _MOST_IN_LEGEND else None
                 ax.plot(epochs, values, label=label, markersize=4, markevery=every, **style)
                 place += 1
         if panel == "rate":
