@@ -152,3 +152,16 @@ def net(unrelated):
     return AntiTransferClassifier(
         unrelated=unrelated, max_epochs=3, random_state=0, module__hidden_layer_sizes=(8, 6)
     )
+
+
+@pytest.fixture
+def home(tmp_path, monkeypatch):
+    """Give the user a home of their own; nothing may be left in the current folder."""
+    own, here = tmp_path / "home", tmp_path / "here"
+    own.mkdir()
+    here.mkdir()
+    for name in ("HOME", "USERPROFILE"):
+        monkeypatch.setenv(name, str(own))
+    monkeypatch.chdir(here)
+    yield own
+    assert list(here.iterdir()) == []

@@ -18,6 +18,7 @@ import xxhash
 from numpy.typing import NDArray
 
 from atl_sklearn._fingerprint import fingerprint, fingerprint_file
+from atl_sklearn._folders import as_folder
 from atl_sklearn._partial_files import partial_path, remove_left_over
 from atl_sklearn._types import Memory, PathLike
 from atl_sklearn.audio._cache_size import INDEX, shrink
@@ -293,6 +294,6 @@ def folder_of(memory: Memory) -> Path | None:
     if memory is None:
         return None
     if isinstance(memory, str | os.PathLike):
-        return Path(memory) / "atl_sklearn" / "clips"
+        return as_folder(memory) / "atl_sklearn" / "clips"
     store = memory.store_backend
     return None if store is None else Path(store.location) / "atl_sklearn" / "clips"

@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import numpy as np
 from numpy.lib.format import open_memmap
 from numpy.typing import DTypeLike
 
+from atl_sklearn._folders import as_folder
 from atl_sklearn._npy import load_npy
 from atl_sklearn._partial_files import partial_path, remove_left_over, reserve_space
 from atl_sklearn._types import PathLike
@@ -40,7 +40,7 @@ class NpyFile:
     def __init__(self, folder: PathLike, shape: tuple[int, ...], dtype: DTypeLike) -> None:
         self.shape = shape
         self._dtype = np.dtype(dtype)
-        self._folder = Path(folder)
+        self._folder = as_folder(folder)
         self._folder.mkdir(parents=True, exist_ok=True)
         remove_left_over(self._folder)
         self._path = partial_path(self._folder / "features.npy")
@@ -55,7 +55,7 @@ class NpyFile:
             self._remove()
             raise OSError(
                 error.errno,
-                f"The 'memory_map' folder {os.fspath(folder)!r} cannot take an array of shape "
+                f"The 'memory_map' folder {str(self._folder)!r} cannot take an array of shape "
                 f"{shape}, which needs {n_bytes / 1e6:.3g} MB ({error.strerror}). Name another "
                 "folder, on another disk, or make smaller features",
             ) from error

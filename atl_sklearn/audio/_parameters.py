@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import joblib
 from sklearn.base import BaseEstimator
 
+from atl_sklearn._folders import as_folder
 from atl_sklearn._seeds import SEED, is_seed
 from atl_sklearn._validation import is_number, refuse
 from atl_sklearn.audio._cache_size import bytes_of
@@ -54,7 +55,7 @@ def check_memory_map(estimator: LibrosaFeatures | Standardizer) -> None:
     if folder is None:
         return
     is_name = isinstance(folder, str | os.PathLike) and bool(os.fspath(folder))
-    if not is_name or os.path.isfile(folder):
+    if not is_name or os.path.isfile(as_folder(folder)):
         raise refuse(estimator, "memory_map", "a folder or None, and no file")
 
 

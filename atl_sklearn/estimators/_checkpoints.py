@@ -5,12 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from copy import copy
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from torch.utils.data import Subset
 
+from atl_sklearn._folders import as_folder
 from atl_sklearn._user_warnings import warn_user
 from atl_sklearn._validation import shown
 from atl_sklearn.estimators._checkpoint_files import CheckpointFiles
@@ -217,7 +217,7 @@ def open_checkpoints(
         return None
     assert net.checkpoint_dir is not None
     check_resumable(net, data["X"], data["X_unlabeled"])
-    files = CheckpointFiles(Path(net.checkpoint_dir), identify_fit(net, data))
+    files = CheckpointFiles(as_folder(net.checkpoint_dir), identify_fit(net, data))
     if not files.open():
         return None
     found = Checkpoints(files)

@@ -12,6 +12,7 @@ import torch
 from numpy.typing import ArrayLike
 from sklearn.base import is_classifier
 
+from atl_sklearn._folders import as_folder
 from atl_sklearn._seeds import is_seed
 from atl_sklearn._validation import (
     check_no_missing,
@@ -174,7 +175,7 @@ def _check_checkpoint_dir(net: Net, folder: str | os.PathLike[str]) -> None:
     is_path = isinstance(folder, str | os.PathLike) and isinstance(os.fspath(folder), str)
     if not is_path or not os.fspath(folder) or "\0" in os.fspath(folder):
         raise refuse(net, "checkpoint_dir", "None or a folder (a str or path)")
-    place = os.fspath(folder)
+    place = os.fspath(as_folder(folder))
     while not os.path.lexists(place) and os.path.dirname(place) != place:
         place = os.path.dirname(place) or os.curdir
     if not os.path.isdir(place):

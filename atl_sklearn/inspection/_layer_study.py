@@ -17,6 +17,7 @@ from sklearn.utils import indexable
 from sklearn.utils.validation import _num_samples
 
 from atl_sklearn._fingerprint import Unidentifiable, fingerprint, named_files
+from atl_sklearn._folders import as_folder
 from atl_sklearn._partial_files import written_at_once
 from atl_sklearn._pipelines import last_step
 from atl_sklearn._types import Folds, PathLike
@@ -85,7 +86,7 @@ class _Kept:
     """
 
     def __init__(self, folder: PathLike | None, data: object, estimator: BaseEstimator) -> None:
-        self._folder = None if folder is None else Path(folder)
+        self._folder = None if folder is None else as_folder(folder)
         self._files: dict[str, str] = {}
         if self._folder is None:
             return

@@ -12,6 +12,7 @@ from optuna.storages import BaseStorage, InMemoryStorage, JournalStorage, RDBSto
 from optuna.study import Study
 from sqlalchemy.engine import make_url
 
+from atl_sklearn._folders import as_folder
 from atl_sklearn._types import PathLike
 from atl_sklearn._validation import shown
 from atl_sklearn.tuning._database_url import (
@@ -110,7 +111,7 @@ def open_storage(storage: Storage) -> BaseStorage:
     if is_url(storage):
         return _open_database(DatabaseUrl(storage))
     if isinstance(storage, str | os.PathLike) and os.fspath(storage):
-        return _open_folder(Path(storage))
+        return _open_folder(as_folder(storage))
     raise ValueError(
         "The 'storage' parameter must be None, a folder, the URL of a database, or an Optuna "
         f"storage. Got {shown(storage)}."
@@ -138,7 +139,7 @@ def reopen_study(storage: Storage, name: str) -> Study:
         If the storage or the study is not there.
     """
     if storage is not None and not isinstance(storage, BaseStorage):
-        path = Path(_file_of(storage)) if is_url(storage) else Path(storage) / _JOURNAL
+        path = Path(_file_of(storage)) if is_url(storage) else as_folder(storage) / _JOURNAL
         if not path.exists():
             raise FileNotFoundError(f"there is no file {str(path)!r}")
     try:

@@ -11,6 +11,7 @@ from typing import Any
 import joblib
 from sklearn.base import BaseEstimator
 
+from atl_sklearn._folders import as_folder
 from atl_sklearn._types import Memory, PathLike
 from atl_sklearn._user_warnings import warn_user
 from atl_sklearn._validation import shown
@@ -56,8 +57,8 @@ def get_memory(memory: Memory, *, warn: bool = False) -> joblib.Memory | None:
     None
     """
     if isinstance(memory, str | os.PathLike):
-        folder = os.fspath(memory)
-        if folder and not (os.path.lexists(folder) and not os.path.isdir(folder)):
+        folder = str(as_folder(memory))
+        if os.fspath(memory) and not (os.path.lexists(folder) and not os.path.isdir(folder)):
             try:
                 with warnings.catch_warnings():
                     warnings.filterwarnings("ignore", "Unable to write .*gitignore")

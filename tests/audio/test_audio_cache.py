@@ -94,6 +94,18 @@ def test_a_second_time_reads_no_audio(features, paths, work, settled):
     assert work() == (0, 0, 0)
 
 
+def test_folders_of_the_home_are_there_and_not_here(features, paths, work, settled, home):
+    features.set_params(memory="~/kept", memory_map="~/maps")
+    features.fit_transform(paths)
+    assert work()[1] == 8
+    features.set_params(memory=home / "kept", memory_map=None).transform(paths)
+    assert work()[1] == 0
+    assert len(list((home / "maps").glob("*.npy"))) == 1
+    (home / "file").touch()
+    with pytest.raises(ValueError, match=r"'memory_map' parameter .* a folder or None"):
+        features.set_params(memory_map="~/file").transform(paths)
+
+
 def test_entries_are_npy_files(features, paths):
     expected = features.fit_transform(paths)
     kept = [np.load(entry, allow_pickle=False) for entry in entries(features)]

@@ -118,6 +118,11 @@ def test_results_that_do_not_fit_the_dtype(X, tmp_path):
         wide.inverse_transform(np.ones((2, 2), np.float32))
 
 
+def test_a_folder_of_the_home_is_there_and_not_here(X, home):
+    Standardizer(memory_map="~/maps").fit_transform(X)
+    assert len(list((home / "maps").glob("*.npy"))) == 1
+
+
 def test_bad_input(X, tmp_path):
     file = tmp_path / "file"
     file.touch()

@@ -431,6 +431,18 @@ def test_ctrl_c_is_an_interruption_too(tabular, tmp_path):
     assert_same(make(None).fit(X, y), net.fit(X, y))
 
 
+def test_a_folder_of_the_home_is_there_and_not_here(tabular, home):
+    X, y, _ = tabular
+    net = make("~/kept")
+    ctrl_c = resuming.interruptible(lambda: os.kill(os.getpid(), 2), 12)
+    with pytest.raises(KeyboardInterrupt), ctrl_c:
+        net.fit(X, y)
+    assert files(home / "kept")
+    (home / "file").touch()
+    with pytest.raises(ValueError, match=r"'checkpoint_dir' parameter .*file is a file"):
+        make("~/file").fit(X, y)
+
+
 def test_the_folder_makes_no_other_estimator(tmp_path):
     assert fingerprint(make(tmp_path)) == fingerprint(make(None)) != fingerprint(make(None, lr=1))
 

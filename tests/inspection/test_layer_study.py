@@ -34,6 +34,12 @@ def test_every_layer_and_weight_is_fitted_once_and_kept(tabular, unrelated, tmp_
     assert other.n_fitted == 4
 
 
+def test_a_folder_of_the_home_is_there_and_not_here(tabular, unrelated, home):
+    settings = {"layers": ["last"], "weights": [1], "cv": 2}
+    layer_study(quick(unrelated), *tabular, **settings, folder="~/kept")
+    assert len(list((home / "kept").glob("*.json"))) == 4
+
+
 def test_numbers_are_those_of_a_fit_by_hand(tabular, unrelated):
     X, y, nuisance = tabular
     pipeline = make_pipeline(StandardScaler(), quick(unrelated))

@@ -63,6 +63,14 @@ def test_a_fitted_search_predicts_without_its_storage(kind, tmp_path):
     close_storage(gone.study_._storage)
 
 
+def test_a_folder_of_the_home_is_there_and_not_here(home):
+    search = fitted("~/studies")
+    assert (home / "studies" / "studies.log").is_file()
+    trials = search.study_.trials
+    again = pickle.loads(pickle.dumps(search))
+    assert again.study_.trials == trials
+
+
 def test_another_study_is_not_taken_for_it(tmp_path):
     search = pickle.loads(pickle.dumps(fitted(str(tmp_path / "mine"))))
     study_worker.search(str(tmp_path / "other"), 1, study_name="other").fit(*study_worker.data())

@@ -1,5 +1,7 @@
 """The parameter memory in its three forms."""
 
+from pathlib import Path
+
 import joblib
 import pytest
 from sklearn.base import clone
@@ -11,6 +13,15 @@ from atl_sklearn.unrelated._memory import get_memory
 def test_a_folder_is_a_memory(tmp_path):
     for memory in (tmp_path / "new", str(tmp_path / "new"), joblib.Memory(tmp_path / "new")):
         assert str(get_memory(memory).location) == str(tmp_path / "new")
+
+
+def test_a_folder_of_the_home_is_there_and_not_here(home, tabular):
+    for memory in ("~/kept", Path("~/kept")):
+        assert str(get_memory(memory).location) == str(home / "kept")
+    X, y, nuisance = tabular
+    net = AntiTransferClassifier(max_epochs=1, random_state=0)
+    net.set_params(unrelated=clone(net), memory="~/fits").fit(X, y, y_unrelated=nuisance)
+    assert list((home / "fits").rglob("*.safetensors"))
 
 
 def test_nothing_is_kept_without_a_folder():
