@@ -302,6 +302,15 @@ def test_the_front_is_what_none_beats():
         TradeOffDisplay.from_report(large_report(2, 2), rivals=["nobody"])
 
 
+def test_points_of_one_name_are_told_apart():
+    points = [TradeOffPoint("weight 1", 0.6, 0.9), TradeOffPoint("weight 1", 0.8, 0.5)]
+    display = TradeOffDisplay([*points, TradeOffPoint("plain", 0.9, 0.8)])
+    assert display.front == ("weight 1", "plain")
+    assert display.frame().on_front.tolist() == [False, True, True]
+    drawn = display.plot().ax_.lines[0]
+    assert np.transpose(drawn.get_data()).tolist() == [[0.5, 0.8], [0.8, 0.9]]
+
+
 def test_trade_off_takes_the_front_of_a_search():
     class Search:
         pareto_ = (

@@ -163,12 +163,16 @@ class TradeOffDisplay:
     @property
     def front(self) -> tuple[str, ...]:
         """The points that none beats in both, by rising score."""
+        return tuple(point.name for point in self._on_front())
+
+    def _on_front(self) -> list[TradeOffPoint]:
+        """Return these points, of which several may have one name."""
         ordered = sorted([*self.points, *self.rivals], key=lambda p: (-p.score, p.probe))
         kept: list[TradeOffPoint] = []
         for point in ordered:
             if not kept or point.probe < kept[-1].probe:
                 kept.append(point)
-        return tuple(point.name for point in reversed(kept))
+        return kept[::-1]
 
     def frame(self) -> pd.DataFrame:
         """Return what is drawn.
@@ -178,9 +182,9 @@ class TradeOffDisplay:
         frame : pandas.DataFrame
             With the columns ``name``, ``score``, ``probe``, ``rival`` and ``on_front``.
         """
-        front = self.front
+        front = self._on_front()
         rows = [
-            (p.name, p.score, p.probe, p in self.rivals, p.name in front)
+            (p.name, p.score, p.probe, p in self.rivals, p in front)
             for p in (*self.points, *self.rivals)
         ]
         columns = ("name", "score", "probe", "rival", "on_front")
@@ -206,8 +210,7 @@ class TradeOffDisplay:
         """
         ax = one_axes("TradeOffDisplay.plot", ax, (6.0, 4.4))
         everyone = [*self.points, *self.rivals]
-        by_name = {p.name: p for p in everyone}
-        front = [by_name[name] for name in self.front]
+        front = self._on_front()
         if len(front) > 1:
             ax.plot(
                 [p.probe for p in front], [p.score for p in front],
