@@ -204,10 +204,10 @@ class AntiTransferClassifier(AntiTransferEstimator, NeuralNetClassifier):
     class_weight : dict, "balanced" or None, default=None
         Weights of the classes in the task loss.
     random_state : int, RandomState instance or None, default=None
-        Seeds the initial weights, the order of batches, dropout and the random choices of the
-        penalty. With an int, the global generators are left alone. Fits in several threads take
-        turns; if your code in another thread draws from torch's global generator during a fit,
-        it changes what the fit draws.
+        Seeds the initial weights, the order of batches, dropout, the random choices of the penalty,
+        and those of `unrelated` estimators that have no seed of their own. With an int, the global
+        generators are left alone. Fits in several threads take turns; if your code in another
+        thread draws from torch's global generator during a fit, it changes what the fit draws.
     precision : {"float32", "bfloat16", "float16", "float64"}, default="float32"
         Floating type of the network and of X. In the half precisions the weights and X stay in
         single precision, and torch's autocast runs the networks; losses and similarities are
