@@ -24,7 +24,7 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 from sklearn.exceptions import FitFailedWarning
 
 from atl_sklearn._types import Params
-from atl_sklearn._validation import is_real
+from atl_sklearn._validation import is_number, is_real
 from atl_sklearn.tuning._evaluation import Evaluation
 from atl_sklearn.tuning._storages import Storage, close_storage, is_shared, open_storage
 from atl_sklearn.tuning._watching import TrialsProgress
@@ -168,7 +168,13 @@ class Job:
         if weight == 0:
             ours = {prefix + n for n in ("layer", "metric", "aggregation", "weight_schedule")}
             params = {name: value for name, value in params.items() if name not in ours}
-        return json.dumps(params, sort_keys=True, default=str)
+        same = {name: _as_number(value) for name, value in params.items()}
+        return json.dumps(same, sort_keys=True, default=str)
+
+
+def _as_number(value: object) -> object:
+    """Return a value; of whole numbers the int, so that 0, 0.0 and NumPy's are one."""
+    return int(value) if is_number(value) and float(value).is_integer() else value
 
 
 def space_text(space: dict[str, BaseDistribution]) -> str:

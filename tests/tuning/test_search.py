@@ -99,6 +99,26 @@ def test_what_adds_nothing_is_the_same_candidate(net, tabular):
     assert [trial.params["weight"] for trial in fitted] == [0.0, 1.0]
 
 
+@pytest.mark.parametrize(
+    ("own", "space"),
+    [
+        ({}, {"weight": CategoricalDistribution((0, 0.1, 1))}),
+        ({}, {"weight": IntDistribution(0, 3)}),
+        ({"max_grad_norm": 5}, {**WEIGHTS, "max_grad_norm": FloatDistribution(1, 9)}),
+        ({"lr": 1}, {**WEIGHTS, "lr": CategoricalDistribution((0.1, 1.0))}),
+    ],
+)
+def test_numbers_that_are_equal_are_the_same_candidate(net, tabular, own, space):
+    X, y, _ = tabular
+    net.set_params(**own)
+    never_good = optuna.pruners.ThresholdPruner(lower=2)
+    search = AntiTransferSearchCV(net, space, n_trials=3, cv=2, random_state=0, pruner=never_good)
+    search.fit(X, y)  # all are pruned but the plain network
+    assert search.cv_results_["state"][0] == "complete"
+    assert search.baseline_score_ == search.cv_results_["mean_test_score"][0]
+    assert search.gain_.mean == 0
+
+
 @pytest.mark.parametrize("refit", ["best", "one_standard_error"])
 def test_the_default_beside_numbers(net, tabular, refit):
     X, y, _ = tabular
