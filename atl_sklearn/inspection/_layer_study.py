@@ -248,7 +248,9 @@ def layer_study(
     of_fit = "" if sklearn.get_config()["enable_metadata_routing"] else prefix
     jobs = []
     for layer, weight in names:
-        changed = {f"{prefix}weight": weight} | ({f"{prefix}layer": layer} if weight else {})
+        # The plain network is plain in all.
+        besides = {"layer": layer} if weight else {"product_of_experts": 0.0}
+        changed = {prefix + name: value for name, value in {"weight": weight, **besides}.items()}
         for train, held_out in parts:
             candidate = clone(estimator).set_params(**changed)
             fit = {"X": rows_of(X, train), "y": target[train]}

@@ -43,7 +43,7 @@ from atl_sklearn.tuning._folds import (
 from atl_sklearn.tuning._objectives import OBJECTIVES, Objective
 from atl_sklearn.tuning._results import RULES
 from atl_sklearn.tuning._spaces import anti_transfer_distributions
-from atl_sklearn.tuning._study import ALONE, Job, SeededByTrial, space_text
+from atl_sklearn.tuning._study import ALONE, Job, SeededByTrial, of_first_trial, space_text
 from atl_sklearn.tuning._target import find_network, fits_unrelated, needs_labels
 from atl_sklearn.unrelated import as_sources
 
@@ -52,6 +52,14 @@ if TYPE_CHECKING:
 
 _STARTUP = 5  # trials before any is pruned
 _WARMUP = 1 / 3  # of the first fold's epochs, before any is pruned
+# What a plain network needs of a distribution, and one that has it.
+_TO_BEGIN = {
+    "weight": (
+        "0",
+        "FloatDistribution(0, 10), or CategoricalDistribution((0, 0.1, 0.3, 1, 3, 10))",
+    ),
+    "product_of_experts": ("0 or 'auto'", "CategoricalDistribution((0, 0.5, 1))"),
+}
 
 
 def check_parameters(search: AntiTransferSearchCV) -> None:
@@ -148,7 +156,7 @@ def _make_objective(search: AntiTransferSearchCV, data: Data, folds: list[Fold])
 def _make_space(
     search: AntiTransferSearchCV, data: Data
 ) -> tuple[dict[str, BaseDistribution], Params, str]:
-    """Return the space, the baseline in it, and the name of the weight."""
+    """Return the space, the plain network as parameters, and the name of the weight."""
     prefix, network = find_network(search.estimator)
     weight = f"{prefix}weight"
     space = search.param_distributions
@@ -185,19 +193,23 @@ def _make_space(
         own = network.weight if isinstance(network.weight, str | Real) and network.weight else 1.0
         own = own if isinstance(own, str) else float(own)
         space = {**space, weight: CategoricalDistribution((0.0, own))}
+    experts = f"{prefix}product_of_experts"
+    # "auto" adds nothing beside a weight that is a number.
+    plain: dict[str, tuple[object, ...]] = {weight: (0.0,), experts: (0.0, "auto")}
     baseline: Params = {}
     for name, distribution in space.items():
-        value = 0.0 if name == weight else known.get(name)
-        if not _contains(distribution, value):
-            if name == weight:
-                raise ValueError(
-                    f"The distribution of {name!r} must contain 0, since every search begins with "
-                    "the plain network: FloatDistribution(0, 10), or CategoricalDistribution((0, "
-                    f"0.1, 0.3, 1, 3, 10)), say. Got {shown(distribution)} instead."
-                )
-            choices = getattr(distribution, "choices", None)
-            value = getattr(distribution, "low", None) if choices is None else choices[0]
-        baseline[name] = value
+        values = plain.get(name, (known.get(name),))
+        found = [value for value in values if _contains(distribution, value)]
+        if not found and name in plain:
+            must, example = _TO_BEGIN[name.removeprefix(prefix)]
+            raise ValueError(
+                f"The distribution of {name!r} must contain {must}, since every search begins with "
+                f"the plain network: {example}, say. Got {shown(distribution)} instead."
+            )
+        choices = getattr(distribution, "choices", ())
+        baseline[name] = [*found, *choices, getattr(distribution, "low", None)][0]
+    if experts not in space and is_real(network.product_of_experts) and network.product_of_experts:
+        baseline[experts] = 0.0
     return dict(space), baseline, weight
 
 
@@ -277,7 +289,8 @@ def make_job(search: AntiTransferSearchCV, data: Data, deadline: float | None) -
             objective=objective.name, group_by=search.group_by, scoring=search.scoring
         ),
     }
-    purpose = {"space": space_text(space)} | {part: found[0] for part, found in identities.items()}
+    whole = space_text(space | of_first_trial(space, baseline))
+    purpose = {"space": whole} | {part: found[0] for part, found in identities.items()}
     reasons = [found[1] for found in identities.values() if found[1]]
     if reasons and search.storage is not None:
         warn_user(

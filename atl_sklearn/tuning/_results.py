@@ -81,6 +81,7 @@ def make_table(
         for name in names:
             column = np.ma.MaskedArray(np.empty(len(trials), dtype=object), mask=False)
             column[:] = [trial.params.get(name) for trial in trials]
+            column.mask = [name not in trial.params for trial in trials]
             table[f"param_{name}"] = column
         table["params"] = [dict(trial.params) for trial in trials]
         ended = np.array([trial.state == TrialState.COMPLETE for trial in trials])

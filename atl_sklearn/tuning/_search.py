@@ -68,8 +68,8 @@ def _refitted_has(name: str) -> Callable[[AntiTransferSearchCV], bool]:
 class AntiTransferSearchCV(DocumentationLink, MetaEstimatorMixin, BaseEstimator):
     """Search with Optuna for the anti-transfer that helps most, and say whether any does.
 
-    The first trial is always the plain network, ``weight=0``. ``gain_`` says what the best trial
-    gains over it, with an interval over the folds.
+    The first trial is always the plain network, ``weight=0`` and ``product_of_experts=0``.
+    ``gain_`` says what the best trial gains over it, with an interval over the folds.
 
     Parameters
     ----------
@@ -78,7 +78,8 @@ class AntiTransferSearchCV(DocumentationLink, MetaEstimatorMixin, BaseEstimator)
         fold: once for each fold and not for each trial (in a temporary folder, unless the estimator
         has a ``memory``).
     param_distributions : dict of str to optuna distribution or None, default=None
-        What to search, with 0 among the weights; None for :func:`anti_transfer_distributions`.
+        What to search, with 0 among the weights, and 0 or "auto" among the values of
+        ``product_of_experts``, if it is searched; None for :func:`anti_transfer_distributions`.
         Without a weight, 0 and the estimator's own are searched.
     objective : {"accuracy", "worst_group", "trade_off"}, default="accuracy"
         What to maximise. ``"accuracy"``: the mean `scoring` over the folds. ``"worst_group"``: the
@@ -342,7 +343,7 @@ class AntiTransferSearchCV(DocumentationLink, MetaEstimatorMixin, BaseEstimator)
         trials = listed(study)
         n_splits = len(job.evaluation.folds)
         probes = self.objective == "trade_off"
-        table = make_table(trials, sorted(job.space), n_splits, probes=probes)
+        table = make_table(trials, sorted({*job.space, *job.baseline}), n_splits, probes=probes)
         if not np.isfinite(table["mean_test_score"]).any():
             raise ValueError(
                 f"No trial ended with a score: {len(trials)} trials, timeout={self.timeout}. "

@@ -291,19 +291,23 @@ def anti_transfer_grid(
         X_unrelated=X_unrelated,
     )
     names = {name: list(distribution.choices) for name, distribution in found.items()}
-    weight = next(name for name in names if name.endswith("weight"))
+    prefix, network = find_network(estimator)
+    weight = f"{prefix}weight"
     experts = {name: v for name, v in names.items() if name.endswith("product_of_experts")}
     # With a weight that is a number, "auto" adds nothing, as 0 does.
-    added = {
+    numbers = {
         name: list(dict.fromkeys(0.0 if _is_auto(value) else value for value in values))
         for name, values in experts.items()
     }
     positive = [value for value in names[weight] if is_real(value) and value > 0]
     grid: list[dict[str, list]] = []
     if 0 in names[weight]:
+        own = network.product_of_experts
+        alone = not experts and is_real(own) and own  # which the plain network has not
+        added = {f"{prefix}product_of_experts": [0.0]} if alone else numbers
         grid.append({weight: [0.0], **added})
     if positive:
-        grid.append({**names, weight: positive, **added})
+        grid.append({**names, weight: positive, **numbers})
     if "auto" in names[weight]:
         grid.append({**names, weight: ["auto"]})
     return grid

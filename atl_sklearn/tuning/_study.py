@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 import joblib
 import numpy as np
 import optuna
-from optuna.distributions import BaseDistribution, distribution_to_json
+from optuna.distributions import BaseDistribution, CategoricalDistribution, distribution_to_json
 from optuna.exceptions import DuplicatedStudyError, UpdateFinishedTrialError
 from optuna.pruners import BasePruner
 from optuna.samplers import BaseSampler, TPESampler
@@ -120,7 +120,8 @@ class Job:
     space : dict of str to BaseDistribution
         What is searched.
     baseline : dict
-        The parameters of the first trial, with weight 0.
+        The parameters of the first trial, the plain network. Those that are not in the space are of
+        this trial alone.
     weight : str or None
         Name of the weight's parameter, if it is searched.
     purpose : dict of str to str
@@ -175,6 +176,14 @@ class Job:
 def _as_number(value: object) -> object:
     """Return a value; of whole numbers the int, so that 0, 0.0 and NumPy's are one."""
     return int(value) if is_number(value) and float(value).is_integer() else value
+
+
+def of_first_trial(
+    space: dict[str, BaseDistribution], baseline: Params
+) -> dict[str, BaseDistribution]:
+    """Return what the first trial has besides the space, each with one value."""
+    names = baseline.keys() - space.keys()
+    return {name: CategoricalDistribution((baseline[name],)) for name in names}
 
 
 def space_text(space: dict[str, BaseDistribution]) -> str:
@@ -274,7 +283,16 @@ def _twin(study: Study, job: Job, trial: FrozenTrial) -> FrozenTrial | None:
     return None
 
 
+def _take_besides(study: Study, job: Job, trial: Trial) -> None:
+    """Let the first trial, or one that repeats it, have its values besides the space."""
+    fixed = frozen(study, trial).system_attrs.get("fixed_params", {})
+    for name in of_first_trial(job.space, job.baseline):
+        if name in fixed:
+            trial.suggest_categorical(name, (job.baseline[name],))
+
+
 def _run_trial(study: Study, job: Job, trial: Trial) -> None:
+    _take_besides(study, job, trial)
     params = trial.params
     is_baseline = job.canonical(params) == job.canonical(job.baseline)
     twin = _twin(study, job, frozen(study, trial))

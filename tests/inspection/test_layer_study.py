@@ -56,6 +56,21 @@ def test_numbers_are_those_of_a_fit_by_hand(tabular, unrelated):
     assert study.points[1].standard_error == pytest.approx(np.sqrt(score * (1 - score) / 30))
 
 
+def test_the_plain_network_adds_nothing_to_the_scores(tabular, unrelated):
+    X, y, nuisance = tabular
+    fitted = []
+
+    class Noted(AntiTransferClassifier):
+        def fit(self, *args, **params):
+            fitted.append(super().fit(*args, **params))
+            return self
+
+    net = Noted(unrelated=unrelated, max_epochs=1, random_state=0, product_of_experts=1)
+    layer_study(net, X, y, nuisance, layers=["last"], weights=[1], cv=2)
+    found = [(net.weight, net.product_of_experts_) for net in fitted]
+    assert found == [(0, 0)] * 2 + [(1, 1)] * 2
+
+
 def test_an_unrelated_that_is_not_fitted_gets_its_labels(tabular):
     X, y, nuisance = tabular
     net = quick(AntiTransferClassifier(max_epochs=5, random_state=0))

@@ -99,6 +99,42 @@ def test_what_adds_nothing_is_the_same_candidate(net, tabular):
     assert [trial.params["weight"] for trial in fitted] == [0.0, 1.0]
 
 
+@pytest.mark.parametrize("in_pipeline", [False, True])
+def test_the_first_trial_adds_nothing_to_the_scores(net, tabular, in_pipeline):
+    X, y, _ = tabular
+    net.set_params(product_of_experts=1)
+    estimator = make_pipeline(StandardScaler(), net) if in_pipeline else net
+    prefix = "antitransferclassifier__" if in_pipeline else ""
+    space = {f"{prefix}weight": CategoricalDistribution((0.0, 1.0))}
+    settings = {"scoring": "neg_log_loss", "pruner": None, "cv": 2, "random_state": 0}
+    search = AntiTransferSearchCV(estimator, space, n_trials=6, **settings).fit(X, y)
+    zero = {f"{prefix}weight": 0.0}
+    plain = {**zero, f"{prefix}product_of_experts": 0.0}
+    table = search.cv_results_
+    assert table["params"][0] == plain
+    assert zero in table["params"][1:]  # with what the estimator adds
+    assert {f"{prefix}weight": 1.0} in table["params"][1:]
+    assert table[f"param_{prefix}product_of_experts"].mask.tolist() == [False] + [True] * 5
+    for row, params in enumerate(table["params"]):
+        candidate = clone(estimator).set_params(**params)
+        expected = cross_val_score(candidate, X, y, cv=2, scoring="neg_log_loss")
+        assert table["mean_test_score"][row] == pytest.approx(expected.mean())
+    assert search.baseline_score_ == table["mean_test_score"][0]
+    assert search.baseline_score_ != table["mean_test_score"][table["params"].index(zero)]
+
+
+@pytest.mark.parametrize(
+    ("strengths", "first"), [((0.0, 1.0), 0.0), ((0.5, "auto"), "auto"), ((1, 0), 0)]
+)
+def test_the_first_trial_takes_no_strength(net, tabular, strengths, first):
+    X, y, _ = tabular
+    net.set_params(product_of_experts=1)
+    space = {**WEIGHTS, "product_of_experts": CategoricalDistribution(strengths)}
+    search = AntiTransferSearchCV(net, space, n_trials=1, cv=2, random_state=0).fit(X, y)
+    assert search.best_params_ == {"weight": 0.0, "product_of_experts": first}
+    assert search.best_estimator_.product_of_experts_ == 0
+
+
 @pytest.mark.parametrize(
     ("own", "space"),
     [
@@ -718,6 +754,12 @@ class Untouched(AntiTransferClassifier):
             {},
             ValueError,
             "'weight' must contain 0",
+        ),
+        (
+            {"param_distributions": {"product_of_experts": CategoricalDistribution((0.5, 1))}},
+            {},
+            ValueError,
+            "'product_of_experts' must contain 0 or 'auto', .*Got CategoricalDist",
         ),
     ],
 )

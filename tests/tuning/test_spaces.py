@@ -5,6 +5,7 @@ from itertools import product
 import numpy as np
 import optuna
 import pytest
+from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV, ParameterGrid
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -128,6 +129,16 @@ def test_a_grid_has_the_plain_network_once():
     assert len(anti_transfer_grid(net, X, weights=[1])) == 1
     search = GridSearchCV(net, grid, cv=2, error_score="raise").fit(X, Y)
     assert len(search.cv_results_["params"]) == 5
+
+
+def test_the_plain_network_of_a_grid_adds_nothing_to_the_scores():
+    net, X = ESTIMATORS["pipeline"]
+    name = "antitransferclassifier__product_of_experts"
+    grid = anti_transfer_grid(net, X, weights=[0, 1], metrics=["cka"])
+    assert not any(name in part for part in grid)
+    own = clone(net).set_params(**{name: 1})
+    plain, other = anti_transfer_grid(own, X, weights=[0, 1], metrics=["cka"])
+    assert plain[name] == [0.0] and name not in other
 
 
 def test_strengths_of_the_product_of_experts_are_searched_where_asked_for():
