@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
-from numbers import Real
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -29,7 +28,7 @@ from atl_sklearn._validation import (
     refuse,
     shown,
 )
-from atl_sklearn.estimators import is_mapping
+from atl_sklearn.estimators import AntiTransferEstimator, is_mapping
 from atl_sklearn.tuning._checks import check_run, is_one_of
 from atl_sklearn.tuning._evaluation import Data, Evaluation
 from atl_sklearn.tuning._folds import (
@@ -153,6 +152,29 @@ def _make_objective(search: AntiTransferSearchCV, data: Data, folds: list[Fold])
     return Objective(search.objective, scorer, labels)
 
 
+def _own_weight(network: AntiTransferEstimator, name: str) -> float | str:
+    """Return the one weight that an estimator has for all of its unrelated tasks; 1 instead of 0.
+
+    Raises
+    ------
+    ValueError
+        If it has several, which no study can store.
+    """
+    given = network.weight
+    values = list(given) if isinstance(given, list | tuple) else [given]
+    if any(value != values[0] for value in values):
+        way_out = (
+            f"Add {name!r} to param_distributions, FloatDistribution(0, 10), say: a number is "
+            "the weight of all unrelated tasks."
+        )
+        must = "one for all unrelated tasks in a search over no weight, as studies store no list"
+        raise refuse(network, "weight", must, way_out)
+    own = values[0] if values else 1.0
+    if isinstance(own, str):
+        return own
+    return float(own) if is_real(own) and own else 1.0
+
+
 def _make_space(
     search: AntiTransferSearchCV, data: Data
 ) -> tuple[dict[str, BaseDistribution], Params, str]:
@@ -190,9 +212,7 @@ def _make_space(
                 f"bools or None, which studies can store. Got {shown(choices)} instead."
             )
     if weight not in space:
-        own = network.weight if isinstance(network.weight, str | Real) and network.weight else 1.0
-        own = own if isinstance(own, str) else float(own)
-        space = {**space, weight: CategoricalDistribution((0.0, own))}
+        space = {**space, weight: CategoricalDistribution((0.0, _own_weight(network, weight)))}
     experts = f"{prefix}product_of_experts"
     # "auto" adds nothing beside a weight that is a number.
     plain: dict[str, tuple[object, ...]] = {weight: (0.0,), experts: (0.0, "auto")}

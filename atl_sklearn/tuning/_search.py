@@ -80,7 +80,8 @@ class AntiTransferSearchCV(DocumentationLink, MetaEstimatorMixin, BaseEstimator)
     param_distributions : dict of str to optuna distribution or None, default=None
         What to search, with 0 among the weights, and 0 or "auto" among the values of
         ``product_of_experts``, if it is searched; None for :func:`anti_transfer_distributions`.
-        Without a weight, 0 and the estimator's own are searched.
+        Without a weight, 0 and the estimator's own are searched, which must be the same for all
+        unrelated tasks.
     objective : {"accuracy", "worst_group", "trade_off"}, default="accuracy"
         What to maximise. ``"accuracy"``: the mean `scoring` over the folds. ``"worst_group"``: the
         score of the group for which it is lowest, over all folds. ``"trade_off"`` has two

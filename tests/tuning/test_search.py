@@ -263,6 +263,30 @@ def test_a_weight_is_searched_even_if_nobody_asks(net, tabular):
     assert {p["weight"] for p in own.cv_results_["params"]} == {0.0, 2.0}
 
 
+@pytest.mark.parametrize(
+    ("own", "second"), [([0.7], 0.7), ((2,), 2.0), (["auto"], "auto"), ([0], 1.0), (0, 1.0)]
+)
+def test_the_weight_that_is_searched_may_be_in_a_list(net, tabular, own, second):
+    X, y, _ = tabular
+    net.set_params(weight=own)
+    space = {"lr": FloatDistribution(1e-3, 1e-2)}
+    job = make_job(AntiTransferSearchCV(net, space, cv=2), Data(X, y), None)
+    assert job.space["weight"].choices == (0.0, second)
+
+
+def test_weights_that_no_study_can_store_are_refused(net, unrelated, tabular):
+    X, y, _ = tabular
+    space = {"lr": FloatDistribution(1e-3, 1e-2)}
+    several = Untouched(unrelated=[unrelated] * 2, max_epochs=1, weight=[0.7, 0.7])
+    search = AntiTransferSearchCV(several, space, cv=2)
+    assert make_job(search, Data(X, y), None).space["weight"].choices == (0.0, 0.7)
+    several.set_params(weight=[0.7, 0.2])
+    message = r"'weight' parameter .* one for all .* Got \[0.7, 0.2\] instead. Add 'weight' to"
+    with pytest.raises(ValueError, match=message):
+        search.fit(X, y)
+    assert make_job(clone(search).set_params(param_distributions=WEIGHTS), Data(X, y), None)
+
+
 def test_a_regressor_is_searched(unrelated, tabular):
     X, y, _ = tabular
     net = AntiTransferRegressor(unrelated=unrelated, max_epochs=2, random_state=0)
