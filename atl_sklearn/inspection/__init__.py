@@ -12,6 +12,7 @@ from atl_sklearn.inspection._displays._trade_off import TradeOffDisplay, TradeOf
 from atl_sklearn.inspection._displays._training import TrainingDisplay
 from atl_sklearn.inspection._displays._windows import WindowsDisplay
 from atl_sklearn.inspection._extract_activations import extract_activations
+from atl_sklearn.inspection._fit_arguments import fit_arguments, needs_labels
 from atl_sklearn.inspection._invariance_report import invariance_report
 from atl_sklearn.inspection._layer_study import layer_study
 from atl_sklearn.inspection._measure import Measure
@@ -43,3 +44,9 @@ __all__ = [
     "layer_study",
     "probe_score",
 ]
+
+# What the other packages here take besides; nothing of it is promised to users.
+_FOR_PACKAGES = (
+    fit_arguments,
+    needs_labels,
+)

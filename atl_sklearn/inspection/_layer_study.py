@@ -9,7 +9,6 @@ from typing import Any, TypedDict
 
 import joblib
 import numpy as np
-import sklearn
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, clone, is_classifier
 from sklearn.model_selection import check_cv
@@ -23,12 +22,13 @@ from atl_sklearn._pipelines import last_step
 from atl_sklearn._types import Folds, PathLike
 from atl_sklearn._validation import is_number, refuse_value
 from atl_sklearn.estimators import AntiTransferEstimator
+from atl_sklearn.inspection._fit_arguments import fit_arguments
 from atl_sklearn.inspection._invariance_report import invariance_report
 from atl_sklearn.inspection._labels import check_length, make_groups
 from atl_sklearn.inspection._probing import make_splits
 from atl_sklearn.inspection._streaming import rows_of
 from atl_sklearn.inspection._study_result import LayerStudy, StudyPoint
-from atl_sklearn.unrelated import as_sources, choose_layers, is_fitted, list_layers
+from atl_sklearn.unrelated import choose_layers, list_layers
 
 _OWNER = "layer_study"
 _PROBE_FOLDS = 3
@@ -162,7 +162,8 @@ def layer_study(
     Parameters
     ----------
     estimator : AntiTransferClassifier, AntiTransferRegressor or Pipeline
-        With an `unrelated`. One that is not fitted is fitted on `y_unrelated` in each fit.
+        With an `unrelated`. What learns from labels is fitted on `y_unrelated` in each fit, and
+        ``"labels"`` are `y_unrelated`.
     X : array-like of shape (n_samples, ...)
         Data.
     y, y_unrelated : array-like of shape (n_samples,)
@@ -243,9 +244,6 @@ def layer_study(
         n_held = _num_samples(held_label)
         make_splits(make_groups(_OWNER, "y_unrelated", held_label, n_held), None, _PROBE_FOLDS, 0)
     names = [(None, 0.0), *((layer, float(w)) for layer in chosen for w in weights)]
-    unfitted = not _is_fitted_unrelated(last_step(estimator)[1])
-    # With routing a Pipeline hands arguments on by their own names.
-    of_fit = "" if sklearn.get_config()["enable_metadata_routing"] else prefix
     jobs = []
     for layer, weight in names:
         # The plain network is plain in all.
@@ -253,11 +251,8 @@ def layer_study(
         changed = {prefix + name: value for name, value in {"weight": weight, **besides}.items()}
         for train, held_out in parts:
             candidate = clone(estimator).set_params(**changed)
-            fit = {"X": rows_of(X, train), "y": target[train]}
-            if unfitted:
-                fit[f"{of_fit}y_unrelated"] = label[train]
-            if X_unlabeled is not None:
-                fit[f"{of_fit}X_unlabeled"] = X_unlabeled
+            taken = fit_arguments(candidate, y_unrelated=label[train], X_unlabeled=X_unlabeled)
+            fit = {"X": rows_of(X, train), "y": target[train], **taken}
             jobs.append((candidate, fit, held_out))
     settings: _Settings = {"cv": _PROBE_FOLDS, "n_resamples": 1, "random_state": random_state}
     kept = _Kept(folder, (X, X_unlabeled, test), estimator)
@@ -276,10 +271,6 @@ def layer_study(
         of_folds = [found for found in of_points if found is not None]
         points.append(_point(layer, weight, of_folds, classifies=classifies))
     return LayerStudy(tuple(points), n_fitted=len(missing), on_folds=test is None)
-
-
-def _is_fitted_unrelated(step: BaseEstimator) -> bool:
-    return all(is_fitted(source) for source in as_sources(step.unrelated))
 
 
 def _point(

@@ -16,10 +16,11 @@ from sklearn.utils.validation import _num_samples
 from atl_sklearn._types import Params, Views
 from atl_sklearn._validation import check_no_missing
 from atl_sklearn.estimators import set_seeds
+from atl_sklearn.inspection import fit_arguments
 from atl_sklearn.tuning._folds import Fold, check_views, label_codes, take_rows
 from atl_sklearn.tuning._objectives import Measured, Objective
 from atl_sklearn.tuning._pruning import HeldOutValue, TrialPruning
-from atl_sklearn.tuning._target import find_network, fit_arguments
+from atl_sklearn.tuning._target import find_network
 from atl_sklearn.tuning._workers import noted_interrupts
 
 _INDEXABLE = ("X", "y", "groups", "y_unrelated", "sample_weight")

@@ -29,6 +29,7 @@ from atl_sklearn._validation import (
     shown,
 )
 from atl_sklearn.estimators import AntiTransferEstimator, is_mapping
+from atl_sklearn.inspection import needs_labels
 from atl_sklearn.tuning._checks import check_run, is_one_of
 from atl_sklearn.tuning._evaluation import Data, Evaluation
 from atl_sklearn.tuning._folds import (
@@ -43,7 +44,7 @@ from atl_sklearn.tuning._objectives import OBJECTIVES, Objective
 from atl_sklearn.tuning._results import RULES
 from atl_sklearn.tuning._spaces import anti_transfer_distributions
 from atl_sklearn.tuning._study import ALONE, Job, SeededByTrial, of_first_trial, space_text
-from atl_sklearn.tuning._target import find_network, fits_unrelated, needs_labels
+from atl_sklearn.tuning._target import find_network, fits_unrelated
 from atl_sklearn.unrelated import as_sources
 
 if TYPE_CHECKING:

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 import sklearn
+from sklearn.decomposition import PCA
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -71,9 +72,19 @@ def test_the_plain_network_adds_nothing_to_the_scores(tabular, unrelated):
     assert found == [(0, 0)] * 2 + [(1, 1)] * 2
 
 
-def test_an_unrelated_that_is_not_fitted_gets_its_labels(tabular):
+@pytest.mark.parametrize(
+    "unrelated",
+    [
+        AntiTransferClassifier(max_epochs=5, random_state=0),
+        "labels",
+        PCA(2, random_state=0),  # takes none
+        ["labels", PCA(2, random_state=0)],
+    ],
+    ids=str,
+)
+def test_an_unrelated_that_is_not_fitted_gets_its_labels(tabular, unrelated):
     X, y, nuisance = tabular
-    net = quick(AntiTransferClassifier(max_epochs=5, random_state=0))
+    net = quick(unrelated)
     study = layer_study(net, X, y, nuisance, layers=["last"], weights=[1], cv=2)
     assert len(study.points) == 2 and study.on_folds
 
