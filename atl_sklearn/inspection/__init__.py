@@ -14,6 +14,7 @@ from atl_sklearn.inspection._displays._windows import WindowsDisplay
 from atl_sklearn.inspection._extract_activations import extract_activations
 from atl_sklearn.inspection._fit_arguments import fit_arguments, needs_labels
 from atl_sklearn.inspection._invariance_report import invariance_report
+from atl_sklearn.inspection._labels import make_groups
 from atl_sklearn.inspection._layer_study import layer_study
 from atl_sklearn.inspection._measure import Measure
 from atl_sklearn.inspection._probe import probe_score
@@ -48,5 +49,6 @@ __all__ = [
 # What the other packages here take besides; nothing of it is promised to users.
 _FOR_PACKAGES = (
     fit_arguments,
+    make_groups,
     needs_labels,
 )

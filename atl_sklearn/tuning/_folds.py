@@ -225,13 +225,19 @@ def check_groups(labels: np.ndarray, folds: list[Fold], name: str, *, grouped: b
     Raises
     ------
     ValueError
-        If there is one group only, or one is too small to be in every fold (where groups are
-        not kept together).
+        If there is one group only, each sample is one, or one is too small to be in every fold
+        (where groups are not kept together).
     """
     values, counts = np.unique(labels, return_counts=True)
     if len(values) < 2:
         raise ValueError(
             f"The worst group needs at least two groups in {name}. Got {values.tolist()} only."
+        )
+    if counts.max() < 2:
+        raise ValueError(
+            f"The worst group needs groups of several samples in {name}. Each of the {len(labels)} "
+            "samples is a group of its own. Pass labels that samples have in common; a single "
+            "column of numbers is cut into quarters."
         )
     if not grouped and counts.min() < len(folds):
         raise ValueError(
@@ -255,8 +261,9 @@ def check_probed(labels: np.ndarray, folds: list[Fold], name: str) -> None:
             raise ValueError(
                 "The trade-off reads the labels from the network in each validation fold, which "
                 f"needs two labels with two samples each. Fold {position} has, of {name}, "
-                f"{dict(zip(values.tolist(), counts.tolist(), strict=True))}. Use fewer folds, or "
-                "folds that do not keep these groups together."
+                f"{shown(dict(zip(values.tolist(), counts.tolist(), strict=True)))}. Use fewer "
+                "folds, or folds that do not keep these groups together; cut numbers into a few "
+                "ranges, as np.digitize does."
             )
 
 

@@ -14,6 +14,7 @@ from optuna.storages import InMemoryStorage
 from sklearn.base import clone, is_classifier
 from sklearn.metrics import check_scoring
 from sklearn.utils import check_random_state
+from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.validation import _num_samples
 from skorch.utils import is_dataset
 
@@ -29,7 +30,7 @@ from atl_sklearn._validation import (
     shown,
 )
 from atl_sklearn.estimators import AntiTransferEstimator, is_mapping
-from atl_sklearn.inspection import needs_labels
+from atl_sklearn.inspection import make_groups, needs_labels
 from atl_sklearn.tuning._checks import check_run, is_one_of
 from atl_sklearn.tuning._evaluation import Data, Evaluation
 from atl_sklearn.tuning._folds import (
@@ -144,6 +145,10 @@ def _make_objective(search: AntiTransferSearchCV, data: Data, folds: list[Fold])
             f"(group_by={search.group_by!r})."
         )
     labels = label_codes(labels, _num_samples(data.X), by)
+    numbers = labels.dtype.kind == "f" and type_of_target(labels, by) == "continuous"
+    if search.objective == "worst_group" and numbers:
+        groups = make_groups(type(search).__name__, by, labels, len(labels))
+        labels = np.array(groups.names)[groups.codes]
     if search.objective == "trade_off":
         check_probed(labels, folds, by)
     else:

@@ -84,7 +84,8 @@ class AntiTransferSearchCV(DocumentationLink, MetaEstimatorMixin, BaseEstimator)
         unrelated tasks.
     objective : {"accuracy", "worst_group", "trade_off"}, default="accuracy"
         What to maximise. ``"accuracy"``: the mean `scoring` over the folds. ``"worst_group"``: the
-        score of the group for which it is lowest, over all folds. ``"trade_off"`` has two
+        score of the group for which it is lowest, over all folds; numbers that are not whole are
+        grouped by quarter, as in ``invariance_report``. ``"trade_off"`` has two
         objectives: a high mean score, and a low score of a probe that reads the labels of
         `group_by` from the network's activations; ``pareto_`` has the front.
     scoring : str, callable or None, default=None

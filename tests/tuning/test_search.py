@@ -17,6 +17,7 @@ from sklearn.exceptions import FitFailedWarning, NotFittedError
 from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import (
     GroupKFold,
+    KFold,
     LeaveOneGroupOut,
     StratifiedKFold,
     cross_val_score,
@@ -345,6 +346,38 @@ def test_combinations_have_names_that_can_be_read():
     assert label_codes(plain, 3, "y_unrelated").tolist() == ["f 1", "m 1", "f 1"]
     alike = np.array([["a b", "c"], ["a", "b c"]])
     assert label_codes(alike, 2, "y_unrelated").tolist() == ["'a b', 'c'", "'a', 'b c'"]
+
+
+@pytest.mark.parametrize("regression", [False, True])
+def test_the_worst_group_of_numbers_is_a_quarter(net, tabular, regression):
+    X, y, nuisance = tabular
+    numbers = nuisance + X[:, 2].astype(float)
+    if regression:
+        net = AntiTransferRegressor(unrelated=net.unrelated, max_epochs=2, random_state=0)
+        y = y + 0.1 * X[:, 3]
+    cv = KFold(2, shuffle=True, random_state=0)
+    settings = {"objective": "worst_group", "cv": cv, "n_trials": 2, "random_state": 0}
+    search = AntiTransferSearchCV(net, WEIGHTS, **settings).fit(X, y, y_unrelated=numbers)
+    quarters = np.digitize(numbers, np.quantile(numbers, (0.25, 0.5, 0.75)))
+    expected = AntiTransferSearchCV(net, WEIGHTS, **settings).fit(X, y, y_unrelated=quarters)
+    for name in ("split0_test_score", "mean_test_score"):
+        np.testing.assert_array_equal(search.cv_results_[name], expected.cv_results_[name])
+    named = search.study_.trials[0].user_attrs["folds"][0]["groups"]
+    assert len(named) == 4 and all(" to " in name for name in named)
+
+
+def test_labels_that_are_no_groups_are_refused_in_a_few_words(tabular, unrelated):
+    X, y, _ = tabular
+    net = Untouched(unrelated=unrelated, max_epochs=1)
+    settings = {"cv": StratifiedKFold(2), "n_trials": 2}
+    search = AntiTransferSearchCV(net, WEIGHTS, objective="worst_group", **settings)
+    for alone in (np.arange(90), X[:, :2].astype(float)):
+        with pytest.raises(ValueError, match="Each of the 90 samples is a group of its own"):
+            search.fit(X, y, y_unrelated=alone)
+    search.set_params(objective="trade_off")
+    with pytest.raises(ValueError, match=r"Fold 0 has, .*\.\.\.\. Use .* cut numbers") as told:
+        search.fit(X, y, y_unrelated=X[:, 2].astype(float))
+    assert len(str(told.value)) < 800
 
 
 def test_the_trade_off_has_a_front(net, tabular):
