@@ -187,10 +187,6 @@ class Augmentation(DocumentationLink, TransformerMixin, BaseEstimator):
     def _check_decibels(self, name: str) -> None:
         self._check_range(name, -_MOST_DB, _MOST_DB, unit=", in dB")
 
-    def _check_rate(self, rate: object) -> None:
-        if not is_number(rate) or rate < 1:
-            raise refuse(self, "sr", "a number of Hz in [1, inf)")
-
     def _draw(self, name: str, rng: np.random.Generator) -> float:
         value = getattr(self, name)
         return float(rng.uniform(*value)) if isinstance(value, tuple | list) else float(value)
@@ -220,6 +216,28 @@ class Augmentation(DocumentationLink, TransformerMixin, BaseEstimator):
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         tags.non_deterministic = self.random_state is None
         return tags
+
+
+class AugmentationAtRate(Augmentation):
+    """What those have in common that know the rate of all clips: it is their parameter `sr`."""
+
+    sr: int
+
+    def _check_parameters(self) -> None:
+        super()._check_parameters()
+        if not is_number(self.sr) or self.sr < 1:
+            raise refuse(self, "sr", "a number of Hz in [1, inf)")
+
+    def _check(self, X: ArrayLike | Sequence, *, reset: bool) -> Changed:
+        given = super()._check(X, reset=reset)
+        rates = {clip[1] for clip in given if isinstance(clip, tuple)}
+        if rates - {self.sr}:
+            raise ValueError(
+                f"The 'sr' parameter of {type(self).__name__} must be the rate of all clips. Got "
+                f"{self.sr}, and clips of {sorted(rates)} Hz. Put LibrosaFeatures('waveform', "
+                f"sr={self.sr}) before it."
+            )
+        return given
 
 
 def _wave_of(item: Clip) -> np.ndarray:

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 
 from atl_sklearn._types import PathLike, Seed
 from atl_sklearn._validation import refuse
-from atl_sklearn.audio._augmentation import Augmentation, Changed
+from atl_sklearn.audio._augmentation import Augmentation, AugmentationAtRate
 from atl_sklearn.audio._bad_audio import BadAudioError, BadFile, UnusableClipError
 from atl_sklearn.audio._clips import Segment, as_clips
 from atl_sklearn.audio._decibels import with_noise
@@ -48,7 +48,7 @@ def find_recordings(transformer: BaseEstimator, name: str) -> list[Segment]:
     return as_clips(paths)
 
 
-class AddBackground(Augmentation):
+class AddBackground(AugmentationAtRate):
     """Add recorded noise to training clips; prediction leaves clips alone.
 
     Parameters
@@ -100,19 +100,7 @@ class AddBackground(Augmentation):
     def _check_parameters(self) -> None:
         super()._check_parameters()
         self._check_decibels("snr")
-        self._check_rate(self.sr)
         self._clips = find_recordings(self, "sounds")
-
-    def _check(self, X: ArrayLike | Sequence, *, reset: bool) -> Changed:
-        given = super()._check(X, reset=reset)
-        rates = {clip[1] for clip in given if isinstance(clip, tuple)}
-        if rates - {self.sr}:
-            raise ValueError(
-                f"The 'sr' parameter of {type(self).__name__} must be the rate of all clips. Got "
-                f"{self.sr}, and clips of {sorted(rates)} Hz. Put LibrosaFeatures('waveform', "
-                f"sr={self.sr}) before it."
-            )
-        return given
 
     def _change(self, clip: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         for _ in range(_TRIES):

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from atl_sklearn._types import PathLike, Seed
-from atl_sklearn.audio._augmentation import Augmentation
+from atl_sklearn.audio._augmentation import Augmentation, AugmentationAtRate
 from atl_sklearn.audio._background import find_recordings
 from atl_sklearn.audio._bad_audio import BadAudioError, BadFile, UnusableClipError
 from atl_sklearn.audio._files import open_audio
@@ -20,7 +20,7 @@ _MOST_SEMITONES = 24.0
 _LARGEST_FFT = 2048
 
 
-class AddReverberation(Augmentation):
+class AddReverberation(AugmentationAtRate):
     """Let training clips sound in rooms; prediction leaves clips alone.
 
     Each clip is convolved with the impulse response of a room: a recorded one, or noise that decays
@@ -87,7 +87,6 @@ class AddReverberation(Augmentation):
         super()._check_parameters()
         self._check_decibels("direct")
         self._check_range("duration", 0.01, _LONGEST, what="a number of seconds")
-        self._check_rate(self.sr)
         self._responses = None if self.responses is None else self._read()
 
     def _read(self) -> list[np.ndarray]:

@@ -62,6 +62,18 @@ def test_recorded_responses_are_convolved_with(X, tmp_path):
     assert np.argmin(lag) == 100  # 50 samples at half the rate
 
 
+def test_clips_of_another_rate_are_refused(X):
+    pairs = [(wave, 16000) for wave in X]
+    room = AddReverberation(sr=SR, random_state=0)
+    for method in (room.fit, room.fit_transform):
+        with pytest.raises(
+            ValueError, match=r"'sr' .* AddReverberation .* Got 8000, and clips of \[16000.0\] Hz"
+        ):
+            method(pairs)
+    found = room.set_params(sr=16000).fit_transform(pairs)
+    assert [rate for _, rate in found] == [16000] * len(X)
+
+
 def test_bad_responses_are_named(X, tmp_path):
     soundfile.write(tmp_path / "a.wav", np.zeros(100), SR)
     soundfile.write(tmp_path / "b.wav", np.ones(100), SR)
