@@ -112,8 +112,11 @@ class AudioSegmenter(DocumentationLink, TransformerMixin, BaseEstimator):
             If waveforms in X are empty, not finite or not floating-point.
         """
         self._check_parameters()
-        for clip in self._clips(X, None if self.on_error == "raise" else []):
-            if clip.file is None:
+        bad: list[BadFile] = []
+        clips = self._clips(X, None if self.on_error == "raise" else bad)
+        unusable = {found.position for found in bad}
+        for index, clip in enumerate(clips):
+            if clip.file is None and index not in unusable:
                 self._rate_of(clip)
         self.bad_files_: list[BadFile] = []
         return self
@@ -145,13 +148,14 @@ class AudioSegmenter(DocumentationLink, TransformerMixin, BaseEstimator):
         unusable = {found.position for found in bad}
         segments: list[Segment] = []
         for index, clip in enumerate(clips):
-            starts = [0.0]
+            starts, rate = [0.0], clip.rate
             if index not in unusable:
                 try:
                     starts = self._starts(self._length(clip))
                 except UnusableClipError as error:
                     bad.append(BadFile(index, clip.path, str(error)))
-            rate = clip.rate if clip.file is not None else self._rate_of(clip)
+                if clip.file is None:
+                    rate = self._rate_of(clip)
             for start in starts:
                 segments.append(
                     Segment(clip.source, rate, clip.start + start, self._size_in(clip), index)

@@ -94,6 +94,35 @@ def test_bad_recordings_are_named(tmp_path):
         assert not features.transform(segments)[1:3].any()
 
 
+@pytest.mark.parametrize("bad", [None, 3, (np.array([0.0, np.nan]), SR), (np.ones(9), "8000")])
+def test_bad_recordings_without_a_path_need_no_rate(recordings, tmp_path, bad):
+    waves, labels = recordings
+    path = str(tmp_path / "a.wav")
+    soundfile.write(path, waves[0], SR)
+    X, y = [path, bad, *((wave, SR) for wave in waves[1:4])], labels[[0, 1, 1, 2, 3]]
+    segmenter = AudioSegmenter(0.3)
+    for method in (segmenter.fit, segmenter.transform):
+        with pytest.raises(BadAudioError, match=r"1 of 5 .*\n  X\[1\]: ") as caught:
+            method(X)
+        assert caught.value.indices == [1]
+    segmenter.set_params(on_error="warn")
+    with pytest.warns(BadAudioWarning, match=r"1 of 5 .*\n  X\[1\]: "):
+        segments = segmenter.fit_transform(X)
+    assert [found.position for found in segmenter.bad_files_] == [1]
+    of_bad = [segment for segment in segments if segment.recording == 1]
+    assert len(of_bad) == 1
+    features = LibrosaFeatures("waveform", sr=SR, duration=0.3, on_error="warn")
+    with pytest.warns(BadAudioWarning, match="1 of "):
+        silent = ~features.transform(segments).any(axis=(1, 2))
+    assert [segment.recording for segment in segments[silent]] == [1]
+    model = SegmentAggregator(windows_of(LogisticRegression()), segmenter)
+    model.set_params(estimator__librosafeatures__on_error="warn")
+    with pytest.warns(BadAudioWarning, match="1 of "):
+        assert model.fit(X, y).predict(X).shape == (5,)
+    with pytest.warns(BadAudioWarning, match="1 of "):
+        assert [found.recording for found in model.predict_windows(X)] == [0, 1, 2, 3, 4]
+
+
 @pytest.mark.parametrize(
     ("parameters", "message"),
     [
