@@ -74,38 +74,53 @@ class SharedReading:
 
     def __init__(self, views: Sequence[tuple[LibrosaFeatures, int | None]]) -> None:
         self._views = views
-        self._parts: dict[int, _Part | UnusableClipError] = {}
+        self._parts: dict[int, dict[int, _Part | UnusableClipError]] = {}
 
-    def read(self, clip: Segment) -> Readable:
+    def read(self, clip: Segment, settings: LibrosaFeatures) -> Readable:
         """Return what all settings need of a file.
+
+        Parameters
+        ----------
+        clip : Segment
+            The clip.
+        settings : LibrosaFeatures
+            Those for which it is read now; one of the views.
 
         Raises
         ------
         UnusableClipError
-            If it cannot be read, each time.
+            If it cannot be read, or nothing of it is for these settings, each time.
         """
         if id(clip) not in self._parts:
             try:
                 self._parts[id(clip)] = self._read(clip)
             except UnusableClipError as error:
-                self._parts[id(clip)] = error
-        found = self._parts[id(clip)]
+                self._parts[id(clip)] = {id(view): error for view, _ in self._views}
+        found = self._parts[id(clip)][id(settings)]
         if isinstance(found, UnusableClipError):
             raise found
         return found
 
-    def _read(self, clip: Segment) -> _Part:
+    def _read(self, clip: Segment) -> dict[int, _Part | UnusableClipError]:
+        """Return the part that all need, or why it is not there, for each of the settings."""
         assert clip.file is not None
         ends = [_until(clip, settings) for settings, _ in self._views]
         until = None if None in ends else max(end for end in ends if end is not None)
         with open_audio(clip.file, until=until) as source:
-            spans = []
+            found: dict[int, _Part | UnusableClipError] = {}
+            spans = {}
             for settings, seed in self._views:
                 fraction = _draw(clip, seed) if settings.crop == "random" else 0.0
-                spans.append(_span(source, clip, settings, fraction))
-            stops = [stop for _, stop in spans]
-            last = None if None in stops else max(stop for stop in stops if stop is not None)
-            return _Part(source, min(start for start, _ in spans), last)
+                try:
+                    spans[id(settings)] = _span(source, clip, settings, fraction)
+                except UnusableClipError as error:  # the others may begin earlier
+                    found[id(settings)] = error
+            if spans:
+                stops = [stop for _, stop in spans.values()]
+                last = None if None in stops else max(stop for stop in stops if stop is not None)
+                part = _Part(source, min(start for start, _ in spans.values()), last)
+                found |= dict.fromkeys(spans, part)
+            return found
 
 
 def n_times_of(settings: LibrosaFeatures) -> int:
@@ -145,7 +160,7 @@ def read_clip(
     sr = settings.sr
     opened: AbstractContextManager[Readable]
     if shared is not None and clip.file is not None:
-        opened = nullcontext(shared.read(clip))
+        opened = nullcontext(shared.read(clip, settings))
     elif clip.file is not None:
         opened = open_audio(clip.file, until=_until(clip, settings))
     else:

@@ -14,6 +14,7 @@ from atl_sklearn.audio import (
     AudioSegmenter,
     AudioViews,
     BadAudioError,
+    BadAudioWarning,
     LibrosaFeatures,
     Standardizer,
     TwoViews,
@@ -97,6 +98,46 @@ def test_kept_features_of_both(paths, views, opened, tmp_path):
     mapped = views.set_params(unrelated__memory_map=tmp_path / "map").fit_transform(paths)
     assert isinstance(mapped.X_unrelated, np.memmap)
     np.testing.assert_array_equal(mapped.X_unrelated, first.X_unrelated)
+
+
+@pytest.mark.parametrize("crop", ["start", "center", "random", "loudest"])
+@pytest.mark.parametrize("late", ["features", "unrelated"])
+def test_a_clip_that_ends_before_one_view_begins_is_there_for_the_other(
+    paths, views, opened, tmp_path, crop, late
+):
+    early = "unrelated" if late == "features" else "features"
+    early = "unrelated" if late == "features" else "features"
+    views.set_params(
+        **{f"{early}__crop": crop, f"{early}__offset": 0.0, f"{early}__random_state": 0},
+        **{f"{late}__crop": "start", f"{late}__offset": 0.6},
+        features__on_error="warn",
+    )
+    with pytest.warns(BadAudioWarning, match="3 of 12 clips"):  # of 0.5, 0.5375 and 0.575 s
+        seen = views.fit_transform(paths)
+    assert sorted(opened) == sorted(paths)
+    found = seen.X if early == "features" else seen.X_unrelated
+    alone = clone(getattr(views, early)).fit_transform(paths)
+    np.testing.assert_allclose(found, alone, rtol=1e-5, atol=1e-3)
+    assert getattr(views, f"{early}_").bad_files_ == []
+    bad = getattr(views, f"{late}_").bad_files_
+    assert [position for position, _, _ in bad] == [0, 1, 2]
+    assert all(reason.endswith("s, before offset=0.6 s") for _, _, reason in bad)
+    # The same, whether the other view is computed or was kept.
+    views.set_params(**{f"{early}__memory": tmp_path / "kept"})
+    for n_kept in (0, len(paths)):
+        with pytest.warns(BadAudioWarning, match="3 of 12 clips"):
+            again = views.fit_transform(paths)
+        np.testing.assert_array_equal(again.X, seen.X)
+        np.testing.assert_array_equal(again.X_unrelated, seen.X_unrelated)
+        assert getattr(views, f"{early}_").cache_hits_ == n_kept
+
+
+def test_each_view_says_where_it_would_have_begun(paths, views):
+    views.set_params(features__offset=0.7, unrelated__offset=0.6, features__on_error="warn")
+    with pytest.warns(BadAudioWarning):
+        views.fit_transform(paths[:1])
+    for found, offset in ((views.features_, 0.7), (views.unrelated_, 0.6)):
+        assert found.bad_files_[0].reason.endswith(f"before offset={offset} s")
 
 
 def test_bad_files_are_named_once(paths, views, opened):
