@@ -16,7 +16,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from atl_sklearn._documentation import DocumentationLink
 from atl_sklearn._types import Seed
 from atl_sklearn.audio._clips import Segment, as_clips
-from atl_sklearn.audio._items import is_pair
+from atl_sklearn.audio._items import is_with_rate, unpack
 from atl_sklearn.audio._parameters import check_random_state, is_number, refuse
 
 # Beyond what any sound has; far beyond, float32 overflows.
@@ -77,7 +77,7 @@ class Augmentation(DocumentationLink, TransformerMixin, BaseEstimator):
         Returns
         -------
         Xt : ndarray of the shape of X, or list of ndarray
-            A changed copy; pairs stay pairs.
+            A changed copy; with rates, pairs (waveform, rate).
 
         Raises
         ------
@@ -196,7 +196,7 @@ class Augmentation(DocumentationLink, TransformerMixin, BaseEstimator):
             X = list(np.asarray(X))  # a Series, or array, of paths, waveforms or segments
         if isinstance(X, list | tuple):
             self._refuse_paths(X)
-            if any(map(is_pair, X)) or len({_shape_of(clip) for clip in X}) > 1:
+            if any(map(is_with_rate, X)) or len({_shape_of(clip) for clip in X}) > 1:
                 return [_as_given(item, clip) for item, clip in zip(X, as_clips(X), strict=True)]
         elif hasattr(X, "dtype") and np.asarray(X).dtype.kind in "UT":
             self._refuse_paths([""])
@@ -204,7 +204,10 @@ class Augmentation(DocumentationLink, TransformerMixin, BaseEstimator):
 
     def _refuse_paths(self, items: Iterable) -> None:
         kinds = str | bytes | os.PathLike | Segment | Mapping
-        if any(isinstance(item, kinds) or hasattr(item, "read") for item in items):
+        if any(
+            (isinstance(item, kinds) and not is_with_rate(item)) or hasattr(item, "read")
+            for item in items
+        ):
             raise TypeError(
                 f"{type(self).__name__} needs samples or features, not files, paths or segments. "
                 "Put LibrosaFeatures(feature='waveform'), or other features, before it."
@@ -253,6 +256,6 @@ def _shape_of(item: ArrayLike) -> tuple[int, ...] | None:
 
 def _as_given(item: Sequence, clip: Segment) -> Clip:
     """Return a checked waveform with the channels and the rate with which it was given."""
-    one = np.ndim(item[0] if is_pair(item) else item) == 1
+    one = np.ndim(unpack(item)[0]) == 1
     wave = np.squeeze(clip.samples(), axis=0) if one else clip.samples()
     return wave if clip.rate is None else (wave, clip.rate)

@@ -155,6 +155,24 @@ def is_pair(item: object) -> bool:
     )
 
 
+def is_with_rate(item: object) -> bool:
+    """Tell whether something is a waveform with its rate, in any of the forms that are read.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from atl_sklearn.audio._items import is_with_rate
+    >>> wave = np.ones(3)
+    >>> [is_with_rate(item) for item in ((wave, 8000), (8000, wave), wave)]
+    [True, True, False]
+    >>> is_with_rate({"array": wave, "sampling_rate": 8000}), is_with_rate({"path": "a.wav"})
+    (True, False)
+    """
+    if isinstance(item, Mapping):
+        return item.get("array") is not None and item.get("sampling_rate") is not None
+    return is_pair(item) or _is_turned_pair(item)
+
+
 def _is_tensor(value: object) -> bool:
     return hasattr(value, "__array__") and getattr(value, "ndim", 0) > 0
 
@@ -215,7 +233,7 @@ def _is_turned_pair(item: object) -> bool:
 
 
 def _unpack_mapping(item: Mapping) -> tuple[str | bytes | ArrayLike, object]:
-    if item.get("array") is not None and item.get("sampling_rate") is not None:
+    if is_with_rate(item):
         return item["array"], item["sampling_rate"]
     if isinstance(item.get("bytes"), bytes | bytearray):
         return _content(bytes(item["bytes"])), NO_RATE

@@ -229,6 +229,27 @@ def test_waveforms_with_rates_keep_them():
         AddNoise().fit([(waves[0], -1), (waves[0], 8000)])
 
 
+def test_waveforms_with_rates_in_other_forms():
+    waves = np.random.default_rng(0).normal(0, 0.1, (3, 2, 400)).astype(np.float32)
+    as_scipy = [(8000, wave.T) for wave in waves]
+    as_dataset = [{"array": wave, "sampling_rate": 8000, "path": "a.wav"} for wave in waves]
+    pairs = [(wave, 8000) for wave in waves]
+    gain = RandomGain(20.0)
+    for X in (as_scipy, tuple(as_dataset), pd.Series(as_dataset), [*as_scipy[:2], pairs[2]]):
+        for found, factor in ((gain.fit_transform(X), 10), (gain.transform(X), 1)):
+            for (changed, rate), wave in zip(found, waves, strict=True):
+                assert rate == 8000
+                np.testing.assert_allclose(changed, factor * wave, rtol=1e-6)
+    mono = [[(8000, wave[0])] for wave in waves] + [[{**as_dataset[0], "array": waves[0, 0]}]]
+    assert [gain.fit_transform(X)[0][0].shape for X in mono] == [(400,)] * 4
+    features = LibrosaFeatures("waveform", sr=8000, duration=0.05, n_channels=2)
+    found = make_pipeline(gain, features).fit_transform(as_scipy)
+    np.testing.assert_allclose(found[:, :, 0], 10 * waves, rtol=1e-6)
+    for item in ({"path": "a.wav"}, {"array": None, "sampling_rate": 8000, "path": "a.wav"}):
+        with pytest.raises(TypeError, match="AddNoise needs samples or features, not files"):
+            AddNoise().fit([as_dataset[0], item])
+
+
 @pytest.mark.parametrize(
     "paths",
     [
