@@ -15,9 +15,11 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from atl_sklearn._documentation import DocumentationLink
 from atl_sklearn._types import Seed
+from atl_sklearn.audio._bad_audio import BadAudioError
 from atl_sklearn.audio._clips import Segment, as_clips
 from atl_sklearn.audio._items import is_with_rate, unpack
 from atl_sklearn.audio._parameters import check_random_state, is_number, refuse
+from atl_sklearn.audio._waveforms import integers_of_files
 
 # Beyond what any sound has; far beyond, float32 overflows.
 _MOST_DB = 200
@@ -196,21 +198,39 @@ class Augmentation(DocumentationLink, TransformerMixin, BaseEstimator):
             X = list(np.asarray(X))  # a Series, or array, of paths, waveforms or segments
         if isinstance(X, list | tuple):
             self._refuse_paths(X)
+            self._refuse_integers([unpack(item)[0] for item in X], several=True)
             if any(map(is_with_rate, X)) or len({_shape_of(clip) for clip in X}) > 1:
                 return [_as_given(item, clip) for item, clip in zip(X, as_clips(X), strict=True)]
         elif hasattr(X, "dtype") and np.asarray(X).dtype.kind in "UT":
             self._refuse_paths([""])
+        else:
+            self._refuse_integers([X], several=False)
         return validate_data(self, X, reset=reset, dtype=(np.float64, np.float32), allow_nd=True)
 
     def _refuse_paths(self, items: Iterable) -> None:
         kinds = str | bytes | os.PathLike | Segment | Mapping
         if any(
-            (isinstance(item, kinds) and not is_with_rate(item)) or hasattr(item, "read")
+            (isinstance(item, kinds) and not is_with_rate(item))
+            or hasattr(item, "read")
+            or hasattr(item, "get_all_samples")  # a decoder, which reads a file
             for item in items
         ):
             raise TypeError(
                 f"{type(self).__name__} needs samples or features, not files, paths or segments. "
                 "Put LibrosaFeatures(feature='waveform'), or other features, before it."
+            )
+
+    def _refuse_integers(self, arrays: Sequence[ArrayLike], *, several: bool) -> None:
+        kinds = [integers_of_files(array) for array in arrays]
+        found = [index for index, kind in enumerate(kinds) if kind is not None]
+        if found:
+            first = found[0]
+            raise BadAudioError(
+                f"{type(self).__name__} needs floating-point samples or features. Got dtype "
+                f"{kinds[first]} in X{f'[{first}]' * several} instead, and nothing says what its "
+                "samples are divided by. Put LibrosaFeatures('waveform', scale=32768), or "
+                "scale='dtype' for the range of their type, before it, or divide them.",
+                found if several else range(np.shape(arrays[0])[0]),
             )
 
     def __sklearn_tags__(self) -> Tags:

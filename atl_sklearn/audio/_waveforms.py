@@ -12,6 +12,7 @@ from atl_sklearn.audio._bad_audio import UnusableClipError
 
 # Sound lies in [-1, 1]; beyond this the power of a spectrum overflows in float32.
 _LOUDEST = 1e12
+_HIGHEST_16 = 2**15
 # What integer samples are divided by: a number, "dtype", or None where nobody said it.
 Scale: TypeAlias = float | str | None
 
@@ -21,6 +22,32 @@ def is_scale(value: object) -> bool:
     if value is None or isinstance(value, str):
         return value in (None, "dtype")
     return is_number(value) and value > 0
+
+
+def integers_of_files(item: ArrayLike) -> np.dtype | None:
+    """Return the type of integers that are samples as files hold them; None for other values.
+
+    These have 8 or 16 bits; of wider ones, some are beyond 16 bits.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from atl_sklearn.audio._waveforms import integers_of_files
+    >>> integers_of_files(np.array([1, 2], np.int16)), integers_of_files([1, 1 << 20])
+    (dtype('int16'), dtype('int64'))
+    >>> integers_of_files([1, 2]), integers_of_files([0.5])
+    (None, None)
+    """
+    try:
+        array = _as_array(item)
+    except UnusableClipError:  # whoever reads it says what it is
+        return None
+    if array.dtype.kind not in "iu" or array.ndim == 0 or array.size == 0:
+        return None
+    narrow = array.dtype.itemsize <= 2
+    if narrow or array.max() > _HIGHEST_16 or array.min() < -_HIGHEST_16:
+        return array.dtype
+    return None
 
 
 def as_waveform(item: ArrayLike, scale: Scale = None) -> NDArray[np.float32]:

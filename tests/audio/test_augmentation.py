@@ -250,6 +250,47 @@ def test_waveforms_with_rates_in_other_forms():
             AddNoise().fit([as_dataset[0], item])
 
 
+@pytest.mark.parametrize("dtype", ["int16", "uint8", "int32"])
+def test_integers_are_refused(dtype):
+    top = {"int16": 2**15 - 1, "uint8": 255, "int32": 2**31 - 1}[dtype]
+    waves = np.linspace(0, top, 600).reshape(3, 200).astype(dtype)
+    unequal = [waves[0].astype(np.float64), waves[1], waves[2, :150]]
+    forms = [
+        (waves, "X", [0, 1, 2]),
+        (pd.DataFrame(waves), "X", [0, 1, 2]),
+        (list(waves), r"X\[0\]", [0, 1, 2]),
+        ([wave.astype(np.float32) for wave in waves[:2]] + [waves[2]], r"X\[2\]", [2]),
+        (unequal, r"X\[1\]", [1, 2]),
+        ([(wave, 8000) for wave in waves], r"X\[0\]", [0, 1, 2]),
+        ([(8000, wave) for wave in waves], r"X\[0\]", [0, 1, 2]),
+    ]
+    noise = AddNoise(random_state=0)
+    for X, where, indices in forms:
+        noise.fit(np.ones((1, 200)))
+        for method in (noise.fit, noise.fit_transform, noise.transform):
+            with pytest.raises(
+                BadAudioError, match=rf"Got dtype {dtype} in {where} instead, .*scale='dtype' for"
+            ) as caught:
+                method(X)
+            assert caught.value.indices == indices
+    read = LibrosaFeatures("waveform", sr=8000, duration=0.02, scale="dtype")
+    assert make_pipeline(read, noise).fit_transform(unequal).shape == (3, 1, 160)
+
+
+def test_small_integers_that_are_no_samples_are_numbers():
+    found = RandomGain(20.0).fit_transform([[1, -2, 3], [4, 5, 6]])
+    np.testing.assert_allclose(found, [[10, -20, 30], [40, 50, 60]])
+
+
+def test_decoders_of_files_are_refused():
+    class Decoder:
+        def get_all_samples(self):
+            raise AssertionError("never read")
+
+    with pytest.raises(TypeError, match="AddNoise needs samples or features, not files"):
+        AddNoise().fit([Decoder(), Decoder()])
+
+
 @pytest.mark.parametrize(
     "paths",
     [
