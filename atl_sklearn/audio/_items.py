@@ -123,14 +123,16 @@ def _array_items(array: np.ndarray) -> Sequence:
     if array.dtype.kind == "c":
         raise ValueError(f"Complex data not supported: audio is real. Got dtype {array.dtype}.")
     numeric = array.dtype.kind not in "OUT"
+    if numeric and array.ndim == 4 and array.shape[2] == 1:
+        array = array[:, :, 0]  # as the feature "waveform" of several channels
     if array.ndim == 1 and not numeric:
         array = array[:, np.newaxis]
     if array.ndim != 2 and not (numeric and array.ndim == 3):
         raise ValueError(
             "Audio in an array must be paths of shape (n_samples,) or waveforms of shape "
-            "(n_samples, n_times) or (n_samples, n_channels, n_times). Got an array of shape "
-            f"{array.shape} and dtype {array.dtype} instead. Reshape your data: X.reshape(1, -1) "
-            "if it is one waveform."
+            "(n_samples, n_times), (n_samples, n_channels, n_times) or (n_samples, n_channels, 1, "
+            f"n_times). Got an array of shape {array.shape} and dtype {array.dtype} instead. "
+            "Reshape your data: X.reshape(1, -1) if it is one waveform."
         )
     for size, what in zip(array.shape, ("sample", "feature", "feature"), strict=False):
         if size == 0:

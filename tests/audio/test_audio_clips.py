@@ -72,6 +72,16 @@ def test_waveforms_with_channels_and_rates():
         np.testing.assert_array_equal(clips[1].source, stereo)
 
 
+def test_waveforms_with_an_axis_for_their_one_band():
+    X = np.arange(24.0).reshape(3, 2, 1, 4)
+    for clip, wave in zip(as_clips(X), X[:, :, 0], strict=True):
+        np.testing.assert_array_equal(clip.source, wave)
+    with pytest.raises(ValueError, match=r"\(n_samples, n_channels, 1, n_times\). .* \(3, 1, 2, 4"):
+        as_clips(X.swapaxes(1, 2))
+    with pytest.raises(ValueError, match=r"with 0 sample\(s\)"):
+        as_clips(X[:0])
+
+
 @pytest.mark.parametrize("rate", [0, -8000, np.nan, np.inf, "8000", None, True])
 def test_rates_that_are_none(rate):
     with pytest.raises(BadAudioError, match=r"X\[0\]: its rate is .*, not a number above 0"):

@@ -85,6 +85,20 @@ def test_in_a_pipeline_from_waveforms():
     assert clean.shape == raw.shape
 
 
+@pytest.mark.parametrize("n_channels", [1, 2])
+def test_in_a_pipeline_of_several_channels(n_channels):
+    waves = np.random.default_rng(0).normal(0, 0.1, (6, n_channels, 2400)).astype(np.float32)
+    settings = {"sr": 8000, "duration": 0.3, "n_channels": n_channels}
+    read = LibrosaFeatures("waveform", **settings)
+    features = LibrosaFeatures(**settings, n_fft=256, n_mels=8, ref=1.0)
+    pipe = make_pipeline(read, AddNoise(random_state=0), features, Remembers())
+    pipe.fit(waves, [0, 1] * 3).predict(waves)
+    assert pipe[-1].trained_on_.shape == (6, n_channels, 8, 38)
+    np.testing.assert_array_equal(pipe[-1].predicted_, features.fit_transform(waves))
+    noisy = AddNoise(random_state=0).fit_transform(read.fit_transform(waves))
+    np.testing.assert_array_equal(pipe[-1].trained_on_, features.transform(noisy[:, :, 0]))
+
+
 @pytest.mark.parametrize("color", ["white", "pink"])
 def test_noise_has_the_ratio_and_color_asked_for(color):
     X = np.sin(np.arange(5 * 8000) / 9).reshape(5, -1)
