@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Self
 
 import numpy as np
@@ -26,6 +26,7 @@ from sklearn.utils.validation import (
 from atl_sklearn._documentation import DocumentationLink
 from atl_sklearn._validation import check_no_missing, refuse
 from atl_sklearn.audio._clips import Audio
+from atl_sklearn.audio._items import as_items
 from atl_sklearn.audio._segmenter import AudioSegmenter
 from atl_sklearn.audio._windows import RecordingWindows
 
@@ -141,13 +142,15 @@ class SegmentAggregator(DocumentationLink, MetaEstimatorMixin, BaseEstimator):
         for name, value in params.items():
             if name.rpartition("__")[2] in ("groups", "sample_weight", "y_unrelated"):
                 check_no_missing(value, name)
-        check_consistent_length(X, y)
+        segmenter = AudioSegmenter() if self.segmenter is None else clone(self.segmenter)
+        # A dict of columns has as many items as columns; what counts is what is in one.
+        recordings = as_items(X, segmenter.column) if isinstance(X, Mapping) else X
+        check_consistent_length(recordings, y)
         y = y if hasattr(y, "shape") else np.asarray(y)
         if np.asarray(y).dtype.kind == "f":
             assert_all_finite(y, input_name="y")
         if is_classifier(self):
             check_classification_targets(y)
-        segmenter = AudioSegmenter() if self.segmenter is None else clone(self.segmenter)
         segments = segmenter.fit_transform(X)
         recording = _recordings_of(segments)
         cut = {
@@ -158,7 +161,7 @@ class SegmentAggregator(DocumentationLink, MetaEstimatorMixin, BaseEstimator):
         if _routing_enabled():
             params = process_routing(self, "fit", **params, **cut).estimator.fit
             cut = {name: value for name, value in cut.items() if name in params}
-        params = {**_check_method_params(X, params, indices=recording), **cut}
+        params = {**_check_method_params(recordings, params, indices=recording), **cut}
         labels = _safe_indexing(y, recording)
         self.estimator_ = clone(self.estimator).fit(segments, labels, **params)
         self.segmenter_ = segmenter

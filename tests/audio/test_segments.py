@@ -267,6 +267,27 @@ def test_folds_split_recordings_never_windows(recordings, tmp_path, kind):
         np.testing.assert_array_equal(model.estimator_.weight_, weights)
 
 
+def test_a_dict_of_columns(recordings):
+    waves, labels = recordings
+    table = {"wave": [(wave, SR) for wave in waves], "speaker": list(range(24))}
+    model = SegmentAggregator(Seen(), AudioSegmenter(0.3, column="wave"))
+    model.fit(table, labels, sample_weight=np.arange(24.0))
+    expected = SegmentAggregator(Seen(), SEGMENTER).fit(
+        waves, labels, sample_weight=np.arange(24.0)
+    )
+    np.testing.assert_array_equal(model.estimator_.weight_, expected.estimator_.weight_)
+    assert len(model.estimator_.seen_) == len(model.estimator_.weight_)
+    assert model.predict(table).shape == (24,)
+    with pytest.raises(ValueError, match=r"inconsistent numbers of samples: \[24, 2\]"):
+        model.fit(table, labels[:2])
+    for column, error, message in (
+        ("waves", ValueError, r"X has no column 'waves'.* Did you mean 'wave'\?"),
+        (None, TypeError, "Got dict instead"),
+    ):
+        with pytest.raises(error, match=message):
+            model.set_params(segmenter__column=column).fit(table, labels)
+
+
 def test_search_and_prediction_by_folds(recordings):
     waves, labels = recordings
     model = SegmentAggregator(windows_of(LogisticRegression()), SEGMENTER)
