@@ -106,21 +106,40 @@ class SharedReading:
         assert clip.file is not None
         ends = [_until(clip, settings) for settings, _ in self._views]
         until = None if None in ends else max(end for end in ends if end is not None)
-        with open_audio(clip.file, until=until) as source:
-            found: dict[int, _Part | UnusableClipError] = {}
-            spans = {}
+        found: dict[int, _Part | UnusableClipError] = {}
+        spans: dict[int, tuple[int, int | None]] = {}
+        try:
+            with open_audio(clip.file, until=until) as source:
+                for settings, seed in self._views:
+                    try:
+                        fraction = _draw(clip, settings, seed)
+                        spans[id(settings)] = _span(source, clip, settings, fraction)
+                    except UnusableClipError as error:  # the others may begin earlier
+                        found[id(settings)] = error
+                if spans:
+                    stops = [stop for _, stop in spans.values()]
+                    last = None if None in stops else max(stop or 0 for stop in stops)
+                    part = _Part(source, min(start for start, _ in spans.values()), last)
+                    found |= dict.fromkeys(spans, part)
+        except UnusableClipError:
+            if not spans:
+                raise
+            # What is damaged may be needed by one of them, or lie between their parts.
             for settings, seed in self._views:
-                fraction = _draw(clip, seed) if settings.crop == "random" else 0.0
-                try:
-                    spans[id(settings)] = _span(source, clip, settings, fraction)
-                except UnusableClipError as error:  # the others may begin earlier
-                    found[id(settings)] = error
-            if spans:
-                stops = [stop for _, stop in spans.values()]
-                last = None if None in stops else max(stop for stop in stops if stop is not None)
-                part = _Part(source, min(start for start, _ in spans.values()), last)
-                found |= dict.fromkeys(spans, part)
-            return found
+                if id(settings) not in found:
+                    found[id(settings)] = _read_alone(clip, settings, seed)
+        return found
+
+
+def _read_alone(
+    clip: Segment, settings: LibrosaFeatures, seed: int | None
+) -> _Part | UnusableClipError:
+    assert clip.file is not None
+    try:
+        with open_audio(clip.file, until=_until(clip, settings)) as source:
+            return _Part(source, *_span(source, clip, settings, _draw(clip, settings, seed)))
+    except UnusableClipError as error:
+        return error
 
 
 def n_times_of(settings: LibrosaFeatures) -> int:
@@ -166,7 +185,7 @@ def read_clip(
     else:
         assert isinstance(clip.source, np.ndarray)
         opened = nullcontext(_Samples(clip.source, sr if clip.rate is None else clip.rate))
-    fraction = _draw(clip, seed) if settings.crop == "random" else 0.0
+    fraction = _draw(clip, settings, seed)
     with opened as source:
         if settings.n_channels not in (None, source.n_channels):
             raise UnusableClipError(
@@ -229,8 +248,10 @@ def _span(
     return start, start + wanted
 
 
-def _draw(clip: Segment, seed: int | None) -> float:
+def _draw(clip: Segment, settings: LibrosaFeatures, seed: int | None) -> float:
     """Return a number in [0, 1) that depends on the clip and the seed, not on other clips."""
+    if settings.crop != "random":
+        return 0.0
     if isinstance(clip.file, bytes):
         head = clip.file[:_HEAD]
     elif clip.path is None:

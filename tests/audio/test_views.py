@@ -1,5 +1,7 @@
 """Two views of recordings, each of which is read once."""
 
+import warnings
+
 import numpy as np
 import pytest
 import sklearn
@@ -130,6 +132,33 @@ def test_a_clip_that_ends_before_one_view_begins_is_there_for_the_other(
         np.testing.assert_array_equal(again.X, seen.X)
         np.testing.assert_array_equal(again.X_unrelated, seen.X_unrelated)
         assert getattr(views, f"{early}_").cache_hits_ == n_kept
+
+
+@pytest.mark.parametrize("offsets", [(0.0, 2.5), (2.5, 0.0), (0.0, 1.4)])
+def test_damage_beyond_what_a_view_needs_is_not_its_own(views, tmp_path, offsets):
+    path = tmp_path / "a.flac"
+    soundfile.write(path, np.random.default_rng(0).normal(0, 0.1, 3 * SR), SR)
+    content = bytearray(path.read_bytes())
+    middle = len(content) // 2
+    content[middle : middle + 300] = bytes(300)
+    path.write_bytes(content)
+    views.set_params(
+        features__crop="start",
+        features__offset=offsets[0],
+        features__on_error="warn",
+        unrelated__offset=offsets[1],
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", BadAudioWarning)
+        seen = views.fit_transform([path])
+        alone = [
+            clone(view).set_params(on_error="warn").fit_transform([path])
+            for view in (views.features, views.unrelated)
+        ]
+    for found, expected in zip((seen.X, seen.X_unrelated), alone, strict=True):
+        np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-3)
+    n_bad = len(views.features_.bad_files_) + len(views.unrelated_.bad_files_)
+    assert n_bad == (1 if offsets[1] == 1.4 else 0)
 
 
 def test_each_view_says_where_it_would_have_begun(paths, views):
