@@ -98,6 +98,16 @@ class TestWhatIsFound:
             fingerprint_read(1, names, estimator=None)
 
 
+class Broken:
+    def get_params(self, deep=True):
+        raise RuntimeError("none here")
+
+
+def test_estimators_that_do_not_say_where_they_look():
+    with pytest.raises(Unidentifiable, match="get_params of Broken fails: none here"):
+        named_files("a.wav", estimator=[("step", Broken())])
+
+
 @pytest.mark.parametrize(
     "make",
     [

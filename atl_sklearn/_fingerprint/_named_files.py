@@ -113,7 +113,12 @@ def _roots_of(estimator: Any) -> Iterator[str]:
         for item in estimator:
             yield from _roots_of(item)
     elif hasattr(estimator, "get_params") and not isinstance(estimator, type):
-        for name, value in estimator.get_params(deep=False).items():
+        try:
+            params = estimator.get_params(deep=False)
+        except Exception as error:
+            of = type(estimator).__name__
+            raise Unidentifiable(f"get_params of {of} fails: {error}") from error
+        for name, value in params.items():
             if name == "root" and isinstance(value, str | os.PathLike):
                 yield os.path.expanduser(os.fsdecode(value))
             else:
