@@ -6,6 +6,7 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 
+from benchmarks.evidence.coverage import coverage
 from benchmarks.evidence.figures import draw_overview, draw_protocol
 from benchmarks.evidence.forms import comparisons, forms
 from benchmarks.evidence.ranges import ranges
@@ -13,10 +14,9 @@ from benchmarks.evidence.rows import Row, complete, summarise
 from benchmarks.evidence.runs import read_runs
 from benchmarks.evidence.shares import read_shares
 from benchmarks.evidence.tables import (
-    IMAGES,
+    ACCURACIES,
     OVERVIEW,
     WEIGHTS,
-    WORDS,
     accuracies,
     by_value,
     choice,
@@ -36,10 +36,12 @@ def write_report(path: Path, folder: Path) -> list[Row]:
         The file with the runs.
     folder : Path
         Gets ``summary.json``, the tables ``overview.rst``, ``weights.rst``, ``choice.rst``,
-        ``strengths.rst``, ``images.rst``, ``words.rst``, ``forms.rst``, ``comparisons.rst`` and
-        ``tables.rst``, what the text of the page names (``substitutions.rst``, ``ranges.rst``),
-        ``overview.png`` and a figure for each protocol, of those with gaps two. What the rule
-        reads is taken from its ``shares.json``, if there is one.
+        ``strengths.rst``, ``forms.rst``, ``comparisons.rst``, ``coverage.rst``,
+        ``tables.rst`` and those of the
+        default beside its rivals (the keys of ``tables.ACCURACIES``), what the text of the page
+        names (``substitutions.rst``, ``ranges.rst``), ``overview.png`` and a figure for each
+        protocol, of those with gaps two. What the rule reads is taken from its ``shares.json``,
+        if there is one.
 
     Returns
     -------
@@ -57,11 +59,12 @@ def write_report(path: Path, folder: Path) -> list[Row]:
     (folder / "weights.rst").write_text(overview(shown, WEIGHTS))
     (folder / "choice.rst").write_text(choice(shown))
     (folder / "strengths.rst").write_text(by_value(runs, "product-part"))
-    (folder / "images.rst").write_text(accuracies(shown, IMAGES))
-    (folder / "words.rst").write_text(accuracies(shown, WORDS))
+    for name, columns in ACCURACIES.items():
+        (folder / f"{name}.rst").write_text(accuracies(shown, columns))
     (folder / "tables.rst").write_text(tables(shown))
     (folder / "forms.rst").write_text(forms(runs, read_shares(folder / "shares.json")))
     (folder / "comparisons.rst").write_text(comparisons(shown))
+    (folder / "coverage.rst").write_text(coverage(rows))
     (folder / "substitutions.rst").write_text(substitutions(rows))
     (folder / "ranges.rst").write_text(ranges(shown))
     draw_overview(shown, folder / "overview.png")

@@ -28,21 +28,37 @@ WEIGHTS: Columns = {
     "chosen on the test's condition": ("cross", "valid_like_test"),
 }
 
-# The protocols of the field, by the titles of their columns.
-IMAGES = {
-    **{f"coloured, {share} %": f"coloured-mnist-{share}" for share in ("0.5", "1", "2", "5")},
-    **{f"Biased, .{rho}": f"biased-mnist-{rho}" for rho in (999, 997, 995, 990)},
-}
-WORDS = {
-    "words, 90 %": "arabic-90",
-    "words, 96 %": "arabic-96",
-    "speakers, 96 %": "arabic-reversed",
-    "new speakers": "arabic-new-speaker",
+# Which protocols are columns of a table of accuracies, by its name and their titles.
+ACCURACIES = {
+    "confounded": {
+        **{f"digits, {share} %": f"fsdd-{share}" for share in (80, 90, 96, 100)},
+        "digits, same clips": "fsdd-96-same-clips",
+        "notes": "notes-96",
+        "backgrounds": "digits-background",
+        "rotation": "digits-rotation",
+    },
+    "unconfounded": {
+        **{f"{n} clips": f"fsdd-{n}" for n in (60, 120, 300)},
+        **{f"noise, {snr} dB": f"fsdd-120-snr{snr}" for snr in (20, 10, 0)},
+        "new speaker": "fsdd-new-speaker",
+        "unseen octave": "notes-unseen-octave",
+        "table": "table",
+    },
+    "images": {
+        **{f"coloured, {share} %": f"coloured-mnist-{share}" for share in ("0.5", "1", "2", "5")},
+        **{f"Biased, .{rho}": f"biased-mnist-{rho}" for rho in (999, 997, 995, 990)},
+    },
+    "words": {
+        "words, 90 %": "arabic-90",
+        "words, 96 %": "arabic-96",
+        "speakers, 96 %": "arabic-reversed",
+        "new speakers": "arabic-new-speaker",
+    },
 }
 _RIVALS = (
     ZERO, "default", "default-train", "last-layer-refit", "reversal-labels", "reversal-train",
     "group-weights", "group-dro", "just-train-twice", "learning-from-failure", "rebias-frozen",
-    "erasure", "deep-coral",
+    "erasure", "deep-coral", "from-unrelated",
 )  # fmt: skip
 
 

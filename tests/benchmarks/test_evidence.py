@@ -16,6 +16,7 @@ from tests.slow import all_but_slow
 pytest.importorskip("concept_erasure", reason="concept_erasure is not installed")
 pytest.importorskip("fairlearn", reason="fairlearn is not installed")
 
+from benchmarks.evidence.coverage import coverage
 from benchmarks.evidence.folds import PARTS, Clips, Fold
 from benchmarks.evidence.forms import comparisons, forms
 from benchmarks.evidence.method import network
@@ -387,6 +388,17 @@ class TestReport:
             *(f"   * - {plain.title}", f"     - {plain.needs}", "     - .500", "     -"),
             *(f"   * - {default.title}", f"     - {default.needs}", "     - .540", "     -"),
         ]
+
+    def test_coverage_counts_protocols(self):
+        runs = made_up_runs([[1, 2, 3], [4, 5, 6]], method="default")
+        runs += [{**run, "protocol": "arabic-90"} for run in runs if run["seed"] == 0]
+        runs = [
+            r for r in runs if (r["method"], r["protocol"], r["fold"]) != ("default", "table", 1)
+        ]
+        lines = coverage(summarise(runs)).splitlines()
+        plain, default = (lines.index(f"   * - {METHODS[m].title}") for m in ("plain", "default"))
+        assert lines[plain + 1 : plain + 4] == ["     - 1", "     - 1", "     -"]
+        assert lines[default + 1 : default + 4] == ["     -", "     - 1", "     - 1"]
 
     def test_needs_are_those_of_the_protocol(self):
         """Fitted on the training samples, the unrelated network reads their nuisance."""
