@@ -69,9 +69,9 @@ def files_below(value: object) -> dict[str, str]:
     """
     found = named_files(value)
     for name in dict.fromkeys(_names_in(value)):
-        for folder, _, files in os.walk(os.path.expanduser(name)):
+        start = os.path.expanduser(name)
+        for folder, _, files in os.walk(start):
             paths = [os.path.join(folder, file) for file in files]
-            start = os.path.expanduser(name)
             found |= {os.path.relpath(p, start): _content_of(p) for p in paths if os.path.isfile(p)}
     return found
 

@@ -8,7 +8,7 @@ import struct
 import types
 import weakref
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pickle import whichmodule  # type: ignore[attr-defined]
 from typing import TYPE_CHECKING, Any
 
@@ -36,7 +36,11 @@ _MANY = 32  # strings in a list, from which on they get one token
 _WHERE_RESULTS_ARE = ("checkpoint_dir", "memory")
 _WITH_MEMORY = {"atl_sklearn", "imblearn", "sklearn"}
 # Parameters of this package that name files, or folders of them, of which the content counts.
-_NAME_FILES, _NAME_FOLDERS = ("unrelated",), ("responses", "sounds")
+_NAME_FILES: dict[str, Callable[[object], dict[str, str]]] = {
+    "unrelated": named_files,
+    "responses": files_below,
+    "sounds": files_below,
+}
 # Of a network in skorch: how its training went, and what skorch writes down for itself.
 _HOW_IT_WENT = {
     "_criteria",
@@ -222,9 +226,9 @@ def _estimator(value: Any) -> Parts | None:
     fitted = {name: x for name, x in fitted.items() if name not in left_out}
     found = {"its class": type(value), **params, "what was fitted": fitted}
     files: dict[str, str] = {}
-    for name in (*_NAME_FILES, *_NAME_FOLDERS):
+    for name, found_by in _NAME_FILES.items():
         if name in params and _is_of_libraries(type(value), name):
-            files |= (named_files if name in _NAME_FILES else files_below)(params[name])
+            files |= found_by(params[name])
     return Parts("estimator", {**found, "files": files} if files else found)
 
 

@@ -14,10 +14,11 @@ from atl_sklearn._user_warnings import warn_user
 from atl_sklearn.estimators._net import ClassifierNet, Net
 from atl_sklearn.estimators._wrapped import unwrapped
 
-# Criteria that take one score for two classes, and targets that are numbers.
-# These take what is added to scores, and these what is added to predictions of numbers.
+# Criteria that take what is added to scores, and those that take what is added to predictions of
+# numbers.
 _OF_SCORES = (torch.nn.CrossEntropyLoss, torch.nn.BCEWithLogitsLoss)
 _OF_NUMBERS = (torch.nn.MSELoss, torch.nn.L1Loss, torch.nn.SmoothL1Loss, torch.nn.HuberLoss)
+# These take one score for two classes, and targets that are numbers.
 _OF_ONE_SCORE = (torch.nn.BCEWithLogitsLoss, torch.nn.BCELoss)
 _Scores = TypeVar("_Scores", np.ndarray, torch.Tensor)
 _TOLERANCE = 1e-3  # of probabilities and their sum

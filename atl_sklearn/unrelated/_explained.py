@@ -98,9 +98,7 @@ def explained_scores(
     check_no_missing(target, "y")
     if not np.isfinite(known).all():
         raise ValueError("The answers have NaN or infinite values. Leave these samples out.")
-    weight = np.ones(len(target)) if sample_weight is None else np.asarray(sample_weight, float)
-    if not (weight > 0).any():
-        weight = np.ones(len(target))
+    weight = _weight_of(sample_weight, len(target))
     weight = weight / weight[weight > 0].mean()
     if not (np.issubdtype(target.dtype, np.integer) and target.ndim == 1):
         with threads_for(known.size * known.shape[1]):
@@ -166,9 +164,7 @@ def unexplained_share(
             "scores must have shape (n_samples, n_classes) for classes from 0 to n_classes - 1, or "
             f"the shape of y for numbers. Got {added.shape} for y of shape {target.shape}."
         )
-    weight = np.ones(len(target)) if sample_weight is None else np.asarray(sample_weight, float)
-    if not (weight > 0).any():
-        weight = np.ones(len(target))
+    weight = _weight_of(sample_weight, len(target))
     if classes:
         right = np.eye(added.shape[1])[target]
         shares, log_shares = class_shares(target, weight, added.shape[1])
@@ -179,6 +175,12 @@ def unexplained_share(
         left = before - added.reshape(len(target), -1)
     total = float(weight @ np.linalg.norm(before, axis=1))
     return min(float(weight @ np.linalg.norm(left, axis=1)) / total, 1.0) if total else 1.0
+
+
+def _weight_of(sample_weight: npt.ArrayLike | None, n_samples: int) -> np.ndarray:
+    """Return weights; equal ones if there are none above 0."""
+    weight = np.ones(n_samples) if sample_weight is None else np.asarray(sample_weight, float)
+    return weight if (weight > 0).any() else np.ones(n_samples)
 
 
 def _folds(weight: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:

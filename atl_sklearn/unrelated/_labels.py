@@ -83,8 +83,7 @@ def rows_of_labels(labels: np.ndarray, unlabeled: np.ndarray | None) -> dict[boo
     if _kind(labels) == "numbers":
         for is_unlabeled, column in parts.items():
             check_finite_rows(column, "Z_unlabeled" if is_unlabeled else "y_unrelated")
-        near = moved_to_zero(parts)
-        return {key: ArrayRows(column[:, np.newaxis]) for key, column in near.items()}
+        return moved_to_zero({key: ArrayRows(x[:, np.newaxis]) for key, x in parts.items()})
     classes = np.unique(np.concatenate(list(parts.values())))
     if len(labels) >= _FEWEST and len(np.unique(labels)) > _MOST_CLASSES * len(labels):
         warn_user(

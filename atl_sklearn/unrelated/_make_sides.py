@@ -187,8 +187,7 @@ class SideMaker:
         side = self._computed(frozen, answers, label, keeps_integers=False)
         for unlabeled, rows in side.rows.items():
             check_finite_rows(rows.values, f"{label}, of {self._names()[unlabeled]},")
-        near = moved_to_zero({key: rows.values for key, rows in side.rows.items()})
-        side.rows = {key: ArrayRows(found) for key, found in near.items()}
+        side.rows = moved_to_zero(side.rows)
         return side
 
     def _computed(

@@ -157,40 +157,41 @@ def _as_values(values: object) -> object:
     return found
 
 
-def moved_to_zero(parts: Mapping[bool, Any]) -> dict[bool, Any]:
+def moved_to_zero(parts: Mapping[bool, Rows]) -> dict[bool, Rows]:
     """Move columns that lie far from 0 beside their spread, as times in seconds since 1970 do.
 
     The smaller floating types, in which values are compared, would round their differences away.
 
     Parameters
     ----------
-    parts : mapping of bool to array of shape (n_samples, ...)
+    parts : mapping of bool to ArrayRows
         Finite numbers of the training data (False) and the unlabeled data (True), or of one of
         them. Only arrays of float64 in memory are looked at.
 
     Returns
     -------
-    parts : dict of bool to array of shape (n_samples, ...)
+    parts : dict of bool to ArrayRows
         The same, where nothing had to be moved. All are moved by the means of the first.
 
     Examples
     --------
     >>> import numpy as np
-    >>> from atl_sklearn.unrelated._rows import moved_to_zero
-    >>> moved_to_zero({False: np.array([1.7e9, 1.7e9 + 60])})
-    {False: array([-30.,  30.])}
-    >>> moved_to_zero({False: np.array([0.0, 60.0])})
-    {False: array([ 0., 60.])}
+    >>> from atl_sklearn.unrelated._rows import ArrayRows, moved_to_zero
+    >>> moved_to_zero({False: ArrayRows(np.array([[1.7e9], [1.7e9 + 60]]))})[False].values.ravel()
+    array([-30.,  30.])
+    >>> moved_to_zero({False: ArrayRows(np.array([[0.0], [60.0]]))})[False].values.ravel()
+    array([ 0., 60.])
     """
-    looked_at = (type(part) is np.ndarray and part.dtype == np.float64 for part in parts.values())
-    if not parts or not all(looked_at):
+    arrays = {key: part.values for key, part in parts.items()}
+    looked_at = (type(x) is np.ndarray and x.dtype == np.float64 for x in arrays.values())
+    if not arrays or not all(looked_at):
         return dict(parts)
-    first = parts[min(parts)]
+    first = arrays[min(arrays)]
     mean, spread = first.mean(axis=0), first.std(axis=0)
     far = (spread > 0) & (np.abs(mean) > _FAR * spread)
     if not far.any():
         return dict(parts)
-    return {key: part - np.where(far, mean, 0.0) for key, part in parts.items()}
+    return {key: ArrayRows(x - np.where(far, mean, 0.0)) for key, x in arrays.items()}
 
 
 def check_finite_rows(values: object, name: str) -> None:

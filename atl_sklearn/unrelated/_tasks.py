@@ -290,16 +290,11 @@ def _of_arrays(
     """Check what was computed elsewhere for one task."""
     found = _array(values, "Z_unrelated", n_samples, "X")
     if theirs is None:
-        return _near_zero({False: found})
+        return moved_to_zero({False: found})
     unlabeled = _array(theirs, "Z_unlabeled", n_unlabeled, "X_unlabeled")
     if unlabeled.values.shape[1:] != found.values.shape[1:]:
         raise ValueError(
             f"The samples of Z_unlabeled must have the shape of those of Z_unrelated, "
             f"{tuple(found.values.shape[1:])}. Got {tuple(unlabeled.values.shape[1:])} instead."
         )
-    return _near_zero({False: found, True: unlabeled})
-
-
-def _near_zero(rows: Mapping[bool, ArrayRows]) -> dict[bool, Rows]:
-    near = moved_to_zero({key: of_part.values for key, of_part in rows.items()})
-    return {key: ArrayRows(values) for key, values in near.items()}
+    return moved_to_zero({False: found, True: unlabeled})
