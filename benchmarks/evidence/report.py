@@ -36,12 +36,11 @@ def write_report(path: Path, folder: Path) -> list[Row]:
         The file with the runs.
     folder : Path
         Gets ``summary.json``, the tables ``overview.rst``, ``weights.rst``, ``choice.rst``,
-        ``strengths.rst``, ``forms.rst``, ``comparisons.rst``, ``coverage.rst``,
-        ``tables.rst`` and those of the
-        default beside its rivals (the keys of ``tables.ACCURACIES``), what the text of the page
-        names (``substitutions.rst``, ``ranges.rst``), ``overview.png`` and a figure for each
-        protocol, of those with gaps two. What the rule reads is taken from its ``shares.json``,
-        if there is one.
+        ``strengths.rst``, ``forms.rst``, ``comparisons.rst``, ``coverage.rst``, ``tables.rst`` and
+        those of the default beside its rivals (the keys of ``tables.ACCURACIES``), what the text of
+        the page names (``substitutions.rst``, ``ranges.rst``), ``overview.png`` and a figure for
+        each protocol, of those with gaps two. What the rule reads is taken from its
+        ``shares.json``, if there is one.
 
     Returns
     -------
