@@ -10,6 +10,7 @@ import torch
 from sklearn.base import is_classifier
 from torch.utils.data import default_collate
 
+from atl_sklearn._row_buffer import RowBuffer
 from atl_sklearn.estimators._batch import Batch
 from atl_sklearn.estimators._data import IndexedData, is_own_data
 from atl_sklearn.estimators._fit_run import FitRun
@@ -76,20 +77,19 @@ def answers_of(
         batches = _by_position(net, data)
     else:
         batches = net.get_iterator(data, training=False)
-    answers: dict[int, list[np.ndarray]] = {position: [] for position in sides}
-    targets = []
+    answers = {position: RowBuffer() for position in sides}
+    targets = RowBuffer()
     for batch in batches:
         y = batch[1]
-        targets.append(y.cpu().numpy() if isinstance(y, torch.Tensor) else np.asarray(y))
+        targets.add(y.cpu().numpy() if isinstance(y, torch.Tensor) else np.asarray(y))
         X, positions = run.placement.batch(batch[0]), getattr(batch, "positions", None)
         for position, side in sides.items():
             answer = side(X, positions, unlabeled=False)
             side.frozen.check_finite(answer, "X", positions)
             rows = [_row_of_each(part, side) for part in answer]
-            answers[position].append(torch.cat(rows, dim=1).cpu().numpy())
-    found = {position: np.concatenate(values) for position, values in answers.items()}
-    y = np.concatenate(targets)
-    return found, y.astype(np.int64 if is_classifier(net) else np.float64)
+            answers[position].add(torch.cat(rows, dim=1).cpu().numpy())
+    found = {position: values.array() for position, values in answers.items()}
+    return found, targets.array().astype(np.int64 if is_classifier(net) else np.float64)
 
 
 def _choose(side: Side, net: Net, named: LayerChoice | None, tried: Samples, number: str) -> None:

@@ -36,6 +36,7 @@ from atl_sklearn.estimators._outputs import (
     takes_logits,
     takes_one_score,
 )
+from atl_sklearn.estimators._stacking import stack_outputs
 from atl_sklearn.estimators._user_datasets import EncodedLabels
 from atl_sklearn.unrelated import LayerChoice
 
@@ -527,7 +528,7 @@ class AntiTransferClassifier(AntiTransferEstimator, NeuralNetClassifier):
         if self._run is None:
             check_is_fitted(self)
         X = check_X(self, X)
-        proba = super().predict_proba(X)
+        proba = stack_outputs(self, X, self._get_predict_nonlinearity())
         check_predictions(self, proba, X)
         return as_columns(proba) if is_one_column(proba) and len(self.classes_) == 2 else proba
 
@@ -564,8 +565,7 @@ class AntiTransferClassifier(AntiTransferEstimator, NeuralNetClassifier):
         if self._run is None:
             check_is_fitted(self)
         X = check_X(self, X)
-        output = self.forward(X)
-        scores = (output[0] if isinstance(output, tuple) else output).numpy()
+        scores = stack_outputs(self, X)
         check_predictions(self, scores, X)
         if is_one_column(scores) and len(self.classes_) == 2:
             if takes_logits(criterion_of(self)):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from os import PathLike
 from typing import TYPE_CHECKING, Any, Protocol
@@ -130,6 +130,7 @@ class Net(Parameters, Protocol):
     def initialized_instance(
         self, instance_or_cls: object, kwargs: dict[str, object]
     ) -> torch.nn.Module: ...
+    def forward_iter(self, X: object, training: bool = ...) -> Iterator[Any]: ...
     def infer(self, x: object, **fit_params: object) -> Any: ...
     def initialize(self) -> object: ...
     def initialize_module(self) -> object: ...

@@ -11,7 +11,7 @@ import torch
 from joblib import Memory
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
-from skorch import NeuralNet, NeuralNetRegressor
+from skorch import NeuralNetRegressor
 from skorch.dataset import Dataset
 from skorch.utils import to_tensor
 from torch.utils.data import DataLoader
@@ -25,6 +25,7 @@ from atl_sklearn.estimators._net import Choice, Choices
 from atl_sklearn.estimators._outputs import check_numbers
 from atl_sklearn.estimators._placement import numpy_dtype
 from atl_sklearn.estimators._scales import rescale_layer
+from atl_sklearn.estimators._stacking import stack_outputs
 from atl_sklearn.unrelated import LayerChoice
 
 
@@ -208,7 +209,7 @@ class AntiTransferRegressor(AntiTransferEstimator, NeuralNetRegressor):
         if self._run is None:
             check_is_fitted(self)
         X = check_X(self, X)
-        y = NeuralNet.predict_proba(self, X).astype(self._target_dtype)
+        y = stack_outputs(self, X, self._get_predict_nonlinearity()).astype(self._target_dtype)
         check_predictions(self, y, X)
         y = y.reshape(len(y), -1)
         return y[:, 0] if self._one_target and y.shape[1] == 1 else y

@@ -182,7 +182,7 @@ def confounding_report(
     layer: str | int = "last",
     n_resamples: int = 200,
     confidence: float = 0.95,
-    batch_size: int = 256,
+    batch_size: int = 128,
     random_state: int = 0,
 ) -> ConfoundingReport:
     """Say, before any training, whether you need anti-transfer, and which.
@@ -207,7 +207,7 @@ def confounding_report(
         Resamples for the interval.
     confidence : float, default=0.95
         Coverage of the interval.
-    batch_size : int, default=256
+    batch_size : int, default=128
         Samples that run through `unrelated` at a time.
     random_state : int, default=0
         Determines the resamples.

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 
+from atl_sklearn._row_buffer import RowBuffer
 from atl_sklearn._validation import is_integer, refuse_value, shown
 from atl_sklearn.similarity import spatial_mean
-from atl_sklearn.unrelated import freeze
+from atl_sklearn.unrelated import FrozenNetwork, freeze
 
 
 def _none(activations: torch.Tensor) -> torch.Tensor:
@@ -30,7 +32,7 @@ def extract_activations(
     *,
     layer: str | int = "last",
     aggregation: str | Callable[[torch.Tensor], torch.Tensor] = "spatial_mean",
-    batch_size: int = 256,
+    batch_size: int = 128,
 ) -> np.ndarray:
     """Return the activations of one layer of a trained network.
 
@@ -47,7 +49,7 @@ def extract_activations(
     aggregation : {"spatial_mean", "none"} or callable, default="spatial_mean"
         How activations of shape (n_samples, n_channels, ...) are summarised: their mean over
         positions, all of them, or what a callable returns.
-    batch_size : int, default=256
+    batch_size : int, default=128
         Samples that run through the network at a time.
 
     Returns
@@ -85,16 +87,25 @@ def extract_activations(
     aggregate = aggregation if callable(aggregation) else _AGGREGATIONS[aggregation]
     frozen, data = freeze(estimator, X)
     frozen.choose(layer, data[:2], parameter="layer")
-    features = []
+    features = RowBuffer(len(data))
     for start in range(0, len(data), int(batch_size)):
-        (activations,) = frozen(data[start : start + int(batch_size)])
-        found = aggregate(activations)
-        if not torch.is_tensor(found) or found.ndim < 1 or len(found) != len(activations):
-            raise ValueError(
-                "A callable 'aggregation' must return a tensor with a row for each of the "
-                f"{len(activations)} samples it is given. Got "
-                f"{tuple(found.shape) if torch.is_tensor(found) else type(found).__name__} for "
-                f"activations of shape {tuple(activations.shape)}."
-            )
-        features.append(found.reshape(len(found), -1).cpu())
-    return torch.cat(features).numpy()
+        features.add(_features(frozen, data[start : start + int(batch_size)], aggregate))
+    return features.array()
+
+
+def _features(
+    frozen: FrozenNetwork,
+    batch: Any,
+    aggregate: Callable[[torch.Tensor], torch.Tensor],
+) -> np.ndarray:
+    """Return the features of a batch; its maps are gone before those of the next are computed."""
+    (activations,) = frozen(batch)
+    found = aggregate(activations)
+    if not torch.is_tensor(found) or found.ndim < 1 or len(found) != len(activations):
+        raise ValueError(
+            "A callable 'aggregation' must return a tensor with a row for each of the "
+            f"{len(activations)} samples it is given. Got "
+            f"{tuple(found.shape) if torch.is_tensor(found) else type(found).__name__} for "
+            f"activations of shape {tuple(activations.shape)}."
+        )
+    return found.reshape(len(found), -1).cpu().numpy()

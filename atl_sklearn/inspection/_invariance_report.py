@@ -68,7 +68,7 @@ def invariance_report(
     metric: str = "debiased_cka",
     n_resamples: int = 500,
     confidence: float = 0.95,
-    batch_size: int = 256,
+    batch_size: int = 128,
     random_state: int = 0,
 ) -> InvarianceReport:
     """Measure how invariant networks are: for whom they fail, and what a probe can read from them.
@@ -116,7 +116,7 @@ def invariance_report(
         Resamples for the intervals.
     confidence : float, default=0.95
         Coverage of the intervals.
-    batch_size : int, default=256
+    batch_size : int, default=128
         Samples that run through the networks at a time.
     random_state : int, default=0
         Determines samples, folds and resamples.

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypedDict
 
-import joblib
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, clone, is_classifier
 from sklearn.model_selection import check_cv
 from sklearn.utils import indexable
+from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import _num_samples
 
 from atl_sklearn._fingerprint import Unidentifiable, fingerprint, named_files
@@ -33,6 +34,9 @@ from atl_sklearn.unrelated import choose_layers, list_layers
 _OWNER = "layer_study"
 _PROBE_FOLDS = 3
 _NUMBERS = ("score", "worst_group_score", "probe", "n_test")
+_Rows = slice | np.ndarray
+_Samples = tuple[ArrayLike, ArrayLike, ArrayLike]
+_Job = tuple[BaseEstimator, _Rows, _Rows | None]  # what is measured on; None is the test
 
 
 class _Settings(TypedDict):
@@ -57,15 +61,31 @@ def _check(estimator: BaseEstimator, weights: Sequence[float]) -> str:
     return prefix
 
 
-def _fit_and_measure(
-    estimator: BaseEstimator,
-    fit: dict[str, object],
-    test: tuple[ArrayLike, ArrayLike, ArrayLike],
-    settings: _Settings,
-) -> dict[str, float]:
+@dataclass(frozen=True)
+class _Data:
+    """What all networks of a study have in common; each takes its rows when its turn comes."""
+
+    X: ArrayLike
+    y: np.ndarray
+    label: np.ndarray
+    X_unlabeled: ArrayLike | None
+    test: _Samples | None
+
+    def rows(self, chosen: _Rows | None) -> _Samples:
+        """Return data, target and nuisance of some samples; of None those of the test."""
+        if chosen is None:
+            assert self.test is not None
+            return self.test
+        return rows_of(self.X, chosen), self.y[chosen], self.label[chosen]
+
+
+def _fit_and_measure(job: _Job, data: _Data, settings: _Settings) -> dict[str, float]:
     """Return score, worst group and probe of one network."""
-    fitted = estimator.fit(**fit)
-    X, y, label = test
+    estimator, train, held = job
+    X, y, label = data.rows(train)
+    fit = fit_arguments(estimator, y_unrelated=label, X_unlabeled=data.X_unlabeled)
+    fitted = estimator.fit(X=X, y=y, **fit)
+    X, y, label = data.rows(held)
     report = invariance_report(fitted, X, y, label, layers="last", probes=["linear"], **settings)
     found = {name: report.value(name) for name in _NUMBERS[:3]}
     return {**found, "n_test": float(_num_samples(y))}
@@ -79,20 +99,20 @@ class _Kept:
     folder : path-like or None
         None keeps nothing.
     data : object
-        All data. Of files that they name the content counts; if one cannot be read, nothing is
-        kept.
+        All data, which are read once. Of files that they name the content counts; if one cannot
+        be read, or the data cannot be told from others, nothing is kept.
     estimator : estimator
         Reads these files.
     """
 
     def __init__(self, folder: PathLike | None, data: object, estimator: BaseEstimator) -> None:
         self._folder = None if folder is None else as_folder(folder)
-        self._files: dict[str, str] = {}
+        self._data = ""
         if self._folder is None:
             return
         self._folder.mkdir(parents=True, exist_ok=True)
         try:
-            self._files = named_files(data, estimator=estimator)
+            self._data = fingerprint(data, named_files(data, estimator=estimator))
         except Unidentifiable:
             self._folder = None
 
@@ -101,7 +121,7 @@ class _Kept:
         if self._folder is None:
             return None
         try:
-            return self._folder / f"{fingerprint(*values, self._files)}.json"
+            return self._folder / f"{fingerprint(*values, self._data)}.json"
         except Unidentifiable:
             return None
 
@@ -123,12 +143,8 @@ class _Kept:
                 partial.write_text(json.dumps(found), "utf-8")
 
 
-def _run(
-    job: tuple[BaseEstimator, dict[str, object], tuple[ArrayLike, ArrayLike, ArrayLike]],
-    settings: _Settings,
-    path: Path | None,
-) -> dict[str, float]:
-    found = _fit_and_measure(*job, settings)
+def _run(job: _Job, data: _Data, settings: _Settings, path: Path | None) -> dict[str, float]:
+    found = _fit_and_measure(job, data, settings)
     _Kept.write(path, found)
     return found
 
@@ -236,31 +252,29 @@ def layer_study(
     if test is None:
         X, target, label, groups = indexable(X, target, label, groups)
         splitter = check_cv(cv, target, classifier=is_classifier(estimator))
-        folds = list(splitter.split(np.zeros(n_samples), target, groups))
-        parts = [(train, (rows_of(X, held), target[held], label[held])) for train, held in folds]
+        parts: list[tuple[_Rows, _Rows | None]]
+        parts = list(splitter.split(np.zeros(n_samples), target, groups))
     else:
-        parts = [(np.arange(n_samples), test)]
-    for _, (_, _, held_label) in parts:  # or it would be known after the first fit
+        parts = [(slice(None), None)]
+    data = _Data(X, target, label, X_unlabeled, test)
+    for _, held in parts:  # or it would be known after the first fit
+        held_label = label[held] if test is None else test[2]
         n_held = _num_samples(held_label)
         make_splits(make_groups(_OWNER, "y_unrelated", held_label, n_held), None, _PROBE_FOLDS, 0)
     names = [(None, 0.0), *((layer, float(w)) for layer in chosen for w in weights)]
-    jobs = []
+    jobs: list[_Job] = []
     for layer, weight in names:
         # The plain network is plain in all.
         besides = {"layer": layer} if weight else {"product_of_experts": 0.0}
         changed = {prefix + name: value for name, value in {"weight": weight, **besides}.items()}
-        for train, held_out in parts:
-            candidate = clone(estimator).set_params(**changed)
-            taken = fit_arguments(candidate, y_unrelated=label[train], X_unlabeled=X_unlabeled)
-            fit = {"X": rows_of(X, train), "y": target[train], **taken}
-            jobs.append((candidate, fit, held_out))
+        jobs += [(clone(estimator).set_params(**changed), *part) for part in parts]
     settings: _Settings = {"cv": _PROBE_FOLDS, "n_resamples": 1, "random_state": random_state}
-    kept = _Kept(folder, (X, X_unlabeled, test), estimator)
+    kept = _Kept(folder, (X, target, label, X_unlabeled, test), estimator)
     paths = [kept.path(*job, settings) for job in jobs]
     results = [_Kept.read(path) for path in paths]
     missing = [at for at, found in enumerate(results) if found is None]
-    made = joblib.Parallel(n_jobs=n_jobs)(
-        joblib.delayed(_run)(jobs[at], settings, paths[at]) for at in missing
+    made = Parallel(n_jobs=n_jobs)(
+        delayed(_run)(jobs[at], data, settings, paths[at]) for at in missing
     )
     for at, found in zip(missing, made, strict=True):
         results[at] = found

@@ -129,11 +129,12 @@ def _probe(
 
 def reduced(features: np.ndarray, seed: int) -> np.ndarray:
     """Return at most 128 features: those there are, or their first principal components."""
-    features = np.asarray(features, dtype=np.float64)
+    features = np.array(features, dtype=np.float64)  # a copy, in which the means are taken off
     most = min(_MOST_FEATURES, len(features) - 1)
     if features.shape[1] <= most:
         return features
-    found = PCA(most, svd_solver="randomized", random_state=seed).fit_transform(features)
+    components = PCA(most, copy=False, svd_solver="randomized", random_state=seed)
+    found = components.fit_transform(features)
     # One scale for all, so that features of little variance keep little weight.
     found_scaled: np.ndarray = found / max(float(found.std()), np.finfo(float).tiny)
     return found_scaled

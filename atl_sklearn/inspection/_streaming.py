@@ -14,6 +14,7 @@ from sklearn.base import BaseEstimator, is_classifier
 from sklearn.utils import _safe_indexing
 
 from atl_sklearn._pipelines import as_innermost_sees, innermost
+from atl_sklearn._row_buffer import RowBuffer
 from atl_sklearn.similarity import spatial_mean
 from atl_sklearn.unrelated import FrozenNetwork, as_tensors
 
@@ -109,13 +110,15 @@ def read_activations(
     activations : list of ndarray of shape (n_chosen, n_channels)
         One for each layer.
     """
-    found: list[list[np.ndarray]] = [[] for _ in frozen.chosen]
+    found = [RowBuffer(len(chosen)) for _ in frozen.chosen]
     for batch in batches(len(chosen), batch_size):
         seen = through(stages, rows_of(X, chosen[batch]))
-        data = as_tensors(frozen.network, seen)
-        for layer, activations in zip(found, frozen(data[: len(chosen[batch])]), strict=True):
-            layer.append(spatial_mean(activations).flatten(1).float().cpu().numpy())
-    return [np.concatenate(layer) for layer in found]
+        data = as_tensors(frozen.network, seen)[: len(chosen[batch])]
+        # Means alone outlive a batch: its maps are gone before those of the next are computed.
+        means = [spatial_mean(activations).flatten(1) for activations in frozen(data)]
+        for layer, mean in zip(found, means, strict=True):
+            layer.add(mean.float().cpu().numpy())
+    return [layer.array() for layer in found]
 
 
 def read_predictions(
@@ -140,22 +143,19 @@ def read_predictions(
         Predictions and probabilities.
     """
     model = innermost(estimator)
-    predicted, probabilities = [], []
+    predicted, probabilities = RowBuffer(n_samples), RowBuffer(n_samples)
+    has_probabilities = is_classifier(model) and hasattr(model, "predict_proba")
     for batch in batches(n_samples, batch_size):
         seen = as_innermost_sees(estimator, rows_of(X, batch))
-        predicted.append(np.asarray(model.predict(seen)))
-        if is_classifier(model) and hasattr(model, "predict_proba"):
-            probabilities.append(np.asarray(model.predict_proba(seen)))
-    return Readings(
-        np.concatenate(predicted), np.concatenate(probabilities) if probabilities else None
-    )
+        predicted.add(np.asarray(model.predict(seen)))
+        if has_probabilities:
+            probabilities.add(np.asarray(model.predict_proba(seen)))
+    return Readings(predicted.array(), probabilities.array() if has_probabilities else None)
 
 
 def read_inputs(estimator: object, X: object, chosen: np.ndarray, *, batch_size: int) -> np.ndarray:
     """Return some samples as the network sees them, a row each."""
-    return np.concatenate(
-        [
-            _dense(as_innermost_sees(estimator, rows_of(X, chosen[batch])))
-            for batch in batches(len(chosen), batch_size)
-        ]
-    )
+    found = RowBuffer(len(chosen))
+    for batch in batches(len(chosen), batch_size):
+        found.add(_dense(as_innermost_sees(estimator, rows_of(X, chosen[batch]))))
+    return found.array()

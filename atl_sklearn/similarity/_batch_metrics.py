@@ -6,8 +6,6 @@ samples. Each is an expectation under the weights of the samples, which sum to 1
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import torch
 
 from atl_sklearn.similarity._sample_products import (
@@ -134,26 +132,23 @@ def distance_correlation(a: SampleProducts, b: SampleProducts, p: torch.Tensor) 
 def _distinct(first: torch.Tensor, second: torch.Tensor, p: torch.Tensor) -> torch.Tensor:
     """Return the covariance of two kernels over distinct samples only: a U-statistic."""
     off = 1 - torch.eye(len(p), dtype=p.dtype, device=p.device)
-    k, l, one = first * off, second * off, off  # noqa: E741 - as in the literature
     squares = p.square()
 
-    def over_two(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
-        return p @ (x * y) @ p
-
-    def over_three(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
-        # (i, j) and (i, m), without j = m
-        return p @ ((x @ p) * (y @ p)) - p @ (x * y) @ squares
-
-    def over_four(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+    def sums(x: torch.Tensor, y: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        """Return the sums over pairs of two, three and four distinct samples."""
+        # Of (samples x samples) numbers as few as can be: they are what takes time and memory.
+        both, rows = x * y, (x @ p) * (y @ p)
+        same = squares @ both @ squares
+        one_shared = squares @ rows - same
+        two = p @ both @ p  # (i, j) and (i, j)
+        three = p @ rows - p @ both @ squares  # (i, j) and (i, m), without j = m
         # (i, j) and (m, o), without those that share one sample, or both
-        pairs = (p @ x @ p) * (p @ y @ p)
-        one_shared = squares @ ((x @ p) * (y @ p)) - squares @ (x * y) @ squares
-        return pairs - 4 * one_shared - 2 * (squares @ (x * y) @ squares)
+        four = (p @ x @ p) * (p @ y @ p) - 4 * one_shared - 2 * same
+        return two, three, four
 
-    def mean(over: Callable[..., torch.Tensor]) -> torch.Tensor:
-        return over(k, l) / over(one, one)
-
-    return mean(over_two) + mean(over_four) - 2 * mean(over_three)
+    found = zip(sums(first * off, second * off), sums(off, off), strict=True)
+    two, three, four = (of_both / of_ones for of_both, of_ones in found)
+    return two + four - 2 * three
 
 
 def debiased_cka(a: SampleProducts, b: SampleProducts, p: torch.Tensor) -> torch.Tensor:

@@ -7,13 +7,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-import joblib
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, clone, is_classifier
 from sklearn.metrics import check_scoring
 from sklearn.model_selection import KFold, StratifiedKFold
 from sklearn.utils import check_random_state
+from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import _num_samples
 
 from atl_sklearn._types import Folds, Scoring, Seed, Views
@@ -349,8 +349,8 @@ def compare(
         folds.append(make_folds(splitter, data.X, data.y, data.groups, classifier=classifier))
         seeds.append(rng.randint(np.iinfo(np.int32).max, size=len(folds[-1])).tolist())
     check_not_split(X_unlabeled, n_samples, [fold for repeat in folds for fold in repeat])
-    scores = joblib.Parallel(n_jobs=n_jobs)(
-        joblib.delayed(_score)(clone(estimator), data, train, test, seed, scoring)
+    scores = Parallel(n_jobs=n_jobs)(
+        delayed(_score)(clone(estimator), data, train, test, seed, scoring)
         for estimator in named.values()
         for repeat, of_repeat in zip(folds, seeds, strict=True)
         for (train, test), seed in zip(repeat, of_repeat, strict=True)

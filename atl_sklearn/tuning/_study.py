@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
 
-import joblib
 import numpy as np
 import optuna
 from optuna.distributions import BaseDistribution, CategoricalDistribution, distribution_to_json
@@ -22,6 +21,7 @@ from optuna.storages import BaseStorage, InMemoryStorage
 from optuna.study import Study
 from optuna.trial import FrozenTrial, Trial, TrialState
 from sklearn.exceptions import FitFailedWarning
+from sklearn.utils.parallel import Parallel, delayed
 
 from atl_sklearn._types import Params
 from atl_sklearn._validation import is_number, is_real
@@ -394,8 +394,8 @@ def work_in_processes(
     )
     try:
         with watching:
-            tasks = (joblib.delayed(_work_for)(identity(), job) for _ in range(n_jobs))
-            joblib.Parallel(n_jobs=n_jobs)(tasks)
+            tasks = (delayed(_work_for)(identity(), job) for _ in range(n_jobs))
+            Parallel(n_jobs=n_jobs)(tasks)
     except BaseException:
         with suppress(Exception):  # what happened before is to be told
             end_run(study, run)

@@ -11,6 +11,7 @@ import torch
 from numpy.typing import ArrayLike
 from sklearn.metrics import silhouette_score
 
+from atl_sklearn._row_buffer import RowBuffer
 from atl_sklearn._validation import is_number, refuse_value
 from atl_sklearn.unrelated._copies import private_copy
 from atl_sklearn.unrelated._frozen import floating_dtype
@@ -95,9 +96,11 @@ def _embedding(output: object, part: str) -> torch.Tensor:
 def _embed(network: torch.nn.Module, data: torch.Tensor, part: str) -> np.ndarray:
     # A copy, so that the user's network keeps its mode.
     network = private_copy(network)
-    starts = range(0, len(data), _ROWS_AT_ONCE)
-    rows = [_embedding(network(data[at : at + _ROWS_AT_ONCE]), part) for at in starts]
-    return torch.cat(rows).float().cpu().numpy()
+    rows = RowBuffer(len(data))
+    for at in range(0, len(data), _ROWS_AT_ONCE):
+        found = _embedding(network(data[at : at + _ROWS_AT_ONCE]), part)
+        rows.add(found.float().cpu().numpy())
+    return rows.array()
 
 
 def _k_means(found: np.ndarray, n_groups: int) -> KMeans:

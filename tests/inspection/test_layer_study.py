@@ -1,3 +1,5 @@
+import weakref
+
 import numpy as np
 import pytest
 import sklearn
@@ -6,8 +8,9 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from atl_sklearn import AntiTransferClassifier
-from atl_sklearn.inspection import LayerStudy, StudyPoint, layer_study
+from atl_sklearn.inspection import LayerStudy, StudyPoint, _layer_study, layer_study
 from atl_sklearn.inspection._displays._style import overlapping_labels
+from atl_sklearn.inspection._streaming import rows_of
 
 
 def quick(unrelated, **settings):
@@ -155,3 +158,19 @@ def test_what_cannot_be_is_refused_before_anything_is_fitted(
     monkeypatch.setattr(AntiTransferClassifier, "fit", None)
     with pytest.raises(ValueError, match=match):
         layer_study(**given)
+
+
+def test_training_rows_are_copied_for_one_fit_at_a_time(tabular, unrelated, monkeypatch):
+    copies, alive_at_once = [], []
+
+    def watched(X, rows):
+        found = rows_of(X, rows)
+        if found.base is None:
+            alive_at_once.append(1 + sum(copy() is not None for copy in copies))
+            copies.append(weakref.ref(found))
+        return found
+
+    monkeypatch.setattr(_layer_study, "rows_of", watched)
+    layer_study(quick(unrelated), *tabular, layers=["last"], weights=[0.5, 1, 2], cv=3)
+    assert len(copies) == 2 * 4 * 3  # of each fit what it learns from, and what is held out
+    assert max(alive_at_once) <= 3

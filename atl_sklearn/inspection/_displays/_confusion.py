@@ -100,7 +100,7 @@ class GroupConfusionDisplay:
         y: ArrayLike,
         y_unrelated: ArrayLike,
         *,
-        batch_size: int = 256,
+        batch_size: int = 128,
     ) -> GroupConfusionDisplay:
         """Predict, and count.
 
@@ -114,7 +114,7 @@ class GroupConfusionDisplay:
             Their classes.
         y_unrelated : array-like of shape (n_samples,)
             Their groups.
-        batch_size : int, default=256
+        batch_size : int, default=128
             Samples that are predicted at a time.
 
         Returns

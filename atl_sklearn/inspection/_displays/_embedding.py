@@ -91,7 +91,7 @@ class EmbeddingDisplay:
         layer: str | int = "last",
         method: str | TransformerMixin = "pca",
         n_samples: int = 1000,
-        batch_size: int = 256,
+        batch_size: int = 128,
         random_state: int = 0,
     ) -> EmbeddingDisplay:
         """Project the activations of a layer.
@@ -110,7 +110,7 @@ class EmbeddingDisplay:
             What makes two features of many; a transformer has ``fit_transform``.
         n_samples : int, default=1000
             How many samples are drawn at most, at random.
-        batch_size : int, default=256
+        batch_size : int, default=128
             Samples that run through the network at a time.
         random_state : int, default=0
             Determines the samples and the projection.

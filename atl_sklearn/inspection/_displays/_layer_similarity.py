@@ -90,7 +90,7 @@ class LayerSimilarityDisplay:
         unrelated_layers: str | int | Sequence[str | int] | None = None,
         metric: str = "debiased_cka",
         n_samples: int = 1000,
-        batch_size: int = 256,
+        batch_size: int = 128,
         random_state: int = 0,
     ) -> LayerSimilarityDisplay:
         """Run both networks, and compare.
@@ -110,7 +110,7 @@ class LayerSimilarityDisplay:
             A similarity of the arrangement of the samples.
         n_samples : int, default=1000
             How many samples of X are compared at most, drawn at random.
-        batch_size : int, default=256
+        batch_size : int, default=128
             Samples that run through the networks at a time.
         random_state : int, default=0
             Determines the samples.
