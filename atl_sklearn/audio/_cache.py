@@ -38,6 +38,8 @@ _IRRELEVANT = {"flatten", "memory", "memory_map", "n_jobs", "on_error", "random_
 _IRRELEVANT |= {"column", "memory_limit", "scale", "verbose"}
 
 _LENGTHS = "frames-"  # before the stamp of a file whose frames had to be counted
+# Not to wait for a pipe where an entry should be.
+_READING = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 # A file that changed as recently as this may change again without another time stamp.
 _SETTLED = 2.0
 
@@ -230,17 +232,21 @@ class ClipCache:
         """Read the features of a clip into `row`; return whether they are there and intact."""
         path = self._path(key)
         try:
-            found = os.stat(path)
-            if not stat.S_ISREG(found.st_mode) or found.st_size != size_of_entry(row):
-                return False
-            with open(path, "rb", buffering=0) as file:
-                content = file.read(found.st_size)
+            entry = os.open(path, _READING)
         except OSError:
             return False
-        if not from_bytes(content, row):
+        try:
+            found, size = os.fstat(entry), size_of_entry(row)
+            if not stat.S_ISREG(found.st_mode) or found.st_size != size:
+                return False
+            if not from_bytes(os.read(entry, size), row):
+                return False
+            with suppress(OSError):  # when it was used last, for the limit
+                os.utime(entry if os.utime in os.supports_fd else path)
+        except OSError:
             return False
-        with suppress(OSError):
-            os.utime(path)  # when it was used last, for the limit
+        finally:
+            os.close(entry)
         return True
 
     def save(self, key: str, clip: Segment, row: NDArray[np.float32]) -> None:

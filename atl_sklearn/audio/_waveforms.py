@@ -127,7 +127,7 @@ def _scaled(wave: np.ndarray, scale: float | str) -> NDArray[np.float64]:
 
 def describe_samples(wave: np.ndarray) -> str | None:
     """Return what is wrong with the samples of an array (n_channels, n_times), or None."""
-    peak = float(np.abs(wave).max())
+    peak = max(float(wave.max()), -float(wave.min()))  # both are NaN if a sample is
     if peak <= _LOUDEST:
         return None
     finite = np.isfinite(wave)
