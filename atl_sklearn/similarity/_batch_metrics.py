@@ -146,7 +146,8 @@ def _distinct(first: torch.Tensor, second: torch.Tensor, p: torch.Tensor) -> tor
         four = (p @ x @ p) * (p @ y @ p) - 4 * one_shared - 2 * same
         return two, three, four
 
-    found = zip(sums(first * off, second * off), sums(off, off), strict=True)
+    k = first * off
+    found = zip(sums(k, k if second is first else second * off), sums(off, off), strict=True)
     two, three, four = (of_both / of_ones for of_both, of_ones in found)
     return two + four - 2 * three
 
