@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-_AT_FIRST = 1024  # rows, where nobody knows how many come
-
 
 class RowBuffer:
     """One array that grows while batches are added.
@@ -30,7 +28,7 @@ class RowBuffer:
     """
 
     def __init__(self, n_rows: int = 0) -> None:
-        self._room = n_rows or _AT_FIRST
+        self._room = n_rows
         self._rows: np.ndarray | None = None
         self._n = 0
 
