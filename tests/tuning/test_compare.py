@@ -1,7 +1,9 @@
 """Paired comparisons: same folds, same seeds, and intervals that hold what they say."""
 
+import joblib
 import numpy as np
 import pytest
+import sklearn
 from scipy import stats
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.dummy import DummyClassifier
@@ -11,6 +13,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from atl_sklearn import AntiTransferClassifier
+from atl_sklearn.inspection import layer_study
 from atl_sklearn.tuning import AntiTransferSearchCV, Comparison, compare
 from atl_sklearn.tuning._intervals import paired_interval
 
@@ -33,6 +36,31 @@ class Recording(ClassifierMixin, BaseEstimator):
 
     def predict(self, X):
         return np.full(len(X), self.classes_[0])
+
+
+class SeesRouting(AntiTransferClassifier):
+    """Remembers in each fit whether metadata are routed."""
+
+    seen = []  # noqa: RUF012
+
+    def fit(self, X, y, **fit_params):
+        SeesRouting.seen.append(sklearn.get_config()["enable_metadata_routing"])
+        return super().fit(X, y, **fit_params)
+
+
+@pytest.mark.parametrize("tool", ["compare", "search", "layer_study"])
+def test_workers_have_the_settings_of_scikit_learn(tool, tabular, unrelated):
+    X, y, nuisance = tabular
+    net = SeesRouting(max_epochs=1, random_state=0, unrelated=unrelated)
+    SeesRouting.seen.clear()
+    with sklearn.config_context(enable_metadata_routing=True), joblib.parallel_config("threading"):
+        if tool == "compare":
+            compare({"a": net, "b": net}, X, y, cv=2, n_jobs=2)
+        elif tool == "search":
+            AntiTransferSearchCV(net, n_trials=2, cv=2, n_jobs=2, refit=False).fit(X, y)
+        else:
+            layer_study(net, X, y, nuisance, layers=["last"], weights=[1], cv=2, n_jobs=2)
+    assert len(SeesRouting.seen) >= 2 and all(SeesRouting.seen)
 
 
 def test_folds_and_seeds_are_the_same_for_all(tabular):
